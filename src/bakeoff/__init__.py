@@ -1,0 +1,21 @@
+"""Which small language model, trained by which optimizer, on your text and machine, and how sure can you be?"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bakeoff.loading import Loaded
+
+
+def load(run_folder: str | Path) -> "Loaded":
+    """Give a run's model, with the weights of its best epoch, and its tokenizer back.
+
+    Args:
+        run_folder: Such as `runs/quick/01-lstm-1-adam/seed-0`.
+
+    Raises:
+        UserError: It is no folder of a run with weights.
+    """
+    from bakeoff.loading import load_run  # noqa: PLC0415 (importing bakeoff must not import torch)
+
+    return load_run(Path(run_folder))

@@ -1,0 +1,38 @@
+"""How far a study is, and how long the rest of it will take."""
+
+from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.records import FINISHED, STATUSES
+
+
+def count_statuses(study: StudyRows) -> dict[str, int]:
+    """How many runs have each status, in a fixed order."""
+    return {status: sum(row.status == status for row in study.rows) for status in STATUSES}
+
+
+def seconds_left(study: StudyRows) -> float | None:
+    """What the runs that are neither finished nor diverged will take, one at a time, by what finished ones took.
+
+    Returns:
+        0 where nothing is left; None where no run has finished to judge by.
+    """
+    ahead = [row for row in study.rows if row.status not in ("finished", "diverged")]
+    finished = [row for row in study.rows if row.status == FINISHED]
+    if not ahead or not finished:
+        return 0.0 if not ahead else None
+    epochs = study.study["budget"]["epochs"]
+    return sum(_expected(row, finished) * _share_left(row, epochs) for row in ahead)
+
+
+def _expected(row: Row, finished: list[Row]) -> float:
+    """The mean of finished runs of the same model and depth, or of all where there is none."""
+    alike = [done for done in finished if (done.model, done.layers) == (row.model, row.layers)] or finished
+    return sum(map(_total_seconds, alike)) / len(alike)
+
+
+def _share_left(row: Row, epochs: int) -> float:
+    return 1 - row.epochs / epochs if row.status == "running" else 1.0
+
+
+def _total_seconds(row: Row) -> float:
+    parts = (row.train_seconds, row.evaluation_seconds, row.warmup_seconds, row.other_seconds)
+    return sum(part or 0.0 for part in parts)

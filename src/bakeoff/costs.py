@@ -1,0 +1,111 @@
+"""What a study will cost on this machine, measured with a few real steps of each of its models."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from bakeoff.data import Tokens
+from bakeoff.data.sequences import TokenStream
+from bakeoff.measure import Clock, MemoryMeter, synchronizer
+from bakeoff.models import count_parameters
+from bakeoff.spec import Experiment, Run
+from bakeoff.training import EVALUATION_BATCH, Training, token_nats
+
+#: Steps of each model that are timed.
+PROBE_STEPS = 3
+#: Starting a process, importing torch, reading the corpus: a rough allowance for each run, in seconds.
+START_SECONDS = 4.0
+BYTES_PER_PARAMETER = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """An estimate of what is ahead.
+
+    Attributes:
+        seconds: From the first run to the report.
+        memory_bytes: The most that one run needs, the process included.
+        disk_bytes: What the run folders will take.
+    """
+
+    seconds: float
+    memory_bytes: int
+    disk_bytes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Probe:
+    """What one step and one evaluated token take, in seconds, and the most memory above the process's own."""
+
+    step: float
+    evaluated_token: float
+    memory_bytes: int
+
+
+def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, jobs: int) -> Cost:
+    """Estimate what `runs` will cost, `jobs` at a time.
+
+    Runs in this process a few steps of each architecture among them; global random state is left as it was.
+    """
+    baseline = MemoryMeter(device).baseline
+    first_of = {run.experiment.architecture: run.experiment for run in runs}
+    with torch.random.fork_rng():
+        probes = {architecture: _probe(experiment, tokens, device) for architecture, experiment in first_of.items()}
+    seconds = [_seconds(run.experiment, probes[run.experiment.architecture], tokens) for run in runs]
+    return Cost(
+        seconds=sum(seconds) / min(jobs, max(len(runs), 1)),
+        memory_bytes=baseline + max((probe.memory_bytes for probe in probes.values()), default=0),
+        disk_bytes=sum(_weights_bytes(run.experiment, tokens.vocabulary) for run in runs),
+    )
+
+
+def _probe(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Probe:
+    """Train a few steps on the first sequences of train, by the very loop that the runs use."""
+    budget = dataclasses.replace(experiment.budget, epochs=1)
+    torch.set_num_threads(budget.threads or 1)
+    memory, clock = MemoryMeter(device, interval=0.02), Clock(synchronizer(device))
+    with memory.window():
+        model = experiment.architecture.build(tokens.vocabulary, budget.sequence_length).to(device)
+        head = _head(tokens.splits["train"], PROBE_STEPS * budget.batch_size * budget.sequence_length)
+        training = Training(
+            model=model,
+            optimizer=experiment.optimizer.build(model),
+            schedule=lambda step: 0.0,  # noqa: ARG005 (weights that stay cannot diverge)
+            train=head,
+            measured={},
+            budget=budget,
+            seed=0,
+            device=device,
+            clock=clock,
+        )
+        list(training.evaluations())
+        sample = _head(tokens.splits["valid"], EVALUATION_BATCH * budget.sequence_length)
+        with clock.measuring("evaluation"):
+            token_nats(model, sample, budget.sequence_length, device)
+    return _Probe(
+        step=clock.seconds["training"] / training.step,
+        evaluated_token=clock.seconds["evaluation"] / sample.targets,
+        memory_bytes=memory.as_json()["peak_bytes"],
+    )
+
+
+def _head(stream: TokenStream, targets: int) -> TokenStream:
+    """The first tokens of a stream, as one document."""
+    one = np.array([0])
+    return TokenStream(tokens_N=stream.tokens_N[: targets + 1], starts_D=one, words_D=one, bytes_D=one)
+
+
+def _seconds(experiment: Experiment, probe: _Probe, tokens: Tokens) -> float:
+    budget, train = experiment.budget, tokens.splits["train"]
+    steps = budget.epochs * -(-train.sequences(budget.sequence_length) // budget.batch_size)
+    each_evaluation = tokens.train_sample.targets + tokens.splits["valid"].targets
+    evaluated = (budget.epochs + 1) * each_evaluation + 2 * tokens.splits["test"].targets
+    return START_SECONDS + steps * probe.step + evaluated * probe.evaluated_token
+
+
+def _weights_bytes(experiment: Experiment, vocabulary: int) -> int:
+    parameters, _ = count_parameters(experiment.architecture, vocabulary, experiment.budget.sequence_length)
+    return parameters * BYTES_PER_PARAMETER

@@ -1,0 +1,31 @@
+"""Deal whole documents into train, valid and test by a hash, so that every machine deals alike."""
+
+import hashlib
+from collections.abc import Iterable
+
+SPLITS = ("train", "valid", "test")
+#: Upper ends of the hash range for train (90 %) and valid (5 %); test has the rest (5 %).
+TRAIN_BELOW, VALID_BELOW = 0.90, 0.95
+
+Splits = dict[str, tuple[str, ...]]
+
+
+def deal(documents: Iterable[tuple[str, str]]) -> Splits:
+    """Deal (key, text) pairs into splits by the hash of the key; equal keys never part."""
+    splits: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for key, text in documents:
+        splits[split_of(key)].append(text)
+    return {split: tuple(texts) for split, texts in splits.items()}
+
+
+def split_of(key: str) -> str:
+    """The split that a document with this key belongs to."""
+    fraction = hash_fraction(key)
+    if fraction < TRAIN_BELOW:
+        return "train"
+    return "valid" if fraction < VALID_BELOW else "test"
+
+
+def hash_fraction(key: str) -> float:
+    """A number in [0, 1) that depends on nothing but the key."""
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8]) / 2**64

@@ -1,0 +1,91 @@
+"""A study as data: what `study.json` holds and `bakeoff describe` prints."""
+
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bakeoff.data import Tokens
+from bakeoff.data.splits import SPLITS
+from bakeoff.models import ARCHITECTURES, count_parameters, ngram
+from bakeoff.optimizers import OPTIMIZERS
+from bakeoff.spec import Architecture, Experiment, Optimizer, Study, encode, identity
+
+Json = dict[str, Any]
+
+
+def describe(study: Study, tokens: Tokens | None) -> Json:
+    """The experiments with their exact parameter counts; counts of the corpus are null where it is not here yet."""
+    vocabulary = tokens.vocabulary if tokens else study.budget.vocabulary
+    return {
+        "study": study.name,
+        "corpus": _corpus(study, tokens),
+        "budget": encode(study.budget),
+        "experiments": [_experiment(experiment, vocabulary) for experiment in study.experiments],
+        "seeds": list(study.seeds),
+    }
+
+
+def declare(study: Study, tokens: Tokens, declared_identity: str, source: Path | None) -> Json:
+    """What a study's folder keeps: the description, what the report needs to order and judge, and what made it.
+
+    Args:
+        study: With precision and threads resolved.
+        tokens: The corpus, prepared.
+        declared_identity: Of the study as declared, before anything was resolved.
+        source: The user's study file, if it comes from one.
+    """
+    return describe(study, tokens) | {
+        "identity": declared_identity,
+        "bakeoff": version("bakeoff"),
+        "source": str(source) if source else None,
+        "models": _order(ARCHITECTURES.values(), (type(e.architecture) for e in study.experiments)),
+        "optimizers": _order(OPTIMIZERS.values(), (type(e.optimizer) for e in study.experiments)),
+        "baselines": ngram.baselines(tokens),
+    }
+
+
+def _corpus(study: Study, tokens: Tokens | None) -> Json:
+    if tokens is None:
+        counts = dict.fromkeys(("documents", "tokens", "words", "bytes"))
+        return {"name": study.corpus.name} | {split: counts for split in SPLITS}
+    text = tokens.text
+    facts = {"name": study.corpus.name, "licence": text.licence, "source": text.source, "sha256": text.sha256}
+    return facts | {
+        split: {
+            "documents": len(stream.starts_D),
+            "tokens": len(stream.tokens_N),
+            "words": stream.words,
+            "bytes": stream.bytes,
+        }
+        for split, stream in tokens.splits.items()
+    }
+
+
+def _experiment(experiment: Experiment, vocabulary: int) -> Json:
+    architecture, optimizer, budget = experiment.architecture, experiment.optimizer, experiment.budget
+    parameters, learnable = count_parameters(architecture, vocabulary, budget.sequence_length)
+    return {
+        "number": experiment.number,
+        "slug": experiment.slug,
+        "model": architecture.name,
+        "layers": architecture.layers,
+        "optimizer": optimizer.name,
+        "learning_rate": optimizer.lr,
+        "weight_decay": optimizer.weight_decay,
+        "parameters": parameters,
+        "learnable_parameters": learnable,
+        "vocabulary": vocabulary,
+        "sequence_length": budget.sequence_length,
+        "batch_size": budget.batch_size,
+        "epochs": budget.epochs,
+        "architecture": encode(architecture),
+        "optimizer_settings": encode(optimizer),
+    }
+
+
+def _order(
+    registered: Iterable[type[Architecture | Optimizer]], used: Iterable[type[Architecture | Optimizer]]
+) -> list[dict[str, str]]:
+    """Names and titles in the order of the registry, then those that only the study's file knows."""
+    return [{"name": kind.name, "title": kind.title} for kind in dict.fromkeys([*registered, *used])]

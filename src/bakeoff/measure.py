@@ -1,0 +1,192 @@
+"""What the machine tells: time by purpose, steady-state memory, and the environment of a run."""
+
+import contextlib
+import os
+import platform
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+import torch
+
+from bakeoff.errors import UserError
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+#: Seconds between two readings of the memory.
+SAMPLING_INTERVAL = 0.1
+
+
+def resolve_device(name: str) -> torch.device:
+    """The device of that name; `auto` takes a GPU where there is one.
+
+    Raises:
+        UserError: There is no such device here.
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        return torch.device(next(device for device, here in available.items() if here))
+    if name not in available:
+        raise UserError(f"unknown device {name!r}: use one of {', '.join(DEVICES)}")
+    if not available[name]:
+        raise UserError(f"device {name} is not available here: use --device auto")
+    return torch.device(name)
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """`auto` as `fp32` or `bf16`: bfloat16 on GPUs that compute in it; float32 on processors, where it is not slower.
+
+    Raises:
+        UserError: bf16 is asked for on a GPU that lacks it.
+    """
+    supported = device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+    if precision == "bf16" and not supported:
+        raise UserError("this GPU does not compute in bfloat16: use --precision fp32")
+    if precision == "auto":
+        return "bf16" if device.type == "cuda" and supported else "fp32"
+    return precision
+
+
+def usable_cores() -> int:
+    """Physical cores that this process may use."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(allowed, psutil.cpu_count(logical=False) or allowed)
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """What a reader needs to judge a run's times; deliberately without host or user name."""
+    return {
+        "bakeoff": version("bakeoff"),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": version("numpy"),
+        "tokenizers": version("tokenizers"),
+        "system": f"{platform.system()} {platform.release()} {platform.machine()}",
+        "processor": _processor_name(),
+        "cores": usable_cores(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "device": device.type,
+        "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor_name(),
+    }
+
+
+def _processor_name() -> str:
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.is_file() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
+
+
+def synchronizer(device: torch.device) -> Callable[[], None]:
+    """A function that waits until the device has done all it was asked to."""
+    if device.type == "cuda":
+        return lambda: torch.cuda.synchronize(device)
+    if device.type == "mps":
+        return torch.mps.synchronize
+    return lambda: None
+
+
+@dataclass
+class Clock:
+    """Seconds by purpose: `training`, `evaluation`, `warmup`, `other`; one purpose at a time.
+
+    Attributes:
+        synchronize: Called at both edges of every interval, so that queued work is paid for where it was asked for.
+        now: A clock that never goes back, in seconds.
+        seconds: What each purpose has taken so far.
+    """
+
+    synchronize: Callable[[], None] = lambda: None
+    now: Callable[[], float] = time.perf_counter
+    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+
+    @contextlib.contextmanager
+    def measuring(self, purpose: str) -> Iterator[None]:
+        """Add what the block takes to a purpose."""
+        self.synchronize()
+        started = self.now()
+        try:
+            yield
+        finally:
+            self.synchronize()
+            self.seconds[purpose] += self.now() - started
+
+
+class MemoryMeter:
+    """Average and peak memory over steady training, above a baseline taken when the meter is made.
+
+    A thread reads the memory while a window is open. On a processor that is the process's unique set size (memory that
+    would be freed if it ended); on CUDA what torch has allocated, beside what the driver counts for the process.
+
+    Args:
+        device: Where the run computes.
+        interval: Seconds between two readings.
+    """
+
+    def __init__(self, device: torch.device, interval: float = SAMPLING_INTERVAL) -> None:
+        self.device = device
+        self.interval = interval
+        self.kind, self._read = _memory_reader(device)
+        self.baseline = self._read()
+        self.samples: list[int] = []
+
+    @contextlib.contextmanager
+    def window(self) -> Iterator[None]:
+        """Read the memory until the block ends, and once more at its end."""
+        closed = threading.Event()
+        if self.device.type == "cuda":
+            torch.cuda.reset_peak_memory_stats(self.device)
+        sampler = threading.Thread(target=self._sample_until, args=(closed,), daemon=True)
+        sampler.start()
+        try:
+            yield
+        finally:
+            self.samples.append(self._read())
+            closed.set()
+            sampler.join()
+            if self.device.type == "cuda":
+                self.samples.append(torch.cuda.max_memory_allocated(self.device))
+
+    def as_json(self) -> dict[str, Any]:
+        """Average, peak and baseline in bytes; the first two without the baseline."""
+        samples = self.samples or [self.baseline]
+        return {
+            "average_bytes": round(sum(samples) / len(samples)) - self.baseline,
+            "peak_bytes": max(samples) - self.baseline,
+            "baseline_bytes": self.baseline,
+            "kind": self.kind,
+            "samples": len(self.samples),
+            "process_bytes": _nvml_process_bytes() if self.device.type == "cuda" else None,
+        }
+
+    def _sample_until(self, closed: threading.Event) -> None:
+        while not closed.wait(self.interval):
+            self.samples.append(self._read())
+
+
+def _memory_reader(device: torch.device) -> tuple[str, Callable[[], int]]:
+    if device.type == "cuda":
+        return "CUDA memory allocated by torch", lambda: torch.cuda.memory_allocated(device)
+    if device.type == "mps":
+        return "MPS memory allocated by torch", torch.mps.current_allocated_memory
+    process = psutil.Process()
+    return "unique set size of the process", lambda: int(process.memory_full_info().uss)
+
+
+def _nvml_process_bytes() -> int | None:
+    """What the driver counts for this process on all GPUs, as nvidia-smi shows it; None where it does not tell."""
+    import pynvml  # noqa: PLC0415 (only where there is a GPU)
+
+    try:
+        pynvml.nvmlInit()
+        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
+        processes = [process for handle in handles for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)]
+    except pynvml.NVMLError:
+        return None
+    own = [process.usedGpuMemory for process in processes if process.pid == os.getpid()]
+    return sum(own) if own and None not in own else None

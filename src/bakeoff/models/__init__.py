@@ -1,0 +1,20 @@
+"""The models that can be compared. To add one: a file in this folder and a line in `ARCHITECTURES`."""
+
+import torch
+
+from bakeoff.models.gpt1 import GPT1
+from bakeoff.models.lstm import LSTM
+from bakeoff.spec import Architecture
+
+#: In the order in which tables and figures show them.
+ARCHITECTURES: dict[str, type[Architecture]] = {architecture.name: architecture for architecture in (LSTM, GPT1)}
+
+__all__ = ["ARCHITECTURES", "GPT1", "LSTM", "count_parameters"]
+
+
+def count_parameters(architecture: Architecture, vocabulary: int, sequence_length: int) -> tuple[int, int]:
+    """All parameters and the learnable ones among them, counted on the real module without allocating weights."""
+    with torch.device("meta"):
+        model = architecture.build(vocabulary, sequence_length)
+    counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
+    return sum(count for count, _ in counts), sum(count for count, learnable in counts if learnable)

@@ -1,0 +1,108 @@
+"""GPT-1 (Radford et al. 2018): a post-norm transformer decoder with learned positions and a tied output layer.
+
+Sizes in names: B sequences, L tokens of a sequence, E width, H heads, W width of a head.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from bakeoff.models.tied import TiedArchitecture, TiedLanguageModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPT1(TiedArchitecture):
+    """A GPT-1 language model.
+
+    Attributes:
+        width: Width of the embedding and of every layer; the MLP inside is four times as wide.
+        heads: Attention heads; they divide the width.
+    """
+
+    name: ClassVar[str] = "gpt1"
+    title: ClassVar[str] = "GPT-1"
+
+    width: int = 128
+    heads: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.width % self.heads:
+            raise ValueError(f"heads must divide the width: {self.heads} does not divide {self.width}")
+
+    def module(self, vocabulary: int, sequence_length: int) -> "GPT1Model":
+        """The module as torch initializes it."""
+        return GPT1Model(self, vocabulary, sequence_length)
+
+
+class GPT1Model(TiedLanguageModel):
+    """The module that `GPT1` describes."""
+
+    def __init__(self, spec: GPT1, vocabulary: int, sequence_length: int) -> None:
+        super().__init__(vocabulary, spec.width)
+        self.positions = nn.Embedding(sequence_length, spec.width)
+        self.dropout = nn.Dropout(spec.dropout)
+        self.blocks = nn.Sequential(*(Block(spec) for _ in range(spec.layers)))
+
+    def features(self, tokens_BxL: Tensor) -> Tensor:  # noqa: N803
+        """What the output layer sees at each place, BxLxE."""
+        places_L = torch.arange(tokens_BxL.shape[1], device=tokens_BxL.device)  # noqa: N806
+        features: Tensor = self.blocks(self.dropout(self.embedding(tokens_BxL) + self.positions(places_L)))
+        return features
+
+    def freeze_embeddings(self) -> None:
+        """Exclude the embeddings of tokens and of positions from learning."""
+        super().freeze_embeddings()
+        self.positions.requires_grad_(False)
+
+    def initialize(self) -> None:
+        """Initialize as published: N(0, 0.02) for all weights and embeddings, zero biases, unit gains."""
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+            if isinstance(module, nn.Linear):
+                nn.init.zeros_(module.bias)
+
+
+class Block(nn.Module):
+    """Attention, then an MLP; each is added to what it read, and the sum is normalized (post-norm)."""
+
+    def __init__(self, spec: GPT1) -> None:
+        super().__init__()
+        self.attention = Attention(spec)
+        self.attention_norm = nn.LayerNorm(spec.width)
+        self.expand = nn.Linear(spec.width, 4 * spec.width)
+        self.contract = nn.Linear(4 * spec.width, spec.width)
+        self.mlp_norm = nn.LayerNorm(spec.width)
+        self.dropout = nn.Dropout(spec.dropout)
+
+    def forward(self, x_BxLxE: Tensor) -> Tensor:  # noqa: N803
+        """One layer, BxLxE to BxLxE."""
+        attended = self.attention_norm(x_BxLxE + self.attention(x_BxLxE))
+        mlp = self.contract(F.gelu(self.expand(attended)))
+        normalized: Tensor = self.mlp_norm(attended + self.dropout(mlp))
+        return normalized
+
+
+class Attention(nn.Module):
+    """Causal multi-head self-attention (Vaswani et al. 2017)."""
+
+    def __init__(self, spec: GPT1) -> None:
+        super().__init__()
+        self.heads = spec.heads
+        self.attention_dropout = spec.dropout
+        self.query_key_value = nn.Linear(spec.width, 3 * spec.width)
+        self.output = nn.Linear(spec.width, spec.width)
+        self.dropout = nn.Dropout(spec.dropout)
+
+    def forward(self, x_BxLxE: Tensor) -> Tensor:  # noqa: N803
+        """Attend to this place and those before it, BxLxE to BxLxE."""
+        parts = self.query_key_value(x_BxLxE).chunk(3, dim=-1)
+        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        dropout = self.attention_dropout if self.training else 0.0
+        attended_BxHxLxW = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)  # noqa: N806
+        mixed: Tensor = self.dropout(self.output(attended_BxHxLxW.transpose(1, 2).flatten(2)))
+        return mixed

@@ -1,0 +1,143 @@
+"""What a user sees while runs are at work: bars on a terminal, plain lines in a pipe; both on standard error."""
+
+import time
+from collections.abc import Sequence
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from bakeoff.report import words
+from bakeoff.spec import Run
+
+Json = dict[str, Any]
+
+
+class Display(Protocol):
+    """Shows what workers say."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exception: object) -> None: ...
+    def __call__(self, run: Run, message: Json) -> None:
+        """Show one message of a run."""
+        ...
+
+
+def display(runs: Sequence[Run], console: Console) -> Display:
+    """Bars where there is a terminal, lines where there is none."""
+    return Bars(runs, console) if console.is_terminal else Lines(runs, console)
+
+
+class Pace:
+    """How fast runs are: tokens per second since each one's first step, and what is left of all of them."""
+
+    def __init__(self, runs: Sequence[Run]) -> None:
+        self.total = len(runs)
+        self.done = 0
+        self.steps: dict[Run, int] = {}
+        self.started: dict[Run, float] = {}
+        self.began = time.monotonic()
+
+    def note(self, run: Run, message: Json) -> None:
+        """Take note of one message."""
+        if message["event"] == "start":
+            self.steps[run], self.started[run] = message["steps"], time.monotonic()
+        elif message["event"] == "end":
+            self.done += 1
+
+    def left(self, progress_of_active: float) -> float | None:
+        """Seconds left, if all runs are as long as those so far; None before there is anything to go by."""
+        share = (self.done + progress_of_active) / max(self.total, 1)
+        return (time.monotonic() - self.began) * (1 - share) / share if share else None
+
+
+class Lines:
+    """A line for every evaluation and every end."""
+
+    def __init__(self, runs: Sequence[Run], console: Console) -> None:
+        self.pace = Pace(runs)
+        self.console = console
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        return None
+
+    def __call__(self, run: Run, message: Json) -> None:
+        """Print what an evaluation found, or how a run ended."""
+        self.pace.note(run, message)
+        if message["event"] == "evaluation":
+            epochs = run.experiment.budget.epochs
+            share = message["epoch"] / epochs if epochs else 0.0
+            left = self.pace.left(share)
+            self._print(run, f"epoch {message['epoch']}/{epochs}  {_perplexities(message)}  {_speed(run, message)}", left)
+        elif message["event"] == "end":
+            self._print(run, _ending(message), None)
+
+    def _print(self, run: Run, text: str, left: float | None) -> None:
+        remaining = f"  {words.duration(left)} left" if left else ""
+        place = f"[{min(self.pace.done + 1, self.pace.total)}/{self.pace.total}]"
+        self.console.print(f"{place} {run.slug}  {text}{remaining}", markup=False, highlight=False, soft_wrap=True)
+
+
+class Bars:
+    """A bar for the study and one for every run at work."""
+
+    def __init__(self, runs: Sequence[Run], console: Console) -> None:
+        self.console = console
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=console,
+        )
+        self.study = self.bars.add_task("study", total=len(runs), note="")
+        self.tasks: dict[Run, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.bars.stop()
+
+    def __call__(self, run: Run, message: Json) -> None:
+        """Move the bars."""
+        if message["event"] == "start":
+            self.tasks[run] = self.bars.add_task(run.slug, total=message["steps"], note="")
+        elif message["event"] == "step":
+            self.bars.update(self.tasks[run], completed=message["step"])
+        elif message["event"] == "evaluation":
+            note = f"{_perplexities(message)}  {_speed(run, message)}"
+            self.bars.update(self.tasks[run], completed=message["step"], note=note)
+        elif message["event"] == "end":
+            self._end(run, message)
+
+    def _end(self, run: Run, message: Json) -> None:
+        if run in self.tasks:
+            note = str(self.bars.tasks[self.bars.task_ids.index(self.tasks[run])].fields["note"])
+            self.bars.remove_task(self.tasks.pop(run))
+        else:
+            note = ""
+        self.bars.advance(self.study)
+        self.console.print(f"{run.slug}  {_ending(message)}  {note}", markup=False, highlight=False)
+
+
+def _perplexities(message: Json) -> str:
+    return "  ".join(f"{split} {words.number(message[split]['perplexity'])}" for split in ("train", "valid"))
+
+
+def _speed(run: Run, message: Json) -> str:
+    """Tokens per second of training so far; full batches are assumed, which is right but for the last of an epoch."""
+    budget = run.experiment.budget
+    tokens = message["step"] * budget.batch_size * budget.sequence_length
+    return f"{words.count(tokens / message['train_seconds'])} tokens/s" if message["step"] else ""
+
+
+def _ending(message: Json) -> str:
+    error = message.get("error")
+    return f"{message['status']}: {error}" if error else str(message["status"])

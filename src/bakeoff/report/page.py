@@ -1,0 +1,90 @@
+"""The page: one HTML file that holds everything and fetches nothing."""
+
+import base64
+from collections import Counter
+
+import jinja2
+from markupsafe import Markup
+
+from bakeoff.analysis.rows import StudyRows
+from bakeoff.report import tables, words
+from bakeoff.report.figures import Figure
+
+
+def render(study: StudyRows, figures: list[Figure]) -> str:
+    """The whole page as text."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("bakeoff.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["count"] = words.count
+    return environment.get_template("index.html").render(
+        study=study.study,
+        summary=_summary(study),
+        warnings=_warnings(study),
+        columns=tables.COLUMNS,
+        lines=tables.lines(study),
+        caption=Markup(tables.html_caption(study)),  # noqa: S704 (made of our own words and numbers)
+        figures=[{"figure": figure, "source": _data_uri(figure.svg)} for figure in figures],
+        facts=_facts(study),
+    )
+
+
+def _summary(study: StudyRows) -> list[str]:
+    """The best run of each architecture, by valid."""
+    sentences = []
+    for model in study.study["models"]:
+        if (row := study.best(model["name"])) and row.valid and row.test:
+            sentences.append(
+                f"Best {model['title']}: #{row.number}, {row.name} (learning rate {words.rate(row.learning_rate)}, seed "
+                f"{row.seed}), with a valid perplexity of {words.number(row.valid.perplexity)} and a test perplexity of "
+                f"{words.number(row.test.perplexity)}, or {words.small(row.valid.bits_per_byte)} and "
+                f"{words.small(row.test.bits_per_byte)} bits per byte."
+            )
+    return sentences or ["No run has finished yet."]
+
+
+def _warnings(study: StudyRows) -> list[str]:
+    """What went wrong or is not there, before anything else is believed."""
+    statuses = Counter(row.status for row in study.rows)
+    unfinished = [f"{count} {status}" for status, count in statuses.items() if status != "finished"]
+    warnings = [f"Of {len(study.rows)} runs, {', '.join(unfinished)}."] if unfinished else []
+    worse = [f"#{row.number}" for row in study.rows if row.diagnosis == "worse than unigram"]
+    if worse:
+        warnings.append(f"Worse than the unigram, so nothing was learned about context: {', '.join(worse)}.")
+    if any(row.alone is False for row in study.rows):
+        warnings.append("Some runs shared the machine: their times (†) are no basis for a claim about speed.")
+    if len(study.study["seeds"]) == 1:
+        warnings.append("One seed: no claim here says how much of a difference is chance.")
+    return warnings
+
+
+def _facts(study: StudyRows) -> list[tuple[str, str]]:
+    """How it was measured, as pairs of a term and its description."""
+    corpus, budget = study.study["corpus"], study.study["budget"]
+    clip = f"gradients clipped to norm {budget['clip']:g}" if budget["clip"] else "no clipping"
+    devices = sorted({row.device for row in study.rows if row.device})
+    memory = sorted({row.memory["kind"] for row in study.rows if row.memory})
+    return [
+        ("Corpus", f"{corpus['name']}: {corpus['source']}; licence: {corpus['licence']}; sha256 {corpus['sha256']}"),
+        *(
+            (
+                split.capitalize(),
+                f"{words.count(corpus[split]['documents'])} documents, {words.count(corpus[split]['tokens'])} tokens, "
+                f"{words.count(corpus[split]['words'])} words, {words.count(corpus[split]['bytes'])} bytes",
+            )
+            for split in tables.SPLITS
+        ),
+        ("Tokenizer", f"{budget['tokenizer']}, {words.count(study.study['experiments'][0]['vocabulary'])} symbols"),
+        ("Budget", f"{budget['epochs']} epochs, {budget['schedule']} schedule, {clip}"),
+        ("Machine", f"{', '.join(devices) or words.ABSENT}, {budget['threads']} threads, {budget['precision']}"),
+        ("Memory", ", ".join(memory) or words.ABSENT),
+        ("Bakeoff", study.study["bakeoff"]),
+    ]
+
+
+def _data_uri(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()

@@ -1,0 +1,237 @@
+"""What is missing = declared - finished; each missing run in a process of its own."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from queue import Queue
+from typing import Any
+
+import torch
+from filelock import Timeout
+
+from bakeoff import data
+from bakeoff.data import Tokens
+from bakeoff.declaration import declare
+from bakeoff.errors import UserError
+from bakeoff.files import free_folder, write_json, written_atomically
+from bakeoff.measure import resolve_precision, usable_cores
+from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder
+from bakeoff.spec import Run, Study, identity
+from bakeoff.worker import Job
+
+Json = dict[str, Any]
+#: Told of everything that a worker says, and of its end.
+Observer = Callable[[Run, Json], None]
+#: Seconds that a worker has to end after it was told to.
+PATIENCE = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """A study on disk, prepared to run.
+
+    Attributes:
+        study: With precision and threads resolved.
+        folder: Where it lies.
+        tokens: Its corpus.
+        device: Where its runs compute.
+        source: The user's study file, if it comes from one.
+    """
+
+    study: Study
+    folder: StudyFolder
+    tokens: Tokens
+    device: torch.device
+    source: Path | None
+
+    @property
+    def cores_hold(self) -> int:
+        """How many runs fit on the cores of this machine at the study's threads a run."""
+        return max(1, usable_cores() // (self.study.budget.threads or 1))
+
+    def missing(self, only: Sequence[int] | None = None) -> list[Run]:
+        """The runs to do: not yet finished and not diverged, of all experiments or of those numbers.
+
+        Raises:
+            UserError: A run's folder holds another run.
+        """
+        wanted = [run for run in self.study.runs if only is None or run.experiment.number in only]
+        return [run for run in wanted if not self._is_over(run)]
+
+    def run(self, runs: Sequence[Run], jobs: int, observer: Observer) -> None:
+        """Do those runs, `jobs` at a time; on an interrupt, stop them and leave what is unfinished to the next time.
+
+        Raises:
+            UserError: Another process runs this study.
+        """
+        try:
+            with self.folder.lock().acquire(timeout=0):
+                _Workers(self, jobs, observer).do(runs)
+        except Timeout as error:
+            raise UserError(f"another `bakeoff run` is at work on {self.folder.path}: wait for it", status=1) from error
+
+    def _is_over(self, run: Run) -> bool:
+        folder = self.folder.run(run.slug)
+        if (spec := folder.spec) is None:
+            return False
+        if spec["identity"] != identity(run):
+            raise UserError(f"{folder.path} holds another run than the study declares: choose another --out", status=1)
+        return folder.status in (FINISHED, DIVERGED)
+
+
+def open_session(declared: Study, built_in: Study, out: Path, device: torch.device, source: Path | None) -> Session:
+    """Prepare a study's corpus and folder.
+
+    Args:
+        declared: What to run, with the options of the command line in it.
+        built_in: The same study without them; where the two compute different things, the folder's name tells.
+        out: The folder of all studies.
+        device: Where the runs compute.
+        source: The user's study file, if the study comes from one.
+
+    Raises:
+        UserError: The corpus cannot be used, or the folder cannot be written or holds another study.
+    """
+    folder = StudyFolder(out / folder_name(declared, built_in))
+    declared_identity = identity(declared)
+    existing = folder.study if folder.exists else None
+    if existing and existing["identity"] != declared_identity:
+        raise UserError(
+            f"{folder.path} holds another study than {declared.name} as it is declared now: "
+            "rename the study, choose another --out, or remove that folder"
+        )
+    _require_writable(folder.path)
+    study = _resolve(declared, existing, device)
+    tokens = data.prepare(study.corpus, study.budget)
+    write_json(folder.path / "study.json", declare(study, tokens, declared_identity, source))
+    with written_atomically(folder.tokenizer) as temporary:
+        tokens.tokenizer.save(str(temporary))
+    return Session(study=study, folder=folder, tokens=tokens, device=device, source=source)
+
+
+def folder_name(declared: Study, built_in: Study) -> str:
+    """The study's name, and if options changed what is computed, the corpus and six digits of the identity as well."""
+    if identity(declared) == identity(built_in):
+        return declared.name
+    return f"{declared.name}-{declared.corpus.name}-{identity(declared)[:6]}"
+
+
+def parse_jobs(jobs: str) -> int | None:
+    """How many runs at a time; None for `auto`.
+
+    Raises:
+        UserError: It is neither a number from 1 nor `auto`.
+    """
+    if jobs == "auto":
+        return None
+    if not jobs.isdecimal() or int(jobs) < 1:
+        raise UserError(f"--jobs takes auto or a number from 1, not {jobs}")
+    return int(jobs)
+
+
+def _resolve(declared: Study, existing: Json | None, device: torch.device) -> Study:
+    """Precision, threads and seeds, as they were resolved when the study was started, or else for this machine."""
+    budget = declared.budget
+    started = existing["budget"] if existing else {}
+    precision = started.get("precision") or resolve_precision(budget.precision, device)
+    threads = started.get("threads") or budget.threads or usable_cores()
+    seeds = tuple(sorted({*declared.seeds, *existing["seeds"]})) if existing else declared.seeds
+    return dataclasses.replace(declared.with_shared(precision=precision, threads=threads), seeds=seeds)
+
+
+def _require_writable(path: Path) -> None:
+    nearest = free_folder(path.absolute())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
+        raise UserError(f"cannot write in {path}: choose a folder with --out")
+
+
+class _Workers:
+    """The processes that are at work, and what they say."""
+
+    def __init__(self, session: Session, jobs: int, observer: Observer) -> None:
+        self.session = session
+        self.jobs = jobs
+        self.observer = observer
+        self.messages: Queue[tuple[Run, Json | None]] = Queue()
+        self.active: dict[Run, subprocess.Popen[str]] = {}
+
+    def do(self, runs: Sequence[Run]) -> None:
+        waiting = deque(runs)
+        try:
+            while waiting or self.active:
+                while waiting and len(self.active) < self.jobs:
+                    self._start(waiting.popleft())
+                run, message = self.messages.get()
+                if message is None:
+                    self._ended(run)
+                else:
+                    self.observer(run, message)
+        finally:
+            self._stop_all()
+
+    def _start(self, run: Run) -> None:
+        folder = self.session.folder.run(run.slug)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        job = Job(
+            run=run,
+            folder=folder.path,
+            device=self.session.device.type,
+            alone=self.jobs == 1,
+            source=self.session.source,
+        )
+        with (folder.path / "log.txt").open("w", encoding="utf-8") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "bakeoff.worker"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,  # Ctrl-C reaches this process alone, which then stops its workers
+            )
+        self.active[run] = process
+        assert process.stdin is not None, "the worker's input is a pipe"
+        with contextlib.suppress(BrokenPipeError):  # it died at once; its end tells why
+            process.stdin.write(job.to_line() + "\n")
+            process.stdin.flush()
+        threading.Thread(target=self._listen, args=(run, process), daemon=True).start()
+
+    def _listen(self, run: Run, process: subprocess.Popen[str]) -> None:
+        assert process.stdout is not None, "the worker's output is a pipe"
+        for line in process.stdout:
+            self.messages.put((run, json.loads(line)))
+        self.messages.put((run, None))
+
+    def _ended(self, run: Run) -> None:
+        """Note how a worker ended; one that could not say so itself has failed."""
+        process = self.active.pop(run)
+        status = process.wait()
+        folder = self.session.folder.run(run.slug)
+        if folder.summary is None:
+            reason = f"killed by signal {-status} (out of memory?)" if status < 0 else _last_line(folder.path / "log.txt")
+            folder.finish({"status": FAILED, "error": reason})
+            self.observer(run, {"event": "end", "status": FAILED, "error": reason})
+
+    def _stop_all(self) -> None:
+        """Workers end when their input closes; one that does not is killed."""
+        for process in self.active.values():
+            assert process.stdin is not None, "the worker's input is a pipe"
+            process.stdin.close()
+        for process in self.active.values():
+            try:
+                process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else "the worker ended without a word"

@@ -1,0 +1,289 @@
+"""What is compared, as frozen data: corpus, architecture, optimizer, budget, experiment, study, and a run's identity.
+
+Nothing here imports torch; the two `build` methods are implemented in `models` and `optimizers`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import re
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+
+if TYPE_CHECKING:
+    import torch
+
+#: A field with this metadata does not change what is computed, so it is no part of any identity.
+NOT_IDENTITY = {"identity": False}
+#: Fewer symbols than bytes cannot spell every text.
+SMALLEST_VOCABULARY = 256
+PRECISIONS = ("auto", "fp32", "bf16")
+
+
+class LanguageModel(Protocol):
+    """What the training loop asks of a model, besides being a `torch.nn.Module`."""
+
+    def loss(self, inputs_BxL: torch.Tensor, targets_BxL: torch.Tensor) -> torch.Tensor:  # noqa: N803
+        """Mean nats per target, a scalar; targets of -100 do not count."""
+        ...
+
+    def token_nats(self, inputs_BxL: torch.Tensor, targets_BxL: torch.Tensor) -> torch.Tensor:  # noqa: N803
+        """Nats of every target, BxL in float32; 0 where the target is -100."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Corpus:
+    """Named text in three splits: a built-in one, or a user's file or folder.
+
+    Attributes:
+        name: A name from `bakeoff data`, or what a user's own text is called in the report.
+        documents: At most this many documents of train, valid and test; all of them by default.
+        path: The user's text file, or folder with `train.txt`, `valid.txt` and `test.txt`.
+        sha256: Checksum of the user's text, so that an edited text is another corpus.
+    """
+
+    name: str
+    documents: tuple[int, int, int] | None = None
+    path: str | None = field(default=None, metadata=NOT_IDENTITY)
+    sha256: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Architecture(ABC):
+    """A frozen description of a model that can build it.
+
+    Attributes:
+        layers: How many layers are stacked.
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    layers: int = 1
+
+    def __post_init__(self) -> None:
+        _require(self.layers >= 1, f"layers must be at least 1, not {self.layers}")
+
+    @abstractmethod
+    def build(self, vocabulary: int, sequence_length: int) -> torch.nn.Module:
+        """Build the model, freshly initialized from torch's global generator.
+
+        Args:
+            vocabulary: Number of symbols.
+            sequence_length: The longest input, in tokens.
+
+        Returns:
+            A module that is also a `LanguageModel`.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optimizer(ABC):
+    """A frozen description of an optimizer that can build it.
+
+    Attributes:
+        lr: Peak learning rate.
+        weight_decay: Weight decay (decoupled or L2, as the optimizer defines it).
+    """
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    lr: float
+    weight_decay: float = 0.0
+
+    def __post_init__(self) -> None:
+        _require(self.lr > 0, f"a learning rate must be positive, not {self.lr}")
+        _require(self.weight_decay >= 0, f"weight decay must not be negative, not {self.weight_decay}")
+
+    @abstractmethod
+    def build(self, model: torch.nn.Module) -> torch.optim.Optimizer:
+        """Build the optimizer over every learnable parameter of `model`, each in exactly one group."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Budget:
+    """What every experiment of a study is given alike.
+
+    Attributes:
+        epochs: Passes over the train split.
+        batch_size: Sequences a step.
+        sequence_length: Tokens a sequence.
+        tokenizer: `bpe`, trained on the train split, or `gpt1`, GPT-1's own.
+        vocabulary: Symbols of the tokenizer.
+        schedule: Shape of the learning rate over the run: `linear` (5 % warm-up, then linear decay to zero) or `constant`.
+        clip: Largest norm of a gradient; None does not clip.
+        precision: `fp32`, `bf16`, or `auto`, which is resolved on the machine that starts the study.
+        threads: Processor threads of a run; None is resolved on the machine that starts the study.
+    """
+
+    epochs: int = 10
+    batch_size: int = 16
+    sequence_length: int = 128
+    tokenizer: str = "bpe"
+    vocabulary: int = 2048
+    schedule: str = "linear"
+    clip: float | None = 1.0
+    precision: str = "auto"
+    threads: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "batch_size", "sequence_length"):
+            _require(getattr(self, name) >= 1, f"{name.replace('_', ' ')} must be at least 1, not {getattr(self, name)}")
+        _require(
+            self.vocabulary >= SMALLEST_VOCABULARY,
+            f"a vocabulary needs at least {SMALLEST_VOCABULARY} symbols (one a byte), not {self.vocabulary}",
+        )
+        _require(self.clip is None or self.clip > 0, f"clip must be positive or None, not {self.clip}")
+        _require(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision}")
+        _require(self.threads is None or self.threads >= 1, f"threads must be at least 1, not {self.threads}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """One corpus, architecture, optimizer and budget, with its number in the study."""
+
+    number: int = field(metadata=NOT_IDENTITY)
+    corpus: Corpus
+    architecture: Architecture
+    optimizer: Optimizer
+    budget: Budget
+
+    @property
+    def slug(self) -> str:
+        """A readable name that sorts by number, such as `01-lstm-1-adam`."""
+        return f"{self.number:02d}-{self.architecture.name}-{self.architecture.layers}-{self.optimizer.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One experiment with one seed; equal runs compute the same thing, on any day and in any study."""
+
+    experiment: Experiment
+    seed: int
+
+    def __post_init__(self) -> None:
+        _require(self.seed >= 0, f"a seed must not be negative, not {self.seed}")
+
+    @property
+    def slug(self) -> str:
+        """The run's folder inside the study's, such as `01-lstm-1-adam/seed-0`."""
+        return f"{self.experiment.slug}/seed-{self.seed}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Study:
+    """A numbered list of experiments that share corpus and budget, and the seeds to repeat them with."""
+
+    name: str
+    experiments: tuple[Experiment, ...]
+    seeds: tuple[int, ...] = field(default=(0,), metadata=NOT_IDENTITY)
+
+    def __post_init__(self) -> None:
+        _require(
+            re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name) is not None,
+            f"a study's name becomes a folder: letters, digits, '.', '-' and '_', not {self.name!r}",
+        )
+        _require(len(self.experiments) > 0, f"study {self.name} has no experiments")
+        _require(len(self.seeds) > 0 and _unique(self.seeds), "seeds must be different from each other, and at least one")
+        _require(_unique(self.numbers), f"study {self.name} numbers two experiments alike")
+        shared = all(e.corpus == self.corpus and e.budget == self.budget for e in self.experiments)
+        _require(shared, f"all experiments of study {self.name} must share one corpus and one budget")
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        *,
+        corpus: Corpus,
+        budget: Budget,
+        contenders: Sequence[tuple[Architecture, Optimizer]],
+        seeds: tuple[int, ...] = (0,),
+    ) -> Self:
+        """Number the contenders from 1 and give each the same corpus and budget."""
+        experiments = tuple(
+            Experiment(number=number, corpus=corpus, architecture=architecture, optimizer=optimizer, budget=budget)
+            for number, (architecture, optimizer) in enumerate(contenders, start=1)
+        )
+        return cls(name=name, experiments=experiments, seeds=seeds)
+
+    @property
+    def corpus(self) -> Corpus:
+        """The corpus that all experiments share."""
+        return self.experiments[0].corpus
+
+    @property
+    def budget(self) -> Budget:
+        """The budget that all experiments share."""
+        return self.experiments[0].budget
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The experiments' numbers, in order."""
+        return tuple(experiment.number for experiment in self.experiments)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """Every experiment with every seed, seed by seed, so that a first whole answer comes early."""
+        return tuple(Run(experiment=experiment, seed=seed) for seed in self.seeds for experiment in self.experiments)
+
+    def with_shared(self, *, corpus: Corpus | None = None, **budget: Any) -> Self:  # noqa: ANN401
+        """The same study on another corpus, or with other fields of the budget."""
+        shared = {
+            "corpus": corpus or self.corpus,
+            "budget": dataclasses.replace(self.budget, **budget),
+        }
+        return dataclasses.replace(
+            self, experiments=tuple(dataclasses.replace(experiment, **shared) for experiment in self.experiments)
+        )
+
+
+def encode(spec: object, *, minimal: bool = False) -> Any:  # noqa: ANN401
+    """A spec as plain JSON data, with each dataclass's name under `type`.
+
+    Args:
+        spec: A dataclass of this module, or a value inside one.
+        minimal: Leave out defaults and whatever is no part of an identity, so that a new option with a default
+            changes no existing identity.
+    """
+    if dataclasses.is_dataclass(spec) and not isinstance(spec, type):
+        kept = [f for f in dataclasses.fields(spec) if not minimal or _is_telling(f, getattr(spec, f.name))]
+        return {"type": type(spec).__name__} | {f.name: encode(getattr(spec, f.name), minimal=minimal) for f in kept}
+    if isinstance(spec, tuple | list):
+        return [encode(item, minimal=minimal) for item in spec]
+    return spec
+
+
+def decode(data: Any, types: Mapping[str, type]) -> Any:  # noqa: ANN401
+    """The inverse of `encode`; `types` maps the names under `type` to dataclasses."""
+    if isinstance(data, dict):
+        fields = {name: decode(value, types) for name, value in data.items() if name != "type"}
+        return types[data["type"]](**fields)
+    if isinstance(data, list):
+        return tuple(decode(item, types) for item in data)
+    return data
+
+
+def identity(spec: object) -> str:
+    """Twelve hexadecimal digits of the SHA-256 of the spec's canonical JSON, without defaults."""
+    canonical = json.dumps(encode(spec, minimal=True), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def _is_telling(spec_field: dataclasses.Field[Any], value: object) -> bool:
+    return bool(spec_field.metadata.get("identity", True)) and value != spec_field.default
+
+
+def _unique(values: Sequence[int]) -> bool:
+    return max(Counter(values).values()) == 1
+
+
+def _require(condition: bool, message: str) -> None:
+    if not condition:
+        raise ValueError(message)

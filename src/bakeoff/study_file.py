@@ -1,0 +1,51 @@
+"""A study by its name, or from a user's Python file."""
+
+import runpy
+import traceback
+from pathlib import Path
+
+from bakeoff.errors import UserError
+from bakeoff.experiments import STUDIES
+from bakeoff.spec import Study
+
+
+def find_study(name_or_path: str) -> tuple[Study, Path | None]:
+    """The study that is asked for, and the file it comes from if it is a user's.
+
+    Raises:
+        UserError: There is none, or its file has an error in it.
+    """
+    if name_or_path in STUDIES:
+        return STUDIES[name_or_path], None
+    path = Path(name_or_path)
+    if path.suffix != ".py":
+        raise UserError(f"unknown study {name_or_path!r}: use {', '.join(STUDIES)}, or a Python file that defines `study`")
+    if not path.is_file():
+        raise UserError(f"no study file {path}")
+    return load_study(path), path.resolve()
+
+
+def load_study(path: Path) -> Study:
+    """Execute a study file and take what it calls `study`.
+
+    Architectures and optimizers that it defines are known from then on.
+
+    Raises:
+        UserError: The file has an error in it (its line is in the message), or defines no study.
+    """
+    try:
+        study = runpy.run_path(str(path), run_name="bakeoff_study").get("study")
+    except Exception as error:
+        raise UserError(f"{path}:{_where(path, error)}") from error
+    if not isinstance(study, Study):
+        raise UserError(f"{path} defines no study: it needs a line such as `study = Study.of(...)`")
+    return study
+
+
+def _where(path: Path, error: Exception) -> str:
+    """Line number, what is wrong, and the text of the line."""
+    what = f"{type(error).__name__}: {error}"
+    if isinstance(error, SyntaxError) and error.filename == str(path):
+        return f"{error.lineno}: SyntaxError: {error.msg}: {(error.text or '').strip()}"
+    inside = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(path)]
+    return f"{inside[-1].lineno}: {what}: {inside[-1].line}" if inside else f" {what}"
