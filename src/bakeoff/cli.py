@@ -2,7 +2,6 @@
 
 import json
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +10,8 @@ import typer
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.console import Console
 
     from bakeoff.analysis.rows import StudyRows
@@ -34,7 +35,9 @@ app = typer.Typer(
 
 StudyArgument = Annotated[str, typer.Argument(help="quick, seed, or a Python file that defines `study`.")]
 FolderArgument = Annotated[Path, typer.Argument(help="A study's folder, or a folder of studies.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")
+]
 
 
 def main() -> None:
@@ -270,7 +273,16 @@ def _print_description(description: dict[str, Any]) -> None:
     from bakeoff.report import words
 
     corpus, budget = description["corpus"], description["budget"]
-    columns = ("number", "model", "layers", "optimizer", "learning_rate", "weight_decay", "parameters", "learnable_parameters")
+    columns = (
+        "number",
+        "model",
+        "layers",
+        "optimizer",
+        "learning_rate",
+        "weight_decay",
+        "parameters",
+        "learnable_parameters",
+    )
     formats = {"parameters": words.count, "learnable_parameters": words.count, "learning_rate": words.rate}
     _print_table(
         [name.replace("_", " ") for name in columns],
@@ -279,8 +291,8 @@ def _print_description(description: dict[str, Any]) -> None:
     tokens = ", ".join(f"{split} {words.count(corpus[split]['tokens'])}" for split in ("train", "valid", "test"))
     typer.echo(f"corpus {corpus['name']}; tokens: {tokens}; vocabulary {budget['vocabulary']:,}")
     typer.echo(
-        f"{budget['epochs']} epochs, batches of {budget['batch_size']} sequences of {budget['sequence_length']} tokens, "
-        f"{budget['schedule']} schedule, seeds {', '.join(map(str, description['seeds']))}"
+        f"{budget['epochs']} epochs, batches of {budget['batch_size']} sequences of {budget['sequence_length']} "
+        f"tokens, {budget['schedule']} schedule, seeds {', '.join(map(str, description['seeds']))}"
     )
 
 

@@ -9,7 +9,7 @@ from bakeoff.data import Tokens
 from bakeoff.data.splits import SPLITS
 from bakeoff.models import ARCHITECTURES, count_parameters, ngram
 from bakeoff.optimizers import OPTIMIZERS
-from bakeoff.spec import Architecture, Experiment, Optimizer, Study, encode, identity
+from bakeoff.spec import Architecture, Experiment, Optimizer, Study, encode
 
 Json = dict[str, Any]
 
@@ -48,7 +48,7 @@ def declare(study: Study, tokens: Tokens, declared_identity: str, source: Path |
 def _corpus(study: Study, tokens: Tokens | None) -> Json:
     if tokens is None:
         counts = dict.fromkeys(("documents", "tokens", "words", "bytes"))
-        return {"name": study.corpus.name} | {split: counts for split in SPLITS}
+        return {"name": study.corpus.name} | dict.fromkeys(SPLITS, counts)
     text = tokens.text
     facts = {"name": study.corpus.name, "licence": text.licence, "source": text.source, "sha256": text.sha256}
     return facts | {

@@ -30,13 +30,15 @@ class TorchOptimizer(Optimizer):
         decayed: What weight decay acts on: `matrices` (all but biases and gains, as GPT-1 was trained) or `all`.
     """
 
-    implementation: ClassVar[type[torch.optim.Optimizer]]
+    implementation: ClassVar[Callable[..., torch.optim.Optimizer]]
 
     decayed: str = "matrices"
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """Build the optimizer over every learnable parameter of `model`, each in exactly one group."""
-        arguments: dict[str, Any] = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "decayed"}
+        arguments: dict[str, Any] = {
+            f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "decayed"
+        }
         fused = next(model.parameters()).device.type in FUSED_DEVICES
         return self.implementation(self._groups(model), **arguments, fused=fused)
 
@@ -44,7 +46,7 @@ class TorchOptimizer(Optimizer):
         learnable = [parameter for parameter in model.parameters() if parameter.requires_grad]
         plain = [p for p in learnable if self.decayed == "matrices" and p.ndim < 2]  # noqa: PLR2004
         excluded = set(map(id, plain))
-        groups = [
+        groups: list[dict[str, Any]] = [
             {"params": [p for p in learnable if id(p) not in excluded]},
             {"params": plain, "weight_decay": 0.0},
         ]
@@ -57,7 +59,7 @@ class Adam(TorchOptimizer):
 
     name: ClassVar[str] = "adam"
     title: ClassVar[str] = "Adam"
-    implementation: ClassVar[type[torch.optim.Optimizer]] = torch.optim.Adam
+    implementation: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.Adam
 
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
@@ -69,7 +71,7 @@ class AdamW(Adam):
 
     name: ClassVar[str] = "adamw"
     title: ClassVar[str] = "AdamW"
-    implementation: ClassVar[type[torch.optim.Optimizer]] = torch.optim.AdamW
+    implementation: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.AdamW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ class SGD(TorchOptimizer):
 
     name: ClassVar[str] = "sgd"
     title: ClassVar[str] = "SGD"
-    implementation: ClassVar[type[torch.optim.Optimizer]] = torch.optim.SGD
+    implementation: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.SGD
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,15 @@ from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from bakeoff.report import words
 from bakeoff.spec import Run
@@ -71,7 +79,9 @@ class Lines:
             epochs = run.experiment.budget.epochs
             share = message["epoch"] / epochs if epochs else 0.0
             left = self.pace.left(share)
-            self._print(run, f"epoch {message['epoch']}/{epochs}  {_perplexities(message)}  {_speed(run, message)}", left)
+            self._print(
+                run, f"epoch {message['epoch']}/{epochs}  {_perplexities(message)}  {_speed(run, message)}", left
+            )
         elif message["event"] == "end":
             self._print(run, _ending(message), None)
 

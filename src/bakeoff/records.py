@@ -1,8 +1,8 @@
 """Study and run folders: the only place where results live. JSON and safetensors; nothing is ever unpickled.
 
-    STUDY/study.json · tokenizer.json
-    STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · best.safetensors
-                               · summary.json (written last: the run is over)
+STUDY/study.json · tokenizer.json
+STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · best.safetensors
+                           · summary.json (written last: the run is over)
 """
 
 import json
@@ -35,7 +35,9 @@ def read_json(path: Path) -> Json:
     try:
         data: Json = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read ({error}): remove its folder and run the study again", status=1) from error
+        raise UserError(
+            f"{path} cannot be read ({error}): remove its folder and run the study again", status=1
+        ) from error
     return data
 
 

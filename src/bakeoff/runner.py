@@ -215,7 +215,9 @@ class _Workers:
         status = process.wait()
         folder = self.session.folder.run(run.slug)
         if folder.summary is None:
-            reason = f"killed by signal {-status} (out of memory?)" if status < 0 else _last_line(folder.path / "log.txt")
+            reason = (
+                f"killed by signal {-status} (out of memory?)" if status < 0 else _last_line(folder.path / "log.txt")
+            )
             folder.finish({"status": FAILED, "error": reason})
             self.observer(run, {"event": "end", "status": FAILED, "error": reason})
 

@@ -11,11 +11,13 @@ import json
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import torch
 
 #: A field with this metadata does not change what is computed, so it is no part of any identity.
@@ -28,11 +30,11 @@ PRECISIONS = ("auto", "fp32", "bf16")
 class LanguageModel(Protocol):
     """What the training loop asks of a model, besides being a `torch.nn.Module`."""
 
-    def loss(self, inputs_BxL: torch.Tensor, targets_BxL: torch.Tensor) -> torch.Tensor:  # noqa: N803
+    def loss(self, inputs_BxL: torch.Tensor, targets_BxL: torch.Tensor) -> torch.Tensor:
         """Mean nats per target, a scalar; targets of -100 do not count."""
         ...
 
-    def token_nats(self, inputs_BxL: torch.Tensor, targets_BxL: torch.Tensor) -> torch.Tensor:  # noqa: N803
+    def token_nats(self, inputs_BxL: torch.Tensor, targets_BxL: torch.Tensor) -> torch.Tensor:
         """Nats of every target, BxL in float32; 0 where the target is -100."""
         ...
 
@@ -117,7 +119,7 @@ class Budget:
         sequence_length: Tokens a sequence.
         tokenizer: `bpe`, trained on the train split, or `gpt1`, GPT-1's own.
         vocabulary: Symbols of the tokenizer.
-        schedule: Shape of the learning rate over the run: `linear` (5 % warm-up, then linear decay to zero) or `constant`.
+        schedule: Shape of the learning rate over a run: `linear` (5 % warm-up, linear decay to zero) or `constant`.
         clip: Largest norm of a gradient; None does not clip.
         precision: `fp32`, `bf16`, or `auto`, which is resolved on the machine that starts the study.
         threads: Processor threads of a run; None is resolved on the machine that starts the study.
@@ -135,13 +137,17 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "sequence_length"):
-            _require(getattr(self, name) >= 1, f"{name.replace('_', ' ')} must be at least 1, not {getattr(self, name)}")
+            _require(
+                getattr(self, name) >= 1, f"{name.replace('_', ' ')} must be at least 1, not {getattr(self, name)}"
+            )
         _require(
             self.vocabulary >= SMALLEST_VOCABULARY,
             f"a vocabulary needs at least {SMALLEST_VOCABULARY} symbols (one a byte), not {self.vocabulary}",
         )
         _require(self.clip is None or self.clip > 0, f"clip must be positive or None, not {self.clip}")
-        _require(self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision}")
+        _require(
+            self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision}"
+        )
         _require(self.threads is None or self.threads >= 1, f"threads must be at least 1, not {self.threads}")
 
 
@@ -191,7 +197,9 @@ class Study:
             f"a study's name becomes a folder: letters, digits, '.', '-' and '_', not {self.name!r}",
         )
         _require(len(self.experiments) > 0, f"study {self.name} has no experiments")
-        _require(len(self.seeds) > 0 and _unique(self.seeds), "seeds must be different from each other, and at least one")
+        _require(
+            len(self.seeds) > 0 and _unique(self.seeds), "seeds must be different from each other, and at least one"
+        )
         _require(_unique(self.numbers), f"study {self.name} numbers two experiments alike")
         shared = all(e.corpus == self.corpus and e.budget == self.budget for e in self.experiments)
         _require(shared, f"all experiments of study {self.name} must share one corpus and one budget")
@@ -235,13 +243,10 @@ class Study:
 
     def with_shared(self, *, corpus: Corpus | None = None, **budget: Any) -> Self:  # noqa: ANN401
         """The same study on another corpus, or with other fields of the budget."""
-        shared = {
-            "corpus": corpus or self.corpus,
-            "budget": dataclasses.replace(self.budget, **budget),
-        }
-        return dataclasses.replace(
-            self, experiments=tuple(dataclasses.replace(experiment, **shared) for experiment in self.experiments)
+        shared = partial(
+            dataclasses.replace, corpus=corpus or self.corpus, budget=dataclasses.replace(self.budget, **budget)
         )
+        return dataclasses.replace(self, experiments=tuple(map(shared, self.experiments)))
 
 
 def encode(spec: object, *, minimal: bool = False) -> Any:  # noqa: ANN401

@@ -19,7 +19,9 @@ def find_study(name_or_path: str) -> tuple[Study, Path | None]:
         return STUDIES[name_or_path], None
     path = Path(name_or_path)
     if path.suffix != ".py":
-        raise UserError(f"unknown study {name_or_path!r}: use {', '.join(STUDIES)}, or a Python file that defines `study`")
+        raise UserError(
+            f"unknown study {name_or_path!r}: use {', '.join(STUDIES)}, or a Python file that defines `study`"
+        )
     if not path.is_file():
         raise UserError(f"no study file {path}")
     return load_study(path), path.resolve()

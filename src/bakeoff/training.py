@@ -115,15 +115,17 @@ class Training:
             yield self._evaluate(epoch, trained)
 
     def _warm_up(self) -> None:
-        """Pay once, and apart, for what the first step allocates and compiles; no weight and no random state changes."""
+        """Pay once, and apart, for what a first step allocates; no weight and no random state changes."""
         with self.clock.measuring("warmup"), torch.random.fork_rng():
             first = np.arange(min(self.budget.batch_size, self.train.sequences(self.budget.sequence_length)))
-            self._loss(self.train.batch(first, self.budget.sequence_length)).backward()
+            self._loss(self.train.batch(first, self.budget.sequence_length)).backward()  # type: ignore[no-untyped-call]
             self.optimizer.zero_grad()
 
     def _train_epoch(self, epoch: int) -> EpochRecord:
         self.model.train()
-        losses, targets, norms = [], [], []
+        losses: list[float] = []
+        norms: list[float] = []
+        targets: list[int] = []
         with contextlib.ExitStack() as stack:
             for batch in self._batches(epoch):
                 if self.step == SETTLING_STEPS or (self.step > SETTLING_STEPS and not losses):

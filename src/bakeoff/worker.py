@@ -95,7 +95,8 @@ def decode_run(encoded: Json, source: Path | None) -> Run:
 
 
 def _subclasses(base: type) -> list[type]:
-    return [found for child in base.__subclasses__() for found in (child, *_subclasses(child))]
+    children: list[type] = base.__subclasses__()
+    return [found for child in children for found in (child, *_subclasses(child))]
 
 
 def main() -> None:
@@ -219,7 +220,9 @@ class _Recording:
         line = self._line(evaluation)
         self.folder.append(line)
         spoken = {split: _tally(self.measured[split], evaluation.nats[split]).as_json() for split in self.measured}
-        self.emit({"event": "evaluation", "epoch": evaluation.epoch, "step": evaluation.step, **spoken, **self._times()})
+        self.emit(
+            {"event": "evaluation", "epoch": evaluation.epoch, "step": evaluation.step, **spoken, **self._times()}
+        )
 
     def _line(self, evaluation: Evaluation) -> Json:
         line: Json = {"epoch": evaluation.epoch, "step": evaluation.step, **self._times()}
@@ -252,7 +255,9 @@ class _Recording:
 
     def _times(self) -> Json:
         """Seconds by purpose; `other` is what the run took besides: reading, writing, building."""
-        seconds = {f"{purpose}_seconds": self.clock.seconds[purpose] for purpose in ("training", "evaluation", "warmup")}
+        seconds = {
+            f"{purpose}_seconds": self.clock.seconds[purpose] for purpose in ("training", "evaluation", "warmup")
+        }
         other = time.perf_counter() - self.started - sum(seconds.values())
         return {"train_seconds": seconds.pop("training_seconds"), **seconds, "other_seconds": other}
 

@@ -70,7 +70,9 @@ def load(corpus: Corpus) -> Text:
     Raises:
         UserError: It is unknown, cannot be fetched, or is not usable text.
     """
-    text = _load_own(corpus.name, Path(corpus.path), corpus.sha256) if corpus.path else _load_built_in(find(corpus.name))
+    text = (
+        _load_own(corpus.name, Path(corpus.path), corpus.sha256) if corpus.path else _load_built_in(find(corpus.name))
+    )
     if corpus.documents is None:
         return text
     excerpt = {split: text.splits[split][:limit] for split, limit in zip(SPLITS, corpus.documents, strict=True)}
@@ -88,7 +90,9 @@ def choose(name_or_path: str) -> Corpus:
     path = Path(name_or_path)
     if not path.exists():
         known = ", ".join(CORPORA)
-        raise UserError(f"no corpus {name_or_path!r}: it is neither a file nor a folder, and the built-in ones are {known}")
+        raise UserError(
+            f"no corpus {name_or_path!r}: it is neither a file nor a folder, and the built-in ones are {known}"
+        )
     name = re.sub(r"[^\w.-]+", "-", path.resolve().stem).strip("-.") or "text"
     return Corpus(name=name, path=str(path.resolve()), sha256=own_text.checksum(path))
 

@@ -13,7 +13,7 @@ def counts(stream: TokenStream, vocabulary: int) -> npt.NDArray[np.int64]:
     return np.bincount(stream.tokens_N, minlength=vocabulary)
 
 
-def deciles(counts_V: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:  # noqa: N803
+def deciles(counts_V: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """The frequency decile, 0 to 9, of each symbol: 0 holds the most frequent, 9 the rarest and the unseen.
 
     Symbols in falling order of their count are cut where a further tenth of all tokens is reached, so that each decile

@@ -67,7 +67,9 @@ def _read_text(path: Path) -> str:
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UserError(f"{path} is not UTF-8 at byte {error.start}: convert it, for example with iconv -t utf-8") from error
+        raise UserError(
+            f"{path} is not UTF-8 at byte {error.start}: convert it, for example with iconv -t utf-8"
+        ) from error
 
 
 def _is_blank(line: str) -> bool:

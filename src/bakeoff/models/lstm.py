@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -41,9 +40,9 @@ class LSTMModel(TiedLanguageModel):
         self.projection = nn.Linear(spec.hidden, spec.embedding)
         self.dropout = nn.Dropout(spec.dropout)
 
-    def features(self, tokens_BxL: Tensor) -> Tensor:  # noqa: N803
+    def features(self, tokens_BxL: Tensor) -> Tensor:
         """What the output layer sees at each place, BxLxE."""
-        hidden_BxLxH, _ = self.recurrent(self.dropout(self.embedding(tokens_BxL)))  # noqa: N806
+        hidden_BxLxH, _ = self.recurrent(self.dropout(self.embedding(tokens_BxL)))
         return F.relu(self.projection(self.dropout(hidden_BxLxH)))
 
     def initialize(self) -> None:

@@ -23,7 +23,7 @@ def uniform(stream: TokenStream, vocabulary: int) -> Tally:
 def unigram(stream: TokenStream, train: TokenStream, vocabulary: int) -> Tally:
     """Each symbol by its count in train plus `SMOOTHING`: all that can be known without context."""
     counts = frequencies.counts(train, vocabulary) + SMOOTHING
-    nats_V = np.log(counts.sum()) - np.log(counts)  # noqa: N806
+    nats_V = np.log(counts.sum()) - np.log(counts)
     return _tally(stream, float(nats_V[stream.tokens_N[1:]].sum()))
 
 

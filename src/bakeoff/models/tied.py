@@ -76,7 +76,7 @@ class TiedLanguageModel(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, width)
 
-    def features(self, tokens_BxL: Tensor) -> Tensor:  # noqa: N803
+    def features(self, tokens_BxL: Tensor) -> Tensor:
         """What the output layer sees at each place, BxLxE; a place must not depend on later tokens."""
         raise NotImplementedError
 
@@ -88,11 +88,11 @@ class TiedLanguageModel(nn.Module):
         """Exclude the embedding from learning."""
         self.embedding.requires_grad_(False)
 
-    def forward(self, tokens_BxL: Tensor) -> Tensor:  # noqa: N803
+    def forward(self, tokens_BxL: Tensor) -> Tensor:
         """Logits of the next token at each place, BxLxV."""
         return F.linear(self.features(tokens_BxL), self.embedding.weight)
 
-    def loss(self, inputs_BxL: Tensor, targets_BxL: Tensor) -> Tensor:  # noqa: N803
+    def loss(self, inputs_BxL: Tensor, targets_BxL: Tensor) -> Tensor:
         """Mean nats per target; targets of -100 do not count.
 
         torch computes the logits and their gradient in chunks here, so that all logits never exist at once.
@@ -107,11 +107,11 @@ class TiedLanguageModel(nn.Module):
         )
         return summed / (targets >= 0).sum()
 
-    def token_nats(self, inputs_BxL: Tensor, targets_BxL: Tensor) -> Tensor:  # noqa: N803
+    def token_nats(self, inputs_BxL: Tensor, targets_BxL: Tensor) -> Tensor:
         """Nats of each target, BxL in float32; 0 where the target is -100."""
         rows = max(1, LOGITS_AT_ONCE // self.embedding.num_embeddings)
-        features = self.features(inputs_BxL).flatten(0, 1).split(rows)
-        targets = targets_BxL.flatten().split(rows)
+        features = torch.split(self.features(inputs_BxL).flatten(0, 1), rows)
+        targets = torch.split(targets_BxL.flatten(), rows)
         nats = [
             F.cross_entropy(F.linear(chunk, self.embedding.weight).float(), target, reduction="none")
             for chunk, target in zip(features, targets, strict=True)

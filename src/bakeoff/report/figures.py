@@ -16,6 +16,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 FLOOR_COLOUR = "#666666"
 #: Pixels of a PNG for each pixel of the SVG.
 PNG_SCALE = 2
+#: Of the plotting area, in pixels.
+WIDTH = 460
 AXES = {"epochs": "epoch", "time": "training seconds"}
 
 
@@ -65,10 +67,10 @@ def _draw_experiment(study: StudyRows, rows: list[Row], folder: Path) -> Iterato
         yield Figure(name=name, number=first.number, title=title, caption=_caption(study, rows, label), svg=svg)
 
 
-def _chart(study: StudyRows, rows: list[Row], axis: str, title: str) -> alt.LayerChart:
+def _chart(study: StudyRows, rows: list[Row], axis: str, title: str) -> alt.LayerChart | alt.FacetChart:
     optimizers = [optimizer["name"] for optimizer in study.study["optimizers"]]
     colour = COLOURS[optimizers.index(rows[0].optimizer) % len(COLOURS)]
-    curves = alt.Chart(alt.Data(values=[value for row in rows for value in _values(row, axis)]))
+    curves = alt.Chart(alt.InlineData(values=[value for row in rows for value in _values(row, axis)]))
     x = alt.X("x:Q", title=AXES[axis], axis=alt.Axis(tickMinStep=1 if axis == "epochs" else 0, grid=False))
     y = alt.Y("perplexity:Q", title="perplexity per token (log scale)", scale=alt.Scale(type="log", nice=False))
     dash = alt.StrokeDash(
@@ -78,17 +80,23 @@ def _chart(study: StudyRows, rows: list[Row], axis: str, title: str) -> alt.Laye
         legend=alt.Legend(orient="top", symbolStrokeColor=colour, symbolSize=400),
     )
     lines = curves.mark_line(color=colour, strokeWidth=2).encode(x=x, y=y, strokeDash=dash, detail="seed:N")
-    best = curves.transform_filter("datum.best").mark_point(color=colour, filled=True, size=60, opacity=1).encode(x=x, y=y)
+    best = (
+        curves.transform_filter("datum.best").mark_point(color=colour, filled=True, size=60, opacity=1).encode(x=x, y=y)
+    )
     labels = best.mark_text(align="center", dy=16, color="#222222").encode(text=alt.Text("label:N"))
-    return (
-        alt.layer(lines, *_floor(study.unigram), best, labels)
-        .properties(width=460, height=280, title=title)
-        .configure(font="sans-serif", background="#ffffff")
+    layered = alt.layer(lines, *_floor(study.unigram), best, labels)
+    return _styled(layered.properties(width=WIDTH, height=280, title=title))
+
+
+def _styled(chart: alt.LayerChart | alt.FacetChart) -> alt.LayerChart | alt.FacetChart:
+    styled: alt.LayerChart | alt.FacetChart = (
+        chart.configure(font="sans-serif", background="#ffffff")
         .configure_view(strokeOpacity=0)
         .configure_title(fontSize=13, anchor="start", fontWeight=600)
         .configure_axis(titleFontWeight="normal", labelFontSize=11, titleFontSize=12)
         .configure_legend(labelFontSize=12)
     )
+    return styled
 
 
 def _values(row: Row, axis: str) -> Iterator[dict[str, Any]]:
@@ -103,20 +111,20 @@ def _values(row: Row, axis: str) -> Iterator[dict[str, Any]]:
 
 def _floor(unigram: Baseline) -> tuple[alt.Chart, alt.Chart]:
     value = unigram.valid.perplexity
-    rule = alt.Chart(alt.Data(values=[{"perplexity": value, "label": f"unigram {words.number(value)}"}]))
+    rule = alt.Chart(alt.InlineData(values=[{"perplexity": value, "label": f"unigram {words.number(value)}"}]))
     y = alt.Y("perplexity:Q")
     text = rule.mark_text(align="right", baseline="bottom", dy=-2, color=FLOOR_COLOUR)
     return (
         rule.mark_rule(color=FLOOR_COLOUR, strokeWidth=1).encode(y=y),
-        text.encode(y=y, x=alt.value(460), text="label:N"),
+        text.encode(y=y, x=alt.value(WIDTH), text="label:N"),
     )
 
 
 def _caption(study: StudyRows, rows: list[Row], label: str) -> str:
     corpus = study.study["corpus"]["name"]
     plotted = (
-        f"{rows[0].name} on {corpus}: perplexity per token over the {label}, on a fixed sample of whole train documents "
-        f"(dashed) and on valid (solid), both with the same weights; the grey line is the unigram on valid."
+        f"{rows[0].name} on {corpus}: perplexity per token over the {label}, on a fixed sample of whole train "
+        "documents (dashed) and on valid (solid), both with the same weights; the grey line is the unigram on valid."
     )
     return " ".join([plotted, *(_what_to_see(row, study.unigram, several=len(rows) > 1) for row in rows)])
 

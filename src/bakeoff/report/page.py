@@ -6,7 +6,8 @@ from collections import Counter
 import jinja2
 from markupsafe import Markup
 
-from bakeoff.analysis.rows import StudyRows
+from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.metrics import Tally
 from bakeoff.report import tables, words
 from bakeoff.report.figures import Figure
 
@@ -35,16 +36,18 @@ def render(study: StudyRows, figures: list[Figure]) -> str:
 
 def _summary(study: StudyRows) -> list[str]:
     """The best run of each architecture, by valid."""
-    sentences = []
-    for model in study.study["models"]:
-        if (row := study.best(model["name"])) and row.valid and row.test:
-            sentences.append(
-                f"Best {model['title']}: #{row.number}, {row.name} (learning rate {words.rate(row.learning_rate)}, seed "
-                f"{row.seed}), with a valid perplexity of {words.number(row.valid.perplexity)} and a test perplexity of "
-                f"{words.number(row.test.perplexity)}, or {words.small(row.valid.bits_per_byte)} and "
-                f"{words.small(row.test.bits_per_byte)} bits per byte."
-            )
-    return sentences or ["No run has finished yet."]
+    best = [row for model in study.study["models"] if (row := study.best(model["name"]))]
+    praised = [_praise(row, row.valid, row.test) for row in best if row.valid and row.test]
+    return praised or ["No run has finished yet."]
+
+
+def _praise(row: Row, valid: Tally, test: Tally) -> str:
+    return (
+        f"Best {row.model_title}: #{row.number}, {row.name} (learning rate {words.rate(row.learning_rate)}, seed "
+        f"{row.seed}), with a perplexity of {words.number(valid.perplexity)} on valid and "
+        f"{words.number(test.perplexity)} on test, or {words.small(valid.bits_per_byte)} and "
+        f"{words.small(test.bits_per_byte)} bits per byte."
+    )
 
 
 def _warnings(study: StudyRows) -> list[str]:
@@ -70,20 +73,17 @@ def _facts(study: StudyRows) -> list[tuple[str, str]]:
     memory = sorted({row.memory["kind"] for row in study.rows if row.memory})
     return [
         ("Corpus", f"{corpus['name']}: {corpus['source']}; licence: {corpus['licence']}; sha256 {corpus['sha256']}"),
-        *(
-            (
-                split.capitalize(),
-                f"{words.count(corpus[split]['documents'])} documents, {words.count(corpus[split]['tokens'])} tokens, "
-                f"{words.count(corpus[split]['words'])} words, {words.count(corpus[split]['bytes'])} bytes",
-            )
-            for split in tables.SPLITS
-        ),
+        *((split.capitalize(), _size(corpus[split])) for split in tables.SPLITS),
         ("Tokenizer", f"{budget['tokenizer']}, {words.count(study.study['experiments'][0]['vocabulary'])} symbols"),
         ("Budget", f"{budget['epochs']} epochs, {budget['schedule']} schedule, {clip}"),
         ("Machine", f"{', '.join(devices) or words.ABSENT}, {budget['threads']} threads, {budget['precision']}"),
         ("Memory", ", ".join(memory) or words.ABSENT),
         ("Bakeoff", study.study["bakeoff"]),
     ]
+
+
+def _size(split: dict[str, int]) -> str:
+    return ", ".join(f"{words.count(split[unit])} {unit}" for unit in ("documents", "tokens", "words", "bytes"))
 
 
 def _data_uri(svg: str) -> str:

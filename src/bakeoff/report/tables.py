@@ -58,13 +58,13 @@ def caption(study: StudyRows) -> str:
     corpus, budget = study.study["corpus"], study.study["budget"]
     meanings = "; ".join(f"*{column.head}*: {column.meaning}" for column in COLUMNS if column.meaning)
     return (
-        f"Study {study.study['study']} on {corpus['name']}: every run in the order of architecture, layers and optimizer; "
+        f"Study {study.study['study']} on {corpus['name']}: every run by architecture, layers and optimizer, "
         f"{budget['epochs']} epochs of {words.count(corpus['train']['tokens'])} train tokens, "
         f"batches of {budget['batch_size']} sequences of {budget['sequence_length']} tokens. "
         "In bold: the run of each architecture with the lowest valid perplexity (test never selects). "
-        f"{_seeds(study)} Below the runs, the floors on the same tokens: uniform gives every symbol the same probability, "
-        "unigram its share of train (0.1 added to every count); a run that is not below the unigram has learned nothing "
-        f"about context. Columns: {meanings}. {words.ABSENT}: not measured, because the run has not got there."
+        f"{_seeds(study)} Below the runs, the floors on the same tokens: uniform gives every symbol the same "
+        "probability, unigram its share of train (0.1 added to every count); a run that is not below the unigram has "
+        f"learned nothing about context. Columns: {meanings}. {words.ABSENT}: not measured."
     )
 
 
@@ -79,7 +79,23 @@ def _emphasized(line: Line) -> list[str]:
     return [_BOLD.format(cell) if line.best and cell else cell for cell in line.cells]
 
 
-def _quotient(split: str, quotient: Callable[[Tally], str], head: str, meaning: str) -> Column:
+def _perplexity(tally: Tally) -> str:
+    return words.number(tally.perplexity)
+
+
+def _loss(tally: Tally) -> str:
+    return words.small(tally.loss)
+
+
+def _word_perplexity(tally: Tally) -> str:
+    return words.number(tally.word_perplexity)
+
+
+def _bits_per_byte(tally: Tally) -> str:
+    return words.small(tally.bits_per_byte)
+
+
+def _quotient(split: str, quotient: Callable[[Tally], str], head: str, meaning: str = "") -> Column:
     """A column of one figure of one split, which floors have as well."""
 
     def cell(measured: Row | Baseline) -> str:
@@ -114,31 +130,27 @@ COLUMNS = (
     Column(head="optimizer", meaning="", run=lambda row: row.optimizer_title, text=True),
     Column(head="lr", meaning="peak learning rate", run=lambda row: words.rate(row.learning_rate)),
     Column(head="seed", meaning="decides initial weights and the order of the data", run=lambda row: str(row.seed)),
-    *(
-        _quotient(split, lambda tally: words.number(tally.perplexity), f"{split} ppl", meaning)
-        for split, meaning in zip(
-            SPLITS,
-            (
-                "perplexity per token, exp(nats / tokens), on a fixed sample of whole train documents about as large as valid",
-                "the same on valid",
-                "the same on test, all three with the weights of the best epoch",
-            ),
-            strict=True,
-        )
+    _quotient(
+        "train", _perplexity, "train ppl", "perplexity per token, exp(nats / tokens), on a fixed sample of train"
     ),
-    *(
-        _quotient(split, lambda tally: words.small(tally.loss), f"{split} loss", "nats per token" if split == "train" else "")
-        for split in SPLITS
-    ),
-    _quotient("valid", lambda t: words.number(t.word_perplexity), "word ppl", "exp(nats / whitespace-separated words) on valid"),
-    _quotient("valid", lambda t: words.small(t.bits_per_byte), "bpb", "bits per UTF-8 byte on valid"),
+    _quotient("valid", _perplexity, "valid ppl", "the same on valid"),
+    _quotient("test", _perplexity, "test ppl", "the same on test; all three with the weights of the best epoch"),
+    _quotient("train", _loss, "train loss", "nats per token"),
+    _quotient("valid", _loss, "valid loss"),
+    _quotient("test", _loss, "test loss"),
+    _quotient("valid", _word_perplexity, "word ppl", "exp(nats / whitespace-separated words), on valid"),
+    _quotient("valid", _bits_per_byte, "bpb", "bits per UTF-8 byte, on valid"),
     Column(
         head="best epoch",
         meaning="where valid was lowest, of the epochs trained; 0 is before the first step",
         run=lambda row: words.ABSENT if row.best_epoch is None else f"{row.best_epoch} of {row.epochs}",
     ),
     Column(head="params", meaning="parameters of the model", run=lambda row: words.count(row.parameters)),
-    Column(head="learnable", meaning="those of them that are trained", run=lambda row: words.count(row.learnable_parameters)),
+    Column(
+        head="learnable",
+        meaning="those of them that are trained",
+        run=lambda row: words.count(row.learnable_parameters),
+    ),
     Column(
         head="memory, MB",
         meaning="average in steady training above the process before the model existed, in millions of bytes",
@@ -147,8 +159,7 @@ COLUMNS = (
     Column(head="peak, MB", meaning="the highest reading of the same", run=_memory("peak_bytes")),
     Column(
         head="train s",
-        meaning="seconds of training, without evaluation, warm-up and start; †: measured beside other runs, no basis for a "
-        "claim about speed",
+        meaning="seconds of training alone; †: measured beside other runs, no basis for a claim about speed",
         run=_seconds,
     ),
     Column(head="tokens/s", meaning="trained tokens per second of training", run=_rate),
