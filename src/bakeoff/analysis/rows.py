@@ -119,7 +119,15 @@ class StudyRows:
     @property
     def unigram(self) -> Baseline:
         """The floor under which a model has learned nothing about context."""
-        return next(baseline for baseline in self.baselines if baseline.name == "unigram")
+        return self._floor("unigram")
+
+    @property
+    def uniform(self) -> Baseline:
+        """The floor that has not even seen train."""
+        return self._floor("uniform")
+
+    def _floor(self, name: str) -> Baseline:
+        return next(baseline for baseline in self.baselines if baseline.name == name)
 
     def best(self, model: str) -> Row | None:
         """The finished run of an architecture that is best on valid; test never selects."""

@@ -1,5 +1,6 @@
 """Learning curves: for each experiment perplexity over epochs and over training seconds, as SVG and PNG."""
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,8 +9,8 @@ from typing import Any
 import altair as alt
 import vl_convert as vlc
 
-from bakeoff.analysis.rows import Baseline, Point, Row, StudyRows
-from bakeoff.report import words
+from bakeoff.analysis.rows import Baseline, Row, StudyRows
+from bakeoff.report import captions, words
 
 #: Okabe & Ito's colour-blind-safe set, one colour an optimizer in the order of the registry.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -18,7 +19,10 @@ FLOOR_COLOUR = "#666666"
 PNG_SCALE = 2
 #: Of the plotting area, in pixels.
 WIDTH = 460
-AXES = {"epochs": "epoch", "time": "training seconds"}
+HEIGHT = 280
+#: The axis ends this much above the uniform floor; what is higher is cut off, and the caption says so.
+HEADROOM = 1.25
+AXES = {"epochs": "epoch", "time": "training time, seconds"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,35 +61,46 @@ def _by_experiment(rows: Iterable[Row]) -> list[list[Row]]:
 
 def _draw_experiment(study: StudyRows, rows: list[Row], folder: Path) -> Iterator[Figure]:
     first = rows[0]
-    for axis, label in AXES.items():
+    for axis in AXES:
         name = f"{first.number:02d}-{axis}"
         title = f"Experiment {first.number}: {first.name}, learning rate {words.rate(first.learning_rate)}"
         spec = _chart(study, rows, axis, title).to_dict()
         svg = vlc.vegalite_to_svg(spec)
         (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
         (folder / f"{name}.png").write_bytes(vlc.vegalite_to_png(spec, scale=PNG_SCALE))
-        yield Figure(name=name, number=first.number, title=title, caption=_caption(study, rows, label), svg=svg)
+        yield Figure(
+            name=name,
+            number=first.number,
+            title=title,
+            caption=captions.learning_curves(study, rows, axis, _domain(study, first.model)),
+            svg=svg,
+        )
 
 
 def _chart(study: StudyRows, rows: list[Row], axis: str, title: str) -> alt.LayerChart | alt.FacetChart:
     optimizers = [optimizer["name"] for optimizer in study.study["optimizers"]]
     colour = COLOURS[optimizers.index(rows[0].optimizer) % len(COLOURS)]
     curves = alt.Chart(alt.InlineData(values=[value for row in rows for value in _values(row, axis)]))
-    x = alt.X("x:Q", title=AXES[axis], axis=alt.Axis(tickMinStep=1 if axis == "epochs" else 0, grid=False))
-    y = alt.Y("perplexity:Q", title="perplexity per token (log scale)", scale=alt.Scale(type="log", nice=False))
+    step, numbers = (1, "d") if axis == "epochs" else (0, "~r")
+    x = alt.X("x:Q", title=AXES[axis], axis=alt.Axis(grid=False, tickMinStep=step, format=numbers))
+    low, high = _domain(study, rows[0].model)
+    scale = alt.Scale(type="log", domain=(low, high), nice=False)
+    y = alt.Y(
+        "perplexity:Q", title="perplexity per token (log scale)", scale=scale, axis=alt.Axis(values=_ticks(low, high))
+    )
     dash = alt.StrokeDash(
         "curve:N",
         title=None,
         scale=alt.Scale(domain=["valid", "train"], range=[[1, 0], [5, 4]]),
         legend=alt.Legend(orient="top", symbolStrokeColor=colour, symbolSize=400),
     )
-    lines = curves.mark_line(color=colour, strokeWidth=2).encode(x=x, y=y, strokeDash=dash, detail="seed:N")
+    lines = curves.mark_line(color=colour, strokeWidth=2, clip=True).encode(x=x, y=y, strokeDash=dash, detail="seed:N")
     best = (
         curves.transform_filter("datum.best").mark_point(color=colour, filled=True, size=60, opacity=1).encode(x=x, y=y)
     )
-    labels = best.mark_text(align="center", dy=16, color="#222222").encode(text=alt.Text("label:N"))
+    labels = best.mark_text(align="right", dy=-11, color="#222222").encode(text=alt.Text("label:N"))
     layered = alt.layer(lines, *_floor(study.unigram), best, labels)
-    return _styled(layered.properties(width=WIDTH, height=280, title=title))
+    return _styled(layered.properties(width=WIDTH, height=HEIGHT, title=title))
 
 
 def _styled(chart: alt.LayerChart | alt.FacetChart) -> alt.LayerChart | alt.FacetChart:
@@ -120,41 +135,15 @@ def _floor(unigram: Baseline) -> tuple[alt.Chart, alt.Chart]:
     )
 
 
-def _caption(study: StudyRows, rows: list[Row], label: str) -> str:
-    corpus = study.study["corpus"]["name"]
-    plotted = (
-        f"{rows[0].name} on {corpus}: perplexity per token over the {label}, on a fixed sample of whole train "
-        "documents (dashed) and on valid (solid), both with the same weights; the grey line is the unigram on valid."
-    )
-    return " ".join([plotted, *(_what_to_see(row, study.unigram, several=len(rows) > 1) for row in rows)])
+def _domain(study: StudyRows, model: str) -> tuple[float, float]:
+    """The same perplexities for all runs of an architecture: from below the lowest to above the uniform floor."""
+    points = [point for row in study.rows if row.model == model for point in row.history]
+    lowest = min(min(point.train.perplexity, point.valid.perplexity) for point in points)
+    return min(lowest, study.unigram.valid.perplexity) * 0.85, study.uniform.valid.perplexity * HEADROOM
 
 
-def _what_to_see(row: Row, unigram: Baseline, *, several: bool) -> str:
-    best = min(row.history, key=lambda point: point.valid.nats)
-    last = row.history[-1]
-    seen = (
-        f"Valid is lowest after epoch {best.epoch}, at {words.number(best.valid.perplexity)}, where train is at "
-        f"{words.number(best.train.perplexity)}; after epoch {last.epoch} they are at "
-        f"{words.number(last.valid.perplexity)} and {words.number(last.train.perplexity)}. "
-        f"{_crossing(row.history, unigram)}{_pace(row)}{_ending(row)}"
-    )
-    return f"Seed {row.seed}: {seen}" if several else seen
-
-
-def _crossing(history: tuple[Point, ...], unigram: Baseline) -> str:
-    below = [point.epoch for point in history if point.valid.nats < unigram.valid.nats]
-    floor = words.number(unigram.valid.perplexity)
-    if not below:
-        return f"It never gets below the unigram ({floor}): it has learned nothing about context."
-    return f"It is first seen below the unigram ({floor}) after epoch {below[0]}."
-
-
-def _pace(row: Row) -> str:
-    if not row.epochs or row.train_seconds is None:
-        return ""
-    beside = "" if row.alone else ", measured beside other runs" if row.alone is False else ""
-    return f" An epoch takes {words.duration(row.train_seconds / row.epochs)} of training{beside}."
-
-
-def _ending(row: Row) -> str:
-    return "" if row.status == "finished" else f" The run is {row.status}{f': {row.error}' if row.error else ''}."
+def _ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times the powers of ten."""
+    decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [factor * 10.0**decade for decade in decades for factor in (1, 2, 5)]
+    return [tick for tick in ticks if low <= tick <= high]

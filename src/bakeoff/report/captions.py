@@ -1,0 +1,64 @@
+"""Captions: what a figure plots, then what to see in this very run, from its own numbers."""
+
+from bakeoff.analysis.rows import Baseline, Point, Row, StudyRows
+from bakeoff.report import words
+
+#: What the caption calls each horizontal axis.
+OVER = {"epochs": "epochs", "time": "training time"}
+
+
+def learning_curves(study: StudyRows, rows: list[Row], axis: str, domain: tuple[float, float]) -> str:
+    """The caption of one experiment's figure.
+
+    Args:
+        study: All rows, for the floors.
+        rows: The experiment's runs, one a seed.
+        axis: `epochs` or `time`.
+        domain: The perplexities that the vertical axis shows.
+    """
+    plotted = (
+        f"{rows[0].name} on {study.study['corpus']['name']}: perplexity per token over {OVER[axis]}, on a fixed sample "
+        "of whole train documents (dashed) and on valid (solid), both with the same weights; the grey line is the "
+        f"unigram on valid.{_cut_off(rows, domain)}"
+    )
+    return " ".join([plotted, *(_what_to_see(row, study.unigram, several=len(rows) > 1) for row in rows)])
+
+
+def _cut_off(rows: list[Row], domain: tuple[float, float]) -> str:
+    highest = max(max(p.train.perplexity, p.valid.perplexity) for row in rows for p in row.history)
+    return (
+        f" The curve is cut off where it rises above the axis, up to {words.number(highest)}."
+        if highest > domain[1]
+        else ""
+    )
+
+
+def _what_to_see(row: Row, unigram: Baseline, *, several: bool) -> str:
+    best = min(row.history, key=lambda point: point.valid.nats)
+    last = row.history[-1]
+    seen = (
+        f"Valid is lowest after epoch {best.epoch}, at {words.number(best.valid.perplexity)}, where train is at "
+        f"{words.number(best.train.perplexity)}; after epoch {last.epoch} they are at "
+        f"{words.number(last.valid.perplexity)} and {words.number(last.train.perplexity)}. "
+        f"{_crossing(row.history, unigram)}{_pace(row)}{_ending(row)}"
+    )
+    return f"Seed {row.seed}: {seen}" if several else seen
+
+
+def _crossing(history: tuple[Point, ...], unigram: Baseline) -> str:
+    below = [point.epoch for point in history if point.valid.nats < unigram.valid.nats]
+    floor = words.number(unigram.valid.perplexity)
+    if not below:
+        return f"It never gets below the unigram ({floor}): it has learned nothing about context."
+    return f"It is first seen below the unigram ({floor}) after epoch {below[0]}."
+
+
+def _pace(row: Row) -> str:
+    if not row.epochs or row.train_seconds is None:
+        return ""
+    beside = "" if row.alone else ", measured beside other runs" if row.alone is False else ""
+    return f" An epoch takes {words.duration(row.train_seconds / row.epochs)} of training{beside}."
+
+
+def _ending(row: Row) -> str:
+    return "" if row.status == "finished" else f" The run is {row.status}{f': {row.error}' if row.error else ''}."
