@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from bakeoff.analysis.rows import StudyRows
     from bakeoff.records import StudyFolder
     from bakeoff.runner import Session
     from bakeoff.spec import Run, Study
@@ -33,8 +32,21 @@ app = typer.Typer(
     Then try your own text: `bakeoff run quick --corpus my.txt`.""",
 )
 
-StudyArgument = Annotated[str, typer.Argument(help="quick, seed, or a Python file that defines `study`.")]
+StudyArgument = Annotated[
+    str, typer.Argument(help="quick, wikitext-2, wikitext-2-long, seed, or a Python file that defines `study`.")
+]
 FolderArgument = Annotated[Path, typer.Argument(help="A study's folder, or a folder of studies.")]
+CorpusOption = Annotated[
+    str | None,
+    typer.Option(help="A name from `bakeoff data`, a text file, or a folder with train.txt, valid.txt, test.txt."),
+]
+EpochsOption = Annotated[int | None, typer.Option(help="Passes over the train split, instead of the study's.")]
+OutOption = Annotated[Path, typer.Option(help="The folder that holds the studies' folders.")]
+DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+PrecisionOption = Annotated[str, typer.Option(help="auto, fp32 or bf16; fixed when a study is started.")]
+JobsOption = Annotated[
+    str, typer.Option(help="Runs at a time: a number, or auto for what the cores hold. More than 1 spoils timings.")
+]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")
 ]
@@ -75,17 +87,12 @@ def run(
     *,
     only: Annotated[str | None, typer.Option(help="Numbers of the experiments to run, such as 1,5.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Repeat every experiment with this many seeds.")] = None,
-    corpus: Annotated[
-        str | None,
-        typer.Option(help="A name from `bakeoff data`, a text file, or a folder with train.txt, valid.txt, test.txt."),
-    ] = None,
-    epochs: Annotated[int | None, typer.Option(help="Passes over the train split, instead of the study's.")] = None,
-    out: Annotated[Path, typer.Option(help="The folder that holds the studies' folders.")] = DEFAULT_OUT,
-    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
-    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16; fixed when the study is started.")] = "auto",
-    jobs: Annotated[
-        str, typer.Option(help="Runs at a time: a number, or auto for what the cores hold. More than 1 spoils timings.")
-    ] = "1",
+    corpus: CorpusOption = None,
+    epochs: EpochsOption = None,
+    out: OutOption = DEFAULT_OUT,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    jobs: JobsOption = "1",
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the report at the end.")] = True,
 ) -> int:
     """Run what is missing of a study, then write its report.
@@ -93,13 +100,15 @@ def run(
     Finished and diverged runs stay as they are, failed ones are tried again. Ctrl-C is safe: repeat the command to go
     on. An option that changes what is computed (--corpus, --epochs, --precision) makes another study folder.
     """
+    from bakeoff import tuning
     from bakeoff.measure import resolve_device
     from bakeoff.runner import open_session, parse_jobs
     from bakeoff.study_file import find_study
 
     console = _console()
     built_in, source = find_study(study)
-    declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=seeds)
+    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=seeds)
+    declared = tuning.apply(out, options, built_in)
     numbers = _numbers(only, declared)
     at_once = parse_jobs(jobs)
     with console.status(f"preparing {declared.corpus.name}"):
@@ -114,15 +123,15 @@ def run(
 @app.command()
 def status(folder: FolderArgument = DEFAULT_OUT, *, as_json: JsonOption = False) -> None:
     """Tell what is finished, running, diverged, failed or missing, and how long the rest will take."""
+    from bakeoff import terminal
     from bakeoff.analysis.rows import read_rows
     from bakeoff.records import find_studies
 
     studies = [(found, read_rows(found)) for found in find_studies(folder)]
     if as_json:
-        _print_json({"studies": [_status_json(found, rows) for found, rows in studies]})
-        return
-    for found, rows in studies:
-        _print_status(found, rows)
+        _print_json({"studies": [terminal.status_json(found, rows) for found, rows in studies]})
+    else:
+        typer.echo("\n\n".join(terminal.status_text(found, rows) for found, rows in studies))
 
 
 @app.command()
@@ -137,7 +146,7 @@ def report(folder: FolderArgument = DEFAULT_OUT) -> None:
 @app.command()
 def describe(study: StudyArgument = "quick", *, as_json: JsonOption = False) -> None:
     """Show a study's experiments: numbers, sizes, exact parameter counts, tokens, learning rates."""
-    from bakeoff import data, declaration
+    from bakeoff import data, declaration, terminal
     from bakeoff.study_file import find_study
 
     declared, _ = find_study(study)
@@ -146,25 +155,61 @@ def describe(study: StudyArgument = "quick", *, as_json: JsonOption = False) -> 
     if as_json:
         _print_json(description)
     else:
-        _print_description(description)
+        typer.echo(terminal.description_text(description))
+
+
+@app.command()
+def tune(
+    study: StudyArgument = "quick",
+    *,
+    corpus: CorpusOption = None,
+    epochs: EpochsOption = None,
+    out: OutOption = DEFAULT_OUT,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    jobs: JobsOption = "1",
+) -> int:
+    """Search learning rates: the same grid and the same short schedules for every experiment.
+
+    Prints and stores what it chose, with every trial; `bakeoff run` with the same STUDY, --corpus, --epochs,
+    --precision and --out uses it from then on. Ctrl-C is safe: repeat the command to go on.
+    """
+    from bakeoff import terminal, tuning
+    from bakeoff.analysis.rows import read_rows
+    from bakeoff.files import write_json
+    from bakeoff.measure import resolve_device
+    from bakeoff.runner import open_session, parse_jobs
+    from bakeoff.study_file import find_study
+
+    console, at_once = _console(), parse_jobs(jobs)
+    built_in, source = find_study(study)
+    declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=None)
+    folder = tuning.folder(out, declared, built_in)
+    search = tuning.Search(declared)
+    while (round_ := search.next_round()) is not None:
+        session = open_session(round_, round_, folder, resolve_device(device), source)
+        missing = session.missing()
+        if missing and _do(session, missing, at_once or session.cores_hold, console):
+            _say("a trial failed, so nothing is chosen; repeat the command to try it again")
+            return 1
+        search.learn(read_rows(session.folder))
+    write_json(folder / tuning.FILE, search.result())
+    typer.echo(terminal.tuning_text(search))
+    typer.echo(f"rates: {folder / tuning.FILE}")
+    return 0
 
 
 @app.command(name="data")
 def data_(name: Annotated[str | None, typer.Argument(help="A corpus to fetch and verify.")] = None) -> None:
-    """List the built-in corpora, or fetch and verify one."""
+    """List the built-in corpora, or fetch and verify one: its sizes, and what its splits share."""
+    from bakeoff import terminal
     from bakeoff.data import corpora
     from bakeoff.spec import Corpus
 
-    if name is None:
-        for corpus in corpora.CORPORA.values():
-            typer.echo(f"{corpus.name}\n  {corpus.source}\n  licence: {corpus.licence}")
-            typer.echo(f"  here: {corpora.local_copy(corpus) or f'not yet; fetch it with: bakeoff data {corpus.name}'}")
-        return
-    text = corpora.load(Corpus(name=corpora.find(name).name))
-    typer.echo(f"{name}: verified, {corpora.local_copy(corpora.find(name))}")
-    for split, documents in text.splits.items():
-        words, size = (sum(len(unit(d)) for d in documents) for unit in (str.split, str.encode))
-        typer.echo(f"  {split}: {len(documents):,} documents, {words:,} words, {size:,} bytes")
+    names = list(corpora.CORPORA) if name is None else [name]
+    for each in names:
+        text = corpora.load(Corpus(name=each)) if name or corpora.find(each).place() else None
+        typer.echo(terminal.corpus_text(each, corpora.find(each), text))
 
 
 # --- run --------------------------------------------------------------------------------------------------------------
@@ -231,80 +276,6 @@ def _report(folder: "StudyFolder", console: "Console") -> None:
     with console.status("writing the report"):
         page = report.build(folder)
     typer.echo(f"report: {page}")
-
-
-# --- showing ----------------------------------------------------------------------------------------------------------
-
-
-def _status_json(folder: "StudyFolder", rows: "StudyRows") -> dict[str, Any]:
-    from bakeoff.analysis.outlook import count_statuses, seconds_left
-
-    kept = ("number", "model", "layers", "optimizer", "seed", "status", "epochs", "best_epoch", "error", "folder")
-    return {
-        "study": rows.study["study"],
-        "folder": str(folder.path),
-        "counts": count_statuses(rows),
-        "seconds_left": seconds_left(rows),
-        "runs": [{name: getattr(row, name) for name in kept} for row in rows.rows],
-    }
-
-
-def _print_status(folder: "StudyFolder", rows: "StudyRows") -> None:
-    from bakeoff.analysis.outlook import count_statuses, seconds_left
-    from bakeoff.report import words
-
-    total = rows.study["budget"]["epochs"]
-    _print_table(
-        ["#", "model", "layers", "optimizer", "seed", "status", "epochs", "valid ppl"],
-        [
-            [
-                *(str(row.number), row.model_title, str(row.layers), row.optimizer_title, str(row.seed), row.status),
-                *(f"{row.epochs}/{total}", words.number(row.valid.perplexity if row.valid else None)),
-            ]
-            for row in rows.rows
-        ],
-    )
-    counts = ", ".join(f"{count} {status}" for status, count in count_statuses(rows).items() if count)
-    left = seconds_left(rows)
-    typer.echo(f"{folder.path}: {counts}; left to run: {'nothing' if left == 0 else words.duration(left)}")
-
-
-def _print_description(description: dict[str, Any]) -> None:
-    from bakeoff.report import words
-
-    corpus, budget = description["corpus"], description["budget"]
-    columns = (
-        "number",
-        "model",
-        "layers",
-        "optimizer",
-        "learning_rate",
-        "weight_decay",
-        "parameters",
-        "learnable_parameters",
-    )
-    formats = {"parameters": words.count, "learnable_parameters": words.count, "learning_rate": words.rate}
-    _print_table(
-        [name.replace("_", " ") for name in columns],
-        [[formats.get(name, str)(entry[name]) for name in columns] for entry in description["experiments"]],
-    )
-    tokens = ", ".join(f"{split} {words.count(corpus[split]['tokens'])}" for split in ("train", "valid", "test"))
-    typer.echo(f"corpus {corpus['name']}; tokens: {tokens}; vocabulary {budget['vocabulary']:,}")
-    typer.echo(
-        f"{budget['epochs']} epochs, batches of {budget['batch_size']} sequences of {budget['sequence_length']} "
-        f"tokens, {budget['schedule']} schedule, seeds {', '.join(map(str, description['seeds']))}"
-    )
-
-
-def _print_table(head: list[str], lines: list[list[str]]) -> None:
-    """Columns wide enough for their content, numbers to the right; never wrapped, so that a pipe sees whole lines."""
-    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
-    for line in [head, *lines]:
-        cells = [
-            cell.rjust(width) if any(c.isdigit() for c in lines[0][i]) else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        ]
-        typer.echo("  ".join(cells).rstrip())
 
 
 def _print_json(document: object) -> None:

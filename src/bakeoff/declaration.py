@@ -41,7 +41,8 @@ def declare(study: Study, tokens: Tokens, declared_identity: str, source: Path |
         "source": str(source) if source else None,
         "models": _order(ARCHITECTURES.values(), (type(e.architecture) for e in study.experiments)),
         "optimizers": _order(OPTIMIZERS.values(), (type(e.optimizer) for e in study.experiments)),
-        "baselines": ngram.baselines(tokens),
+        "tuning": study.tuning,
+        "baselines": ngram.baselines(tokens, study.budget.sequence_length),
     }
 
 

@@ -2,48 +2,65 @@
 
 Twelve experiments, numbered as in the course report that Bakeoff starts from: two architectures with four optimizers
 each at one layer (1-8), then both at two and four layers with AdamW (9-12). A study gives them all the same corpus and
-the same budget.
+the same budget. Learning rates are not chosen here: the files in `rates/` hold what one search, the same for every
+experiment, has found.
 """
 
+from collections.abc import Callable
 from functools import partial
 
+from bakeoff import rates
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import SGD, Adam, AdamW, Momentum
-from bakeoff.spec import Budget, Corpus, Study
+from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Study
 
-# Weight decay is none but for AdamW, whose decay is large enough to act.
-_DecayingAdamW = partial(AdamW, weight_decay=0.1)
+Contenders = list[tuple[Architecture, Optimizer]]
+Build = Callable[..., Architecture]
+
+
+def twelve(lstm: Build, gpt1: Build, optimizers: tuple[Optimizer, Optimizer, Optimizer, Optimizer]) -> Contenders:
+    """The twelve experiments, with models of some size and optimizers of some settings."""
+    adam, adamw, sgd, momentum = optimizers
+    return [
+        (lstm(layers=1), adam),
+        (lstm(layers=1), adamw),
+        (lstm(layers=1), sgd),
+        (lstm(layers=1), momentum),
+        (gpt1(layers=1), adam),
+        (gpt1(layers=1), adamw),
+        (gpt1(layers=1), sgd),
+        (gpt1(layers=1), momentum),
+        (lstm(layers=2), adamw),
+        (lstm(layers=4), adamw),
+        (gpt1(layers=2), adamw),
+        (gpt1(layers=4), adamw),
+    ]
+
+
+#: No weight decay but AdamW's, which is large enough to act.
+TUNED_OPTIMIZERS = (Adam(), AdamW(weight_decay=0.1), SGD(), Momentum())
 
 #: Minutes on a laptop: an excerpt of whole articles, models of about half a million parameters.
 QUICK = Study.of(
     "quick",
     corpus=Corpus(name="vital-articles", documents=(640, 150, 150)),
-    budget=Budget(epochs=10, batch_size=16, sequence_length=128, vocabulary=2048),
-    contenders=[
-        (LSTM(layers=1), Adam(lr=1e-2)),
-        (LSTM(layers=1), _DecayingAdamW(lr=1e-2)),
-        (LSTM(layers=1), SGD(lr=10.0)),
-        (LSTM(layers=1), Momentum(lr=1.0)),
-        (GPT1(layers=1), Adam(lr=3e-3)),
-        (GPT1(layers=1), _DecayingAdamW(lr=3e-3)),
-        (GPT1(layers=1), SGD(lr=1.0)),
-        (GPT1(layers=1), Momentum(lr=0.1)),
-        (LSTM(layers=2), _DecayingAdamW(lr=1e-2)),
-        (LSTM(layers=4), _DecayingAdamW(lr=1e-2)),
-        (GPT1(layers=2), _DecayingAdamW(lr=3e-3)),
-        (GPT1(layers=4), _DecayingAdamW(lr=1e-3)),
-    ],
-)
+    budget=Budget(epochs=10, batch_size=16, sequence_length=64, vocabulary=2048),
+    contenders=twelve(partial(LSTM, embedding=128, hidden=128), partial(GPT1, width=128, heads=4), TUNED_OPTIMIZERS),
+).tuned(rates.chosen("quick"))
 
-# The course report's sizes and settings; its embeddings were the released GPT-1's, frozen.
-_SeedLSTM = partial(LSTM, embedding=768, hidden=512, initialization="pytorch", embeddings="gpt1")
-_SeedGPT1 = partial(GPT1, width=768, heads=12, initialization="pytorch", embeddings="gpt1")
-_SeedAdam = partial(Adam, lr=1e-3)
-_SeedAdamW = partial(AdamW, lr=1e-3, weight_decay=5e-4, decayed="all")
-_SeedSGD = partial(SGD, lr=1e-3, weight_decay=5e-4, decayed="all")
-_SeedMomentum = partial(Momentum, lr=1e-3, weight_decay=5e-4, decayed="all")
+#: Hours on a laptop, minutes on a GPU: all of WikiText-2.
+WIKITEXT_2 = Study.of(
+    "wikitext-2",
+    corpus=Corpus(name="wikitext-2"),
+    budget=Budget(epochs=3, batch_size=16, sequence_length=128, vocabulary=8000),
+    contenders=twelve(partial(LSTM, embedding=192, hidden=192), partial(GPT1, width=192, heads=6), TUNED_OPTIMIZERS),
+).tuned(rates.chosen("quick"))
 
-#: The course report itself, at full size: one learning rate for all, no schedule, no clipping.
+#: The same for a night, or a GPU.
+WIKITEXT_2_LONG = WIKITEXT_2.with_shared(name="wikitext-2-long", epochs=10)
+
+
+#: The course report itself, at full size: one rate for all, no schedule, no clipping, the released GPT-1's embeddings.
 SEED = Study.of(
     "seed",
     corpus=Corpus(name="wikitext-2"),
@@ -56,21 +73,17 @@ SEED = Study.of(
         schedule="constant",
         clip=None,
     ),
-    contenders=[
-        (_SeedLSTM(layers=1), _SeedAdam()),
-        (_SeedLSTM(layers=1), _SeedAdamW()),
-        (_SeedLSTM(layers=1), _SeedSGD()),
-        (_SeedLSTM(layers=1), _SeedMomentum()),
-        (_SeedGPT1(layers=1), _SeedAdam()),
-        (_SeedGPT1(layers=1), _SeedAdamW()),
-        (_SeedGPT1(layers=1), _SeedSGD()),
-        (_SeedGPT1(layers=1), _SeedMomentum()),
-        (_SeedLSTM(layers=2), _SeedAdamW()),
-        (_SeedLSTM(layers=4), _SeedAdamW()),
-        (_SeedGPT1(layers=2), _SeedAdamW()),
-        (_SeedGPT1(layers=4), _SeedAdamW()),
-    ],
+    contenders=twelve(
+        partial(LSTM, embedding=768, hidden=512, initialization="pytorch", embeddings="gpt1"),
+        partial(GPT1, width=768, heads=12, initialization="pytorch", embeddings="gpt1"),
+        (
+            Adam(lr=1e-3),
+            AdamW(lr=1e-3, weight_decay=5e-4, decayed="all"),
+            SGD(lr=1e-3, weight_decay=5e-4, decayed="all"),
+            Momentum(lr=1e-3, weight_decay=5e-4, decayed="all"),
+        ),
+    ),
     seeds=(42,),
 )
 
-STUDIES = {study.name: study for study in (QUICK, SEED)}
+STUDIES = {study.name: study for study in (QUICK, WIKITEXT_2, WIKITEXT_2_LONG, SEED)}

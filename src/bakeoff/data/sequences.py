@@ -4,7 +4,7 @@ Sizes in names: B sequences of a batch, L tokens of a sequence, N tokens of a st
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -102,27 +102,30 @@ class TokenStream:
         )
 
 
-def stream(documents: Sequence[str], tokenizer: Tokenizer) -> TokenStream:
+def stream(
+    documents: Sequence[str], tokenizer: Tokenizer, count_words: Callable[[str], int] = lambda text: len(text.split())
+) -> TokenStream:
     """Encode documents, each on its own so that no token spans two, or take their tokens from the cache."""
     folder = cache_folder() / "tokens" / _fingerprint(documents, tokenizer)
-    if not (folder / "documents.npy").is_file():
+    if not (folder / "starts.npy").is_file():
         _write(folder, documents, tokenizer)
-    starts, words, bytes_ = np.load(folder / "documents.npy")
-    tokens = np.load(folder / "tokens.npy", mmap_mode="r")
-    return TokenStream(tokens_N=tokens, starts_D=starts, words_D=words, bytes_D=bytes_)
+    return TokenStream(
+        tokens_N=np.load(folder / "tokens.npy", mmap_mode="r"),
+        starts_D=np.load(folder / "starts.npy"),
+        words_D=np.array(list(map(count_words, documents))),
+        bytes_D=np.array([len(document.encode()) for document in documents]),
+    )
 
 
 def _write(folder: Path, documents: Sequence[str], tokenizer: Tokenizer) -> None:
     encoded = [encoding.ids for encoding in tokenizer.encode_batch_fast(list(documents), add_special_tokens=False)]
     smallest = np.uint16 if tokenizer.get_vocab_size() <= np.iinfo(np.uint16).max + 1 else np.uint32
     starts = np.cumsum([0, *map(len, encoded)])[:-1]
-    words = [len(document.split()) for document in documents]
-    sizes = [len(document.encode()) for document in documents]
     with written_atomically(folder / "tokens.npy") as temporary:
         np.save(temporary, np.fromiter((token for ids in encoded for token in ids), dtype=smallest))
     # Written last: its presence says that the stream is whole.
-    with written_atomically(folder / "documents.npy") as temporary:
-        np.save(temporary, np.array([starts, words, sizes], dtype=np.int64))
+    with written_atomically(folder / "starts.npy") as temporary:
+        np.save(temporary, starts)
 
 
 def _fingerprint(documents: Sequence[str], tokenizer: Tokenizer) -> str:

