@@ -9,7 +9,7 @@ from bakeoff.data import Tokens
 from bakeoff.data.splits import SPLITS
 from bakeoff.models import ARCHITECTURES, count_parameters, ngram
 from bakeoff.optimizers import OPTIMIZERS
-from bakeoff.spec import Architecture, Experiment, Optimizer, Study, encode
+from bakeoff.spec import Architecture, Experiment, Optimizer, Study, encode, identity, purpose
 
 Json = dict[str, Any]
 
@@ -26,22 +26,22 @@ def describe(study: Study, tokens: Tokens | None) -> Json:
     }
 
 
-def declare(study: Study, tokens: Tokens, declared_identity: str, source: Path | None) -> Json:
+def declare(study: Study, tokens: Tokens, declared: Study, source: Path | None) -> Json:
     """What a study's folder keeps: the description, what the report needs to order and judge, and what made it.
 
     Args:
         study: With precision and threads resolved.
         tokens: The corpus, prepared.
-        declared_identity: Of the study as declared, before anything was resolved.
+        declared: The study before anything was resolved.
         source: The user's study file, if it comes from one.
     """
     return describe(study, tokens) | {
-        "identity": declared_identity,
+        "identity": identity(declared),
         "bakeoff": version("bakeoff"),
         "source": str(source) if source else None,
         "models": _order(ARCHITECTURES.values(), (type(e.architecture) for e in study.experiments)),
         "optimizers": _order(OPTIMIZERS.values(), (type(e.optimizer) for e in study.experiments)),
-        "tuning": study.tuning,
+        "tuning": {**declared.tuning, "fits": declared.tuning["for"] == purpose(declared)} if declared.tuning else None,
         "baselines": ngram.baselines(tokens, study.budget.sequence_length),
     }
 

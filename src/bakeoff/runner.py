@@ -101,9 +101,8 @@ def open_session(declared: Study, built_in: Study, out: Path, device: torch.devi
         UserError: The corpus cannot be used, or the folder cannot be written or holds another study.
     """
     folder = StudyFolder(out / folder_name(declared, built_in))
-    declared_identity = identity(declared)
     existing = folder.study if folder.exists else None
-    if existing and existing["identity"] != declared_identity:
+    if existing and existing["identity"] != identity(declared):
         raise UserError(
             f"{folder.path} holds another study than {declared.name} as it is declared now: "
             "rename the study, choose another --out, or remove that folder"
@@ -111,7 +110,7 @@ def open_session(declared: Study, built_in: Study, out: Path, device: torch.devi
     _require_writable(folder.path)
     study = _resolve(declared, existing, device)
     tokens = data.prepare(study.corpus, study.budget)
-    write_json(folder.path / "study.json", declare(study, tokens, declared_identity, source))
+    write_json(folder.path / "study.json", declare(study, tokens, declared, source))
     with written_atomically(folder.tokenizer) as temporary:
         tokens.tokenizer.save(str(temporary))
     return Session(study=study, folder=folder, tokens=tokens, device=device, source=source)

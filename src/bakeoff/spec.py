@@ -304,6 +304,11 @@ def identity(spec: object) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
+def purpose(study: Study) -> str:
+    """The identity of a study but for its learning rates: what a search for them is good for."""
+    return identity(study.with_rates(dict.fromkeys((experiment.slug for experiment in study.experiments), 1.0)))
+
+
 def _is_telling(spec_field: dataclasses.Field[Any], value: object) -> bool:
     if not spec_field.metadata.get("identity", True):
         return False

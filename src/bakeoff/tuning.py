@@ -14,7 +14,7 @@ from typing import Any
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.records import read_json
 from bakeoff.runner import folder_name
-from bakeoff.spec import Experiment, Study, identity
+from bakeoff.spec import Experiment, Study, purpose
 
 #: No study uses this seed, so that no result was seen while the rates were chosen.
 SEED = 1000
@@ -120,11 +120,6 @@ class Search:
     def _chosen(self, slug: str) -> Json:
         trials = self.trials[slug]
         return {"lr": rate(self._best(slug)), "trials": [trials[place] for place in sorted(trials)]}
-
-
-def purpose(study: Study) -> str:
-    """The identity of a study but for its learning rates: what a search's result is good for."""
-    return identity(study.with_rates(dict.fromkeys((experiment.slug for experiment in study.experiments), 1.0)))
 
 
 def _trial(place: int, row: Row) -> Json:

@@ -1,6 +1,7 @@
 """Rows: each run reduced to one line of a table. All statistics, figures and sentences are made of rows."""
 
 import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -90,12 +91,19 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """A floor: a model that only counts, measured on the same tokens."""
+    """A floor: a model that only counts, measured on the same tokens.
+
+    Attributes:
+        seconds: What counting and measuring took.
+        cache_weight: The cache's share, where there is one.
+    """
 
     name: str
     train: Tally
     valid: Tally
     test: Tally
+    seconds: float
+    cache_weight: float | None
 
     def as_json(self) -> Json:
         """The baseline as plain data."""
@@ -122,6 +130,16 @@ class StudyRows:
         return self._floor("unigram")
 
     @property
+    def lowest_floor(self) -> Baseline:
+        """The floor that is best on valid."""
+        return min(self.baselines, key=lambda baseline: baseline.valid.nats)
+
+    @property
+    def best_of_all(self) -> Row | None:
+        """The finished run that is best on valid."""
+        return self._lowest(self.rows)
+
+    @property
     def uniform(self) -> Baseline:
         """The floor that has not even seen train."""
         return self._floor("uniform")
@@ -131,8 +149,11 @@ class StudyRows:
 
     def best(self, model: str) -> Row | None:
         """The finished run of an architecture that is best on valid; test never selects."""
-        finished = [row for row in self.rows if row.model == model and row.status == "finished" and row.valid]
-        return min(finished, key=lambda row: row.valid.nats if row.valid else 0.0, default=None)
+        return self._lowest(row for row in self.rows if row.model == model)
+
+    def _lowest(self, rows: Iterable[Row]) -> Row | None:
+        finished = [(row.valid.nats, row) for row in rows if row.status == "finished" and row.valid]
+        return min(finished, key=lambda pair: pair[0])[1] if finished else None
 
 
 def read_rows(folder: StudyFolder) -> StudyRows:
@@ -218,7 +239,11 @@ def _point(line: Json) -> Point:
 
 
 def _baseline(entry: Json) -> Baseline:
-    return Baseline(name=entry["name"], **{split: _tally(entry[split]) for split in ("train", "valid", "test")})
+    train, valid, test = (_tally(entry[split]) for split in ("train", "valid", "test"))
+    weight = entry.get("cache_weight")
+    return Baseline(
+        name=entry["name"], train=train, valid=valid, test=test, seconds=entry["seconds"], cache_weight=weight
+    )
 
 
 def _tally(sums: Json) -> Tally:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import polars as pl
 
+from bakeoff.analysis.findings import findings
 from bakeoff.analysis.rows import StudyRows, read_rows
 from bakeoff.files import write_json, written_atomically
 from bakeoff.records import StudyFolder
@@ -34,7 +35,7 @@ def _results(rows: StudyRows) -> dict[str, object]:
         "budget": rows.study["budget"],
         "rows": [row.as_json() for row in rows.rows],
         "baselines": [baseline.as_json() for baseline in rows.baselines],
-        "findings": [],
+        "findings": [finding.as_json() for finding in findings(rows)],
     }
 
 

@@ -6,10 +6,11 @@ from collections import Counter
 import jinja2
 from markupsafe import Markup
 
+from bakeoff.analysis.findings import findings
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.metrics import Tally
 from bakeoff.report import tables, words
-from bakeoff.report.figures import Figure
+from bakeoff.report.style import Figure
 
 
 def render(study: StudyRows, figures: list[Figure]) -> str:
@@ -24,12 +25,14 @@ def render(study: StudyRows, figures: list[Figure]) -> str:
     environment.filters["count"] = words.count
     return environment.get_template("index.html").render(
         study=study.study,
+        findings=findings(study),
         summary=_summary(study),
         warnings=_warnings(study),
         columns=tables.COLUMNS,
         lines=tables.lines(study),
         caption=Markup(tables.html_caption(study)),  # noqa: S704 (made of our own words and numbers)
-        figures=[{"figure": figure, "source": _data_uri(figure.svg)} for figure in figures],
+        curves=[_embedded(figure) for figure in figures if not figure.name.startswith("rates")],
+        sensitivity=[_embedded(figure) for figure in figures if figure.name.startswith("rates")],
         facts=_facts(study),
     )
 
@@ -62,6 +65,8 @@ def _warnings(study: StudyRows) -> list[str]:
         warnings.append("Some runs shared the machine: their times (†) are no basis for a claim about speed.")
     if len(study.study["seeds"]) == 1:
         warnings.append("One seed: no claim here says how much of a difference is chance.")
+    if not (study.study["tuning"] or {}).get("fits"):
+        warnings.append(tables.rates(study))
     return warnings
 
 
@@ -86,5 +91,7 @@ def _size(split: dict[str, int]) -> str:
     return ", ".join(f"{words.count(split[unit])} {unit}" for unit in ("documents", "tokens", "words", "bytes"))
 
 
-def _data_uri(svg: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+def _embedded(figure: Figure) -> dict[str, str]:
+    """A figure with its picture as a data URI, so that the page needs no other file."""
+    source = "data:image/svg+xml;base64," + base64.b64encode(figure.svg.encode()).decode()
+    return {"name": figure.name, "title": figure.title, "caption": figure.caption, "source": source}

@@ -4,6 +4,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import markupsafe
+
 from bakeoff.analysis.rows import Baseline, Row, StudyRows
 from bakeoff.metrics import Tally
 from bakeoff.report import words
@@ -62,10 +64,36 @@ def caption(study: StudyRows) -> str:
         f"{budget['epochs']} epochs of {words.count(corpus['train']['tokens'])} train tokens, "
         f"batches of {budget['batch_size']} sequences of {budget['sequence_length']} tokens. "
         "In bold: the run of each architecture with the lowest valid perplexity (test never selects). "
-        f"{_seeds(study)} Below the runs, the floors on the same tokens: uniform gives every symbol the same "
-        "probability, unigram its share of train (0.1 added to every count); a run that is not below the unigram has "
-        f"learned nothing about context. Columns: {meanings}. {words.ABSENT}: not measured."
+        f"{_seeds(study)} Below the runs, the floors on the same tokens and windows: uniform gives every symbol the "
+        "same probability, unigram its share of train (0.1 added to every count); kn2 and kn3 are interpolated "
+        "Kneser-Ney of two and three tokens, kn3+cache is kn3 mixed with the counts of the window so far"
+        f"{_cache_weight(study)}. A run that is not below the unigram has learned nothing about context. "
+        f"{rates(study)} Columns: {meanings}. {words.ABSENT}: not measured."
     )
+
+
+def rates(study: StudyRows) -> str:
+    """Where the learning rates come from."""
+    tuning = study.study["tuning"]
+    if tuning is None:
+        return "Learning rates were chosen by hand."
+    trials = [len(found["trials"]) for found in tuning["rates"].values()]
+    searched = (
+        f"Learning rates come from one search for study {tuning['study']} on {tuning['corpus']}: {min(trials)} to "
+        f"{max(trials)} rates an experiment, half a decade apart, {tuning['epochs']} epochs each, seed "
+        f"{tuning['seed']}, chosen on valid."
+    )
+    if tuning["fits"]:
+        return searched
+    return (
+        f"{searched} That was another corpus or budget than this: `bakeoff tune`, with the options that `bakeoff run` "
+        "got, finds the rates for this one."
+    )
+
+
+def _cache_weight(study: StudyRows) -> str:
+    weights = [baseline.cache_weight for baseline in study.baselines if baseline.cache_weight is not None]
+    return f" (share {weights[0]:g}, chosen on valid)" if weights else ""
 
 
 def _seeds(study: StudyRows) -> str:
@@ -161,6 +189,7 @@ COLUMNS = (
         head="train s",
         meaning="seconds of training alone; †: measured beside other runs, no basis for a claim about speed",
         run=_seconds,
+        floor=lambda floor: f"{floor.seconds:,.1f}",
     ),
     Column(head="tokens/s", meaning="trained tokens per second of training", run=_rate),
     Column(head="remark", meaning="", run=_status, text=True),
@@ -168,5 +197,6 @@ COLUMNS = (
 
 
 def html_caption(study: StudyRows) -> str:
-    """The caption with its emphasis as HTML; the text itself has none of HTML's special characters."""
-    return re.sub(r"\*([^*]+)\*", r"<em>\1</em>", caption(study))
+    """The caption with its emphasis as HTML."""
+    emphasized = re.sub(r"\*([^*]+)\*", r"<em>\1</em>", str(markupsafe.escape(caption(study))))
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", emphasized)
