@@ -1,6 +1,7 @@
 """The command line. Each verb imports what it needs when it is called, so that help answers at once."""
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -55,6 +56,8 @@ JsonOption = Annotated[
 def main() -> None:
     """Run the command line; a user's mistake becomes one line on standard error."""
     status: object = 0
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to stop is being interrupted
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell's & had it ignored
     try:
         status = app(standalone_mode=False)
     except UserError as error:
