@@ -1,0 +1,162 @@
+"""Rows: what is on disk, one line a run."""
+
+import math
+
+import pytest
+
+from bakeoff.analysis.rows import read_rows
+
+ROW = {
+    "number",
+    "model",
+    "layers",
+    "optimizer",
+    "learning_rate",
+    "seed",
+    "status",
+    "epochs",
+    "best_epoch",
+    "train",
+    "valid",
+    "test",
+    "last",
+    "train_running_perplexity",
+    "parameters",
+    "learnable_parameters",
+    "memory",
+    "train_seconds",
+    "tokens_per_second",
+    "alone",
+    "device",
+    "precision",
+    "threads",
+    "diagnosis",
+}
+MEASURED = {"nats", "tokens", "words", "bytes", "perplexity", "word_perplexity", "bits_per_byte"}
+
+
+@pytest.fixture(scope="module")
+def study(fake_study):
+    return read_rows(fake_study)
+
+
+@pytest.fixture(scope="module")
+def rows(study):
+    return {row.number: row for row in study.rows}
+
+
+def test_every_row_has_the_keys_of_the_contract(study):
+    for row in study.rows:
+        data = row.as_json()
+        assert set(data) >= ROW
+        assert set(data["last"]) == {"train", "valid", "test"}
+        for measured in (data["train"], data["valid"], data["test"], *data["last"].values()):
+            assert measured is None or set(measured) >= MEASURED
+        assert data["memory"] is None or set(data["memory"]) == {
+            "average_bytes",
+            "peak_bytes",
+            "baseline_bytes",
+            "kind",
+        }
+
+
+def test_rows_stand_by_architecture_layers_and_optimizer(study):
+    assert [row.number for row in study.rows] == [1, 2, 7, 5, 3, 4, 6, 8]
+
+
+def test_seeds_of_an_experiment_stand_together(make_fake_study, tmp_path):
+    rows = read_rows(make_fake_study(tmp_path / "fake", seeds=(5, 2))).rows
+    assert [(row.number, row.seed) for row in rows[:4]] == [(1, 2), (1, 5), (2, 2), (2, 5)]
+
+
+def test_every_run_has_its_status(rows):
+    statuses = {number: row.status for number, row in rows.items()}
+    assert statuses == {
+        1: "finished",
+        2: "finished",
+        3: "diverged",
+        4: "failed",
+        5: "missing",
+        6: "running",
+        7: "finished",
+        8: "finished",
+    }
+
+
+def test_the_best_epoch_is_that_of_valid_though_train_and_test_say_otherwise(rows):
+    row = rows[1]
+    assert (row.best_epoch, row.epochs) == (1, 2)
+    assert (row.train.nats, row.valid.nats, row.test.nats) == (4400, 4500, 4700)
+    assert {split: tally.nats for split, tally in row.last.items()} == {"train": 4000, "valid": 4600, "test": 4650}
+    assert row.train_running_perplexity == pytest.approx(math.exp(4.5))
+
+
+def test_the_best_run_is_chosen_on_valid_and_never_on_test(study):
+    assert study.best("lstm").number == 1
+    assert study.best("gpt1").number == 8
+    assert study.best_of_all.number == 1
+
+
+def test_a_run_that_did_not_finish_is_never_the_best(make_fake_study, tmp_path, fake_study):
+    runs = {
+        (1, "lstm", 1, "adam"): ([evaluation(0, 1.0)], None),
+        (2, "lstm", 1, "sgd"): ([evaluation(0, 1.0)], {"status": "diverged", "error": "…"}),
+        (3, "lstm", 1, "adamw"): ([evaluation(0, 1.0)], {"status": "failed", "error": "…"}),
+    }
+    study = read_rows(make_fake_study(tmp_path / "fake", runs=runs))
+    assert (study.best("lstm"), study.best_of_all) == (None, None)
+
+
+def evaluation(epoch, nats):
+    sums = {"nats": nats, "tokens": 1000, "words": 600, "bytes": 3000}
+    return {"epoch": epoch, "step": epoch, "train_seconds": 1.0, "train": sums, "valid": sums}
+
+
+def test_a_diverged_run_keeps_what_it_reached_and_pads_nothing(rows):
+    row = rows[3]
+    assert (row.epochs, row.best_epoch, len(row.history), row.test) == (1, 1, 2, None)
+    assert row.last["test"] is None
+    assert "step 27" in row.error
+
+
+@pytest.mark.parametrize("number", [4, 5])
+def test_a_run_without_an_evaluation_has_no_number_at_all(rows, number):
+    row = rows[number]
+    assert (row.epochs, row.best_epoch, row.train, row.valid, row.test) == (0, None, None, None, None)
+    assert row.last == {"train": None, "valid": None, "test": None}
+    assert (row.train_seconds, row.tokens_per_second, row.memory, row.alone) == (None, None, None, None)
+
+
+def test_a_running_run_shows_its_whole_evaluations(rows):
+    row = rows[6]
+    assert (row.epochs, row.best_epoch, row.valid.nats, row.train_seconds) == (1, 1, 5001, 1.5)
+
+
+def test_a_killed_run_is_missing_whatever_it_left(make_fake_study, tmp_path):
+    runs = {(1, "lstm", 1, "adam"): ([evaluation(0, 5000.0)], None)}
+    folder = make_fake_study(tmp_path / "fake", runs=runs)
+    (folder.run("01-lstm-1-adam/seed-0").path / "run.lock").touch()
+    assert read_rows(folder).rows[0].status == "missing"
+
+
+def test_runs_that_learned_nothing_or_diverged_are_diagnosed(rows):
+    diagnoses = {number: row.diagnosis for number, row in rows.items() if row.diagnosis}
+    assert diagnoses == {2: "worse than unigram", 3: "diverged"}
+
+
+@pytest.mark.parametrize(("nats", "diagnosis"), [(5200.0, "worse than unigram"), (5199.9, None)])
+def test_as_good_as_the_unigram_is_not_better(make_fake_study, tmp_path, nats, diagnosis):
+    sums = {"nats": nats, "tokens": 1000, "words": 600, "bytes": 3000}
+    ending = {"status": "finished", "test": {"best": sums, "last": sums}}
+    runs = {(1, "lstm", 1, "adam"): ([evaluation(0, 5700.0), evaluation(1, nats)], ending)}
+    assert read_rows(make_fake_study(tmp_path / "fake", runs=runs)).rows[0].diagnosis == diagnosis
+
+
+def test_quotients_are_made_of_the_sums_on_disk_and_not_read_from_it(study):
+    assert study.unigram.valid.perplexity == pytest.approx(math.exp(5.2))
+    assert study.uniform.valid.perplexity == pytest.approx(300)
+    assert study.lowest_floor.name == "kn3+cache"
+
+
+def test_a_row_names_itself_and_its_folder(rows):
+    assert (rows[5].name, rows[5].folder) == ("2-layer LSTM, AdamW", "05-lstm-2-adamw/seed-0")

@@ -1,0 +1,92 @@
+"""The tied output layer and its cross-entropy, against torch's plain one."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+
+from bakeoff.errors import UserError
+from bakeoff.models import GPT1, LSTM, tied
+
+ARCHITECTURES = [LSTM(embedding=8, hidden=8), GPT1(width=8, heads=2)]
+#: Few and many symbols and places: torch cuts its chunks by these sizes.
+SIZES = [(11, 2, 5), (300, 8, 40)]
+
+
+def model_and_batch(architecture, vocabulary, batch, length):
+    torch.manual_seed(0)
+    model = architecture.build(vocabulary, length)
+    inputs, targets = torch.randint(vocabulary, (2, batch, length))
+    targets[-1, -2:] = -100
+    targets[0, 1] = -100
+    return model, inputs, targets
+
+
+def plain_loss(model, inputs, targets):
+    return F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten(), ignore_index=-100)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: a.name)
+@pytest.mark.parametrize("sizes", SIZES)
+def test_loss_equals_plain_cross_entropy_in_value_and_gradients(architecture, sizes):
+    model, inputs, targets = model_and_batch(architecture, *sizes)
+    loss, expected = model.loss(inputs, targets), plain_loss(model, inputs, targets)
+    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=0)
+    gradients = torch.autograd.grad(loss, list(model.parameters()))
+    for ours, plain in zip(gradients, torch.autograd.grad(expected, list(model.parameters())), strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: a.name)
+@pytest.mark.parametrize("at_once", [1, 700, tied.LOGITS_AT_ONCE])
+def test_token_nats_are_the_targets_own_whatever_the_chunks(architecture, at_once, monkeypatch):
+    monkeypatch.setattr(tied, "LOGITS_AT_ONCE", at_once)
+    model, inputs, targets = model_and_batch(architecture, 300, 3, 7)
+    log_probabilities = model(inputs).detach().double().log_softmax(-1)
+    expected = -log_probabilities.gather(-1, targets.clamp(min=0)[..., None])[..., 0] * (targets >= 0)
+    nats = model.token_nats(inputs, targets)
+    assert nats.dtype == torch.float32
+    torch.testing.assert_close(nats.double(), expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: a.name)
+def test_loss_is_the_mean_of_token_nats_over_real_targets(architecture):
+    model, inputs, targets = model_and_batch(architecture, 50, 4, 6)
+    mean = model.token_nats(inputs, targets).sum() / (targets != -100).sum()
+    torch.testing.assert_close(model.loss(inputs, targets), mean, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: a.name)
+def test_ignored_targets_leave_no_trace_in_the_loss_of_the_others(architecture):
+    model, inputs, targets = model_and_batch(architecture, 50, 2, 6)
+    targets[1] = -100
+    torch.testing.assert_close(model.loss(inputs, targets), model.loss(inputs[:1], targets[:1]), rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: a.name)
+def test_a_frozen_embedding_gets_no_gradient_and_the_rest_still_the_right_one(architecture):
+    model, inputs, targets = model_and_batch(architecture, 50, 2, 6)
+    model.freeze_embeddings()
+    model.loss(inputs, targets).backward()
+    assert model.embedding.weight.grad is None
+    learnable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    assert learnable
+    for parameter, plain in zip(
+        learnable, torch.autograd.grad(plain_loss(model, inputs, targets), learnable), strict=True
+    ):
+        torch.testing.assert_close(parameter.grad, plain, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("architecture", [LSTM(embeddings="gpt1"), GPT1(embeddings="gpt1")], ids=lambda a: a.name)
+def test_released_embeddings_are_counted_but_never_invented(architecture):
+    with torch.device("meta"):
+        assert not architecture.build(300, 8).embedding.weight.requires_grad
+    with pytest.raises(UserError, match="embeddings='learned'"):
+        architecture.build(300, 8)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"dropout": 1.0}, {"dropout": -0.1}, {"initialization": "zeros"}, {"embeddings": "bert"}, {"layers": 0}]
+)
+def test_an_impossible_option_is_refused_by_name(wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        LSTM(**wrong)

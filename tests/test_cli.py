@@ -1,0 +1,346 @@
+"""The command line from outside: what it prints where, its exit status, and what it leaves on disk."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+
+import pytest
+
+from bakeoff import cli
+from bakeoff.experiments import STUDIES
+
+#: A model and an optimizer that only this file knows, and one experiment with each kind of ours.
+STUDY_FILE = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from bakeoff.models import LSTM
+from bakeoff.optimizers import Adam
+from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Study
+
+
+class Table(nn.Module):
+    def __init__(self, vocabulary):
+        super().__init__()
+        self.logits = nn.Embedding(vocabulary, vocabulary)
+        nn.init.zeros_(self.logits.weight)
+
+    def loss(self, inputs, targets):
+        return F.cross_entropy(self.logits(inputs).flatten(0, 1), targets.flatten())
+
+    def token_nats(self, inputs, targets):
+        return F.cross_entropy(self.logits(inputs).flatten(0, 1), targets.flatten(), reduction="none").view_as(targets)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bigram(Architecture):
+    name: ClassVar[str] = "bigram"
+    title: ClassVar[str] = "Bigram table"
+
+    def build(self, vocabulary, sequence_length):
+        return Table(vocabulary)
+
+
+class Signs(torch.optim.Optimizer):
+    def __init__(self, parameters, lr):
+        super().__init__(parameters, {"lr": lr})
+
+    @torch.no_grad()
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                parameter -= group["lr"] * parameter.grad.sign()
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignSGD(Optimizer):
+    name: ClassVar[str] = "signsgd"
+    title: ClassVar[str] = "Sign SGD"
+
+    def build(self, model):
+        return Signs(model.parameters(), self.lr)
+
+
+study = Study.of(
+    "mine",
+    corpus=Corpus(name="text", path=CORPUS),
+    budget=Budget(epochs=2, batch_size=8, sequence_length=16, vocabulary=256, threads=1),
+    contenders=[(Bigram(), SignSGD(lr=0.1)), (LSTM(embedding=16, hidden=16), Adam(lr=1e-2))],
+)
+"""
+SLUGS = ["01-bigram-1-signsgd/seed-0", "02-lstm-1-adam/seed-0"]
+
+
+def bakeoff(*arguments, **options):
+    command = [sys.executable, "-m", "bakeoff", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, tiny_corpus_file):
+    """A folder with the study file, where everything happens."""
+    folder = tmp_path_factory.mktemp("cli")
+    (folder / "study.py").write_text(STUDY_FILE.replace("CORPUS", repr(str(tiny_corpus_file))))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def interrupted(folder):
+    """Ctrl-C as soon as the first run is over, while the second begins; and how the second run was left."""
+    command = [sys.executable, "-m", "bakeoff", "run", "study.py", "--out", "out"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=folder, **pipes) as process:
+        for line in process.stderr:
+            if f"{SLUGS[0]}  finished" in line:
+                break
+        time.sleep(0.3)
+        process.send_signal(signal.SIGINT)
+        stderr, stdout = process.stderr.read(), process.stdout.read()
+    return process.returncode, stdout, stderr, (folder / "out/mine" / SLUGS[1] / "summary.json").exists()
+
+
+@pytest.fixture(scope="module")
+def finished(folder, interrupted):
+    """The same command again."""
+    return bakeoff("run", "study.py", "--out", "out", cwd=folder)
+
+
+@pytest.fixture(scope="module")
+def study_folder(folder, finished):
+    return folder / "out" / "mine"
+
+
+def call(arguments, monkeypatch, capsys):
+    """The command line in this process: its exit status, standard output and standard error."""
+    monkeypatch.setattr(sys, "argv", ["bakeoff", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return ended.value.code, *capsys.readouterr()
+
+
+# --- run --------------------------------------------------------------------------------------------------------------
+
+
+def test_an_interrupt_exits_with_130_and_leaves_the_run_at_work_unfinished(interrupted, folder):
+    status, stdout, stderr, has_summary = interrupted
+    assert status == 130
+    assert stdout == ""
+    assert "Traceback" not in stderr
+    assert not has_summary
+
+
+# BUG: typer turns the interrupt into an exit status itself, so `main` never sees it and says nothing.
+@pytest.mark.xfail(strict=True, reason="nothing is said after Ctrl-C")
+def test_an_interrupt_says_how_to_go_on(interrupted):
+    assert interrupted[2].splitlines()[-1:] == ["bakeoff: stopped; repeat the command to go on with what is missing"]
+
+
+def test_repeating_the_command_does_only_what_is_missing(finished):
+    assert finished.returncode == 0
+    assert "1 of 2 runs to do" in finished.stderr
+    assert SLUGS[0] not in finished.stderr
+
+
+def test_standard_output_is_the_reports_path_and_progress_is_elsewhere(finished, study_folder):
+    assert finished.stdout == "report: out/mine/report/index.html\n"
+    assert (study_folder / "report/index.html").is_file()
+    assert re.search(r"epoch 2/2  train [\d.]+  valid [\d.]+", finished.stderr)
+    assert "\x1b" not in finished.stderr
+
+
+def test_a_users_model_and_optimizer_are_trained_and_reported_like_ours(study_folder):
+    results = json.loads((study_folder / "report/results.json").read_text())
+    rows = {row["model"]: row for row in results["rows"]}
+    assert {row["status"] for row in rows.values()} == {"finished"}
+    assert rows["bigram"]["optimizer"] == "signsgd"
+    assert rows["bigram"]["valid"]["perplexity"] < 200  # a uniform guess has 256
+    page = (study_folder / "report/index.html").read_text()
+    assert "Bigram table" in page
+    assert "Sign SGD" in page
+
+
+def test_a_third_time_nothing_is_run_and_nothing_changes(folder, study_folder):
+    before = {path: path.stat().st_mtime_ns for slug in SLUGS for path in (study_folder / slug).iterdir()}
+    again = bakeoff("run", "study.py", "--out", "out", "--no-report", cwd=folder)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert {path: path.stat().st_mtime_ns for slug in SLUGS for path in (study_folder / slug).iterdir()} == before
+
+
+def variant(folder, name, change):
+    """Another study file in the same folder."""
+    (folder / name).write_text(change((folder / "study.py").read_text()))
+    return folder / name
+
+
+def test_a_study_whose_run_fails_exits_with_1_and_names_it(folder, tmp_path):
+    path = variant(folder, "fails.py", lambda text: text.replace("Table(vocabulary)", "Table(vocabulary - 250)"))
+    done = bakeoff("run", path, "--out", tmp_path, "--only", "1", "--no-report")
+    assert done.returncode == 1
+    assert not list(tmp_path.glob("*/*/*/best.safetensors"))
+
+
+# BUG: the probe before the study runs the model in this process, and lets its error out.
+@pytest.mark.xfail(strict=True, reason="a model that fails ends the whole study in the probe, with a traceback")
+def test_a_model_that_fails_is_a_result_and_the_others_are_trained(folder, tmp_path):
+    path = variant(folder, "fails.py", lambda text: text.replace("Table(vocabulary)", "Table(vocabulary - 250)"))
+    done = bakeoff("run", path, "--out", tmp_path, "--no-report", "--epochs", "1")
+    assert "Traceback" not in done.stderr
+    statuses = [json.loads(path.read_text())["status"] for path in sorted(tmp_path.glob("*/*/*/summary.json"))]
+    assert statuses == ["failed", "finished"]
+
+
+# BUG: the worker's standard output carries its messages, and what the study file prints as well; the listening thread
+# dies on such a line, and `bakeoff run` waits for ever.
+@pytest.mark.xfail(strict=True, raises=subprocess.TimeoutExpired, reason="a study file that prints hangs `bakeoff run`")
+def test_a_study_file_may_print(folder, tmp_path):
+    path = variant(folder, "prints.py", lambda text: text + "print('hello')\n")
+    done = bakeoff("run", path, "--out", tmp_path, "--only", "1", "--no-report", timeout=25)
+    assert done.returncode == 0
+
+
+# --- status, report, describe -----------------------------------------------------------------------------------------
+
+
+def test_status_is_one_json_document(study_folder, monkeypatch, capsys):
+    status, out, err = call(["status", study_folder.parent, "--json"], monkeypatch, capsys)
+    assert (status, err) == (0, "")
+    (study,) = json.loads(out)["studies"]
+    assert set(study) == {"study", "folder", "counts", "seconds_left", "runs"}
+    assert study["counts"] == {"finished": 2, "running": 0, "diverged": 0, "failed": 0, "missing": 0}
+    assert study["seconds_left"] == 0
+    keys = {"number", "model", "layers", "optimizer", "seed", "status", "epochs", "best_epoch", "error", "folder"}
+    assert [set(run) for run in study["runs"]] == [keys] * 2
+    assert sorted(run["folder"] for run in study["runs"]) == SLUGS
+
+
+def test_status_in_words_has_a_line_for_every_run_and_what_is_left(study_folder, monkeypatch, capsys):
+    status, out, _ = call(["status", study_folder], monkeypatch, capsys)
+    assert status == 0
+    assert sum("finished" in line for line in out.splitlines()) == 3
+    assert out.splitlines()[-1].endswith("2 finished; left to run: nothing")
+
+
+def test_report_rebuilds_the_page_from_the_folders_alone(study_folder, monkeypatch, capsys):
+    page = study_folder / "report/index.html"
+    page.unlink()
+    status, out, _ = call(["report", study_folder], monkeypatch, capsys)
+    assert (status, out) == (0, f"report: {page}\n")
+    assert page.is_file()
+
+
+EXPERIMENT_KEYS = {
+    *("number", "model", "layers", "optimizer", "learning_rate", "parameters", "learnable_parameters", "vocabulary"),
+    *("sequence_length", "batch_size", "epochs"),
+}
+
+
+def test_describe_is_one_json_document_with_the_contracts_keys(folder, monkeypatch, capsys):
+    status, out, err = call(["describe", folder / "study.py", "--json"], monkeypatch, capsys)
+    description = json.loads(out)
+    assert (status, err, description["study"]) == (0, "", "mine")
+    assert all(
+        description["corpus"][split][c] > 0
+        for split in ("train", "valid", "test")
+        for c in ("tokens", "words", "bytes")
+    )
+    assert all(set(entry) >= EXPERIMENT_KEYS for entry in description["experiments"])
+    assert description["experiments"][0]["parameters"] == 256 * 256
+
+
+def test_describe_counts_what_is_known_where_the_corpus_is_not_here(monkeypatch, capsys):
+    status, out, _ = call(["describe", "seed", "--json"], monkeypatch, capsys)
+    description = json.loads(out)
+    assert status == 0
+    assert description["corpus"]["train"]["tokens"] is None
+    assert len(description["experiments"]) == 12
+    assert all(entry["parameters"] > entry["learnable_parameters"] > 0 for entry in description["experiments"])
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_describe_in_words_has_a_line_for_every_experiment(study, monkeypatch, capsys):
+    monkeypatch.setattr("bakeoff.data.is_here", lambda corpus, budget: False)
+    status, out, _ = call(["describe", study], monkeypatch, capsys)
+    assert status == 0
+    assert [int(line.split()[0]) for line in out.splitlines()[1:13]] == list(range(1, 13))
+    assert "None" not in out
+
+
+# --- help -------------------------------------------------------------------------------------------------------------
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+from bakeoff.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--version"], ["--help"], ["run", "--help"], ["status", "DIR"], ["report", "DIR"]]
+)
+def test_these_work_without_torch(arguments, study_folder):
+    arguments = [str(study_folder) if argument == "DIR" else argument for argument in arguments]
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout
+
+
+def test_the_version_is_the_distributions(monkeypatch, capsys):
+    assert call(["--version"], monkeypatch, capsys) == (0, f"bakeoff {version('bakeoff')}\n", "")
+
+
+def test_help_lists_exactly_the_registered_studies(monkeypatch, capsys):
+    _, out, _ = call(["run", "--help"], monkeypatch, capsys)
+    assert f"{', '.join(STUDIES)}, or a Python file" in " ".join(out.split())
+
+
+#: What scripts rely on. A new option is added here; one that is taken away breaks somebody's script.
+OPTIONS = {
+    "run": {
+        *("--only", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--jobs"),
+        *("--report", "--no-report", "--help"),
+    },
+    "status": {"--json", "--help"},
+    "report": {"--help"},
+    "describe": {"--json", "--help"},
+    "tune": {"--corpus", "--epochs", "--out", "--device", "--precision", "--jobs", "--help"},
+    "data": {"--help"},
+}
+
+
+@pytest.mark.parametrize("verb", OPTIONS)
+def test_the_options_are_frozen(verb, monkeypatch, capsys):
+    _, out, _ = call([verb, "--help"], monkeypatch, capsys)
+    options = out[out.index("Options:") :]
+    assert set(re.findall(r"(?:^  | / )(--[a-z-]+)", options, re.MULTILINE)) == OPTIONS[verb]
+
+
+def test_the_verbs_are_frozen(monkeypatch, capsys):
+    _, out, _ = call(["--help"], monkeypatch, capsys)
+    assert re.findall(r"^  (\w+)  ", out[out.index("Commands:") :], re.MULTILINE) == list(OPTIONS)
+
+
+# BUG: the help text is squeezed into one line, after "bakeoff: ", on standard error.
+@pytest.mark.xfail(strict=True, reason="help without arguments is printed as if it were an error message")
+def test_without_arguments_help_is_shown_as_help(monkeypatch, capsys):
+    _, out, err = call([], monkeypatch, capsys)
+    shown = (out + err).splitlines()
+    assert len(shown) > 10
+    assert not shown[0].startswith("bakeoff: ")
+
+
+def test_data_lists_every_corpus_with_its_licence(monkeypatch, capsys):
+    status, out, _ = call(["data"], monkeypatch, capsys)
+    assert status == 0
+    assert "vital-articles\n" in out
+    assert "CC BY-SA 4.0" in out

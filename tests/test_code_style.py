@@ -1,0 +1,55 @@
+"""The house's own rules that no linter knows: short functions, no optimizer by name, a test file for every module."""
+
+import ast
+import statistics
+from pathlib import Path
+
+import pytest
+
+from bakeoff.models import ARCHITECTURES
+from bakeoff.optimizers import OPTIMIZERS
+
+ROOT = Path(__file__).parents[1]
+SOURCE = ROOT / "src" / "bakeoff"
+MODULES = sorted(SOURCE.rglob("*.py"))
+LONGEST, MEDIAN = 40, 8
+#: Modules without anything of their own to test, or tested through others.
+UNTESTED = {"__init__.py", "__main__.py", "errors.py", "cache.py"}
+
+
+def short(path):
+    return path.relative_to(SOURCE).as_posix()
+
+
+def functions():
+    for path in MODULES:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{short(path)}: {node.name}", node.end_lineno - node.lineno + 1
+
+
+def test_functions_are_short():
+    lengths = dict(functions())
+    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
+    assert statistics.median(length for _, length in functions()) <= MEDIAN
+
+
+def compared_strings(tree):
+    """Constants on either side of a comparison, in a `match`, or as keys that something is looked up by."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Compare | ast.MatchValue):
+            yield from (leaf.value for leaf in ast.walk(node) if isinstance(leaf, ast.Constant))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=short)
+def test_nothing_is_decided_by_the_name_of_an_optimizer_or_a_model(path):
+    names = {*OPTIMIZERS, *ARCHITECTURES} | {kind.title for kind in (*OPTIMIZERS.values(), *ARCHITECTURES.values())}
+    # The name of a kind of embeddings or of a tokenizer is no model's, though GPT-1 gave it.
+    allowed = {"gpt1"} if short(path).startswith(("models/", "data/")) else set()
+    if short(path) != "optimizers.py":
+        assert (names - allowed) & set(compared_strings(ast.parse(path.read_text(encoding="utf-8")))) == set()
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if path.name not in UNTESTED], ids=short)
+def test_every_module_has_its_test_file(path):
+    assert (ROOT / "tests" / path.parent.relative_to(SOURCE) / f"test_{path.stem}.py").is_file()

@@ -1,0 +1,87 @@
+"""A study as JSON: what `describe` prints and `study.json` keeps."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from bakeoff import data
+from bakeoff.declaration import declare, describe
+from bakeoff.models import ARCHITECTURES
+from bakeoff.optimizers import OPTIMIZERS
+from bakeoff.spec import identity, purpose
+
+EXPERIMENT = {
+    "number",
+    "model",
+    "layers",
+    "optimizer",
+    "learning_rate",
+    "parameters",
+    "learnable_parameters",
+    "vocabulary",
+    "sequence_length",
+    "batch_size",
+    "epochs",
+}
+
+
+@pytest.fixture(scope="module")
+def tokens(tiny_study):
+    return data.prepare(tiny_study.corpus, tiny_study.budget)
+
+
+@pytest.fixture(scope="module")
+def declared(tiny_study, tokens):
+    return declare(tiny_study, tokens, tiny_study, Path("mine.py"))
+
+
+def test_an_experiment_has_the_keys_of_the_contract(tiny_study, tokens):
+    for experiment in describe(tiny_study, tokens)["experiments"]:
+        assert set(experiment) >= EXPERIMENT
+
+
+def test_counts_are_null_where_the_corpus_is_not_here(tiny_study):
+    corpus = describe(tiny_study, None)["corpus"]
+    assert corpus["name"] == "tiny"
+    for split in ("train", "valid", "test"):
+        assert {corpus[split][unit] for unit in ("tokens", "words", "bytes")} == {None}
+
+
+def test_counts_are_those_of_the_text(tiny_study, tokens, tiny_corpus_file):
+    text, corpus = tiny_corpus_file.read_text(encoding="utf-8"), describe(tiny_study, tokens)["corpus"]
+    assert sum(corpus[split]["words"] for split in tokens.splits) == len(text.split())
+    assert sum(corpus[split]["bytes"] for split in tokens.splits) == len(text.encode())
+    assert sum(corpus[split]["documents"] for split in tokens.splits) == 400
+
+
+def test_parameters_are_counted_for_the_tokenizer_that_there_is(tiny_study, tokens):
+    experiment = describe(tiny_study, tokens)["experiments"][0]
+    assert experiment["vocabulary"] == tokens.vocabulary
+    # embedding + LSTM of 4 gates with two biases each + projection
+    assert experiment["parameters"] == tokens.vocabulary * 16 + 4 * (16 * 16 * 2 + 2 * 16) + 16 * 16 + 16
+
+
+def test_a_declaration_is_strict_json_and_orders_by_the_registry(declared, tiny_study):
+    assert json.loads(json.dumps(declared, allow_nan=False)) == declared
+    assert declared["identity"] == identity(tiny_study)
+    assert declared["source"] == "mine.py"
+    assert [entry["name"] for entry in declared["models"]] == list(ARCHITECTURES)
+    assert [entry["name"] for entry in declared["optimizers"]] == list(OPTIMIZERS)
+
+
+@pytest.mark.parametrize("fits", [True, False])
+def test_rates_fit_only_the_study_that_they_were_searched_for(tiny_study, tokens, fits):
+    tuning = {"for": purpose(tiny_study) if fits else "another", "rates": {}}
+    tuned = dataclasses.replace(tiny_study, tuning=tuning)
+    assert declare(tuned, tokens, tuned, None)["tuning"]["fits"] == fits
+
+
+def test_the_study_that_tests_write_by_hand_is_like_a_real_one(declared, fake_study):
+    fake = fake_study.study
+    assert set(fake) == set(declared)
+    for part in ("corpus", "budget"):
+        assert set(fake[part]) == set(declared[part])
+    assert set(fake["experiments"][0]) == set(declared["experiments"][0])
+    assert {b["name"]: set(b) for b in fake["baselines"]} == {b["name"]: set(b) for b in declared["baselines"]}

@@ -1,0 +1,65 @@
+"""The twelve experiments are those of the course report."""
+
+import pytest
+
+from bakeoff.declaration import describe
+from bakeoff.experiments import QUICK, SEED, STUDIES, WIKITEXT_2
+from bakeoff.optimizers import OPTIMIZERS
+
+#: Number, model, layers, optimizer.
+REPORT = [
+    (1, "lstm", 1, "adam"),
+    (2, "lstm", 1, "adamw"),
+    (3, "lstm", 1, "sgd"),
+    (4, "lstm", 1, "momentum"),
+    (5, "gpt1", 1, "adam"),
+    (6, "gpt1", 1, "adamw"),
+    (7, "gpt1", 1, "sgd"),
+    (8, "gpt1", 1, "momentum"),
+    (9, "lstm", 2, "adamw"),
+    (10, "lstm", 4, "adamw"),
+    (11, "gpt1", 2, "adamw"),
+    (12, "gpt1", 4, "adamw"),
+]
+#: All parameters of `seed`, and those that learn.
+SEED_PARAMETERS = {
+    ("lstm", 1): (34_106_624, 3_019_520),
+    ("lstm", 2): (36_207_872, 5_120_768),
+    ("lstm", 4): (40_410_368, 9_323_264),
+    ("gpt1", 1): (38_371_584, 7_087_872),
+    ("gpt1", 2): (45_459_456, 14_175_744),
+    ("gpt1", 4): (59_635_200, 28_351_488),
+}
+
+
+@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
+def test_every_study_has_the_twelve_of_the_report(study):
+    table = [(e.number, e.architecture.name, e.architecture.layers, e.optimizer.name) for e in study.experiments]
+    assert table == REPORT
+
+
+def test_seed_has_exactly_the_reports_parameters():
+    for experiment in describe(SEED, None)["experiments"]:
+        expected = SEED_PARAMETERS[experiment["model"], experiment["layers"]]
+        assert (experiment["parameters"], experiment["learnable_parameters"]) == expected
+
+
+def test_seed_is_the_report_as_it_was():
+    budget = SEED.budget
+    assert (budget.epochs, budget.batch_size, budget.sequence_length) == (10, 16, 256)
+    assert (budget.schedule, budget.clip, budget.tokenizer) == ("constant", None, "gpt1")
+    assert {e.optimizer.lr for e in SEED.experiments} == {1e-3}
+    decay = {e.optimizer.name: e.optimizer.weight_decay for e in SEED.experiments}
+    assert decay == {"adam": 0.0, "adamw": 5e-4, "sgd": 5e-4, "momentum": 5e-4}
+
+
+@pytest.mark.parametrize("study", [QUICK, WIKITEXT_2], ids=lambda study: study.name)
+def test_outside_seed_everyone_is_scheduled_and_clipped_and_only_adamw_decays(study):
+    assert (study.budget.schedule, study.budget.clip) == ("linear", 1.0)
+    decaying = {e.optimizer.name for e in study.experiments if e.optimizer.weight_decay}
+    assert decaying == {"adamw"}
+
+
+def test_a_search_has_found_every_rate_of_quick():
+    assert set(QUICK.tuning["rates"]) == {experiment.slug for experiment in QUICK.experiments}
+    assert {experiment.optimizer.name for experiment in QUICK.experiments} == set(OPTIMIZERS)

@@ -1,0 +1,152 @@
+"""The clock, the memory meter, and what is asked of the machine."""
+
+import getpass
+import json
+import socket
+import time
+from importlib.metadata import version
+
+import numpy as np
+import pytest
+import torch
+
+from bakeoff.errors import UserError
+from bakeoff.measure import Clock, MemoryMeter, environment, resolve_device, resolve_precision, usable_cores
+
+CPU = torch.device("cpu")
+MEGABYTE = 2**20
+
+
+class FakeTime:
+    """A clock that a test moves."""
+
+    def __init__(self):
+        self.seconds = 0.0
+
+    def __call__(self):
+        return self.seconds
+
+
+def test_the_clock_adds_up_each_purpose_and_leaves_out_what_lies_between():
+    now = FakeTime()
+    clock = Clock(now=now)
+    for purpose, inside, outside in (("training", 3, 100), ("evaluation", 5, 1), ("training", 4, 0)):
+        with clock.measuring(purpose):
+            now.seconds += inside
+        now.seconds += outside
+    assert clock.seconds == {"training": 7, "evaluation": 5}
+
+
+def test_the_clock_counts_a_block_that_fails():
+    now = FakeTime()
+    clock = Clock(now=now)
+
+    def fail():
+        with clock.measuring("training"):
+            now.seconds += 2
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert clock.seconds["training"] == 2
+
+
+def test_queued_work_is_paid_for_where_it_was_asked_for():
+    now, queued = FakeTime(), []
+
+    def synchronize():
+        now.seconds += sum(queued)
+        queued.clear()
+
+    clock = Clock(synchronize, now)
+    queued.append(50)  # from before
+    with clock.measuring("training"):
+        queued.append(7)
+    assert clock.seconds["training"] == 7
+
+
+def test_memory_of_a_known_size_is_seen_while_a_window_is_open():
+    meter = MemoryMeter(CPU, interval=0.01)
+    with meter.window():
+        held = np.ones(64 * MEGABYTE // 8)
+        time.sleep(0.1)
+        del held
+        time.sleep(0.1)
+    seen = meter.as_json()
+    assert 60 * MEGABYTE < seen["peak_bytes"] < 80 * MEGABYTE
+    assert 0.1 < seen["average_bytes"] / seen["peak_bytes"] < 0.95
+    assert seen["samples"] >= 5
+    assert seen["kind"] == "unique set size of the process"
+
+
+def test_memory_outside_of_windows_is_not_counted():
+    meter = MemoryMeter(CPU, interval=0.01)
+    held = np.ones(64 * MEGABYTE // 8)
+    time.sleep(0.05)
+    del held
+    with meter.window():
+        time.sleep(0.05)
+    assert meter.as_json()["peak_bytes"] < 20 * MEGABYTE
+
+
+def test_a_meter_without_a_window_says_that_it_took_no_sample():
+    assert MemoryMeter(CPU).as_json()["samples"] == 0
+
+
+def test_auto_takes_the_processor_where_there_is_no_gpu(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert resolve_device("auto") == CPU
+
+
+def test_auto_prefers_cuda(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert resolve_device("auto") == torch.device("cuda")
+
+
+@pytest.mark.parametrize(("name", "says"), [("cuda", "not available"), ("mps", "not available"), ("tpu", "unknown")])
+def test_a_device_that_is_not_here_is_refused(name, says, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    with pytest.raises(UserError, match=says):
+        resolve_device(name)
+
+
+@pytest.mark.parametrize(
+    ("asked", "device", "native", "expected"),
+    [
+        ("auto", "cpu", False, "fp32"),
+        ("bf16", "cpu", False, "bf16"),
+        ("auto", "cuda", True, "bf16"),
+        ("auto", "cuda", False, "fp32"),
+        ("fp32", "cuda", True, "fp32"),
+    ],
+)
+def test_precision_follows_what_the_device_computes_in(asked, device, native, expected, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
+    assert resolve_precision(asked, torch.device(device)) == expected
+
+
+def test_emulated_bfloat16_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
+    with pytest.raises(UserError, match="--precision fp32"):
+        resolve_precision("bf16", torch.device("cuda"))
+
+
+def test_the_environment_names_versions_and_hardware_but_nobody():
+    found = environment(CPU)
+    assert found["torch"] == torch.__version__
+    assert found["bakeoff"] == version("bakeoff")
+    assert found["device"] == "cpu"
+    assert found["memory_bytes"] > 0
+    values = [str(value) for value in found.values()]
+    assert socket.gethostname() not in values
+    assert getpass.getuser() not in values
+    assert not {"host", "hostname", "user", "node"} & set(found)
+    assert json.loads(json.dumps(found)) == found
+
+
+def test_usable_cores_are_at_least_one_and_at_most_what_the_process_may_use(monkeypatch):
+    assert usable_cores() >= 1
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0}, raising=False)
+    assert usable_cores() == 1

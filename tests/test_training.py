@@ -1,0 +1,319 @@
+"""The loop: what a run computes depends on its spec and seed, and on nothing that is measured beside it."""
+
+import contextlib
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+
+from bakeoff.data.sequences import TokenStream
+from bakeoff.measure import Clock
+from bakeoff.models import GPT1, LSTM
+from bakeoff.optimizers import SCHEDULES, SGD, Adam
+from bakeoff.spec import Budget
+from bakeoff.training import SETTLING_STEPS, DivergedError, Training, token_nats
+
+CPU = torch.device("cpu")
+VOCABULARY = 17
+BUDGET = Budget(epochs=2, batch_size=4, sequence_length=6, vocabulary=256, precision="fp32", threads=1)
+MODELS = {"lstm": LSTM(embedding=8, hidden=8), "gpt1": GPT1(width=8, heads=2)}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def stream(tokens, seed=0):
+    """Tokens of which each says much about the next, so that there is something to learn."""
+    steps = np.random.default_rng(seed).integers(1, 3, tokens)
+    one = np.array([0])
+    return TokenStream(tokens_N=np.cumsum(steps) % VOCABULARY, starts_D=one, words_D=one, bytes_D=one)
+
+
+TRAIN, VALID = stream(6 * 4 * 5 + 3, seed=0), stream(100, seed=1)
+STEPS_AN_EPOCH = 6
+
+
+def training(architecture=MODELS["lstm"], *, optimizer=None, budget=BUDGET, seed=0, train=TRAIN, **options):
+    torch.manual_seed(seed)
+    model = architecture.build(VOCABULARY, budget.sequence_length)
+    steps = budget.epochs * -(-train.sequences(budget.sequence_length) // budget.batch_size)
+    return Training(
+        model=model,
+        optimizer=(optimizer or Adam(lr=0.02)).build(model),
+        schedule=SCHEDULES[budget.schedule](steps),
+        train=train,
+        budget=budget,
+        seed=seed,
+        device=CPU,
+        **{"clock": Clock(), "measured": {"valid": VALID}, **options},
+    )
+
+
+def trained(*args, **options):
+    """The weights after the whole budget."""
+    run = training(*args, **options)
+    list(run.evaluations())
+    return run.model.state_dict()
+
+
+def assert_identical(one, other):
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+# --- the same steps, written out --------------------------------------------------------------------------------------
+
+
+def sequences_by_hand(tokens_N, length):
+    """Pairs of inputs and targets, the last one shorter."""
+    starts = range(0, len(tokens_N) - 1, length)
+    pairs = [(tokens_N[s : s + length], tokens_N[s + 1 : s + length + 1]) for s in starts]
+    return [(torch.tensor(i[: len(t)]), torch.tensor(t)) for i, t in pairs]
+
+
+def train_by_hand(architecture, lr, clip, seed):
+    """Plain SGD with clipping, warm-up and decay, one sequence at a time; weights, losses and norms before clipping."""
+    torch.manual_seed(seed)
+    model = architecture.build(VOCABULARY, BUDGET.sequence_length)
+    sequences = sequences_by_hand(TRAIN.tokens_N, BUDGET.sequence_length)
+    losses, norms, total = [], [], BUDGET.epochs * STEPS_AN_EPOCH
+    for epoch in range(1, BUDGET.epochs + 1):
+        order = np.random.default_rng((seed, epoch)).permutation(len(sequences))
+        for first in range(0, len(order), BUDGET.batch_size):
+            batch = [sequences[i] for i in order[first : first + BUDGET.batch_size]]
+            summed = sum(F.cross_entropy(model(i[None])[0], t, reduction="sum") for i, t in batch)
+            loss = summed / sum(len(t) for _, t in batch)
+            gradients = torch.autograd.grad(loss, list(model.parameters()))
+            norm = torch.sqrt(sum(g.square().sum() for g in gradients))
+            rate = lr * (total - len(losses)) / total  # the warm-up of so few steps is the first one
+            with torch.no_grad():
+                for parameter, gradient in zip(model.parameters(), gradients, strict=True):
+                    parameter.sub_(rate * gradient * min(1.0, clip / norm))
+            losses.append(loss.item())
+            norms.append(norm.item())
+    return model.state_dict(), losses, norms
+
+
+@pytest.mark.parametrize(("name", "clip"), [("lstm", 0.06), ("gpt1", 1.0)])
+def test_weights_losses_and_norms_equal_a_loop_written_out(name, clip):
+    losses, budget = [], dataclasses.replace(BUDGET, clip=clip)
+    on_step = lambda step, loss: losses.append(loss)  # noqa: E731
+    run = training(MODELS[name], optimizer=SGD(lr=3.0), budget=budget, seed=5, on_step=on_step)
+    evaluations = list(run.evaluations())
+    weights, expected_losses, expected_norms = train_by_hand(MODELS[name], 3.0, clip, 5)
+    norms = np.concatenate([e.trained.gradient_norms for e in evaluations[1:]])
+    np.testing.assert_allclose(losses, expected_losses, rtol=1e-4)
+    np.testing.assert_allclose(norms, expected_norms, rtol=1e-3)
+    assert min(norms) < clip < max(norms), "steps with and without clipping must both be here"
+    for key, value in run.model.state_dict().items():
+        torch.testing.assert_close(value, weights[key], rtol=1e-3, atol=1e-5, msg=key)
+
+
+GOLDEN = {
+    "lstm": [2.831991, 2.829311, 2.832518, 2.832103, 2.821219, 2.823012, 2.811112, 2.792059],
+    "gpt1": [2.812242, 2.809814, 2.843343, 2.80457, 2.762007, 2.783591, 2.618332, 2.60073],
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_first_steps_are_those_of_the_golden_trace(name):
+    losses = []
+    list(training(MODELS[name], on_step=lambda step, loss: losses.append(loss)).evaluations())
+    found = losses[: len(GOLDEN[name])]
+    assert found == pytest.approx(GOLDEN[name], rel=1e-4), (
+        f"Training computes something else than before. If that was meant, put {[round(x, 6) for x in losses[:8]]} "
+        f"into GOLDEN[{name!r}] and say in the commit why old results do not compare with new ones."
+    )
+
+
+# --- evaluation -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_nats_are_the_same_at_every_evaluation_batch_size(name):
+    model = training(MODELS[name]).model
+    one, *others = (token_nats(model, VALID, 6, CPU, batch_size) for batch_size in (1, 7, 64))
+    assert len(one) == VALID.targets
+    for other in others:
+        np.testing.assert_allclose(other, one, rtol=1e-5)
+        assert other.sum(dtype=float) == pytest.approx(one.sum(dtype=float), rel=1e-6)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_nats_are_those_of_each_sequence_on_its_own_in_order(name):
+    model = training(MODELS[name]).model
+    pairs = sequences_by_hand(VALID.tokens_N, 6)
+    expected = torch.cat([F.cross_entropy(model(i[None])[0], t, reduction="none") for i, t in pairs])
+    np.testing.assert_allclose(token_nats(model, VALID, 6, CPU), expected.detach().numpy(), rtol=1e-5)
+
+
+def test_evaluations_come_before_the_first_step_and_after_every_epoch():
+    run = training()
+    found = [(e.epoch, e.step, run.step, e.trained is None) for e in run.evaluations()]
+    assert found == [(0, 0, 0, True), (1, 6, 6, False), (2, 12, 12, False)]
+
+
+def test_an_epoch_counts_every_target_once_and_sums_its_nats():
+    losses = []
+    evaluations = list(training(on_step=lambda step, loss: losses.append(loss)).evaluations())
+    assert [e.trained.tokens for e in evaluations[1:]] == [TRAIN.targets] * 2
+    assert [e.trained.nats / TRAIN.targets for e in evaluations[1:]] == pytest.approx(
+        [np.mean(losses[:6]), np.mean(losses[6:])], rel=0.05
+    )
+
+
+def test_training_learns():
+    before, *_, after = training(budget=dataclasses.replace(BUDGET, epochs=8)).evaluations()
+    assert after.nats["valid"].sum() < 0.7 * before.nats["valid"].sum()
+
+
+def test_evaluation_is_in_float32_even_where_training_is_not():
+    run = training(budget=dataclasses.replace(BUDGET, epochs=1, precision="bf16"))
+    *_, last = run.evaluations()
+    np.testing.assert_array_equal(last.nats["valid"], token_nats(run.model, VALID, 6, CPU))
+    assert not all(torch.equal(a, b) for a, b in zip(run.model.state_dict().values(), trained().values(), strict=True))
+
+
+# --- what must not change a weight ------------------------------------------------------------------------------------
+
+DROPOUT = [LSTM(layers=2, embedding=8, hidden=8, dropout=0.3), GPT1(width=8, heads=2, dropout=0.3)]
+ALL = [*MODELS.values(), *DROPOUT]
+
+
+@pytest.mark.parametrize("architecture", ALL, ids=str)
+def test_the_same_seed_gives_bit_identical_weights(architecture):
+    assert_identical(trained(architecture), trained(architecture))
+
+
+def test_another_seed_gives_other_weights():
+    assert not torch.equal(trained(seed=0)["embedding.weight"], trained(seed=1)["embedding.weight"])
+
+
+@pytest.mark.parametrize("architecture", ALL, ids=str)
+@pytest.mark.parametrize("measured", [{}, {"valid": VALID, "train": TRAIN, "test": stream(50, seed=2)}])
+def test_measuring_more_or_nothing_changes_no_weight(architecture, measured):
+    assert_identical(trained(architecture), trained(architecture, measured=measured))
+
+
+@pytest.mark.parametrize("architecture", DROPOUT, ids=str)
+def test_evaluation_is_without_dropout_and_training_is_with_it_again_afterwards(architecture):
+    modes = []
+    run = training(architecture, on_step=lambda step, loss: modes.append(run.model.training))
+    for evaluation in run.evaluations():
+        np.testing.assert_array_equal(evaluation.nats["valid"], token_nats(run.model, VALID, 6, CPU))
+    assert modes == [True] * 12
+
+
+@pytest.mark.parametrize("architecture", ALL, ids=str)
+def test_the_warm_up_leaves_no_trace(architecture):
+    run = training(architecture)
+    weights, state = {k: v.clone() for k, v in run.model.state_dict().items()}, torch.get_rng_state()
+    run._warm_up()
+    assert_identical(weights, run.model.state_dict())
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not run.optimizer.state
+    assert all(parameter.grad is None for parameter in run.model.parameters())
+
+
+def orders(**options):
+    run = training(**options)
+    return [[batch.inputs_BxL.tolist() for batch in run._batches(epoch)] for epoch in (1, 2)]
+
+
+def test_the_order_of_the_data_depends_on_seed_and_epoch_alone():
+    first, second = orders()
+    assert first != second
+    assert orders(architecture=MODELS["gpt1"], optimizer=SGD(lr=1.0)) == [first, second]
+    assert orders(budget=dataclasses.replace(BUDGET, epochs=9)) == [first, second]
+    assert orders(seed=1) != [first, second]
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_every_epoch_sees_every_sequence_once(epoch):
+    seen = [row[row >= 0].tolist() for batch in training()._batches(epoch) for row in batch.targets_BxL]
+    assert sorted(seen) == sorted(t.tolist() for _, t in sequences_by_hand(TRAIN.tokens_N, 6))
+
+
+# --- clock, memory, divergence ----------------------------------------------------------------------------------------
+
+
+class SlowTime:
+    """A clock by which a loss takes 1 second and an evaluated batch 1000."""
+
+    def __init__(self, model):
+        self.seconds = 0.0
+        self.cost(model, "loss", 1.0)
+        self.cost(model, "token_nats", 1000.0)
+
+    def __call__(self):
+        return self.seconds
+
+    def cost(self, model, name, seconds):
+        method = getattr(model, name)
+
+        def costly(*args):
+            self.seconds += seconds
+            return method(*args)
+
+        setattr(model, name, costly)
+
+
+def test_the_training_clock_stands_still_during_evaluation_warm_up_and_whatever_the_caller_does():
+    run = training()
+    run.clock.now = now = SlowTime(run.model)
+    seconds = []
+    for _ in run.evaluations():
+        seconds.append(run.clock.seconds["training"])
+        now.seconds += 10**6
+    assert seconds == [0, 6, 12]
+    assert run.clock.seconds["warmup"] == 1
+    assert run.clock.seconds["evaluation"] == 3 * 1000
+
+
+def test_the_steady_state_leaves_out_the_first_steps_and_every_evaluation():
+    windows, run = [], training()
+
+    @contextlib.contextmanager
+    def steady():
+        windows.append([run.step])
+        assert run.model.training
+        yield
+        assert run.model.training
+        windows[-1].append(run.step)
+
+    run.steady = steady
+    list(run.evaluations())
+    assert windows == [[SETTLING_STEPS, 6], [6, 12]]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_divergence_is_told_with_its_epoch_and_step(name):
+    budget = dataclasses.replace(BUDGET, clip=None, schedule="constant")
+    run = training(MODELS[name], optimizer=SGD(lr=1e30), budget=budget)
+    with pytest.raises(DivergedError, match="not finite at step") as caught:
+        list(run.evaluations())
+    assert (caught.value.epoch, caught.value.step) == (1, run.step)
+    assert 1 <= run.step < STEPS_AN_EPOCH
+
+
+def test_divergence_in_the_last_step_of_an_epoch_is_seen_by_its_evaluation():
+    budget = dataclasses.replace(BUDGET, batch_size=64, clip=None)
+    run = training(optimizer=SGD(lr=1e38), budget=budget)
+    with pytest.raises(DivergedError, match="an evaluated loss") as caught:
+        list(run.evaluations())
+    assert (caught.value.epoch, caught.value.step) == (1, 1)
+
+
+def test_no_step_is_taken_with_a_gradient_that_is_not_finite():
+    run = training()
+    before = run.model.embedding.weight.detach().clone()
+    run.model.projection.bias.register_hook(lambda gradient: gradient * float("inf"))
+    with pytest.raises(DivergedError, match="the gradient"):
+        list(run.evaluations())
+    assert torch.equal(run.model.embedding.weight, before)

@@ -1,0 +1,117 @@
+import dataclasses
+from types import SimpleNamespace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bakeoff import rates, tuning
+from bakeoff.experiments import STUDIES
+from bakeoff.files import write_json
+from bakeoff.metrics import Tally
+from bakeoff.optimizers import OPTIMIZERS
+from bakeoff.spec import purpose
+
+
+def rows_of(study, valid_loss):
+    """What trials would find if the valid loss were that function of the experiment and its rate; None diverges."""
+
+    def row(experiment):
+        loss = valid_loss(experiment)
+        tally = None if loss is None else Tally(nats=loss * 100, tokens=100, words=50, bytes=400)
+        return SimpleNamespace(number=experiment.number, status="diverged" if loss is None else "finished", valid=tally)
+
+    return SimpleNamespace(rows=[row(experiment) for experiment in study.experiments])
+
+
+def searched(study, valid_loss):
+    search = tuning.Search(study)
+    asked = []
+    while (trials := search.next_round()) is not None:
+        asked.append(trials)
+        search.learn(rows_of(trials, valid_loss))
+    return search, asked
+
+
+def distance(best):
+    return lambda experiment: abs(tuning.half_decades(experiment.optimizer.lr) - tuning.half_decades(best)) + 1.0
+
+
+@given(st.integers(-12, 6))
+def test_rates_are_one_or_three_times_a_power_of_ten(place):
+    assert tuning.half_decades(tuning.rate(place)) == place
+    assert tuning.rate(place + 2) == pytest.approx(10 * tuning.rate(place))
+
+
+def test_everyone_gets_seven_rates_around_its_centre_and_the_same_schedule(tiny_study):
+    trials = tuning.Search(tiny_study).next_round()
+    assert len(trials.experiments) == 7 * len(tiny_study.experiments)
+    assert trials.seeds == (tuning.SEED,)
+    assert {experiment.budget.epochs for experiment in trials.experiments} == {1}
+    lrs = [experiment.optimizer.lr for experiment in trials.experiments[:7]]
+    assert lrs == [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
+
+
+def test_sgd_and_momentum_can_reach_thirty():
+    for name in ("sgd", "momentum"):
+        centre = tuning.half_decades(OPTIMIZERS[name]().lr)
+        assert tuning.rate(centre + tuning.REACH + 1) >= 30 or tuning.rate(centre + tuning.REACH) >= 30
+
+
+def test_an_inner_winner_ends_the_search(tiny_study):
+    search, _ = searched(tiny_study, distance(1e-2))
+    adam = tiny_study.experiments[0].slug
+    assert search.result()["rates"][adam]["lr"] == 1e-2
+    assert not search.on_edge(adam)
+
+
+@pytest.mark.parametrize(("best", "rounds"), [(3e-3, 1), (0.3, 2), (1.0, 3), (10.0, 4)])
+def test_a_winner_on_the_edge_widens_the_search_on_its_side(tiny_study, best, rounds):
+    only_adam = dataclasses.replace(tiny_study, experiments=tiny_study.experiments[:1])
+    search, asked = searched(only_adam, distance(best))
+    assert len(asked) == rounds
+    assert search.result()["rates"][only_adam.experiments[0].slug]["lr"] == best
+
+
+def test_a_winner_that_never_lies_inside_is_said_to_be_on_the_edge(tiny_study):
+    search, asked = searched(tiny_study, distance(1e9))
+    assert len(asked) == tuning.ROUNDS
+    assert all(search.on_edge(experiment.slug) for experiment in tiny_study.experiments)
+
+
+def test_a_diverged_trial_never_wins(tiny_study):
+    search, _ = searched(tiny_study, lambda e: None if e.optimizer.lr > 1e-2 else distance(1e-1)(e))
+    adam = search.result()["rates"][tiny_study.experiments[0].slug]
+    assert adam["lr"] == 1e-2
+    assert {trial["status"] for trial in adam["trials"]} == {"finished", "diverged"}
+
+
+def test_run_uses_what_was_found_for_just_this_study(tiny_study, tmp_path):
+    search, _ = searched(tiny_study, distance(1e-3))
+    folder = tuning.folder(tmp_path, tiny_study, tiny_study)
+    folder.mkdir()
+    write_json(folder / tuning.FILE, search.result())
+    applied = tuning.apply(tmp_path, tiny_study, tiny_study)
+    assert applied.experiments[0].optimizer.lr == 1e-3
+    longer = tiny_study.with_shared(epochs=3)
+    assert tuning.apply(tmp_path, longer, longer).experiments == longer.experiments
+
+
+def test_the_searchs_seed_is_no_studys():
+    assert all(tuning.SEED not in study.seeds for study in STUDIES.values())
+
+
+def test_rates_in_use_were_searched_for_this_very_study():
+    quick, found = STUDIES["quick"], rates.chosen("quick")
+    assert found["for"] == purpose(quick), "the study has changed: repeat `bakeoff tune quick` and keep its rates.json"
+    assert {e.slug: e.optimizer.lr for e in quick.experiments} == {s: r["lr"] for s, r in found["rates"].items()}
+
+
+@pytest.mark.parametrize("slug", [experiment.slug for experiment in STUDIES["quick"].experiments])
+def test_no_rate_in_use_is_on_the_edge_of_what_was_searched(slug):
+    found = rates.chosen("quick")["rates"][slug]
+    finished = {trial["lr"]: trial["valid_loss"] for trial in found["trials"] if trial["valid_loss"] is not None}
+    lrs = [trial["lr"] for trial in found["trials"]]
+    assert len(lrs) >= 7
+    assert min(lrs) < found["lr"] < max(lrs)
+    assert found["lr"] == min(finished, key=finished.get)

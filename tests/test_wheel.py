@@ -1,0 +1,73 @@
+"""What a user installs: the wheel, in an environment of its own, without the source tree."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+STUDY_FILE = """
+from bakeoff.models import LSTM
+from bakeoff.optimizers import Adam
+from bakeoff.spec import Budget, Corpus, Study
+
+study = Study.of(
+    "installed",
+    corpus=Corpus(name="text", path="corpus.txt"),
+    budget=Budget(epochs=1, batch_size=8, sequence_length=16, vocabulary=256, threads=1),
+    contenders=[(LSTM(embedding=8, hidden=8), Adam(lr=1e-2))],
+)
+"""
+
+
+def check_call(*command, cwd):
+    """Run outside of this process's environment: nothing of the source tree is on any path."""
+    environment = {name: value for name, value in os.environ.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    done = subprocess.run(
+        list(map(str, command)), cwd=cwd, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("wheel")
+    build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT)
+    check_call(sys.executable, "-m", "pip", *build, cwd=folder)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_carries_every_file_of_the_package_and_nothing_else(wheel):
+    source = ROOT / "src"
+    files = {path.relative_to(source).as_posix() for path in (source / "bakeoff").rglob("*") if path.is_file()}
+    with zipfile.ZipFile(wheel) as archive:
+        packed = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert packed == {name for name in files if "__pycache__" not in name}
+    assert "bakeoff/report/templates/index.html" in packed
+
+
+@pytest.fixture(scope="module")
+def environment(tmp_path_factory, wheel):
+    """The `bin` folder of a fresh virtual environment with the wheel and what it declares to need."""
+    folder = tmp_path_factory.mktemp("environment")
+    check_call(sys.executable, "-m", "venv", folder, cwd=folder)
+    install = ("install", "--quiet", "--constraint", ROOT / "constraints.txt", wheel)
+    check_call(folder / "bin" / "python", "-m", "pip", *install, cwd=folder)
+    return folder / "bin"
+
+
+@pytest.mark.slow
+def test_a_study_runs_and_is_reported_from_the_installed_wheel(environment, tmp_path, tiny_corpus_file):
+    (tmp_path / "study.py").write_text(STUDY_FILE)
+    (tmp_path / "corpus.txt").write_bytes(tiny_corpus_file.read_bytes())
+    where = check_call(environment / "python", "-c", "import bakeoff; print(bakeoff.__file__)", cwd=tmp_path)
+    assert where.startswith(str(environment.parent))
+    assert check_call(environment / "bakeoff", "run", "study.py", cwd=tmp_path) == (
+        "report: runs/installed/report/index.html\n"
+    )
+    assert (tmp_path / "runs/installed/report/index.html").is_file()
