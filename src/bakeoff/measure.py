@@ -7,7 +7,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -91,30 +91,53 @@ def synchronizer(device: torch.device) -> Callable[[], None]:
     return lambda: None
 
 
-@dataclass
 class Clock:
-    """Seconds by purpose: `training`, `evaluation`, `warmup`, `other`; one purpose at a time.
+    """Seconds by purpose, one purpose at a time; `other` whenever no purpose is being measured.
+
+    Args:
+        synchronize: Called whenever the purpose changes, so that queued work is paid for where it was asked for.
+        now: A clock that never goes back, in seconds.
 
     Attributes:
-        synchronize: Called at both edges of every interval, so that queued work is paid for where it was asked for.
-        now: A clock that never goes back, in seconds.
-        seconds: What each purpose has taken so far.
+        seconds: What each purpose has taken so far, up to the last change of purpose.
     """
 
-    synchronize: Callable[[], None] = lambda: None
-    now: Callable[[], float] = time.perf_counter
-    seconds: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    def __init__(
+        self, synchronize: Callable[[], None] = lambda: None, now: Callable[[], float] = time.perf_counter
+    ) -> None:
+        self.synchronize = synchronize
+        self.now = now
+        self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._purpose, self._since = "other", now()
 
     @contextlib.contextmanager
     def measuring(self, purpose: str) -> Iterator[None]:
-        """Add what the block takes to a purpose."""
-        self.synchronize()
-        started = self.now()
+        """Add what the block takes to a purpose; the purpose around it stands still meanwhile."""
+        outer = self._purpose
+        self._switch(purpose)
         try:
             yield
         finally:
-            self.synchronize()
-            self.seconds[purpose] += self.now() - started
+            self._switch(outer)
+
+    def _switch(self, purpose: str) -> None:
+        self.synchronize()
+        now = self.now()
+        self.seconds[self._purpose] += max(0.0, now - self._since)
+        self._purpose, self._since = purpose, now
+
+
+@dataclass
+class Readings:
+    """Readings of the memory in bytes: no list of them, as a run may be long."""
+
+    count: int = 0
+    total: int = 0
+    highest: int = 0
+
+    def add(self, reading: int) -> None:
+        """Take note of one."""
+        self.count, self.total, self.highest = self.count + 1, self.total + reading, max(self.highest, reading)
 
 
 class MemoryMeter:
@@ -133,7 +156,7 @@ class MemoryMeter:
         self.interval = interval
         self.kind, self._read = _memory_reader(device)
         self.baseline = self._read()
-        self.samples: list[int] = []
+        self.readings = Readings()
 
     @contextlib.contextmanager
     def window(self) -> Iterator[None]:
@@ -146,27 +169,28 @@ class MemoryMeter:
         try:
             yield
         finally:
-            self.samples.append(self._read())
             closed.set()
             sampler.join()
+            self.readings.add(self._read())
             if self.device.type == "cuda":
-                self.samples.append(torch.cuda.max_memory_allocated(self.device))
+                self.readings.add(torch.cuda.max_memory_allocated(self.device))
 
     def as_json(self) -> dict[str, Any]:
         """Average, peak and baseline in bytes; the first two without the baseline."""
-        samples = self.samples or [self.baseline]
+        readings = self.readings
+        average = readings.total // readings.count if readings.count else self.baseline
         return {
-            "average_bytes": round(sum(samples) / len(samples)) - self.baseline,
-            "peak_bytes": max(samples) - self.baseline,
+            "average_bytes": average - self.baseline,
+            "peak_bytes": max(readings.highest, average) - self.baseline,
             "baseline_bytes": self.baseline,
             "kind": self.kind,
-            "samples": len(self.samples),
+            "samples": readings.count,
             "process_bytes": _nvml_process_bytes() if self.device.type == "cuda" else None,
         }
 
     def _sample_until(self, closed: threading.Event) -> None:
         while not closed.wait(self.interval):
-            self.samples.append(self._read())
+            self.readings.add(self._read())
 
 
 def _memory_reader(device: torch.device) -> tuple[str, Callable[[], int]]:

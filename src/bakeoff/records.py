@@ -15,7 +15,7 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from bakeoff.errors import UserError
-from bakeoff.files import write_json
+from bakeoff.files import write_json, written_atomically
 
 #: What `summary.json` may say of a run that is over.
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
@@ -53,6 +53,11 @@ class RunFolder:
         return self.path / "best.safetensors"
 
     @property
+    def checkpoint(self) -> Path:
+        """The run in the middle, while it is not over."""
+        return self.path / "checkpoint.safetensors"
+
+    @property
     def spec(self) -> Json | None:
         """What the run computes; None before it was first started."""
         path = self.path / "spec.json"
@@ -87,8 +92,17 @@ class RunFolder:
         """Begin anew: whatever an earlier try left behind is removed."""
         for leftover in ("summary.json", "history.jsonl", "documents.json", "best.safetensors"):
             (self.path / leftover).unlink(missing_ok=True)
+        self.checkpoint.unlink(missing_ok=True)
         write_json(self.path / "spec.json", spec)
         write_json(self.path / "environment.json", environment)
+
+    def go_on(self, evaluations: int) -> None:
+        """Go on from a checkpoint that knew that many evaluations: later ones are cut off, to be made again."""
+        (self.path / "summary.json").unlink(missing_ok=True)
+        history = self.path / "history.jsonl"
+        lines = history.read_text(encoding="utf-8").splitlines(keepends=True)
+        with written_atomically(history) as temporary:
+            temporary.write_text("".join(lines[:evaluations]), encoding="utf-8")
 
     def append(self, evaluation: Json) -> None:
         """Add a line to the history and see it onto the disk."""
@@ -102,8 +116,10 @@ class RunFolder:
         write_json(self.path / "documents.json", documents)
 
     def finish(self, summary: Json) -> None:
-        """Declare the run over; nothing is written after this."""
+        """Declare the run over; a failed one keeps its checkpoint to go on from."""
         write_json(self.path / "summary.json", summary)
+        if summary["status"] != FAILED:
+            self.checkpoint.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)

@@ -1,13 +1,16 @@
 """The training loop: it yields evaluations, and knows no file, no plot, no model and no optimizer by name."""
 
 import contextlib
+import dataclasses
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim.lr_scheduler import LambdaLR
 
 from bakeoff.data.sequences import Batch, TokenStream
@@ -19,15 +22,40 @@ SETTLING_STEPS = 3
 #: Sequences that are evaluated at once; it changes speed, not nats.
 EVALUATION_BATCH = 32
 
+Json = dict[str, Any]
 Nats = npt.NDArray[np.float32]
 
 
 class DivergedError(Exception):
     """The loss or the gradient stopped being finite: the end of a run, and a result."""
 
-    def __init__(self, epoch: int, step: int, what: str) -> None:
+    def __init__(self, what: str, epoch: int, step: int) -> None:
         super().__init__(f"{what} was not finite at step {step}, in epoch {epoch}")
         self.epoch, self.step = epoch, step
+
+
+@dataclass
+class Steps:
+    """The steps of an epoch so far: each one's mean loss, its targets, and its gradient's norm before clipping."""
+
+    losses: list[float] = field(default_factory=list)
+    targets: list[int] = field(default_factory=list)
+    norms: list[float] = field(default_factory=list)
+
+    def add(self, loss: float, targets: int, norm: float) -> None:
+        """Take note of one step."""
+        self.losses.append(loss)
+        self.targets.append(targets)
+        self.norms.append(norm)
+
+    def record(self, learning_rate: float) -> "EpochRecord":
+        """What they come to at the end of the epoch."""
+        return EpochRecord(
+            nats=float(np.dot(self.losses, self.targets)),
+            tokens=sum(self.targets),
+            learning_rate=learning_rate,
+            gradient_norms=np.array(self.norms),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +92,13 @@ class Evaluation:
     trained: EpochRecord | None
 
 
+class State(NamedTuple):
+    """A run in the middle: tensors, and facts that are JSON."""
+
+    tensors: dict[str, Tensor]
+    facts: Json
+
+
 @dataclass(kw_only=True)
 class Training:
     """One run in progress.
@@ -80,6 +115,9 @@ class Training:
         clock: Told what is training and what is evaluation.
         steady: Opened around the steps that belong to the steady state.
         on_step: Called after every step with the steps done so far and the mean loss of the last one.
+        step: Steps done so far.
+        epochs: Whole epochs trained and evaluated so far; -1 before the evaluation at step zero.
+        steps: Those of the epoch that is being trained.
     """
 
     model: nn.Module
@@ -94,6 +132,8 @@ class Training:
     steady: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
     on_step: Callable[[int, float], None] = lambda step, loss: None  # noqa: ARG005
     step: int = field(default=0, init=False)
+    epochs: int = field(default=-1, init=False)
+    steps: Steps = field(default_factory=Steps, init=False)
 
     def __post_init__(self) -> None:
         self.scheduler = LambdaLR(self.optimizer, self.schedule)
@@ -102,17 +142,47 @@ class Training:
     def evaluations(self) -> Iterator[Evaluation]:
         """Train for the whole budget; yield an evaluation at step zero and after every epoch.
 
-        Between two of them the clock stands still, and the caller may do as it likes.
+        Between two of them the clock stands still, and the caller may do as it likes. After `restore` it goes on
+        where the state was taken.
 
         Raises:
             DivergedError: A loss or a gradient is not finite.
         """
         self._warm_up()
-        yield self._evaluate(0, None)
-        for epoch in range(1, self.budget.epochs + 1):
+        if self.epochs < 0:
+            yield self._evaluate(0, None)
+        while self.epochs < self.budget.epochs:
             with self.clock.measuring("training"):
-                trained = self._train_epoch(epoch)
-            yield self._evaluate(epoch, trained)
+                trained = self._train_epoch(self.epochs + 1)
+            yield self._evaluate(self.epochs + 1, trained)
+
+    def state(self) -> State:
+        """Everything that the rest of the run depends on; may be taken between evaluations and in `on_step`."""
+        optimizer = self.optimizer.state_dict()
+        tensors, numbers = _flatten(optimizer["state"])
+        tensors |= {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
+        tensors |= {f"random.{name}": state for name, state in _random_states(self.device).items()}
+        facts = {
+            "step": self.step,
+            "epochs": self.epochs,
+            "steps": dataclasses.asdict(self.steps),
+            "optimizer": {"numbers": numbers, "groups": optimizer["param_groups"]},
+            "scheduler": self.scheduler.state_dict(),
+            "seconds": dict(self.clock.seconds),
+        }
+        return State(tensors, facts)
+
+    def restore(self, state: State) -> None:
+        """Go back to where `state` was taken, to the bit."""
+        tensors, facts = state
+        self.step, self.epochs, self.steps = facts["step"], facts["epochs"], Steps(**facts["steps"])
+        self.model.load_state_dict(_under("model.", tensors))
+        saved = _unflatten(_under("optimizer.", tensors), facts["optimizer"]["numbers"])
+        self.optimizer.load_state_dict({"state": saved, "param_groups": facts["optimizer"]["groups"]})
+        self.scheduler.load_state_dict(facts["scheduler"])
+        _set_random_states(_under("random.", tensors), self.device)
+        for purpose, seconds in facts["seconds"].items():
+            self.clock.seconds[purpose] += seconds
 
     def _warm_up(self) -> None:
         """Pay once, and apart, for what a first step allocates; no weight and no random state changes."""
@@ -122,31 +192,24 @@ class Training:
             self.optimizer.zero_grad()
 
     def _train_epoch(self, epoch: int) -> EpochRecord:
+        """Train the epoch, or the rest of it."""
         self.model.train()
-        losses: list[float] = []
-        norms: list[float] = []
-        targets: list[int] = []
         with contextlib.ExitStack() as stack:
+            begun = False
             for batch in self._batches(epoch):
-                if self.step == SETTLING_STEPS or (self.step > SETTLING_STEPS and not losses):
+                if not begun and self.step >= SETTLING_STEPS:
                     stack.enter_context(self.steady())
+                    begun = True
                 loss, norm = self._train_step(batch, epoch)
-                losses.append(loss)
-                targets.append(batch.targets)
-                norms.append(norm)
+                self.steps.add(loss, batch.targets, norm)
                 self.on_step(self.step, loss)
-        return EpochRecord(
-            nats=float(np.dot(losses, targets)),
-            tokens=sum(targets),
-            learning_rate=self.optimizer.param_groups[0]["lr"],
-            gradient_norms=np.array(norms),
-        )
+        return self.steps.record(self.optimizer.param_groups[0]["lr"])
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
-        """The epoch's batches, in an order that depends on the seed and the epoch alone."""
-        length = self.budget.sequence_length
+        """What is left of the epoch's batches, in an order that depends on the seed and the epoch alone."""
+        length, size = self.budget.sequence_length, self.budget.batch_size
         order = np.random.default_rng((self.seed, epoch)).permutation(self.train.sequences(length))
-        return self.train.batches(order, self.budget.batch_size, length)
+        return self.train.batches(order[len(self.steps.losses) * size :], size, length)
 
     def _train_step(self, batch: Batch, epoch: int) -> tuple[float, float]:
         """One step of the optimizer: its mean loss and the norm of its gradient before clipping."""
@@ -155,20 +218,20 @@ class Training:
         loss = self._loss(batch)
         value = loss.item()
         if not np.isfinite(value):
-            raise DivergedError(epoch, self.step, "the loss")
+            raise DivergedError("the loss", epoch, self.step)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.parameters, self.budget.clip or float("inf")).item()
         if not np.isfinite(norm):
-            raise DivergedError(epoch, self.step, "the gradient")
+            raise DivergedError("the gradient", epoch, self.step)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.step += 1
         return value, norm
 
-    def _loss(self, batch: Batch) -> torch.Tensor:
+    def _loss(self, batch: Batch) -> Tensor:
         inputs, targets = (torch.from_numpy(array).to(self.device) for array in (batch.inputs_BxL, batch.targets_BxL))
         with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.budget.precision == "bf16"):
-            loss: torch.Tensor = self.model.loss(inputs, targets)  # type: ignore[operator]
+            loss: Tensor = self.model.loss(inputs, targets)  # type: ignore[operator]
         return loss
 
     def _evaluate(self, epoch: int, trained: EpochRecord | None) -> Evaluation:
@@ -176,8 +239,41 @@ class Training:
             length = self.budget.sequence_length
             nats = {name: token_nats(self.model, s, length, self.device) for name, s in self.measured.items()}
         if not all(np.isfinite(values).all() for values in nats.values()):
-            raise DivergedError(epoch, self.step, "an evaluated loss")
+            raise DivergedError("an evaluated loss", epoch, self.step)
+        self.epochs, self.steps = epoch, Steps()
         return Evaluation(epoch=epoch, step=self.step, nats=nats, trained=trained)
+
+
+def _flatten(states: dict[int, dict[str, Any]]) -> tuple[dict[str, Tensor], Json]:
+    """An optimizer's state as named tensors, and whatever of it is no tensor."""
+    named = {f"optimizer.{place}.{name}": v for place, state in states.items() for name, v in state.items()}
+    tensors = {name: value for name, value in named.items() if isinstance(value, Tensor)}
+    return tensors, {name: value for name, value in named.items() if name not in tensors}
+
+
+def _unflatten(tensors: dict[str, Tensor], numbers: Json) -> dict[int, dict[str, Any]]:
+    """The inverse of `_flatten`."""
+    states: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+    for name, value in (tensors | _under("optimizer.", numbers)).items():
+        place, _, key = name.partition(".")
+        states[int(place)][key] = value
+    return dict(states)
+
+
+def _under(prefix: str, named: dict[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    """The states of torch's global generators, which dropout draws from."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else states
+
+
+def _set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states["cpu"].cpu())
+    if device.type == "cuda" and "cuda" in states:
+        torch.cuda.set_rng_state(states["cuda"].cpu(), device)
 
 
 @torch.no_grad()

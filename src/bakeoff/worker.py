@@ -12,7 +12,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,11 @@ from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from bakeoff import data
+from bakeoff import checkpoints, data
 from bakeoff.data import frequencies
 from bakeoff.data.sequences import TokenStream
-from bakeoff.files import written_atomically
-from bakeoff.measure import Clock, MemoryMeter, environment, synchronizer
+from bakeoff.files import remove_leftovers, written_atomically
+from bakeoff.measure import Clock, MemoryMeter, Readings, environment, synchronizer
 from bakeoff.metrics import Tally
 from bakeoff.optimizers import SCHEDULES
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
@@ -36,6 +36,10 @@ from bakeoff.training import DivergedError, EpochRecord, Evaluation, Nats, Train
 
 #: Seconds between two progress messages.
 REPORTING_INTERVAL = 0.2
+#: Seconds after which a checkpoint is written even inside an epoch.
+CHECKPOINT_INTERVAL = 120.0
+#: The most that checkpoints at epoch ends may cost, as a share of the time between two.
+CHECKPOINT_SHARE = 0.015
 
 Json = dict[str, Any]
 Emit = Callable[[Json], None]
@@ -116,7 +120,7 @@ def work(job: Job, emit: Emit) -> None:
     folder = RunFolder(job.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.path / "run.lock"):
-        folder.start({"identity": identity(job.run), "run": encode(job.run)}, environment(torch.device(job.device)))
+        remove_leftovers(folder.path)
         try:
             ending = _Recording(job, folder, emit).record()
         except DivergedError as error:
@@ -133,55 +137,41 @@ def _reason(error: Exception) -> str:
     return f"out of memory: {lines[0]}" if out_of_memory else f"{type(error).__name__}: {lines[0]}"
 
 
-@dataclass
 class _Recording:
-    """A run while it is trained: the best evaluation so far, and the streams that are measured."""
+    """A run while it is trained: what it measures, what is kept of it, and when."""
 
-    job: Job
-    folder: RunFolder
-    emit: Emit
-    started: float = field(default_factory=time.perf_counter)
-    spoke: float = 0.0
-    tokens_trained: int = 0
-    best: Evaluation | None = None
-    best_nats: float = np.inf
+    def __init__(self, job: Job, folder: RunFolder, emit: Emit) -> None:
+        self.job, self.folder, self.emit = job, folder, emit
+        self.device = torch.device(job.device)
+        self.clock = Clock(synchronizer(self.device))
+        self.budget = job.run.experiment.budget
+        torch.set_num_threads(self.budget.threads or 1)
+        self.spec = {"identity": identity(job.run), "run": encode(job.run)}
+        self.best_nats = np.inf
+        self.evaluations = 0
+        self.resumed_at_step: list[int] = []
+        self.spoke = self.saved = time.perf_counter()
+        self.saving_seconds = 0.0
 
-    def __post_init__(self) -> None:
-        budget = self.budget
-        torch.set_num_threads(budget.threads or 1)
-        self.device = torch.device(self.job.device)
-        self.tokens = data.prepare(self.job.run.experiment.corpus, budget)
+    def record(self) -> Json:
+        """Train to the end of the budget, from the last checkpoint if there is one; the summary of the run."""
+        self._begin()
+        training = self._training()
+        self._go_on(training)
+        for evaluation in training.evaluations():
+            self._keep(evaluation, training)
+        return self._summary(training)
+
+    def _begin(self) -> None:
+        state = checkpoints.load(self.folder.checkpoint) if self.folder.spec == self.spec else None
+        self.state = state
+        if state is None:
+            self.folder.start(self.spec, environment(self.device))
+        self.tokens = data.prepare(self.job.run.experiment.corpus, self.budget)
         self.measured = {"train": self.tokens.train_sample, "valid": self.tokens.splits["valid"]}
         train_counts = frequencies.counts(self.tokens.splits["train"], self.tokens.vocabulary)
         self.deciles_V = frequencies.deciles(train_counts)
-        self.clock = Clock(synchronizer(self.device))
         self.memory = MemoryMeter(self.device)
-
-    @property
-    def budget(self) -> Budget:
-        return self.job.run.experiment.budget
-
-    def record(self) -> Json:
-        """Train to the end of the budget; the summary of the run."""
-        training = self._training()
-        for evaluation in training.evaluations():
-            self._keep(evaluation, training.model)
-        test = self._test(training.model)
-        return {
-            "status": FINISHED,
-            "epochs": self.budget.epochs,
-            "best_epoch": self._best.epoch,
-            "test": test,
-            "memory": self.memory.as_json(),
-            **self._times(),
-            "tokens_per_second": self.tokens_trained / self.clock.seconds["training"],
-            "alone": self.job.alone,
-        }
-
-    @property
-    def _best(self) -> Evaluation:
-        assert self.best is not None, "a run is evaluated before its first step"
-        return self.best
 
     def _training(self) -> Training:
         torch.manual_seed(self.job.run.seed)
@@ -192,7 +182,7 @@ class _Recording:
         batches = -(-train.sequences(budget.sequence_length) // budget.batch_size)
         steps = budget.epochs * batches
         self.emit({"event": "start", "steps": steps})
-        return Training(
+        training = Training(
             model=model,
             optimizer=experiment.optimizer.build(model),
             schedule=SCHEDULES[budget.schedule](steps),
@@ -203,26 +193,75 @@ class _Recording:
             device=self.device,
             clock=self.clock,
             steady=self.memory.window,
-            on_step=self._say_step,
+            on_step=lambda step, loss: self._after_step(training, step, loss),
         )
+        return training
 
-    def _say_step(self, step: int, loss: float) -> None:
-        if time.perf_counter() - self.spoke > REPORTING_INTERVAL:
-            self.spoke = time.perf_counter()
+    def _go_on(self, training: Training) -> None:
+        """Continue where the checkpoint was taken, if there is one."""
+        if self.state is None:
+            return
+        training.restore(self.state)
+        kept = self.state.facts["recording"]
+        self.folder.go_on(kept["evaluations"])
+        self.evaluations, self.best_nats = kept["evaluations"], kept["best_nats"]
+        self.memory.readings = Readings(**kept["memory"])
+        self.resumed_at_step = [*kept["resumed_at_step"], training.step]
+        self.state = None
+
+    def _after_step(self, training: Training, step: int, loss: float) -> None:
+        now = time.perf_counter()
+        if now - self.spoke > REPORTING_INTERVAL:
+            self.spoke = now
             self.emit({"event": "step", "step": step, "loss": loss})
+        if now - self.saved > CHECKPOINT_INTERVAL:
+            self._save(training)
 
-    def _keep(self, evaluation: Evaluation, model: nn.Module) -> None:
+    def _keep(self, evaluation: Evaluation, training: Training) -> None:
         valid = float(evaluation.nats["valid"].sum(dtype=np.float64))
         if valid < self.best_nats:
-            self.best, self.best_nats = evaluation, valid
+            self.best_nats = valid
             with written_atomically(self.folder.best_weights) as temporary:
-                save_file(model.state_dict(), temporary)
-        line = self._line(evaluation)
-        self.folder.append(line)
+                save_file(training.model.state_dict(), temporary)
+        self.folder.append(self._line(evaluation))
+        self.evaluations += 1
         spoken = {split: _tally(self.measured[split], evaluation.nats[split]).as_json() for split in self.measured}
         self.emit(
             {"event": "evaluation", "epoch": evaluation.epoch, "step": evaluation.step, **spoken, **self._times()}
         )
+        if time.perf_counter() - self.saved > self.saving_seconds / CHECKPOINT_SHARE:
+            self._save(training)
+
+    def _save(self, training: Training) -> None:
+        """Write a checkpoint, and take note of what that cost."""
+        with self.clock.measuring("checkpoint"):
+            started = time.perf_counter()
+            state = training.state()
+            state.facts["recording"] = {
+                "evaluations": self.evaluations,
+                "best_nats": self.best_nats,
+                "memory": asdict(self.memory.readings),
+                "resumed_at_step": self.resumed_at_step,
+            }
+            checkpoints.save(self.folder.checkpoint, state)
+            self.saved = time.perf_counter()
+            self.saving_seconds = self.saved - started
+
+    def _summary(self, training: Training) -> Json:
+        test = self._final_measures(training.model)
+        history = self.folder.history()
+        trained = sum(line["running"]["tokens"] for line in history if "running" in line)
+        return {
+            "status": FINISHED,
+            "epochs": self.budget.epochs,
+            "best_epoch": min(history, key=lambda line: float(line["valid"]["nats"]))["epoch"],
+            "test": test,
+            "memory": self.memory.as_json(),
+            **self._times(),
+            "tokens_per_second": trained / self.clock.seconds["training"],
+            "alone": self.job.alone,
+            "resumed_at_step": self.resumed_at_step,
+        }
 
     def _line(self, evaluation: Evaluation) -> Json:
         line: Json = {"epoch": evaluation.epoch, "step": evaluation.step, **self._times()}
@@ -230,7 +269,6 @@ class _Recording:
             nats = evaluation.nats[split]
             line[split] = _tally(stream, nats).sums() | {"deciles": self._by_decile(stream, nats)}
         if evaluation.trained:
-            self.tokens_trained += evaluation.trained.tokens
             line |= _trained(evaluation.trained, self.budget.clip)
         return line
 
@@ -239,27 +277,23 @@ class _Recording:
         bincount = functools.partial(np.bincount, deciles, minlength=frequencies.DECILES)
         return {"nats": bincount(weights=nats).tolist(), "tokens": bincount().tolist()}
 
-    def _test(self, model: nn.Module) -> Json:
+    def _final_measures(self, model: nn.Module) -> Json:
         """Measure test with the last weights and with the best; keep what each document cost under the best."""
-        test = self.tokens.splits["test"]
-        measure = functools.partial(token_nats, model, test, self.budget.sequence_length, self.device)
+        valid, test = self.tokens.splits["valid"], self.tokens.splits["test"]
+        measure = functools.partial(token_nats, model, length=self.budget.sequence_length, device=self.device)
         with self.clock.measuring("evaluation"):
-            last = measure()
+            last = measure(test)
             model.load_state_dict(load_file(self.folder.best_weights, device=str(self.device)))
-            best = measure()
-        valid = self.tokens.splits["valid"]
-        self.folder.write_documents(
-            {"valid": _by_document(valid, self._best.nats["valid"]), "test": _by_document(test, best)}
-        )
+            best = measure(test)
+            documents = {"valid": _by_document(valid, measure(valid)), "test": _by_document(test, best)}
+        self.folder.write_documents(documents)
         return {"best": _tally(test, best).sums(), "last": _tally(test, last).sums()}
 
     def _times(self) -> Json:
         """Seconds by purpose; `other` is what the run took besides: reading, writing, building."""
-        seconds = {
-            f"{purpose}_seconds": self.clock.seconds[purpose] for purpose in ("training", "evaluation", "warmup")
-        }
-        other = time.perf_counter() - self.started - sum(seconds.values())
-        return {"train_seconds": seconds.pop("training_seconds"), **seconds, "other_seconds": other}
+        seconds = self.clock.seconds
+        purposes = ("evaluation", "warmup", "checkpoint", "other")
+        return {"train_seconds": seconds["training"]} | {f"{purpose}_seconds": seconds[purpose] for purpose in purposes}
 
 
 def _tally(stream: TokenStream, nats: Nats) -> Tally:
