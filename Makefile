@@ -11,7 +11,7 @@ run: $(VENV)/.installed
 	$(BIN)/bakeoff run quick
 
 test: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow

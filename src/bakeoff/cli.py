@@ -24,7 +24,6 @@ DEFAULT_OUT = Path("runs")
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="""Train small language models with several optimizers, measure each honestly, and write the report.
@@ -66,22 +65,29 @@ def main() -> None:
     except typer.TyperException as error:
         _say(f"{error.format_message().rstrip('.')}; see `bakeoff --help`")
         status = 2
+    except (OSError, UnicodeError) as error:
+        _say(f"{getattr(error, 'strerror', None) or error}: {getattr(error, 'filename', None) or 'a name or a text'}")
+        status = 1
     except (KeyboardInterrupt, typer.Abort):
-        _say("stopped; repeat the command to go on with what is missing")
         status = INTERRUPTED
+    if status == INTERRUPTED:
+        _say("stopped; repeat the command to go on with what is missing")
     sys.exit(status if isinstance(status, int) else 0)
 
 
 @app.callback(invoke_without_command=True)
 def bakeoff(
+    context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    """Print the version, or leave it to a verb."""
+    """Print the version, or help where there is no verb."""
     if version:
         from importlib import metadata
 
         typer.echo(f"bakeoff {metadata.version('bakeoff')}")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
 
 
 @app.command()
@@ -232,7 +238,7 @@ def _with_options(
     if precision != "auto":
         budget["precision"] = precision
     try:
-        changed = study.with_shared(corpus=corpora.choose(corpus) if corpus else None, **budget)
+        changed = study.with_shared(corpus=corpora.choose(corpus) if corpus is not None else None, **budget)
     except ValueError as error:
         raise UserError(str(error)) from error
     return dataclasses.replace(changed, seeds=tuple(range(seeds))) if seeds else changed

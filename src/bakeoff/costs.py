@@ -48,18 +48,28 @@ class _Probe:
 def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, jobs: int) -> Cost:
     """Estimate what `runs` will cost, `jobs` at a time.
 
-    Runs in this process a few steps of each architecture among them; global random state is left as it was.
+    Runs in this process a few steps of each architecture among them; global random state is left as it was. A model
+    that fails here costs nothing: its runs will fail as well, and say why.
     """
     baseline = MemoryMeter(device).baseline
     first_of = {run.experiment.architecture: run.experiment for run in runs}
     with torch.random.fork_rng():
-        probes = {architecture: _probe(experiment, tokens, device) for architecture, experiment in first_of.items()}
-    seconds = [_seconds(run.experiment, probes[run.experiment.architecture], tokens) for run in runs]
+        attempts = {architecture: _try(experiment, tokens, device) for architecture, experiment in first_of.items()}
+    probes = {architecture: probe for architecture, probe in attempts.items() if probe}
+    able = [run for run in runs if run.experiment.architecture in probes]
+    seconds = [_seconds(run.experiment, probes[run.experiment.architecture], tokens) for run in able]
     return Cost(
         seconds=sum(seconds) / min(jobs, max(len(runs), 1)),
         memory_bytes=baseline + max((probe.memory_bytes for probe in probes.values()), default=0),
-        disk_bytes=sum(_weights_bytes(run.experiment, tokens.vocabulary) for run in runs),
+        disk_bytes=sum(_weights_bytes(run.experiment, tokens.vocabulary) for run in able),
     )
+
+
+def _try(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Probe | None:
+    try:
+        return _probe(experiment, tokens, device)
+    except Exception:  # noqa: BLE001 (an estimate must not stop a study)
+        return None
 
 
 def _probe(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Probe:

@@ -15,6 +15,8 @@ from bakeoff.spec import ALWAYS_IDENTITY, Optimizer
 
 #: Share of the steps in which the linear schedule rises to the peak.
 WARMUP = 0.05
+#: What weight decay may act on.
+DECAYED = ("matrices", "all")
 #: Devices on which torch's fused optimizers, one kernel for all parameters, exist for each optimizer below.
 FUSED_DEVICES = ("cpu", "cuda")
 
@@ -33,6 +35,11 @@ class TorchOptimizer(Optimizer):
     implementation: ClassVar[Callable[..., torch.optim.Optimizer]]
 
     decayed: str = "matrices"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.decayed not in DECAYED:
+            raise ValueError(f"decayed must be one of {', '.join(DECAYED)}, not {self.decayed}")
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """Build the optimizer over every learnable parameter of `model`, each in exactly one group."""

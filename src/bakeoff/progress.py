@@ -65,6 +65,7 @@ class Lines:
     def __init__(self, runs: Sequence[Run], console: Console) -> None:
         self.pace = Pace(runs)
         self.console = console
+        self.places: dict[Run, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -87,7 +88,7 @@ class Lines:
 
     def _print(self, run: Run, text: str, left: float | None) -> None:
         remaining = f"  {words.duration(left)} left" if left else ""
-        place = f"[{min(self.pace.done + 1, self.pace.total)}/{self.pace.total}]"
+        place = f"[{self.places.setdefault(run, len(self.places) + 1)}/{self.pace.total}]"
         self.console.print(f"{place} {run.slug}  {text}{remaining}", markup=False, highlight=False, soft_wrap=True)
 
 

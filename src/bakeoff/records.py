@@ -88,6 +88,10 @@ class RunFolder:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
+    def reopen(self) -> None:
+        """Forget how an earlier try ended."""
+        (self.path / "summary.json").unlink(missing_ok=True)
+
     def start(self, spec: Json, environment: Json) -> None:
         """Begin anew: whatever an earlier try left behind is removed."""
         for leftover in ("summary.json", "history.jsonl", "documents.json", "best.safetensors"):
@@ -98,7 +102,7 @@ class RunFolder:
 
     def go_on(self, evaluations: int) -> None:
         """Go on from a checkpoint that knew that many evaluations: later ones are cut off, to be made again."""
-        (self.path / "summary.json").unlink(missing_ok=True)
+        self.reopen()
         history = self.path / "history.jsonl"
         lines = history.read_text(encoding="utf-8").splitlines(keepends=True)
         with written_atomically(history) as temporary:

@@ -23,7 +23,7 @@ from bakeoff.declaration import declare
 from bakeoff.errors import UserError
 from bakeoff.files import free_folder, write_json, written_atomically
 from bakeoff.measure import resolve_precision, usable_cores
-from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder
+from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder, is_locked
 from bakeoff.spec import Run, Study, identity
 from bakeoff.worker import Job
 
@@ -32,6 +32,7 @@ Json = dict[str, Any]
 Observer = Callable[[Run, Json], None]
 #: Seconds that a worker has to end after it was told to.
 PATIENCE = 5.0
+BUSY = "another `bakeoff run` is at work on {}: wait until it has ended"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,7 @@ class Session:
             with self.folder.lock().acquire(timeout=0):
                 _Workers(self, jobs, observer).do(runs)
         except Timeout as error:
-            raise UserError(f"another `bakeoff run` is at work on {self.folder.path}: wait for it", status=1) from error
+            raise UserError(BUSY.format(self.folder.path), status=1) from error
 
     def _is_over(self, run: Run) -> bool:
         folder = self.folder.run(run.slug)
@@ -107,6 +108,8 @@ def open_session(declared: Study, built_in: Study, out: Path, device: torch.devi
             f"{folder.path} holds another study than {declared.name} as it is declared now: "
             "rename the study, choose another --out, or remove that folder"
         )
+    if is_locked(folder.path / ".lock"):
+        raise UserError(BUSY.format(folder.path), status=1)
     _require_writable(folder.path)
     study = _resolve(declared, existing, device)
     tokens = data.prepare(study.corpus, study.budget)
@@ -161,6 +164,7 @@ class _Workers:
         self.observer = observer
         self.messages: Queue[tuple[Run, Json | None]] = Queue()
         self.active: dict[Run, subprocess.Popen[str]] = {}
+        self.listeners: list[threading.Thread] = []
 
     def do(self, runs: Sequence[Run]) -> None:
         waiting = deque(runs)
@@ -179,6 +183,7 @@ class _Workers:
     def _start(self, run: Run) -> None:
         folder = self.session.folder.run(run.slug)
         folder.path.mkdir(parents=True, exist_ok=True)
+        folder.reopen()
         job = Job(
             run=run,
             folder=folder.path,
@@ -201,7 +206,9 @@ class _Workers:
         with contextlib.suppress(BrokenPipeError):  # it died at once; its end tells why
             process.stdin.write(job.to_line() + "\n")
             process.stdin.flush()
-        threading.Thread(target=self._listen, args=(run, process), daemon=True).start()
+        listener = threading.Thread(target=self._listen, args=(run, process), daemon=True)
+        listener.start()
+        self.listeners.append(listener)
 
     def _environment(self) -> dict[str, str]:
         """Threads that wait by spinning are the fastest on cores of their own, and ruinous on shared ones."""
@@ -217,8 +224,8 @@ class _Workers:
 
     def _ended(self, run: Run) -> None:
         """Note how a worker ended; one that could not say so itself has failed."""
-        process = self.active.pop(run)
-        status = process.wait()
+        with self.active.pop(run) as process:  # closes its pipes
+            status = process.wait()
         folder = self.session.folder.run(run.slug)
         if folder.summary is None:
             reason = (
@@ -238,6 +245,11 @@ class _Workers:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        for listener in self.listeners:
+            listener.join(PATIENCE)  # until it has read the last of the output
+        for process in self.active.values():
+            assert process.stdout is not None, "the worker's output is a pipe"
+            process.stdout.close()
 
 
 def _last_line(log: Path) -> str:

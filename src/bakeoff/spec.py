@@ -8,16 +8,16 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     import torch
 
 #: A field with this metadata does not change what is computed, so it is no part of any identity.
@@ -27,6 +27,7 @@ ALWAYS_IDENTITY = {"always": True}
 #: Fewer symbols than bytes cannot spell every text.
 SMALLEST_VOCABULARY = 256
 PRECISIONS = ("auto", "fp32", "bf16")
+SCHEDULES = ("linear", "constant")
 
 
 class LanguageModel(Protocol):
@@ -56,6 +57,10 @@ class Corpus:
     documents: tuple[int, int, int] | None = None
     path: str | None = field(default=None, metadata=NOT_IDENTITY)
     sha256: str | None = None
+
+    def __post_init__(self) -> None:
+        limits = self.documents or (1, 1, 1)
+        _require(min(limits) >= 1, f"documents must be at least 1 a split, not {self.documents}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,8 +108,11 @@ class Optimizer(ABC):
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        _require(self.lr > 0, f"a learning rate must be positive, not {self.lr}")
-        _require(self.weight_decay >= 0, f"weight decay must not be negative, not {self.weight_decay}")
+        # 1 and 1.0 are the same rate, so they must give the same identity.
+        for name in ("lr", "weight_decay"):
+            object.__setattr__(self, name, float(getattr(self, name)))
+        _require(0 < self.lr < math.inf, f"a learning rate must be positive and finite, not {self.lr}")
+        _require(0 <= self.weight_decay < math.inf, f"weight decay must not be negative, not {self.weight_decay}")
 
     @abstractmethod
     def build(self, model: torch.nn.Module) -> torch.optim.Optimizer:
@@ -139,13 +147,14 @@ class Budget:
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "sequence_length"):
-            _require(
-                getattr(self, name) >= 1, f"{name.replace('_', ' ')} must be at least 1, not {getattr(self, name)}"
-            )
+            count = getattr(self, name)
+            whole = isinstance(count, int) and count >= 1
+            _require(whole, f"{name.replace('_', ' ')} must be a whole number from 1, not {count}")
         _require(
             self.vocabulary >= SMALLEST_VOCABULARY,
             f"a vocabulary needs at least {SMALLEST_VOCABULARY} symbols (one a byte), not {self.vocabulary}",
         )
+        _require(self.schedule in SCHEDULES, f"schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule}")
         _require(self.clip is None or self.clip > 0, f"clip must be positive or None, not {self.clip}")
         _require(
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision}"
@@ -285,6 +294,8 @@ def encode(spec: object, *, minimal: bool = False) -> Any:  # noqa: ANN401
         return {"type": type(spec).__name__} | {f.name: encode(getattr(spec, f.name), minimal=minimal) for f in kept}
     if isinstance(spec, tuple | list):
         return [encode(item, minimal=minimal) for item in spec]
+    if isinstance(spec, Mapping):
+        return {name: encode(value, minimal=minimal) for name, value in spec.items()}
     return spec
 
 
@@ -292,7 +303,7 @@ def decode(data: Any, types: Mapping[str, type]) -> Any:  # noqa: ANN401
     """The inverse of `encode`; `types` maps the names under `type` to dataclasses."""
     if isinstance(data, dict):
         fields = {name: decode(value, types) for name, value in data.items() if name != "type"}
-        return types[data["type"]](**fields)
+        return types[data["type"]](**fields) if "type" in data else fields
     if isinstance(data, list):
         return tuple(decode(item, types) for item in data)
     return data

@@ -1,6 +1,8 @@
 """A study by its name, or from a user's Python file."""
 
+import contextlib
 import runpy
+import sys
 import traceback
 from pathlib import Path
 
@@ -36,15 +38,16 @@ def load_study(path: Path) -> Study:
         UserError: The file has an error in it (its line is in the message), or defines no study.
     """
     try:
-        study = runpy.run_path(str(path), run_name="bakeoff_study").get("study")
-    except Exception as error:
+        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no output of ours
+            study = runpy.run_path(str(path), run_name="bakeoff_study").get("study")
+    except (Exception, SystemExit) as error:
         raise UserError(f"{path}:{_where(path, error)}") from error
     if not isinstance(study, Study):
         raise UserError(f"{path} defines no study: it needs a line such as `study = Study.of(...)`")
     return study
 
 
-def _where(path: Path, error: Exception) -> str:
+def _where(path: Path, error: BaseException) -> str:
     """Line number, what is wrong, and the text of the line."""
     what = f"{type(error).__name__}: {error}"
     if isinstance(error, SyntaxError) and error.filename == str(path):

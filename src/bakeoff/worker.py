@@ -105,9 +105,12 @@ def _subclasses(base: type) -> list[type]:
 
 def main() -> None:
     """Do the job that standard input names."""
+    # Whatever a study file or a model prints goes to the log; only messages go to the parent.
+    messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
     job = Job.from_line(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    work(job, lambda message: print(json.dumps(message), flush=True))  # noqa: T201 (its way to speak to the parent)
+    work(job, lambda message: print(json.dumps(message), file=messages, flush=True))
 
 
 def _end_with_parent() -> None:
@@ -127,7 +130,7 @@ def work(job: Job, emit: Emit) -> None:
             ending = {"status": DIVERGED, "error": str(error), "epoch": error.epoch, "step": error.step}
         except Exception as error:  # noqa: BLE001 (a run that fails in any way is a result, and the study goes on)
             ending = {"status": FAILED, "error": _reason(error), "traceback": traceback.format_exc()}
-        folder.finish(ending)
+        folder.finish({"alone": job.alone, **ending})
     emit({"event": "end", "status": ending["status"], "error": ending.get("error")})
 
 

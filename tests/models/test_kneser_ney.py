@@ -61,8 +61,8 @@ def test_published_floors_of_word_level_wikitext_2(given_data):
     counts = np.bincount(tokens["train"], minlength=len(numbers)) + 0.1
     valid = tokens["valid"]
     contexts, targets = np.stack([valid[:-2], valid[1:-1]], axis=1), valid[2:]
-    probabilities = [(counts / counts.sum())[targets]]
-    for order in (2, 3):
-        probabilities.append(KneserNey.fit(tokens["train"], len(numbers), order).probabilities(contexts, targets))
+    models = [KneserNey.fit(tokens["train"], len(numbers), order) for order in (2, 3)]
+    models = [KneserNey.fit(tokens["train"], len(numbers), order) for order in (2, 3)]
+    probabilities = [(counts / counts.sum())[targets], *(model.probabilities(contexts, targets) for model in models)]
     perplexities = [float(np.exp(-np.log(p).mean())) for p in probabilities]
     assert perplexities == pytest.approx([968, 288, 253], rel=0.01)

@@ -1,6 +1,7 @@
 """Rows: each run reduced to one line of a table. All statistics, figures and sentences are made of rows."""
 
 import dataclasses
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
@@ -171,50 +172,46 @@ def _table_order(study: Json) -> Any:  # noqa: ANN401 (a sort key)
 
 
 def _row(study: Json, unigram: Baseline, experiment: Json, seed: int, run: RunFolder) -> Row:
-    status, summary, environment = run.status, run.summary or {}, run.environment
+    status, summary = run.status, run.summary or {}
     history = tuple(map(_point, run.history()))
     best = min(history, key=lambda point: point.valid.nats, default=None)
-    last = history[-1] if history else None
-    test = summary.get("test") or {}
+    declared = ("number", "model", "layers", "optimizer", "learning_rate", "weight_decay")
+    told = ("error", "memory", "evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second", "alone")
+    fields: Json = {name: experiment[name] for name in (*declared, "parameters", "learnable_parameters")}
+    fields |= {name: summary.get(name) for name in told}
+    fields |= _measured(history, best, summary.get("test"))
     return Row(
-        number=experiment["number"],
-        model=experiment["model"],
+        **fields,
         model_title=_title(study["models"], experiment["model"]),
-        layers=experiment["layers"],
-        optimizer=experiment["optimizer"],
         optimizer_title=_title(study["optimizers"], experiment["optimizer"]),
-        learning_rate=experiment["learning_rate"],
-        weight_decay=experiment["weight_decay"],
         seed=seed,
         status=status,
-        error=summary.get("error"),
-        epochs=last.epoch if last else 0,
-        best_epoch=best.epoch if best else None,
-        train=best.train if best else None,
-        valid=best.valid if best else None,
-        test=_tally(test["best"]) if test else None,
-        last={
-            "train": last.train if last else None,
-            "valid": last.valid if last else None,
-            "test": _tally(test["last"]) if test else None,
-        },
-        train_running_perplexity=best.running_perplexity if best else None,
-        parameters=experiment["parameters"],
-        learnable_parameters=experiment["learnable_parameters"],
-        memory=summary.get("memory"),
-        train_seconds=last.train_seconds if last else None,
-        evaluation_seconds=summary.get("evaluation_seconds"),
-        warmup_seconds=summary.get("warmup_seconds"),
-        other_seconds=summary.get("other_seconds"),
-        tokens_per_second=summary.get("tokens_per_second"),
-        alone=summary.get("alone"),
-        device=environment.get("device"),
+        device=run.environment.get("device"),
         precision=study["budget"]["precision"],
         threads=study["budget"]["threads"],
         diagnosis=_diagnosis(status, best, unigram),
         folder=f"{run.path.parent.name}/{run.path.name}",
         history=history,
     )
+
+
+def _measured(history: tuple[Point, ...], best: Point | None, test: Json | None) -> Json:
+    """The fields of a row that come from its evaluations."""
+    last = history[-1] if history else None
+    return {
+        "epochs": last.epoch if last else 0,
+        "best_epoch": best.epoch if best else None,
+        "train": best.train if best else None,
+        "valid": best.valid if best else None,
+        "test": _tally(test["best"]) if test else None,
+        "last": {
+            "train": last.train if last else None,
+            "valid": last.valid if last else None,
+            "test": _tally(test["last"]) if test else None,
+        },
+        "train_running_perplexity": best.running_perplexity if best else None,
+        "train_seconds": last.train_seconds if last else None,
+    }
 
 
 def _diagnosis(status: str, best: Point | None, unigram: Baseline) -> str | None:
@@ -257,4 +254,6 @@ def _title(entries: list[Json], name: str) -> str:
 def _plain(value: object) -> object:
     if isinstance(value, Tally):
         return value.as_json()
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
     return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value

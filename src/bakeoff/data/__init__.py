@@ -84,6 +84,8 @@ def _require_documents(text: corpora.Text) -> None:
 
 
 def _require_a_sequence(name: str, split: str, tokens: TokenStream, length: int) -> None:
+    if not tokens.words:
+        raise UserError(f"corpus {name} is too small: its {split} split has no words; give a longer text")
     if tokens.targets < length:
         raise UserError(
             f"corpus {name} is too small: its {split} split has {len(tokens.tokens_N)} tokens, and one sequence needs "

@@ -70,7 +70,7 @@ def _read_text(path: Path) -> str:
     if b"\0" in raw:
         raise UserError(f"{path} is binary (it has a zero byte): give a plain text file")
     try:
-        return raw.decode("utf-8")
+        return raw.decode("utf-8-sig")  # a byte order mark is no text
     except UnicodeDecodeError as error:
         raise UserError(
             f"{path} is not UTF-8 at byte {error.start}: convert it, for example with iconv -t utf-8"

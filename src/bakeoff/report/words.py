@@ -1,16 +1,16 @@
 """Numbers and durations as a reader wants them."""
 
 ABSENT = "—"
+#: How many decimals a number has that is, so rounded, below a limit.
+_DECIMALS = ((2, 100), (1, 1000))
 
 
 def number(value: float | None) -> str:
     """Three or four significant digits: 94.21, 610.3, 2,051."""
     if value is None:
         return ABSENT
-    magnitude = abs(value)
-    if magnitude >= 1000:  # noqa: PLR2004
-        return f"{value:,.0f}"
-    return f"{value:.1f}" if magnitude >= 100 else f"{value:.2f}"  # noqa: PLR2004
+    decimals = next((decimals for decimals, limit in _DECIMALS if round(abs(value), decimals) < limit), 0)
+    return f"{value:,.{decimals}f}"
 
 
 def small(value: float | None) -> str:
@@ -32,7 +32,7 @@ def duration(seconds: float | None) -> str:
     """Seconds as `8.3 s`, `4 min 05 s` or `3 h 12 min`."""
     if seconds is None:
         return ABSENT
-    if seconds < 60:  # noqa: PLR2004
+    if round(seconds, 1) < 60:  # noqa: PLR2004
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"  # noqa: PLR2004
