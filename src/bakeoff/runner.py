@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Queue
+from queue import Empty, Queue
 from typing import Any
 
 import torch
@@ -32,6 +33,9 @@ Json = dict[str, Any]
 Observer = Callable[[Run, Json], None]
 #: Seconds that a worker has to end after it was told to.
 PATIENCE = 5.0
+#: Seconds without a word after which a worker is taken to hang. Training speaks several times a second; an evaluation
+#: does not, and a large one may take minutes.
+LONGEST_SILENCE = 1800.0
 BUSY = "another `bakeoff run` is at work on {}: wait until it has ended"
 
 
@@ -164,6 +168,7 @@ class _Workers:
         self.observer = observer
         self.messages: Queue[tuple[Run, Json | None]] = Queue()
         self.active: dict[Run, subprocess.Popen[str]] = {}
+        self.heard: dict[Run, float] = {}
         self.listeners: list[threading.Thread] = []
 
     def do(self, runs: Sequence[Run]) -> None:
@@ -172,10 +177,15 @@ class _Workers:
             while waiting or self.active:
                 while waiting and len(self.active) < self.jobs:
                     self._start(waiting.popleft())
-                run, message = self.messages.get()
+                self._stop_silent()
+                try:
+                    run, message = self.messages.get(timeout=PATIENCE)
+                except Empty:
+                    continue
                 if message is None:
                     self._ended(run)
                 else:
+                    self.heard[run] = time.monotonic()
                     self.observer(run, message)
         finally:
             self._stop_all()
@@ -202,6 +212,7 @@ class _Workers:
                 start_new_session=True,  # Ctrl-C reaches this process alone, which then stops its workers
             )
         self.active[run] = process
+        self.heard[run] = time.monotonic()
         assert process.stdin is not None, "the worker's input is a pipe"
         with contextlib.suppress(BrokenPipeError):  # it died at once; its end tells why
             process.stdin.write(job.to_line() + "\n")
@@ -228,11 +239,23 @@ class _Workers:
             status = process.wait()
         folder = self.session.folder.run(run.slug)
         if folder.summary is None:
-            reason = (
-                f"killed by signal {-status} (out of memory?)" if status < 0 else _last_line(folder.path / "log.txt")
-            )
+            reason = self._why(run, status)
             folder.finish({"status": FAILED, "error": reason})
             self.observer(run, {"event": "end", "status": FAILED, "error": reason})
+
+    def _why(self, run: Run, status: int) -> str:
+        if time.monotonic() - self.heard[run] > LONGEST_SILENCE:
+            return f"killed, as it had said nothing for {LONGEST_SILENCE / 60:.0f} minutes"
+        if status < 0:
+            return f"killed by signal {-status} (out of memory?)"
+        return _last_line(self.session.folder.run(run.slug).path / "log.txt")
+
+    def _stop_silent(self) -> None:
+        """Kill the workers that have said nothing for so long that they must hang."""
+        now = time.monotonic()
+        for run, process in self.active.items():
+            if now - self.heard[run] > LONGEST_SILENCE:
+                process.kill()
 
     def _stop_all(self) -> None:
         """Workers end when their input closes; one that does not is killed."""

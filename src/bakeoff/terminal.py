@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from bakeoff.analysis.outlook import count_statuses, seconds_left
+from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.rows import StudyRows
 from bakeoff.data import overlap
 from bakeoff.data.corpora import BuiltIn, Text
@@ -42,6 +42,7 @@ def status_text(folder: StudyFolder, rows: StudyRows) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in count_statuses(rows).items() if count)
     left = seconds_left(rows)
     ending = f"{folder.path}: {counts}; left to run: {'nothing' if left == 0 else words.duration(left)}"
+    ending += f"\nthe next `bakeoff run` will {what_is_next(rows)}"
     return f"{columns(['#', 'model', 'layers', 'optimizer', 'seed', 'status', 'epochs', 'valid ppl'], lines)}\n{ending}"
 
 

@@ -21,17 +21,11 @@ from bakeoff.spec import Budget
 SETTLING_STEPS = 3
 #: Sequences that are evaluated at once; it changes speed, not nats.
 EVALUATION_BATCH = 32
+#: Finite losses and gradient norms before a divergence that are kept.
+LAST = 20
 
 Json = dict[str, Any]
 Nats = npt.NDArray[np.float32]
-
-
-class DivergedError(Exception):
-    """The loss or the gradient stopped being finite: the end of a run, and a result."""
-
-    def __init__(self, what: str, epoch: int, step: int) -> None:
-        super().__init__(f"{what} was not finite at step {step}, in epoch {epoch}")
-        self.epoch, self.step = epoch, step
 
 
 @dataclass
@@ -56,6 +50,22 @@ class Steps:
             learning_rate=learning_rate,
             gradient_norms=np.array(self.norms),
         )
+
+
+class DivergedError(Exception):
+    """The loss or the gradient stopped being finite: the end of a run, and a result.
+
+    Args:
+        what: What was not finite.
+        epoch: The epoch that was being trained.
+        step: Steps done before.
+        steps: Those of the epoch; the last of them are kept, as they tell how it came.
+    """
+
+    def __init__(self, what: str, epoch: int, step: int, steps: Steps) -> None:
+        super().__init__(f"{what} was not finite at step {step}, in epoch {epoch}")
+        self.epoch, self.step = epoch, step
+        self.last_losses, self.last_norms = steps.losses[-LAST:], steps.norms[-LAST:]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,11 +228,11 @@ class Training:
         loss = self._loss(batch)
         value = loss.item()
         if not np.isfinite(value):
-            raise DivergedError("the loss", epoch, self.step)
+            raise DivergedError("the loss", epoch, self.step, self.steps)
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.parameters, self.budget.clip or float("inf")).item()
         if not np.isfinite(norm):
-            raise DivergedError("the gradient", epoch, self.step)
+            raise DivergedError("the gradient", epoch, self.step, self.steps)
         self.optimizer.step()
         self.optimizer.zero_grad()
         self.step += 1
@@ -239,7 +249,7 @@ class Training:
             length = self.budget.sequence_length
             nats = {name: token_nats(self.model, s, length, self.device) for name, s in self.measured.items()}
         if not all(np.isfinite(values).all() for values in nats.values()):
-            raise DivergedError("an evaluated loss", epoch, self.step)
+            raise DivergedError("an evaluated loss", epoch, self.step, self.steps)
         self.epochs, self.steps = epoch, Steps()
         return Evaluation(epoch=epoch, step=self.step, nats=nats, trained=trained)
 

@@ -127,11 +127,22 @@ def work(job: Job, emit: Emit) -> None:
         try:
             ending = _Recording(job, folder, emit).record()
         except DivergedError as error:
-            ending = {"status": DIVERGED, "error": str(error), "epoch": error.epoch, "step": error.step}
+            ending = _divergence(error)
         except Exception as error:  # noqa: BLE001 (a run that fails in any way is a result, and the study goes on)
             ending = {"status": FAILED, "error": _reason(error), "traceback": traceback.format_exc()}
         folder.finish({"alone": job.alone, **ending})
     emit({"event": "end", "status": ending["status"], "error": ending.get("error")})
+
+
+def _divergence(error: DivergedError) -> Json:
+    return {
+        "status": DIVERGED,
+        "error": str(error),
+        "epoch": error.epoch,
+        "step": error.step,
+        "last_losses": error.last_losses,
+        "last_gradient_norms": error.last_norms,
+    }
 
 
 def _reason(error: Exception) -> str:

@@ -1,5 +1,7 @@
 """How far a study is, and how long the rest of it will take."""
 
+from collections.abc import Iterable
+
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.records import FINISHED, STATUSES
 
@@ -21,6 +23,19 @@ def seconds_left(study: StudyRows) -> float | None:
         return 0.0 if not ahead else None
     epochs = study.study["budget"]["epochs"]
     return sum(_expected(row, finished) * _share_left(row, epochs) for row in ahead)
+
+
+def what_is_next(study: StudyRows) -> str:
+    """What the next `bakeoff run` will do, in words."""
+    interrupted = _numbers(row for row in study.rows if row.status == "missing" and row.history)
+    untouched = _numbers(row for row in study.rows if row.status == "missing" and not row.history)
+    failed = _numbers(row for row in study.rows if row.status == "failed")
+    plans = [("go on with", interrupted), ("start", untouched), ("try again", failed)]
+    return ", ".join(f"{verb} {numbers}" for verb, numbers in plans if numbers) or "only write the report"
+
+
+def _numbers(rows: Iterable[Row]) -> str:
+    return ", ".join(f"#{row.number}" if row.seed == 0 else f"#{row.number} (seed {row.seed})" for row in rows)
 
 
 def _expected(row: Row, finished: list[Row]) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bakeoff.errors import UserError
 from bakeoff.metrics import Tally, perplexity
 from bakeoff.records import RunFolder, StudyFolder
 
@@ -158,7 +159,20 @@ class StudyRows:
 
 
 def read_rows(folder: StudyFolder) -> StudyRows:
-    """Reduce every declared run of a study to a row."""
+    """Reduce every declared run of a study to a row.
+
+    Raises:
+        UserError: The folder was written by a version that recorded other things.
+    """
+    try:
+        return _read_rows(folder)
+    except KeyError as error:
+        raise UserError(
+            f"{folder.path} was written by another version of Bakeoff: it lacks {error}", status=1
+        ) from error
+
+
+def _read_rows(folder: StudyFolder) -> StudyRows:
     study = folder.study
     baselines = tuple(_baseline(entry) for entry in study["baselines"])
     unigram = next(baseline for baseline in baselines if baseline.name == "unigram")
