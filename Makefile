@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_FLAGS)
 
-.PHONY: run test slow check format clean
+.PHONY: run test slow torture check format clean
 
 run: $(VENV)/.installed
 	$(BIN)/bakeoff run quick
@@ -14,7 +14,10 @@ test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 slow: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
+
+torture: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 BAKEOFF_KILLS=100 $(BIN)/python -m pytest -m slow tests/test_torture.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check

@@ -99,7 +99,7 @@ def _split_line(text: Text, split: str) -> str:
 def columns(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their content, numbers to the right; no line is wrapped, so that a pipe gets them whole."""
     widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
-    numeric = [cell[:1].isdigit() for cell in lines[0]]
+    numeric = [not any(map(str.isalpha, cell)) for cell in lines[0]]
     return "\n".join(
         "  ".join(
             cell.rjust(width) if right else cell.ljust(width)
