@@ -38,7 +38,7 @@ from bakeoff.training import DivergedError, EpochRecord, Evaluation, Nats, Train
 REPORTING_INTERVAL = 0.2
 #: Seconds after which a checkpoint is written even inside an epoch.
 CHECKPOINT_INTERVAL = 120.0
-#: The most that checkpoints at epoch ends may cost, as a share of the time between two.
+#: The most that checkpoints may cost, as a share of the time between two.
 CHECKPOINT_SHARE = 0.015
 
 Json = dict[str, Any]
@@ -228,7 +228,7 @@ class _Recording:
         if now - self.spoke > REPORTING_INTERVAL:
             self.spoke = now
             self.emit({"event": "step", "step": step, "loss": loss})
-        if now - self.saved > CHECKPOINT_INTERVAL:
+        if now - self.saved > max(CHECKPOINT_INTERVAL, self.saving_seconds / CHECKPOINT_SHARE):
             self._save(training)
 
     def _keep(self, evaluation: Evaluation, training: Training) -> None:
