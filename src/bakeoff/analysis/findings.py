@@ -71,7 +71,7 @@ def _comparison(study: StudyRows, best: Row, valid: Tally, *, wins: bool) -> str
     if wins:
         return f"Yes: {measured}. One seed." if len(study.study["seeds"]) == 1 else f"Yes: {measured}."
     beaten = [FLOOR_TITLES[b.name] for b in study.baselines if valid.nats < b.valid.nats]
-    below = f"; it is below {' and '.join(beaten[-1:])}" if beaten else ""
+    below = f"; the model is below {' and '.join(beaten[-1:])}" if beaten else ""
     return f"No, the best model loses to a count table: {measured}{below}."
 
 

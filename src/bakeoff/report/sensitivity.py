@@ -55,7 +55,11 @@ def _chart(study: StudyRows, trials: list[dict[str, Any]]) -> style.Chart:
     colour = alt.Color("optimizer:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())))
     depths = sorted({trial["layers"] for trial in shown})
     patterns = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2]]
-    dash = alt.StrokeDash("layers:N", scale=alt.Scale(domain=depths, range=patterns[: len(depths)]))
+    dash = alt.StrokeDash(
+        "layers:N",
+        scale=alt.Scale(domain=depths, range=patterns[: len(depths)]),
+        legend=alt.Legend(symbolType="stroke", symbolSize=400, symbolStrokeColor="#444444"),
+    )
     x = alt.X(
         "rate:Q", title="learning rate (log scale)", scale=alt.Scale(type="log"), axis=alt.Axis(grid=False, format="~g")
     )

@@ -77,10 +77,10 @@ def rates(study: StudyRows) -> str:
     tuning = study.study["tuning"]
     if tuning is None:
         return "Learning rates were chosen by hand."
-    trials = [len(found["trials"]) for found in tuning["rates"].values()]
+    trials = sorted({len(found["trials"]) for found in tuning["rates"].values()})
     searched = (
-        f"Learning rates come from one search for study {tuning['study']} on {tuning['corpus']}: {min(trials)} to "
-        f"{max(trials)} rates an experiment, half a decade apart, {tuning['epochs']} epochs each, seed "
+        f"Learning rates come from one search for study {tuning['study']} on {tuning['corpus']}: "
+        f"{' to '.join(map(str, trials[:: max(1, len(trials) - 1)]))} rates an experiment, half a decade apart, {tuning['epochs']} epochs each, seed "
         f"{tuning['seed']}, chosen on valid."
     )
     if tuning["fits"]:
