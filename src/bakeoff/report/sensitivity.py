@@ -58,15 +58,15 @@ def _chart(study: StudyRows, trials: list[dict[str, Any]]) -> style.Chart:
     dash = alt.StrokeDash(
         "layers:N",
         scale=alt.Scale(domain=depths, range=patterns[: len(depths)]),
-        legend=alt.Legend(symbolType="stroke", symbolSize=400, symbolStrokeColor="#444444"),
+        legend=alt.Legend(symbolSize=400, symbolStrokeColor="#444444"),
     )
     x = alt.X(
         "rate:Q", title="learning rate (log scale)", scale=alt.Scale(type="log"), axis=alt.Axis(grid=False, format="~g")
     )
     y = style.perplexity_axis(min(trial["perplexity"] for trial in shown) * 0.85, high)
     chart = alt.Chart(alt.InlineData(values=shown))
-    lines = chart.mark_line(strokeWidth=1.8, point=alt.OverlayMarkDef(size=18)).encode(
-        x=x, y=y, color=colour, strokeDash=dash
+    lines = chart.mark_line(strokeWidth=1.8).encode(x=x, y=y, color=colour, strokeDash=dash)
+    points = chart.mark_point(filled=True, opacity=1).encode(
+        x=x, y=y, color=colour, size=alt.condition("datum.chosen", alt.value(110), alt.value(20))
     )
-    chosen = chart.transform_filter("datum.chosen").mark_point(filled=True, size=90, opacity=1)
-    return alt.layer(lines, chosen.encode(x=x, y=y, color=colour))
+    return alt.layer(lines, points)

@@ -77,11 +77,11 @@ def rates(study: StudyRows) -> str:
     tuning = study.study["tuning"]
     if tuning is None:
         return "Learning rates were chosen by hand."
-    trials = sorted({len(found["trials"]) for found in tuning["rates"].values()})
+    trials = [len(found["trials"]) for found in tuning["rates"].values()]
+    tried = f"{min(trials)} to {max(trials)}" if min(trials) < max(trials) else f"{max(trials)}"
     searched = (
-        f"Learning rates come from one search for study {tuning['study']} on {tuning['corpus']}: "
-        f"{' to '.join(map(str, trials[:: max(1, len(trials) - 1)]))} rates an experiment, half a decade apart, {tuning['epochs']} epochs each, seed "
-        f"{tuning['seed']}, chosen on valid."
+        f"Learning rates come from one search for study {tuning['study']} on {tuning['corpus']}: {tried} rates an "
+        f"experiment, half a decade apart, {tuning['epochs']} epochs each, seed {tuning['seed']}, chosen on valid."
     )
     if tuning["fits"]:
         return searched

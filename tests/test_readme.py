@@ -1,0 +1,57 @@
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bakeoff.cli import app
+from bakeoff.experiments import STUDIES
+from bakeoff.study_file import load_study
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "reliability.md"]
+README = PAGES[0].read_text(encoding="utf-8")
+
+
+def test_its_study_is_one(tmp_path):
+    (block,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "study =" in block]
+    path = tmp_path / "my_study.py"
+    path.write_text(block, encoding="utf-8")
+    assert len(load_study(path).experiments) == 8
+    assert len(block.splitlines()) <= 10
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_verb_that_is_named_exists(page):
+    verbs = {command.name or command.callback.__name__ for command in app.registered_commands}
+    text = page.read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:`|bin/)bakeoff ([a-z]+)", text))
+    assert named <= verbs
+    if page.name == "README.md":
+        assert named == verbs
+
+
+def test_every_study_is_named():
+    assert all(f"`{name}`" in README for name in STUDIES)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_file_that_is_named_exists(page):
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"(?:tests|docs)/[\w./-]+\.(?:py|md|png)", text)
+    rooms = re.findall(r"^\| `([\w./]+)`", text, re.MULTILINE) if page.name == "CONTRIBUTING.md" else []
+    missing = [name for name in named if not (ROOT / name).exists()]
+    assert not missing
+    assert all((ROOT / "src" / "bakeoff" / room).exists() for room in rooms)
+
+
+def test_every_target_of_make_that_is_named_exists():
+    targets = set(re.findall(r"make ([a-z]+)", "".join(page.read_text(encoding="utf-8") for page in PAGES)))
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+
+
+def test_importing_bakeoff_imports_no_torch():
+    check = "import sys, bakeoff; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", check], check=False).returncode == 0
