@@ -137,8 +137,6 @@ def test_an_interrupt_exits_with_130_and_leaves_the_run_at_work_unfinished(inter
     assert not has_summary
 
 
-# BUG: typer turns the interrupt into an exit status itself, so `main` never sees it and says nothing.
-@pytest.mark.xfail(strict=True, reason="nothing is said after Ctrl-C")
 def test_an_interrupt_says_how_to_go_on(interrupted):
     assert interrupted[2].splitlines()[-1:] == ["bakeoff: stopped; repeat the command to go on with what is missing"]
 
@@ -187,8 +185,6 @@ def test_a_study_whose_run_fails_exits_with_1_and_names_it(folder, tmp_path):
     assert not list(tmp_path.glob("*/*/*/best.safetensors"))
 
 
-# BUG: the probe before the study runs the model in this process, and lets its error out.
-@pytest.mark.xfail(strict=True, reason="a model that fails ends the whole study in the probe, with a traceback")
 def test_a_model_that_fails_is_a_result_and_the_others_are_trained(folder, tmp_path):
     path = variant(folder, "fails.py", lambda text: text.replace("Table(vocabulary)", "Table(vocabulary - 250)"))
     done = bakeoff("run", path, "--out", tmp_path, "--no-report", "--epochs", "1")
@@ -197,9 +193,6 @@ def test_a_model_that_fails_is_a_result_and_the_others_are_trained(folder, tmp_p
     assert statuses == ["failed", "finished"]
 
 
-# BUG: the worker's standard output carries its messages, and what the study file prints as well; the listening thread
-# dies on such a line, and `bakeoff run` waits for ever.
-@pytest.mark.xfail(strict=True, raises=subprocess.TimeoutExpired, reason="a study file that prints hangs `bakeoff run`")
 def test_a_study_file_may_print(folder, tmp_path):
     path = variant(folder, "prints.py", lambda text: text + "print('hello')\n")
     done = bakeoff("run", path, "--out", tmp_path, "--only", "1", "--no-report", timeout=25)
@@ -330,8 +323,6 @@ def test_the_verbs_are_frozen(monkeypatch, capsys):
     assert re.findall(r"^  (\w+)  ", out[out.index("Commands:") :], re.MULTILINE) == list(OPTIONS)
 
 
-# BUG: the help text is squeezed into one line, after "bakeoff: ", on standard error.
-@pytest.mark.xfail(strict=True, reason="help without arguments is printed as if it were an error message")
 def test_without_arguments_help_is_shown_as_help(monkeypatch, capsys):
     _, out, err = call([], monkeypatch, capsys)
     shown = (out + err).splitlines()

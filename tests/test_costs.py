@@ -68,8 +68,6 @@ class Unbuildable(Architecture):
         raise RuntimeError("no way")
 
 
-# BUG: a model that fails in the probe ends the whole study with a traceback, before any run is recorded.
-@pytest.mark.xfail(strict=True, raises=RuntimeError, reason="the probe does not survive a model that fails")
 def test_a_model_that_fails_does_not_stop_the_estimate_of_the_others(study, tokens):
     broken = dataclasses.replace(study.runs[0].experiment, architecture=Unbuildable())
     costs.estimate([*study.runs, dataclasses.replace(study.runs[0], experiment=broken)], tokens, CPU, 1)

@@ -27,14 +27,35 @@ class FakeTime:
         return self.seconds
 
 
-def test_the_clock_adds_up_each_purpose_and_leaves_out_what_lies_between():
+def test_the_clock_adds_up_each_purpose_and_calls_other_what_lies_between():
     now = FakeTime()
     clock = Clock(now=now)
     for purpose, inside, outside in (("training", 3, 100), ("evaluation", 5, 1), ("training", 4, 0)):
         with clock.measuring(purpose):
             now.seconds += inside
         now.seconds += outside
-    assert clock.seconds == {"training": 7, "evaluation": 5}
+    assert clock.seconds == {"training": 7, "evaluation": 5, "other": 101}
+
+
+def test_the_outer_purpose_stands_still_while_an_inner_one_is_measured():
+    now = FakeTime()
+    clock = Clock(now=now)
+    with clock.measuring("training"):
+        now.seconds += 2
+        with clock.measuring("checkpoint"):
+            now.seconds += 50
+        now.seconds += 3
+    assert (clock.seconds["training"], clock.seconds["checkpoint"]) == (5, 50)
+
+
+def test_a_clock_that_is_set_back_takes_no_time_away():
+    now = FakeTime()
+    clock = Clock(now=now)
+    with clock.measuring("training"):
+        now.seconds += 2
+    with clock.measuring("training"):
+        now.seconds -= 100
+    assert clock.seconds["training"] == 2
 
 
 def test_the_clock_counts_a_block_that_fails():

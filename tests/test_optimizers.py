@@ -95,8 +95,6 @@ def test_an_impossible_rate_or_decay_is_refused(wrong):
         SGD(**wrong)
 
 
-# BUG: a misspelt `decayed` is taken for "all" without a word.
-@pytest.mark.xfail(strict=True, reason="`decayed` is not validated: any other word means `all`")
 def test_a_misspelt_kind_of_decay_is_refused():
     with pytest.raises(ValueError, match="decayed"):
         SGD(lr=1.0, decayed="matrixes")

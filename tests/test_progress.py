@@ -73,8 +73,6 @@ def test_bars_survive_every_order_of_messages(runs):
     assert f"{runs[0].slug}  finished" in text
 
 
-# BUG: the line of a run's end is numbered as the next run's.
-@pytest.mark.xfail(strict=True, reason="`done` is counted before the line is numbered")
 def test_the_end_of_the_first_run_is_numbered_as_the_first(runs):
     assert shown(Lines(runs, console()), [(runs[0], END)]).startswith(f"[1/{len(runs)}]")
 

@@ -18,9 +18,6 @@ from bakeoff.records import DIVERGED, FAILED, FINISHED
 from bakeoff.runner import folder_name, open_session, parse_jobs
 
 CPU = torch.device("cpu")
-# BUG: `_Workers` leaves the pipes of its workers to the garbage collector; delete this when
-# `test_the_workers_pipes_are_closed` passes.
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
 
 
 def ignore(run, message):
@@ -148,7 +145,6 @@ def test_a_worker_that_dies_at_once_has_failed_with_what_it_said_last(session, m
     assert [folder.summary["error"] for folder in folders(session)[:2]] == ["the worker ended without a word"] * 2
 
 
-@pytest.mark.xfail(strict=True, reason="a worker's standard input and output are never closed when it ends")
 def test_the_workers_pipes_are_closed(session, monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with warnings.catch_warnings(record=True) as caught:
@@ -158,8 +154,6 @@ def test_the_workers_pipes_are_closed(session, monkeypatch):
     assert not [str(warning.message) for warning in caught]
 
 
-# BUG: if a failed run is tried again and its worker dies before it has begun, the reason of the earlier try stays.
-@pytest.mark.xfail(strict=True, reason="the summary of the earlier try is taken for that of this one")
 def test_a_worker_that_dies_at_once_is_not_given_the_reason_of_an_earlier_try(session, monkeypatch):
     run = session.study.runs[0]
     set_status(session, run, FAILED)

@@ -52,7 +52,7 @@ def test_a_users_file_defines_models_that_can_be_built(tmp_path, monkeypatch):
     [
         ("study = Stdy.of(1)", "NameError"),
         ("study = = 1", "SyntaxError"),
-        ("from bakeoff.spec import Budget; Budget(epochs=0)", "epochs must be at least 1"),
+        ("from bakeoff.spec import Budget; Budget(epochs=0)", "epochs must be a whole number from 1"),
         ("import no_such_module", "no_such_module"),
     ],
 )

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import LambdaLR
 
 from bakeoff.data.sequences import Batch, TokenStream
 from bakeoff.measure import Clock
@@ -146,7 +145,7 @@ class Training:
     steps: Steps = field(default_factory=Steps, init=False)
 
     def __post_init__(self) -> None:
-        self.scheduler = LambdaLR(self.optimizer, self.schedule)
+        self.peaks = [group["lr"] for group in self.optimizer.param_groups]
         self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
 
     def evaluations(self) -> Iterator[Evaluation]:
@@ -177,9 +176,9 @@ class Training:
             "epochs": self.epochs,
             "steps": dataclasses.asdict(self.steps),
             "optimizer": {"numbers": numbers, "groups": optimizer["param_groups"]},
-            "scheduler": self.scheduler.state_dict(),
-            "seconds": dict(self.clock.seconds),
         }
+        with self.clock.measuring("checkpoint"):  # so that the seconds of what is under way are in
+            facts["seconds"] = dict(self.clock.seconds)
         return State(tensors, facts)
 
     def restore(self, state: State) -> None:
@@ -189,7 +188,6 @@ class Training:
         self.model.load_state_dict(_under("model.", tensors))
         saved = _unflatten(_under("optimizer.", tensors), facts["optimizer"]["numbers"])
         self.optimizer.load_state_dict({"state": saved, "param_groups": facts["optimizer"]["groups"]})
-        self.scheduler.load_state_dict(facts["scheduler"])
         _set_random_states(_under("random.", tensors), self.device)
         for purpose, seconds in facts["seconds"].items():
             self.clock.seconds[purpose] += seconds
@@ -223,8 +221,9 @@ class Training:
 
     def _train_step(self, batch: Batch, epoch: int) -> tuple[float, float]:
         """One step of the optimizer: its mean loss and the norm of its gradient before clipping."""
-        if self.step:
-            self.scheduler.step()
+        # A function of the step alone: there is no state of a schedule to keep.
+        for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
+            group["lr"] = peak * self.schedule(self.step)
         loss = self._loss(batch)
         value = loss.item()
         if not np.isfinite(value):

@@ -99,7 +99,7 @@ def choose(name_or_path: str) -> Corpus:
     if name_or_path in CORPORA:
         return Corpus(name=name_or_path)
     path = Path(name_or_path)
-    if not path.exists():
+    if not name_or_path or not path.exists():
         known = ", ".join(CORPORA)
         raise UserError(
             f"no corpus {name_or_path!r}: it is neither a file nor a folder, and the built-in ones are {known}"
