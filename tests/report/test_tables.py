@@ -93,5 +93,5 @@ def test_the_search_for_rates_is_described_and_whether_it_was_for_this_study(mak
     found = {"01-lstm-1-adam": {"lr": 0.3, "trials": trials}}
     tuning = {"study": "quick", "corpus": "a corpus", "epochs": 5, "seed": 1000, "rates": found, "fits": fits}
     said = tables.rates(read_rows(make_fake_study(tmp_path / "fake", tuning=tuning)))
-    assert all(part in said for part in ("quick", "a corpus", "3 to 3", "5 epochs", "seed 1000", "chosen on valid"))
+    assert all(part in said for part in ("quick", "a corpus", "3 rates", "5 epochs", "seed 1000", "chosen on valid"))
     assert ("another corpus or budget" in said) == (not fits)

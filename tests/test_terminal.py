@@ -1,0 +1,55 @@
+import pytest
+
+from bakeoff import terminal, tuning
+from bakeoff.analysis.rows import read_rows
+from bakeoff.data.corpora import BuiltIn, Text
+from bakeoff.declaration import describe
+
+
+def test_columns_are_as_wide_as_their_content_and_numbers_stand_right():
+    assert terminal.columns(["name", "n"], [["a", "1,000"], ["longer", "2"]]).splitlines() == [
+        "name        n",
+        "a       1,000",
+        "longer      2",
+    ]
+
+
+def test_status_tells_every_run_and_what_is_next(fake_study):
+    lines = terminal.status_text(fake_study, read_rows(fake_study)).splitlines()
+    assert len(lines) == 1 + 8 + 2
+    assert "4 finished, 1 running, 1 diverged, 1 failed, 1 missing" in lines[-2]
+    assert lines[-1] == "the next `bakeoff run` will start #5, try again #4"
+
+
+def test_status_as_json_counts_every_run(fake_study):
+    told = terminal.status_json(fake_study, read_rows(fake_study))
+    assert sum(told["counts"].values()) == len(told["runs"]) == 8
+
+
+def test_a_description_has_a_line_an_experiment_and_no_counts_of_a_corpus_that_is_not_here(tiny_study):
+    lines = terminal.description_text(describe(tiny_study, None)).splitlines()
+    assert len(lines) == 1 + 2 + 2
+    assert "train —, valid —, test —" in lines[-2]
+
+
+@pytest.mark.parametrize(("best", "says"), [(1e-2, " 0.01 "), (1e9, "(edge)")])
+def test_a_search_shows_what_it_chose_and_where_it_was_on_the_edge(tiny_study, best, says):
+    search = tuning.Search(tiny_study)
+    for places in search.trials.values():
+        for place in range(-8, -1):
+            loss = abs(place - tuning.half_decades(best)) + 1.0
+            places[place] = {"lr": tuning.rate(place), "valid_loss": loss, "valid_perplexity": loss * 10}
+    assert says in terminal.tuning_text(search).splitlines()[1]
+
+
+def test_a_corpus_tells_its_licence_its_sizes_and_what_its_splits_share():
+    run = " ".join(f"w{number}" for number in range(13))
+    built_in = BuiltIn(licence="free", source="here", sha256="", place=lambda: None, read=dict)
+    text = Text(
+        name="x", licence="free", source="here", sha256="", splits={"train": (run,), "valid": (run,), "test": ("a",)}
+    )
+    told = terminal.corpus_text("x", built_in, text)
+    assert "licence: free" in told
+    assert "train: 1 documents, 13 words" in told
+    assert "100.00% of its runs of 13 words are in train" in told
+    assert "not here yet" in terminal.corpus_text("x", built_in, None)

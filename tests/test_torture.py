@@ -1,0 +1,108 @@
+"""Random kills of workers and of the command itself, and the results of an undisturbed study all the same."""
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+
+import psutil
+import pytest
+
+from bakeoff.files import TEMPORARY
+
+STUDY = """
+import sys
+
+from bakeoff.models import GPT1, LSTM
+from bakeoff.optimizers import Adam, Momentum
+from bakeoff.spec import Budget, Study
+from bakeoff.data.corpora import choose
+
+worker = sys.modules["__main__"]
+if hasattr(worker, "CHECKPOINT_INTERVAL"):
+    worker.CHECKPOINT_INTERVAL, worker.CHECKPOINT_SHARE = 0.0, 1e9
+
+study = Study.of(
+    "storm",
+    corpus=choose({corpus!r}),
+    budget=Budget(epochs={epochs}, batch_size=2, sequence_length=16, vocabulary=300, threads=1, precision="fp32"),
+    contenders=[
+        (LSTM(layers=2, embedding=32, hidden=32, dropout=0.2), Adam(lr=1e-2)),
+        (GPT1(width=32, heads=2, dropout=0.2), Momentum(lr=0.1)),
+    ],
+)
+"""
+
+
+def start(folder, out):
+    command = [sys.executable, "-m", "bakeoff", "run", "storm.py", "--no-report", "--out", out]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def workers_in(folder):
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.cwd() == str(folder) and "bakeoff.worker" in process.cmdline():
+                found.append(process)
+        except psutil.Error:
+            continue
+    return found
+
+
+def kill_one(folder, parent, chance):
+    """Kill the command or one of its workers; whether there was anything to kill."""
+    workers = workers_in(folder)
+    victim = chance.choice([parent, *workers])
+    if victim.poll() is None if victim is parent else victim.is_running():
+        victim.kill()
+        return True
+    return False
+
+
+def storm(folder, kills):
+    """Repeat the command, killing at random moments, until that many kills are done and all is finished."""
+    chance, left = random.Random(1), kills  # noqa: S311 (no secret)
+    while True:
+        parent = start(folder, "storm")
+        while left and parent.poll() is None:
+            time.sleep(chance.uniform(0.5, 4.0))
+            left -= kill_one(folder, parent, chance)
+        if parent.wait() == 0 and not left:
+            return
+
+
+def outcomes(study):
+    """What each run found, without its seconds, and the bytes of its weights."""
+    found = {}
+    for run in sorted(study.glob("*/seed-*")):
+        lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+        history = [{key: value for key, value in line.items() if not key.endswith("seconds")} for line in lines]
+        summary = json.loads((run / "summary.json").read_text())
+        assert summary["status"] == "finished"
+        found[run.parent.name] = history, (run / "best.safetensors").read_bytes(), summary["test"]
+    return found
+
+
+def torture(folder, corpus, epochs, kills):
+    (folder / "storm.py").write_text(STUDY.format(corpus=str(corpus), epochs=epochs))
+    assert start(folder, "calm").wait() == 0
+    storm(folder, kills)
+    time.sleep(1)
+    assert workers_in(folder) == []
+    assert list((folder / "storm").rglob(f"{TEMPORARY}*")) == []
+    assert list((folder / "storm").rglob("checkpoint*")) == []
+    calm, stormy = outcomes(folder / "calm" / "storm"), outcomes(folder / "storm" / "storm")
+    assert len(calm) == 2
+    assert stormy == calm
+
+
+def test_a_few_kills_change_nothing(tmp_path, tiny_corpus_file):
+    torture(tmp_path, tiny_corpus_file, epochs=2, kills=3)
+
+
+@pytest.mark.slow
+def test_a_hundred_kills_change_nothing(tmp_path, tiny_corpus_file):
+    torture(tmp_path, tiny_corpus_file, epochs=60, kills=int(os.environ.get("BAKEOFF_KILLS", "100")))
