@@ -218,7 +218,9 @@ def test_status_in_words_has_a_line_for_every_run_and_what_is_left(study_folder,
     status, out, _ = call(["status", study_folder], monkeypatch, capsys)
     assert status == 0
     assert sum("finished" in line for line in out.splitlines()) == 3
-    assert out.splitlines()[-1].endswith("2 finished; left to run: nothing")
+    counts, plan = out.splitlines()[-2:]
+    assert counts.endswith("2 finished; left to run: nothing")
+    assert plan == "the next `bakeoff run` will only write the report"
 
 
 def test_report_rebuilds_the_page_from_the_folders_alone(study_folder, monkeypatch, capsys):

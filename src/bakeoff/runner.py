@@ -235,11 +235,12 @@ class _Workers:
 
     def _ended(self, run: Run) -> None:
         """Note how a worker ended; one that could not say so itself has failed."""
-        with self.active.pop(run) as process:  # closes its pipes
-            status = process.wait()
+        process = self.active.pop(run)
+        with contextlib.suppress(BrokenPipeError), process:  # closes its pipes; one that died at once reads no job
+            process.wait()
         folder = self.session.folder.run(run.slug)
         if folder.summary is None:
-            reason = self._why(run, status)
+            reason = self._why(run, process.returncode)
             folder.finish({"status": FAILED, "error": reason})
             self.observer(run, {"event": "end", "status": FAILED, "error": reason})
 
@@ -261,7 +262,8 @@ class _Workers:
         """Workers end when their input closes; one that does not is killed."""
         for process in self.active.values():
             assert process.stdin is not None, "the worker's input is a pipe"
-            process.stdin.close()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
         for process in self.active.values():
             try:
                 process.wait(PATIENCE)

@@ -40,7 +40,7 @@ def prepare(corpus: Corpus, budget: Budget) -> Tokens:
         UserError: The corpus cannot be used, or a split is shorter than one sequence.
     """
     if budget.tokenizer not in tokenizers.TOKENIZERS:
-        raise UserError(f"this version has no tokenizer {budget.tokenizer!r}, only {', '.join(tokenizers.TOKENIZERS)}")
+        raise UserError(f"unknown tokenizer {budget.tokenizer!r}: use {', '.join(tokenizers.TOKENIZERS)}")
     text = corpora.load(corpus)
     _require_documents(text)
     tokenizer = tokenizers.TOKENIZERS[budget.tokenizer](text.splits["train"], budget.vocabulary)
