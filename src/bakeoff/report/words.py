@@ -1,5 +1,9 @@
 """Numbers and durations as a reader wants them."""
 
+from bakeoff.analysis.words import joined
+
+__all__ = ["ABSENT", "count", "duration", "joined", "megabytes", "number", "rate", "small"]
+
 ABSENT = "—"
 #: How many decimals a number has that is, so rounded, below a limit.
 _DECIMALS = ((2, 100), (1, 1000))

@@ -1,0 +1,52 @@
+"""The floors as thin labelled lines, as every figure of perplexity shows them."""
+
+from typing import Any
+
+import altair as alt
+
+from bakeoff.analysis.rows import StudyRows
+from bakeoff.report import style, words
+
+Json = dict[str, Any]
+
+
+#: The floors that stay readable beside many curves, or in a small panel.
+FEW = ("unigram", "kn3", "kn3+cache")
+
+
+def layers(
+    study: StudyRows, y: style.PerplexityAxis, *, few: bool = False, linear: bool = False
+) -> list[alt.Chart]:
+    """A line for each floor on valid that the axis reaches, labelled at the left.
+
+    Args:
+        study: All rows.
+        y: The axis.
+        few: Whether to leave out those that would crowd the figure.
+        linear: Whether the axis is.
+    """
+    low, high = (0.0, y.linear_high) if linear else (y.low, y.high)
+    shown = [b for b in study.baselines if (not few or b.name in FEW) and low < b.valid.perplexity < high]
+    if not shown:
+        return []
+    height = y.encoding(linear=linear)
+    lowest = min(baseline.valid.perplexity for baseline in shown)
+    chart = alt.Chart(alt.InlineData(values=[_value(b.name, b.valid.perplexity) for b in shown]))
+    rule = chart.mark_rule(color=style.QUIET, strokeWidth=0.7, clip=True).encode(y=height)
+    # The lowest is labelled below its line, as the next one is often close above it.
+    return [
+        rule,
+        _labels(chart, height, f"datum.perplexity > {lowest}", "bottom", -2),
+        _labels(chart, height, f"datum.perplexity <= {lowest}", "top", 3),
+    ]
+
+
+def _value(name: str, perplexity: float) -> Json:
+    return {"perplexity": perplexity, "label": f"{name} {words.number(perplexity)}"}
+
+
+def _labels(chart: alt.Chart, height: alt.Y, which: str, baseline: Any, dy: int) -> alt.Chart:  # noqa: ANN401
+    text = chart.transform_filter(which).mark_text(
+        align="left", baseline=baseline, dx=4, dy=dy, fontSize=9, color=style.QUIET, clip=True
+    )
+    return text.encode(y=height, x=alt.value(0), text="label:N")
