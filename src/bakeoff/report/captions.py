@@ -55,7 +55,9 @@ def _over_epochs(row: Row, floors: list[Baseline]) -> str:
     best = min(row.history, key=lambda evaluation: evaluation.valid.nats)
     last = row.history[-1]
     if best.epoch == 0 and last.epoch > 0:
-        seen = f"Valid is lowest before the first step, at {words.number(best.valid.perplexity)}: training made it worse."
+        seen = (
+            f"Valid is lowest before the first step, at {words.number(best.valid.perplexity)}: training made it worse."
+        )
     else:
         seen = (
             f"Valid is lowest after epoch {best.epoch} (dot), at {words.number(best.valid.perplexity)}, where train is "
@@ -154,8 +156,7 @@ def _soonest(rows: list[Row], floor: Baseline) -> str:
     times = {
         row.number: at.train_seconds
         for row in reversed(rows)
-        if row.alone
-        and (at := next((at for at in row.history if at.valid.nats < floor.valid.nats), None)) is not None
+        if row.alone and (at := next((at for at in row.history if at.valid.nats < floor.valid.nats), None)) is not None
     }
     if not times:
         return ""
@@ -186,7 +187,9 @@ def cost(study: StudyRows, what: "Cost", shown: list[tuple[float, Row]], front: 
     """
     name = what.axis.removesuffix(" (log scale)")
     plotted = f"Lowest valid perplexity of every finished run against {name}; colour is the optimizer, shape the architecture."
-    pale = " Pale: measured beside other runs, so not on the front." if any(row.alone is False for _, row in shown) else ""
+    pale = (
+        " Pale: measured beside other runs, so not on the front." if any(row.alone is False for _, row in shown) else ""
+    )
     if front:
         kept = words.joined([f"#{row.number} ({words.number(value)}: {_perplexity(row)})" for value, row in front])
         return f"{plotted} The dashed front joins the runs that no other beats in both{_seeds(study)}: {kept}.{pale}"

@@ -15,8 +15,8 @@ from bakeoff.report.style import Figure, PerplexityAxis
 Json = dict[str, Any]
 #: One shape an architecture, in the order of the registry.
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
-#: Pixels from one label to the next.
-LABEL_HEIGHT = 10
+#: Pixels that a label takes.
+LABEL_WIDTH, LABEL_HEIGHT = 40, 13
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,7 +117,7 @@ def _scatter(study: StudyRows, cost: Cost, shown: list[tuple[float, Row]]) -> st
         opacity=alt.Opacity("weight:Q", scale=None),
         description="told:N",
     )
-    return alt.layer(*floors.layers(study, y, few=True), *_front(shown, cost, x, y), marks, _labels(values, x, y))
+    return alt.layer(*floors.layers(study, y, floors.FEW), *_front(shown, cost, x, y), marks, _labels(values, x, y))
 
 
 def _axis(study: StudyRows, shown: list[tuple[float, Row]]) -> PerplexityAxis:
@@ -159,9 +159,25 @@ def _front(shown: list[tuple[float, Row]], cost: Cost, x: alt.X, y: PerplexityAx
 def _labels(values: list[Json], x: alt.X, y: PerplexityAxis) -> alt.Chart:
     """The number of each experiment beside its first run, moved up or down where two would cover each other."""
     firsts = {value["number"]: value for value in reversed(values)}
-    step = (math.log(y.high) - math.log(y.low)) * LABEL_HEIGHT / style.SIZE[1] * 1.2
-    heights = {number: math.log(value["perplexity"]) for number, value in firsts.items()}
-    places = style.spread(heights, low=math.log(y.low), high=math.log(y.high), distance=step)
+    pixel = (math.log(y.high) - math.log(y.low)) / style.SIZE[1]
+    places: dict[int, float] = {}
+    for group in _neighbours(list(firsts.values())):
+        heights = {value["number"]: math.log(value["perplexity"]) for value in group}
+        low, high = math.log(y.low), math.log(y.high)
+        places |= style.spread(heights, low=low, high=high, distance=LABEL_HEIGHT * pixel)
     labels = [{**value, "perplexity": math.exp(places[number])} for number, value in firsts.items()]
     text = alt.Chart(alt.InlineData(values=labels)).mark_text(align="left", dx=8, fontSize=11, color=style.INK)
     return text.encode(x=x, y=y.encoding(), text="label:N")
+
+
+def _neighbours(values: list[Json]) -> list[list[Json]]:
+    """Points in groups of those whose labels are beside each other, from left to right."""
+    ordered = sorted(values, key=lambda value: float(value["x"]))
+    width = math.log(ordered[-1]["x"] / ordered[0]["x"] * 1.8) * LABEL_WIDTH / style.SIZE[0]
+    groups: list[list[Json]] = []
+    for value in ordered:
+        if groups and math.log(value["x"] / groups[-1][-1]["x"]) < width:
+            groups[-1].append(value)
+        else:
+            groups.append([value])
+    return groups

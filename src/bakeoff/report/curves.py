@@ -76,16 +76,17 @@ def perplexity_axis(study: StudyRows, model: str) -> PerplexityAxis:
 
 
 def _panel(study: StudyRows, curves: list[alt.Chart], row: Row, axis: str, y: PerplexityAxis) -> Panel:
-    chart = alt.layer(*floors.layers(study, y, few=True), *curves)
-    spec = style.small(style.as_spec(chart, title=""), x_domain=_shared_domain(study, row.model, axis))
+    chart = alt.layer(*floors.layers(study, y, floors.FEWER), *curves)
+    spec = style.small(style.as_spec(chart, title=""), longest=_longest(study, row.model, axis), whole=axis == "epochs")
     name = f"{row.number:02d}-{axis}-small"
     linear = style.draw(style.with_axis(spec, y.encoding(linear=True)), f"{name}-linear")
     return Panel(experiment=row.number, axis=axis, svg=style.draw(spec, name), linear=linear)
 
 
-def _shared_domain(study: StudyRows, model: str, axis: str) -> tuple[float, float]:
+def _longest(study: StudyRows, model: str, axis: str) -> float:
+    """How far the axis reaches that all panels of an architecture share."""
     rows = [row for row in study.rows if row.model == model]
-    return 0.0, max(max((_x(point, axis) for row in rows for point in row.history), default=0.0), 1.0)
+    return max(*(_x(point, axis) for row in rows for point in row.history), 1.0)
 
 
 def _x(point: Any, axis: str) -> float:  # noqa: ANN401
@@ -95,8 +96,11 @@ def _x(point: Any, axis: str) -> float:  # noqa: ANN401
 def _curves(study: StudyRows, rows: list[Row], axis: str, y: PerplexityAxis) -> list[alt.Chart]:
     colour = style.colours(study.study)[rows[0].optimizer_title]
     curves = alt.Chart(alt.InlineData(values=[value for row in rows for value in _values(row, axis)]))
-    step, numbers = (1, "d") if axis == "epochs" else (0, "~r")
-    x = alt.X("x:Q", title=AXES[axis], axis=alt.Axis(grid=False, tickMinStep=step, format=numbers))
+    longest = max(_x(point, axis) for row in rows for point in row.history)
+    ticks = alt.Axis(grid=False, format="~r", values=style.steps(longest, whole=axis == "epochs"))
+    # The label of a best epoch that is the last one needs room to its right.
+    room = alt.Scale(domain=(0, max(longest, 1.0) * 1.06), nice=False)
+    x = alt.X("x:Q", title=AXES[axis], scale=room, axis=ticks)
     dash = alt.StrokeDash(
         "curve:N",
         title=None,

@@ -10,23 +10,23 @@ from bakeoff.report import style, words
 Json = dict[str, Any]
 
 
-#: The floors that stay readable beside many curves, or in a small panel.
-FEW = ("unigram", "kn3", "kn3+cache")
+#: The floors that stay readable beside many curves, and in a small panel.
+FEW, FEWER = ("unigram", "kn3", "kn3+cache"), ("unigram", "kn3+cache")
 
 
 def layers(
-    study: StudyRows, y: style.PerplexityAxis, *, few: bool = False, linear: bool = False
+    study: StudyRows, y: style.PerplexityAxis, names: tuple[str, ...] = (), *, linear: bool = False
 ) -> list[alt.Chart]:
     """A line for each floor on valid that the axis reaches, labelled at the left.
 
     Args:
         study: All rows.
         y: The axis.
-        few: Whether to leave out those that would crowd the figure.
+        names: Of the floors to show; all of them if empty.
         linear: Whether the axis is.
     """
     low, high = (0.0, y.linear_high) if linear else (y.low, y.high)
-    shown = [b for b in study.baselines if (not few or b.name in FEW) and low < b.valid.perplexity < high]
+    shown = [b for b in study.baselines if (not names or b.name in names) and low < b.valid.perplexity < high]
     if not shown:
         return []
     height = y.encoding(linear=linear)

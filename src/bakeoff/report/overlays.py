@@ -55,7 +55,7 @@ def _chart(
     texts = labels.mark_text(align="left", dx=3, fontSize=11).encode(
         x=alt.X("to:Q", **_same(x)), y=place, text="label:N", color=alt.Color("colour:N", scale=None)
     )
-    return alt.layer(*floors.layers(study, y, few=True, linear=linear), *curves, leaders, texts)
+    return alt.layer(*floors.layers(study, y, floors.FEW, linear=linear), *curves, leaders, texts)
 
 
 def _same(channel: alt.X | alt.Y) -> Json:
@@ -91,9 +91,7 @@ def _curve(
     return line.encode(x=x, y=height, detail="seed:N", description="told:N")
 
 
-def _ends(
-    study: StudyRows, groups: list[list[Row]], axis: str, y: PerplexityAxis, *, linear: bool
-) -> Iterator[Json]:
+def _ends(study: StudyRows, groups: list[list[Row]], axis: str, y: PerplexityAxis, *, linear: bool) -> Iterator[Json]:
     """The last point of each experiment's first run, and where its label goes."""
     colours = style.colours(study.study)
     lasts = {rows[0].number: rows[0] for rows in groups}

@@ -3,7 +3,6 @@
 import copy
 import math
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ INK, QUIET, GRID = "#222222", "#666666", "#e2e2e2"
 #: How the lines of different depths are dashed, wherever several are in one figure.
 DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3])
 #: Of a whole figure and of a small one, in pixels.
-SIZE, SMALL_SIZE = (560, 360), (236, 168)
+SIZE, SMALL_SIZE = (560, 360), (184, 138)
 #: Pixels of a PNG for each pixel of the SVG.
 PNG_SCALE = 2
 #: The face that comes with the renderer, so that text is as wide as it was measured.
@@ -31,6 +30,9 @@ FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 #: Attributes of SVG that hold coordinates, and numbers in them that are longer than anyone can see.
 _COORDINATES = re.compile(r' (?:d|transform|x|y|x2|y2)="[^"]*"')
 _LONG = re.compile(r"-?\d+\.\d{3,}")
+
+#: How often labels that touch are pushed apart.
+_ROUNDS = 40
 
 Chart = alt.LayerChart
 
@@ -119,15 +121,22 @@ def as_spec(chart: Chart, *, title: str) -> Json:
     return {**spec, "config": _config(label=11, title=12), "background": "#ffffff"}
 
 
-def small(spec: Json, *, x_domain: tuple[float, float]) -> Json:
-    """The same as a panel among many: no titles, small type, and a given horizontal axis."""
+def small(spec: Json, *, longest: float, whole: bool) -> Json:
+    """The same as a panel among many: no titles, small type, and a given reach of the horizontal axis.
+
+    Args:
+        spec: The figure as Vega-Lite.
+        longest: What the horizontal axis has to reach.
+        whole: Whether it counts whole things.
+    """
     panel = copy.deepcopy(spec) | {"width": SMALL_SIZE[0], "height": SMALL_SIZE[1], "config": _config(label=9, title=9)}
     del panel["title"]
     for layer in panel["layer"]:
         encoding = layer["encoding"]
         if "field" in encoding.get("x", {}):
-            axis = {**encoding["x"].get("axis", {}), "tickCount": 5}
-            encoding["x"] |= {"title": None, "scale": {"domain": list(x_domain), "nice": False}, "axis": axis}
+            ticks = {**encoding["x"]["axis"], "values": steps(longest, whole=whole)[::2]}
+            room = {"domain": [0, longest * 1.16], "nice": False}
+            encoding["x"] |= {"title": None, "scale": room, "axis": ticks}
         if "title" in encoding.get("y", {}):
             encoding["y"]["title"] = None
         if "strokeDash" in encoding:
@@ -183,26 +192,27 @@ def dashes(depths: list[int]) -> dict[int, list[int]]:
 
 def spread(places: dict[int, float], *, low: float, high: float, distance: float) -> dict[int, float]:
     """Move labels up and down as little as keeps them a distance apart and between `low` and `high`."""
-    moved: dict[int, float] = {}
-    for key, _, place in _rising(places, low, distance):
-        moved[key] = place
-    above = high
-    for key in sorted(moved, key=lambda key: moved[key], reverse=True):
-        moved[key] = min(moved[key], above)
-        above = moved[key] - distance
-    return moved
-
-
-def _rising(places: dict[int, float], low: float, distance: float) -> Iterator[tuple[int, float, float]]:
-    lowest = low
-    for key, place in sorted(places.items(), key=lambda item: item[1]):
-        moved = max(place, lowest)
-        lowest = moved + distance
-        yield key, place, moved
+    keys = sorted(places, key=lambda key: places[key])
+    moved = [places[key] for key in keys]
+    for _ in range(_ROUNDS):
+        for upper in range(1, len(moved)):
+            overlap = max(distance - (moved[upper] - moved[upper - 1]), 0.0)
+            moved[upper - 1], moved[upper] = moved[upper - 1] - overlap / 2, moved[upper] + overlap / 2
+    for place in range(len(moved)):
+        moved[place] = max(moved[place], moved[place - 1] + distance if place else low)
+    for place in reversed(range(len(moved))):
+        moved[place] = min(moved[place], moved[place + 1] - distance if place + 1 < len(moved) else high)
+    return dict(zip(keys, moved, strict=True))
 
 
 def _config(*, label: int, title: int) -> Json:
-    axis = {"titleFontWeight": "normal", "labelFontSize": label, "titleFontSize": title, "gridColor": GRID, "labelFlush": False}
+    axis = {
+        "titleFontWeight": "normal",
+        "labelFontSize": label,
+        "titleFontSize": title,
+        "gridColor": GRID,
+        "labelFlush": False,
+    }
     ink = {"labelColor": INK, "titleColor": INK, "tickColor": QUIET, "domainColor": QUIET}
     legend = {"labelFontSize": label, "titleFontSize": label, "titleFontWeight": "normal", "symbolOpacity": 1}
     return {
