@@ -194,6 +194,10 @@ class StudyRows:
         """The floor of that name."""
         return next(baseline for baseline in self.baselines if baseline.name == name)
 
+    def gap(self, point: Point) -> float:
+        """How much more valid costs than train at an evaluation, at equal mix of frequent and rare tokens, in nats."""
+        return diagnosis.gap_of(point, self.unigram.valid.loss - self.unigram.train.loss)
+
     @property
     def experiments(self) -> tuple[Experiment, ...]:
         """The rows by experiment, in the order of the tables."""

@@ -1,7 +1,7 @@
 """Numbers and lists as they stand in sentences."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 #: How many decimals a number has that is, so rounded, below a limit.
 _DECIMALS = ((2, 100), (1, 1000))
@@ -24,6 +24,23 @@ def nats(value: float) -> str:
     """Two decimals, three where that is needed to tell it from zero; without a sign."""
     size = abs(value)
     return f"{size:.2f}" if round(size, 2) >= 0.1 else f"{size:.3f}"  # noqa: PLR2004
+
+
+def signed(value: float) -> str:
+    """The same with a minus where there is one."""
+    return _minus(f"{'-' if value < 0 else ''}{nats(value)}")
+
+
+def spread(low: float, high: float) -> str:
+    """A range in nats, both ends with the decimals that its width deserves: `0.55 to 0.63`, `0.012 to 0.018`."""
+    decimals = 2 if high - low >= 0.05 else 3 if high - low >= 0.005 else 4  # noqa: PLR2004
+    return f"{_minus(f'{low:.{decimals}f}')} to {_minus(f'{high:.{decimals}f}')}"
+
+
+def _minus(digits: str) -> str:
+    """Digits with a proper minus, and none before nothing but zeros."""
+    bare = digits.removeprefix("-")
+    return bare if digits == bare or not bare.strip("0.") else f"−{bare}"  # noqa: RUF001 (the sign of minus)
 
 
 def percent(share: float) -> str:
@@ -72,3 +89,8 @@ def counted(count: int, noun: str) -> str:
 def sentence(text: str) -> str:
     """The text with a capital at its start."""
     return text[:1].upper() + text[1:]
+
+
+def numbers(found: Iterable[int]) -> str:
+    """Experiments by number: `#3`, `#3 and #4`; each once, in order."""
+    return joined([f"#{number}" for number in sorted(set(found))])

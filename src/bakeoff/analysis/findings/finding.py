@@ -4,12 +4,22 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bakeoff.analysis import words
-from bakeoff.analysis.rows import Row
+from bakeoff.analysis import comparison, words
+from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.metrics import Tally
 
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 NOT_DISTINGUISHABLE, NOT_MEASURED = "not distinguishable", "not measured"
+
+#: From what a comparison says to the verdict on "the first is better".
+VERDICTS = {
+    comparison.YES: SUPPORTED,
+    comparison.NO: CONTRADICTED,
+    comparison.CHANCE: NOT_DISTINGUISHABLE,
+    comparison.UNKNOWN: NOT_MEASURED,
+}
+#: Diagnoses of runs that learned no context: they say something about their settings, nothing about their kind.
+UNLEARNED = ("diverged", "dead", "worse-than-unigram", "unigram-plateau")
 
 #: What floors are called in sentences.
 FLOOR_TITLES = {
@@ -71,6 +81,17 @@ def evidence(rows: Iterable[Row], floors: Iterable[str] = ()) -> Evidence:
         *({"number": row.number, "seed": row.seed} for row in rows),
         *({"baseline": name} for name in floors),
     )
+
+
+def unlearned(rows: Iterable[Row]) -> tuple[Row, ...]:
+    """Those of the rows that learned nothing about context."""
+    return tuple(row for row in rows if row.diagnosis_rule in UNLEARNED)
+
+
+def seeds_in_words(study: StudyRows) -> str:
+    """Such as "in this one run of each" or "over three seeds"."""
+    seeds = len(study.study["seeds"])
+    return "in this one run of each" if seeds == 1 else f"over {words.counted(seeds, 'seed')}"
 
 
 def paid(tally: Tally) -> str:
