@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff.analysis.measured import Deciles, Point
 from bakeoff.analysis.rows import Baseline, Row, StudyRows
+from bakeoff.analysis.timing import is_timed
 from bakeoff.report import words
 
 if TYPE_CHECKING:
@@ -38,8 +39,8 @@ def learning_curves(study: StudyRows, rows: list[Row], axis: str, y: "Perplexity
     floors = [floor for floor in study.baselines if floor.name != "uniform"]
     see = _over_epochs if axis == "epochs" else _over_time
     plotted = (
-        f"{rows[0].name} on {study.study['corpus']['name']}: train (dashed, a fixed sample) and valid (solid) perplexity "
-        f"over {OVER[axis]}, with the same weights; grey lines are the floors on valid.{_cut_off(rows, y)}"
+        f"{rows[0].name} on {study.study['corpus']['name']}: train (dashed, a fixed sample) and valid (solid) "
+        f"perplexity over {OVER[axis]}, with the same weights; grey lines are the floors on valid.{_cut_off(rows, y)}"
     )
     several = len(rows) > 1
     seen = [f"Seed {row.seed}: {see(row, floors)}" if several else see(row, floors) for row in rows]
@@ -138,9 +139,9 @@ def overlay(study: StudyRows, groups: list[list[Row]], axis: str) -> str:
     best = min(rows, key=_loss)
     worst = max(rows, key=_loss)
     plotted = (
-        f"Valid perplexity of every {first.model_title} over {OVER[axis]}: colour is the optimizer, the dash the number of "
-        f"layers, the number at a label the lowest valid perplexity of the run. The lowest is #{best.number} at "
-        f"{_perplexity(best)}, the highest #{worst.number} at {_perplexity(worst)}{_seeds(study)}."
+        f"Valid perplexity of every {first.model_title} over {OVER[axis]}: colour is the optimizer, the dash the "
+        f"number of layers, the number at a label the lowest valid perplexity of the run. The lowest is #{best.number} "
+        f"at {_perplexity(best)}, the highest #{worst.number} at {_perplexity(worst)}{_seeds(study)}."
     )
     return f"{plotted} {_below(rows, study.lowest_floor)}{_soonest(rows, study.lowest_floor) if axis == 'time' else ''}"
 
@@ -152,11 +153,12 @@ def _below(rows: list[Row], floor: Baseline) -> str:
 
 
 def _soonest(rows: list[Row], floor: Baseline) -> str:
-    """Which run is first seen below the lowest floor, among those that had the machine to themselves."""
+    """Which run is first seen below the lowest floor, among those whose clock can be believed."""
     times = {
         row.number: at.train_seconds
         for row in reversed(rows)
-        if row.alone and (at := next((at for at in row.history if at.valid.nats < floor.valid.nats), None)) is not None
+        if is_timed(row)
+        and (at := next((at for at in row.history if at.valid.nats < floor.valid.nats), None)) is not None
     }
     if not times:
         return ""
@@ -185,13 +187,16 @@ def cost(study: StudyRows, what: "Cost", shown: list[tuple[float, Row]], front: 
         shown: What each run in the figure cost, and the run.
         front: Those that no other beats in both.
     """
-    name = what.axis.removesuffix(" (log scale)")
-    plotted = f"Lowest valid perplexity of every finished run against {name}; colour is the optimizer, shape the architecture."
-    pale = (
-        " Pale: measured beside other runs, so not on the front." if any(row.alone is False for _, row in shown) else ""
+    plotted = (
+        f"Lowest valid perplexity of every finished run against {what.words}; colour is the optimizer, shape the "
+        "architecture."
     )
+    doubted = [f"#{row.number}" for value, row in shown if not what.believed(row)]
+    pale = f" Pale, as the clock cannot be believed, and not on the front: {words.joined(doubted)}." if doubted else ""
     if front:
-        kept = words.joined([f"#{row.number} ({words.number(value)}: {_perplexity(row)})" for value, row in front])
+        kept = words.joined(
+            [f"#{row.number} ({_perplexity(row)} at {words.number(value)} {what.unit})" for value, row in front]
+        )
         return f"{plotted} The dashed front joins the runs that no other beats in both{_seeds(study)}: {kept}.{pale}"
     (low, lowest), (most, largest) = (min(shown, key=lambda pair: _loss(pair[1])), max(shown, key=lambda pair: pair[0]))
     if lowest.number == largest.number:
@@ -212,8 +217,8 @@ def gap_by_depth(study: StudyRows, gaps: dict[tuple[str, int], tuple[float, floa
     kinds = dict.fromkeys(kind for kind, _ in gaps)
     told = [_by_depth(kind, {depth: pair for (other, depth), pair in gaps.items() if other == kind}) for kind in kinds]
     return (
-        "How many nats per token valid costs more than train, were their mixes of frequent and rare tokens equal, against "
-        f"depth: at each run's best epoch (solid) and at the end (dashed){_seeds(study)}. {' '.join(told)}"
+        "How many nats per token valid costs more than train, were their mixes of frequent and rare tokens equal, "
+        f"against depth: at each run's best epoch (solid) and at the end (dashed){_seeds(study)}. {' '.join(told)}"
     )
 
 
@@ -234,7 +239,8 @@ def deciles(study: StudyRows, model: str, shown: list[tuple[Row, Deciles]]) -> s
     depth = shown[0][0].layers
     plotted = (
         f"Loss on valid at the best epoch by how frequent a token is in train, for the {depth}-layer {model} with each "
-        "optimizer. Symbols are sorted by their count in train and cut into ten groups of about equal share of its tokens."
+        "optimizer. Symbols are sorted by their count in train and cut into ten groups of about equal share of its "
+        "tokens."
     )
     return f"{plotted} {_widest(shown)}{_seeds(study)}."
 
@@ -252,8 +258,8 @@ def _widest(shown: list[tuple[Row, Deciles]]) -> str:
     wide, narrow = max(apart, key=lambda place: apart[place]), min(apart, key=lambda place: apart[place])
     high, low = spreads[wide]
     return (
-        f"From the most frequent to the rarest: {ends}. Optimizers are furthest apart in decile {wide}, where {high[1]} "
-        f"pays {apart[wide]:.2f} nats more than {low[1]}, and closest in decile {narrow} ({apart[narrow]:.2f})"
+        f"From the most frequent to the rarest: {ends}. Optimizers are furthest apart in decile {wide}, where "
+        f"{high[1]} pays {apart[wide]:.2f} nats more than {low[1]}, and closest in decile {narrow} ({apart[narrow]:.2f})"
     )
 
 

@@ -1,14 +1,16 @@
 """Figures that put all runs side by side: quality against time, memory and size, and the gap by depth."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 
+from bakeoff.analysis import pareto
 from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.analysis.timing import is_timed
 from bakeoff.report import captions, floors, style, words
 from bakeoff.report.style import Figure, PerplexityAxis
 
@@ -25,44 +27,44 @@ class Cost:
 
     Attributes:
         figure: The name of the figure.
-        title: What the figure shows.
-        axis: What the horizontal axis shows.
-        of: Its value for a run, None where it was not measured.
-        counts: Whether a run may stand on the front; it must, for a figure that has one.
+        words: What it is.
+        unit: Its unit.
+        of: Its value for a run in that unit, None where it was not measured.
+        believed: Whether a run's value can be believed.
+        front: Whether the figure shows the front.
         format: How a tick is written.
     """
 
     figure: str
-    title: str
-    axis: str
+    words: str
+    unit: str
     of: Callable[[Row], float | None]
-    counts: Callable[[Row], bool]
-    format: str = "~s"
+    believed: Callable[[Row], bool] = lambda row: True  # noqa: ARG005
+    front: bool = True
+    format: str = "~r"
 
 
 COSTS = (
     Cost(
         figure="pareto-time",
-        title="Valid perplexity against training time",
-        axis="training time, seconds (log scale)",
+        words="training time",
+        unit="seconds",
         of=lambda row: row.train_seconds,
-        counts=lambda row: row.alone is True,
-        format="~r",
+        believed=is_timed,
     ),
     Cost(
         figure="pareto-memory",
-        title="Valid perplexity against memory",
-        axis="steady memory, MB (log scale)",
+        words="steady memory",
+        unit="MB",
         of=lambda row: row.memory["average_bytes"] / 1e6 if row.memory else None,
-        counts=lambda row: row.alone is True,
-        format="~r",
     ),
     Cost(
         figure="parameters",
-        title="Valid perplexity against learnable parameters",
-        axis="learnable parameters (log scale)",
+        words="learnable parameters",
+        unit="parameters",
         of=lambda row: float(row.learnable_parameters),
-        counts=lambda row: False,  # noqa: ARG005 (size is no cost of its own, so there is no front)
+        front=False,
+        format="~s",
     ),
 )
 
@@ -76,7 +78,7 @@ def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
                 _scatter(study, cost, shown),
                 folder,
                 name=cost.figure,
-                title=cost.title,
+                title=f"Valid perplexity against {cost.words}",
                 caption=captions.cost(study, cost, shown, front(shown, cost)),
             )
 
@@ -87,14 +89,11 @@ def measured(study: StudyRows, cost: Cost) -> list[tuple[float, Row]]:
     return [(value, row) for value, row in pairs if value and math.isfinite(_perplexity(row))]
 
 
-def front(shown: Iterable[tuple[float, Row]], cost: Cost) -> list[tuple[float, Row]]:
-    """The runs that no other run beats in both, the cheapest first."""
-    best, kept = math.inf, []
-    for value, row in sorted(shown, key=lambda pair: (pair[0], _perplexity(pair[1]))):
-        if cost.counts(row) and _perplexity(row) < best:
-            best = _perplexity(row)
-            kept.append((value, row))
-    return kept
+def front(shown: list[tuple[float, Row]], cost: Cost) -> list[tuple[float, Row]]:
+    """The runs that no other run beats in both, the cheapest first, by what can be believed."""
+    values = {id(row): value for value, row in shown if cost.front and cost.believed(row)}
+    rows = [row for _, row in shown]
+    return [(values[id(row)], row) for row in pareto.front(rows, lambda row: values.get(id(row)))]
 
 
 def _perplexity(row: Row) -> float:
@@ -106,7 +105,8 @@ def _scatter(study: StudyRows, cost: Cost, shown: list[tuple[float, Row]]) -> st
     y = _axis(study, shown)
     scale = alt.Scale(type="log", domain=(x_low, x_high), nice=False)
     ticks = alt.Axis(grid=False, format=cost.format, values=style.ticks(x_low, x_high))
-    x = alt.X("x:Q", title=cost.axis, scale=scale, axis=ticks)
+    title = cost.words if cost.words.endswith(cost.unit) else f"{cost.words}, {cost.unit}"
+    x = alt.X("x:Q", title=f"{title} (log scale)", scale=scale, axis=ticks)
     values = [_value(study, value, row, cost) for value, row in shown]
     points = alt.Chart(alt.InlineData(values=values)).mark_point(size=80, aria=True, filled=True)
     marks = points.encode(
@@ -136,8 +136,8 @@ def _value(study: StudyRows, value: float, row: Row, cost: Cost) -> Json:
         "label": f"#{row.number}",
         "optimizer": row.optimizer_title,
         "model": row.model_title,
-        "weight": 0.35 if row.alone is False else 1.0,
-        "told": f"{told} ({cost.axis.removesuffix(' (log scale)')})",
+        "weight": 1.0 if cost.believed(row) else 0.35,
+        "told": f"{told} {cost.unit}",
     }
 
 
@@ -167,7 +167,8 @@ def _labels(values: list[Json], x: alt.X, y: PerplexityAxis) -> alt.Chart:
         places |= style.spread(heights, low=low, high=high, distance=LABEL_HEIGHT * pixel)
     labels = [{**value, "perplexity": math.exp(places[number])} for number, value in firsts.items()]
     text = alt.Chart(alt.InlineData(values=labels)).mark_text(align="left", dx=8, fontSize=11, color=style.INK)
-    return text.encode(x=x, y=y.encoding(), text="label:N")
+    encoded: alt.Chart = text.encode(x=x, y=y.encoding(), text="label:N")
+    return encoded
 
 
 def _neighbours(values: list[Json]) -> list[list[Json]]:

@@ -13,8 +13,6 @@ from bakeoff.report.figures import Figures
 from bakeoff.report.style import Figure, colours
 
 Json = dict[str, Any]
-#: Studies made to show what the tool does, not to find something out.
-DEMONSTRATIONS = ("quick",)
 #: The study that repeats the published report.
 REPEATED = "seed"
 #: What each goal is called above its number.
@@ -42,7 +40,7 @@ def of(study: StudyRows, figures: Figures, environments: Iterable[Json], folder:
     return {
         "study": study.study["study"],
         "corpus": study.study["corpus"]["name"],
-        "demonstration": study.study["study"] in DEMONSTRATIONS,
+        "demonstration": summary.is_demonstration(study),
         **_answer(study, told),
         **_table(study, told),
         **_figures(study, figures, numbers, told),

@@ -45,7 +45,11 @@ def _chart(
     ticks = alt.Axis(grid=False, format="~r", values=style.steps(longest, whole=axis == "epochs"))
     x = alt.X("x:Q", title=AXES[axis], scale=alt.Scale(domain=(0, reach), nice=False), axis=ticks)
     height = y.encoding(linear=linear)
-    curves = [_curve(study, rows, axis, dashes, x, height) for rows in groups]
+    colours = style.colours(study.study)
+    curves = [
+        _curve(rows, axis, colours[rows[0].optimizer_title], dashes[rows[0].layers]).encode(x=x, y=height)
+        for rows in groups
+    ]
     ends = _ends(study, groups, axis, y, linear=linear)
     labels = alt.Chart(alt.InlineData(values=[{**end, "to": longest + 0.05 * reach} for end in ends]))
     leaders = labels.mark_rule(strokeWidth=0.6, color=style.QUIET, clip=True).encode(
@@ -55,12 +59,12 @@ def _chart(
     texts = labels.mark_text(align="left", dx=3, fontSize=11).encode(
         x=alt.X("to:Q", **_same(x)), y=place, text="label:N", color=alt.Color("colour:N", scale=None)
     )
-    return alt.layer(*floors.layers(study, y, floors.FEW, linear=linear), *curves, leaders, texts)
+    return alt.layer(*floors.layers(study, y, floors.FEW, linear=linear, until=(x, longest)), *curves, leaders, texts)
 
 
 def _same(channel: alt.X | alt.Y) -> Json:
     """The title, scale and axis of a channel, for another field on the same axis."""
-    return {key: value for key, value in channel.to_dict(validate=False).items() if key not in ("field", "type")}
+    return {key: value for key, value in style.as_json(channel).items() if key not in ("field", "type")}
 
 
 def _x(row: Row, place: int, axis: str) -> float:
@@ -68,10 +72,7 @@ def _x(row: Row, place: int, axis: str) -> float:
     return float(point.epoch if axis == "epochs" else point.train_seconds)
 
 
-def _curve(
-    study: StudyRows, rows: list[Row], axis: str, dashes: dict[int, list[int]], x: alt.X, height: alt.Y
-) -> alt.Chart:
-    first = rows[0]
+def _curve(rows: list[Row], axis: str, colour: str, dash: list[int]) -> alt.Chart:
     values = [
         {"x": _x(row, place, axis), "seed": row.seed, "perplexity": point.valid.perplexity}
         | {"told": f"#{row.number} {row.name}: {captions.point(row, point)}"}
@@ -79,16 +80,11 @@ def _curve(
         for place, point in enumerate(row.history)
     ]
     # The name reaches the drawing as a class, by which the page finds the run that a line belongs to.
-    chart = alt.Chart(alt.InlineData(values=values), name=f"run-{first.number}")
-    colour = style.colours(study.study)[first.optimizer_title]
-    line = chart.mark_line(
-        color=colour,
-        strokeWidth=2,
-        strokeDash=dashes[first.layers],
-        clip=True,
-        point={"size": 12, "aria": True, "opacity": 1, "color": colour, "filled": True},
-    )
-    return line.encode(x=x, y=height, detail="seed:N", description="told:N")
+    chart = alt.Chart(alt.InlineData(values=values), name=f"run-{rows[0].number}")
+    points = {"size": 12, "aria": True, "opacity": 1, "color": colour, "filled": True}
+    line = chart.mark_line(color=colour, strokeWidth=2, strokeDash=dash, clip=True, point=points)
+    encoded: alt.Chart = line.encode(detail="seed:N", description="told:N")
+    return encoded
 
 
 def _ends(study: StudyRows, groups: list[list[Row]], axis: str, y: PerplexityAxis, *, linear: bool) -> Iterator[Json]:
@@ -117,5 +113,5 @@ def _height(row: Row, y: PerplexityAxis, *, linear: bool) -> float:
 
 def _label(row: Row) -> str:
     best = words.number(row.valid.perplexity) if row.valid else words.ABSENT
-    deep = f" ×{row.layers}" if row.layers > 1 else ""
+    deep = f" ({row.layers} layers)" if row.layers > 1 else ""
     return f"#{row.number} {row.optimizer_title}{deep}  {best}"

@@ -5,7 +5,7 @@ import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import altair as alt
 import vl_convert as vlc
@@ -34,7 +34,7 @@ _LONG = re.compile(r"-?\d+\.\d{3,}")
 #: How often labels that touch are pushed apart.
 _ROUNDS = 40
 
-Chart = alt.LayerChart
+Chart = alt.LayerChart | alt.FacetChart
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +121,11 @@ def as_spec(chart: Chart, *, title: str) -> Json:
     return {**spec, "config": _config(label=11, title=12), "background": "#ffffff"}
 
 
+def as_json(channel: alt.X | alt.Y) -> Json:
+    """A channel as Vega-Lite."""
+    return cast("Json", channel.to_dict(validate=False))
+
+
 def small(spec: Json, *, longest: float, whole: bool) -> Json:
     """The same as a panel among many: no titles, small type, and a given reach of the horizontal axis.
 
@@ -146,7 +151,7 @@ def small(spec: Json, *, longest: float, whole: bool) -> Json:
 
 def with_axis(spec: Json, y: alt.Y) -> Json:
     """The same with another vertical axis; a missing title stays missing."""
-    changed, other = copy.deepcopy(spec), y.to_dict(validate=False)
+    changed, other = copy.deepcopy(spec), as_json(y)
     for layer in changed["layer"]:
         old = layer["encoding"].get("y", {})
         if "scale" in old:

@@ -7,6 +7,7 @@ from typing import Any
 
 from bakeoff.analysis.rows import Baseline, Row, StudyRows
 from bakeoff.analysis.statistics import FEWEST_SEEDS
+from bakeoff.analysis.timing import is_timed
 from bakeoff.metrics import Tally
 from bakeoff.report import words
 
@@ -191,8 +192,11 @@ def _bits_per_byte(tally: Tally) -> str:
 
 
 def _measure(
-    split: str, quotient: Callable[[Tally], float], form: Callable[[float | None], str], **about: Any
-) -> Column:  # noqa: ANN401
+    split: str,
+    quotient: Callable[[Tally], float],
+    form: Callable[[float | None], str],
+    **about: Any,  # noqa: ANN401
+) -> Column:
     """A column of one figure of one split, which floors have as well."""
 
     def value(measured: Row | Baseline) -> float | None:
@@ -240,12 +244,12 @@ def severity(row: Row) -> str:
 
 
 def _seconds(row: Row) -> str:
-    """Training seconds, marked where another run had a share of the machine."""
+    """Training seconds, marked where the clock cannot be believed."""
     return words.ABSENT if row.train_seconds is None else f"{row.train_seconds:,.1f}{_mark(row)}"
 
 
 def _mark(row: Row) -> str:
-    return "†" if row.alone is False else ""
+    return "†" if row.train_seconds is not None and not is_timed(row) else ""
 
 
 def _bytes(name: str) -> Callable[[Row], float | None]:
@@ -356,7 +360,7 @@ COLUMNS = (
         head="train s",
         group="training",
         short="seconds",
-        meaning="seconds of training alone; †: measured beside other runs, no basis for a claim about speed",
+        meaning="seconds of training and nothing else; †: not alone or disturbed, so no basis for a claim about speed",
         run=_seconds,
         value=lambda row: row.train_seconds,
         floor=lambda floor: f"{floor.seconds:,.1f}",
