@@ -259,7 +259,8 @@ def _widest(shown: list[tuple[Row, Deciles]]) -> str:
     high, low = spreads[wide]
     return (
         f"From the most frequent to the rarest: {ends}. Optimizers are furthest apart in decile {wide}, where "
-        f"{high[1]} pays {apart[wide]:.2f} nats more than {low[1]}, and closest in decile {narrow} ({apart[narrow]:.2f})"
+        f"{high[1]} pays {apart[wide]:.2f} nats more than {low[1]}, and closest in decile {narrow} "
+        f"({apart[narrow]:.2f})"
     )
 
 

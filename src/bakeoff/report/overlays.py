@@ -51,13 +51,13 @@ def _chart(
         for rows in groups
     ]
     ends = _ends(study, groups, axis, y, linear=linear)
-    labels = alt.Chart(alt.InlineData(values=[{**end, "to": longest + 0.05 * reach} for end in ends]))
+    labels = style.chart([{**end, "to": longest + 0.05 * reach} for end in ends])
     leaders = labels.mark_rule(strokeWidth=0.6, color=style.QUIET, clip=True).encode(
-        x=x, x2="to:Q", y=height, y2="place:Q"
+        x=x, x2=alt.X2("to"), y=height, y2=alt.Y2("place")
     )
     place = alt.Y("place:Q", **_same(height))
     texts = labels.mark_text(align="left", dx=3, fontSize=11).encode(
-        x=alt.X("to:Q", **_same(x)), y=place, text="label:N", color=alt.Color("colour:N", scale=None)
+        x=alt.X("to:Q", **_same(x)), y=place, text=alt.Text("label:N"), color=alt.Color("colour:N", scale=None)
     )
     return alt.layer(*floors.layers(study, y, floors.FEW, linear=linear, until=(x, longest)), *curves, leaders, texts)
 
@@ -80,10 +80,10 @@ def _curve(rows: list[Row], axis: str, colour: str, dash: list[int]) -> alt.Char
         for place, point in enumerate(row.history)
     ]
     # The name reaches the drawing as a class, by which the page finds the run that a line belongs to.
-    chart = alt.Chart(alt.InlineData(values=values), name=f"run-{rows[0].number}")
+    chart = style.chart(values, name=f"run-{rows[0].number}")
     points = {"size": 12, "aria": True, "opacity": 1, "color": colour, "filled": True}
     line = chart.mark_line(color=colour, strokeWidth=2, strokeDash=dash, clip=True, point=points)
-    encoded: alt.Chart = line.encode(detail="seed:N", description="told:N")
+    encoded: alt.Chart = line.encode(detail=alt.Detail("seed:N"), description=alt.Description("told:N"))
     return encoded
 
 

@@ -1,6 +1,7 @@
 """What all figures share: colours, axes, type, and how they get onto the disk."""
 
 import copy
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 _COORDINATES = re.compile(r' (?:d|transform|x|y|x2|y2)="[^"]*"')
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 
+_INFINITE = (math.inf, -math.inf)
 #: How often labels that touch are pushed apart.
 _ROUNDS = 40
 
@@ -96,6 +98,21 @@ def steps(high: float, *, whole: bool) -> list[float]:
     return [place * step for place in range(math.floor(high / step + 1e-9) + 1)]
 
 
+def chart(values: list[Json], name: str = "") -> alt.Chart:
+    """A chart of some values, to be given a mark.
+
+    The values are handed on as one text, which altair does not copy and check again at every step; a number that no
+    float holds is a gap.
+
+    Args:
+        values: Records of text and numbers.
+        name: What the drawing calls the marks, as a class.
+    """
+    finite = [{key: None if value in _INFINITE else value for key, value in record.items()} for record in values]
+    data = alt.InlineData(values=json.dumps(finite, allow_nan=False), format=alt.JsonDataFormat())
+    return alt.Chart(data, name=name) if name else alt.Chart(data)
+
+
 def write(chart: Chart, folder: Path, *, name: str, y: PerplexityAxis | None = None, **about: Any) -> Figure:  # noqa: ANN401
     """Draw a chart and write it as SVG and PNG.
 
@@ -117,8 +134,8 @@ def write(chart: Chart, folder: Path, *, name: str, y: PerplexityAxis | None = N
 def as_spec(chart: Chart, *, title: str) -> Json:
     """A chart as Vega-Lite, in the house's style and of its size."""
     fit = {"type": "fit", "contains": "padding"}
-    spec: Json = chart.properties(width=SIZE[0], height=SIZE[1], title=title, autosize=fit).to_dict(validate=False)
-    return {**spec, "config": _config(label=11, title=12), "background": "#ffffff"}
+    about = {"width": SIZE[0], "height": SIZE[1], "title": title, "autosize": fit, "background": "#ffffff"}
+    return {**chart.to_dict(validate=False), **about, "config": _config(label=11, title=12)}
 
 
 def as_json(channel: alt.X | alt.Y) -> Json:
