@@ -18,7 +18,7 @@ Json = dict[str, Any]
 #: One shape an architecture, in the order of the registry.
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
 #: Pixels that a label takes.
-LABEL_WIDTH, LABEL_HEIGHT = 40, 13
+LABEL_WIDTH, LABEL_HEIGHT = 36, 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,7 +108,7 @@ def _scatter(study: StudyRows, cost: Cost, shown: list[tuple[float, Row]]) -> st
     title = cost.words if cost.words.endswith(cost.unit) else f"{cost.words}, {cost.unit}"
     x = alt.X("x:Q", title=f"{title} (log scale)", scale=scale, axis=ticks)
     values = [_value(study, value, row, cost) for value, row in shown]
-    points = style.chart(values).mark_point(size=80, aria=True, filled=True)
+    points = style.chart(values).mark_point(size=60, aria=True, filled=True)
     marks = points.encode(
         x=x,
         y=y.encoding(),
@@ -166,7 +166,7 @@ def _labels(values: list[Json], x: alt.X, y: PerplexityAxis) -> alt.Chart:
         low, high = math.log(y.low), math.log(y.high)
         places |= style.spread(heights, low=low, high=high, distance=LABEL_HEIGHT * pixel)
     labels = [{**value, "perplexity": math.exp(places[number])} for number, value in firsts.items()]
-    text = style.chart(labels).mark_text(align="left", dx=8, fontSize=11, color=style.INK)
+    text = style.chart(labels).mark_text(align="left", dx=7, fontSize=10, color=style.INK)
     encoded: alt.Chart = text.encode(x=x, y=y.encoding(), text=alt.Text("label:N"))
     return encoded
 

@@ -108,7 +108,7 @@ def _curves(study: StudyRows, rows: list[Row], axis: str, y: PerplexityAxis) -> 
         legend=alt.Legend(orient="top", symbolStrokeColor=colour, symbolSize=400),
     )
     height = y.encoding()
-    lines = curves.mark_line(color=colour, strokeWidth=2, clip=True).encode(
+    lines = curves.mark_line(color=colour, strokeWidth=1.7, clip=True).encode(
         x=x, y=height, strokeDash=dash, detail=alt.Detail("seed:N")
     )
     points = curves.transform_filter("datum.curve == 'valid'").mark_point(

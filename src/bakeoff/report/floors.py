@@ -55,7 +55,7 @@ def _value(name: str, perplexity: float) -> Json:
 
 def _labels(chart: alt.Chart, height: alt.Y, which: str, baseline: Any, dy: int) -> alt.Chart:  # noqa: ANN401
     text = chart.transform_filter(which).mark_text(
-        align="left", baseline=baseline, dx=4, dy=dy, fontSize=9, color=style.QUIET, clip=True
+        align="left", baseline=baseline, dx=4, dy=dy, fontSize=8.5, color=style.QUIET, clip=True
     )
     encoded: alt.Chart = text.encode(y=height, x=alt.XValue(0), text=alt.Text("label:N"))
     return encoded

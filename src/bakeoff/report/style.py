@@ -22,7 +22,7 @@ INK, QUIET, GRID = "#222222", "#666666", "#e2e2e2"
 #: How the lines of different depths are dashed, wherever several are in one figure.
 DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3])
 #: Of a whole figure and of a small one, in pixels.
-SIZE, SMALL_SIZE = (560, 360), (184, 138)
+SIZE, SMALL_SIZE = (400, 275), (184, 138)
 #: Pixels of a PNG for each pixel of the SVG.
 PNG_SCALE = 2
 #: The face that comes with the renderer, so that text is as wide as it was measured.
@@ -135,7 +135,7 @@ def as_spec(chart: Chart, *, title: str) -> Json:
     """A chart as Vega-Lite, in the house's style and of its size."""
     fit = {"type": "fit", "contains": "padding"}
     about = {"width": SIZE[0], "height": SIZE[1], "title": title, "autosize": fit, "background": "#ffffff"}
-    return {**chart.to_dict(validate=False), **about, "config": _config(label=11, title=12)}
+    return {**chart.to_dict(validate=False), **about, "config": _config(label=10, title=11)}
 
 
 def as_json(channel: alt.X | alt.Y) -> Json:
@@ -241,7 +241,8 @@ def _config(*, label: int, title: int) -> Json:
         "font": FONT,
         "view": {"stroke": None},
         "axis": axis | ink,
-        "legend": legend | {"labelColor": INK, "titleColor": INK},
-        "title": {"fontSize": 13, "anchor": "start", "fontWeight": 600, "color": INK},
+        "legend": legend
+        | {"labelColor": INK, "titleColor": INK, "symbolBaseFillColor": INK, "symbolBaseStrokeColor": INK},
+        "title": {"fontSize": 12, "anchor": "start", "fontWeight": 600, "color": INK},
         "aria": False,
     }
