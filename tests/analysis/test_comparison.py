@@ -74,7 +74,7 @@ def test_the_better_one_is_named_first_whatever_was_asked(build):
     words = in_words(pair(build, [5.0, 4.9], [5.0, 4.5]))
     assert words.index("#2") < words.index("#1")
     assert words.startswith("in one run of each, #2 (1-layer LSTM, SGD) comes to 90.02 on valid")
-    assert "0.40 nats per token apart (95 % interval" in words
+    assert "0.400 nats per token apart (95 % interval" in words
 
 
 def test_both_intervals_are_told(build):

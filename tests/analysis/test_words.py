@@ -39,9 +39,9 @@ def test_written(function, value, text):
 
 @pytest.mark.parametrize(
     ("low", "high", "text"),
-    [(0.551, 0.629, "0.55 to 0.63"), (-0.0004, 0.018, "0.000 to 0.018"), (-0.02, 0.09, "−0.02 to 0.09")],  # noqa: RUF001
+    [(0.551, 0.629, "0.551 to 0.629"), (-0.0004, 0.018, "0.000 to 0.018"), (-0.02, 0.1, "−0.020 to 0.100")],  # noqa: RUF001
 )
-def test_a_range_has_as_many_decimals_as_its_width_deserves(low, high, text):
+def test_an_interval_has_three_decimals(low, high, text):
     assert words.spread(low, high) == text
 
 

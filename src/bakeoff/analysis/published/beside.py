@@ -79,8 +79,8 @@ def assumptions(study: StudyRows) -> list[str]:
         (
             "The published perplexities are biased. Each batch's summed loss was divided by the places of a full "
             f"batch, {BATCH_SIZE} x {LENGTH}, even where the last batch was smaller, and the quotients were averaged: "
-            f"every loss was multiplied by {factors}. The figures called biased here are computed the same way, so that "
-            "like stands beside like; all others are true."
+            f"every loss was multiplied by {factors}. The figures called biased here are computed the same way, so "
+            "that like stands beside like; all others are true."
         ),
         (
             "The published token files are not public. That <unk> is one symbol, and that line ends have none, is an "
