@@ -243,8 +243,8 @@ def _seeds(study: StudyRows) -> str:
         return ""
     if seeds >= FEWEST_SEEDS:
         return (
-            f"{words.sentence(words.counted(seeds, 'seed'))}: their intervals are wide, and what they cannot tell apart "
-            "may differ all the same."
+            f"{words.sentence(words.counted(seeds, 'seed'))}: their intervals are wide, and what they cannot tell "
+            "apart may differ all the same."
         )
     return (
         f"{words.sentence(words.counted(seeds, 'seed'))}: how much of a difference is chance is not known, and nothing "
