@@ -133,7 +133,14 @@ def declared_study(runs, corpus, seeds):
     ]
     return {
         "study": "fake",
-        "corpus": {"name": corpus, "licence": "the user's own", "source": "fake.txt", "sha256": "0" * 64, **splits},
+        "corpus": {
+            "name": corpus,
+            "lossy": False,
+            "licence": "the user's own",
+            "source": "fake.txt",
+            "sha256": "0" * 64,
+            **splits,
+        },
         "budget": encode(budget),
         "experiments": [declared_experiment(*run) for run in runs],
         "seeds": list(seeds),

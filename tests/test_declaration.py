@@ -85,3 +85,8 @@ def test_the_study_that_tests_write_by_hand_is_like_a_real_one(declared, fake_st
         assert set(fake[part]) == set(declared[part])
     assert set(fake["experiments"][0]) == set(declared["experiments"][0])
     assert {b["name"]: set(b) for b in fake["baselines"]} == {b["name"]: set(b) for b in declared["baselines"]}
+
+
+@pytest.mark.parametrize(("tokenizer", "lossy"), [("bpe", False), ("gpt1", True)])
+def test_a_tokenizer_that_loses_text_is_told(tiny_study, tokenizer, lossy):
+    assert describe(tiny_study.with_shared(tokenizer=tokenizer), None)["corpus"]["lossy"] == lossy
