@@ -20,6 +20,7 @@ from bakeoff.errors import UserError
 
 NAME = "gpt1"
 REPOSITORY, REVISION = "openai-community/openai-gpt", "61cf0c79fa2d7a182fcec7970e1f4c03a04e339b"
+PAGE = f"https://huggingface.co/{REPOSITORY}"
 #: The one symbol of a word that WikiText-2 itself replaced.
 UNKNOWN = "<unk>"
 #: What ends a word, inside its last symbol.
@@ -34,7 +35,8 @@ class Released:
         name: What OpenAI called it.
         public: What it is called in the public repository.
         what: What it holds, for messages.
-        sha256: Checksum of its content as JSON with sorted keys, so that it does not depend on how a copy is laid out.
+        sha256: Checksum of the public file; of the tokenizer's, whose layout may differ between copies, it is that of
+            their content as JSON with sorted keys.
     """
 
     name: str
@@ -114,7 +116,7 @@ def _fetch(file: Released) -> Path:
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         raise UserError(
             f"no {file.name} in {cache_folder() / NAME} and none to fetch from {REPOSITORY} ({reason}): repeat with a "
-            f"network, or put {file.what} there: {file.public} of https://huggingface.co/{REPOSITORY}",
+            f"network, or put {file.what} there: {file.public} of {PAGE}",
             status=1,
         ) from error
 
