@@ -1,7 +1,8 @@
 """What a training step keeps in memory, computed from an experiment without allocating any of it.
 
-The real model and the real optimizer take a step on torch's fake tensors, which have shapes and no data. So what a model
-keeps for its gradients is written down nowhere else, and a user's own model is counted like any other.
+The real model and optimizer take a step on torch's fake tensors, which have shapes and no data. So nothing of what a
+model keeps for its gradients is written down here, and a user's own model is counted like any other. What a kernel
+allocates for itself while it runs is not seen.
 """
 
 import functools
@@ -43,7 +44,7 @@ def _parameters(experiment: Experiment, vocabulary: int) -> dict[str, int]:
     for parameter in learnable:
         parameter.grad = torch.empty_like(parameter)
     optimizer = experiment.optimizer.build(model)
-    with _Allocations(vocabulary):
+    with _Allocations():
         optimizer.step()
     state = [value for values in optimizer.state.values() for value in values.values() if isinstance(value, Tensor)]
     return {
@@ -59,7 +60,7 @@ def _kept(architecture: Architecture, vocabulary: int, budget: Budget) -> dict[s
     symbols = vocabulary | 1  # odd, as no layer's width is: a dimension of that size is the vocabulary's
     model = _fake(architecture, symbols, budget.sequence_length)
     tokens = torch.zeros(budget.batch_size, budget.sequence_length, dtype=torch.long)
-    with _Allocations(symbols) as allocations:
+    with _Allocations(symbols, [*model.parameters(), *model.buffers(), tokens]) as allocations:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=budget.precision == "bf16"):
             loss = model.loss(tokens, tokens)  # type: ignore[operator]
         # A loss may have computed the gradient of the output layer's weights already.
@@ -93,24 +94,28 @@ class _Allocations(TorchDispatchMode):
 
     Args:
         symbols: Logits are what has as many columns.
+        known: Tensors that were there before; views of them take no memory.
 
     Attributes:
         most_logits: The most bytes of them that were alive at a time.
     """
 
-    def __init__(self, symbols: int) -> None:
-        super().__init__()
+    def __init__(self, symbols: int = -1, known: Iterable[Tensor] = ()) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
         self.symbols = symbols
         self.blocks = WeakIdKeyDictionary()
+        for tensor in known:
+            self.blocks[tensor.untyped_storage()] = _Block(0, torch.Size(), tensor.dtype)
         self.most_logits = 0
 
     def alive(self) -> list[_Block]:
-        return list(self.blocks.values())
+        blocks: list[_Block] = list(self.blocks.values())  # type: ignore[no-untyped-call]
+        return blocks
 
     def are_logits(self, block: _Block) -> bool:
         return block.shape[-1:] == (self.symbols,)
 
-    def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401, ARG002
+    def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
         if op is aten._local_scalar_dense.default:  # noqa: SLF001
             return True  # there are no numbers; what a loss asks is whether all targets count
         results = op(*args, **(kwargs or {}))
@@ -132,7 +137,7 @@ class _Allocations(TorchDispatchMode):
 
 
 def _workspace(args: tuple[Any, ...]) -> int:
-    """Bytes that oneDNN's LSTM keeps for its gradient. Torch's fake of it says none; the real one, for less text, knows."""
+    """Bytes that oneDNN's LSTM keeps for its gradient: torch's fake one tells none, so the real one does, briefly."""
     inputs, *others = args
     places, *rest = inputs.shape
 
@@ -142,4 +147,4 @@ def _workspace(args: tuple[Any, ...]) -> int:
 
     with unset_fake_temporarily():
         few, more = measured(MEASURED_PLACES), measured(2 * MEASURED_PLACES)
-    return few + (places - MEASURED_PLACES) * (more - few) // MEASURED_PLACES
+    return few + (int(places) - MEASURED_PLACES) * (more - few) // MEASURED_PLACES

@@ -4,10 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from bakeoff.models import GPT1, LSTM, tied
+from bakeoff.models import GPT1, LSTM, loss
 
 ARCHITECTURES = [LSTM(embedding=8, hidden=8), GPT1(width=8, heads=2)]
-#: Few and many symbols and places: torch cuts its chunks by these sizes.
+#: Few and many symbols and places.
 SIZES = [(11, 2, 5), (300, 8, 40)]
 
 
@@ -28,17 +28,17 @@ def plain_loss(model, inputs, targets):
 @pytest.mark.parametrize("sizes", SIZES)
 def test_loss_equals_plain_cross_entropy_in_value_and_gradients(architecture, sizes):
     model, inputs, targets = model_and_batch(architecture, *sizes)
-    loss, expected = model.loss(inputs, targets), plain_loss(model, inputs, targets)
-    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=0)
-    gradients = torch.autograd.grad(loss, list(model.parameters()))
+    value, expected = model.loss(inputs, targets), plain_loss(model, inputs, targets)
+    torch.testing.assert_close(value, expected, rtol=1e-5, atol=0)
+    gradients = torch.autograd.grad(value, list(model.parameters()))
     for ours, plain in zip(gradients, torch.autograd.grad(expected, list(model.parameters())), strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: a.name)
-@pytest.mark.parametrize("at_once", [1, 700, tied.LOGITS_AT_ONCE])
+@pytest.mark.parametrize("at_once", [1, 700, loss.LOGITS_AT_ONCE])
 def test_token_nats_are_the_targets_own_whatever_the_chunks(architecture, at_once, monkeypatch):
-    monkeypatch.setattr(tied, "LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr(loss, "LOGITS_AT_ONCE", at_once)
     model, inputs, targets = model_and_batch(architecture, 300, 3, 7)
     log_probabilities = model(inputs).detach().double().log_softmax(-1)
     expected = -log_probabilities.gather(-1, targets.clamp(min=0)[..., None])[..., 0] * (targets >= 0)

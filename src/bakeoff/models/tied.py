@@ -1,4 +1,4 @@
-"""What models with a tied output layer share: the layer itself, the cross-entropy on top of it, and their options.
+"""What models with a tied output layer share: the layer itself, its options, and what a training loop asks of them.
 
 Sizes in names: B sequences, L tokens of a sequence, E width of the embedding, V symbols.
 """
@@ -11,10 +11,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bakeoff.models import embeddings
+from bakeoff.models.loss import nats_of_targets, summed_nats
 from bakeoff.spec import Architecture
 
-#: Logits held at once while measuring, in numbers; 2^24 are 64 MiB in float32.
-LOGITS_AT_ONCE = 2**24
 INITIALIZATIONS = ("chosen", "pytorch")
 EMBEDDINGS = ("learned", "gpt1")
 
@@ -108,27 +107,16 @@ class TiedLanguageModel(nn.Module):
         return F.linear(self.features(tokens_BxL), self.embedding.weight)
 
     def loss(self, inputs_BxL: Tensor, targets_BxL: Tensor) -> Tensor:
-        """Mean nats per target; targets of -100 do not count.
-
-        torch computes the logits and their gradient in chunks here, so that all logits never exist at once.
-        """
+        """Mean nats per target; targets of -100 do not count."""
         targets = targets_BxL.flatten()
-        summed = F.linear_cross_entropy(
-            self.features(inputs_BxL).flatten(0, 1),
-            self.embedding.weight,
-            targets,
-            reduction="sum",
-            options=nn.LinearCrossEntropyOptions(),
-        )
-        return summed / (targets >= 0).sum()
+        features = self.training_features(inputs_BxL).flatten(0, 1)
+        return summed_nats(features, self.embedding.weight, targets) / (targets >= 0).sum()
+
+    def training_features(self, tokens_BxL: Tensor) -> Tensor:
+        """The features on the way to a loss; a model that can be compiled does it here."""
+        return self.features(tokens_BxL)
 
     def token_nats(self, inputs_BxL: Tensor, targets_BxL: Tensor) -> Tensor:
         """Nats of each target, BxL in float32; 0 where the target is -100."""
-        rows = max(1, LOGITS_AT_ONCE // self.embedding.num_embeddings)
-        features = torch.split(self.features(inputs_BxL).flatten(0, 1), rows)
-        targets = torch.split(targets_BxL.flatten(), rows)
-        nats = [
-            F.cross_entropy(F.linear(chunk, self.embedding.weight).float(), target, reduction="none")
-            for chunk, target in zip(features, targets, strict=True)
-        ]
-        return torch.cat(nats).view_as(targets_BxL)
+        features = self.features(inputs_BxL).flatten(0, 1)
+        return nats_of_targets(features, self.embedding.weight, targets_BxL.flatten()).view_as(targets_BxL)
