@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from filelock import Timeout
 
-from bakeoff import data
+from bakeoff import costs, data
 from bakeoff.data import Tokens
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
@@ -116,10 +116,10 @@ def open_session(declared: Study, built_in: Study, out: Path, device: torch.devi
     if is_locked(folder.path / ".lock"):
         raise UserError(BUSY.format(folder.path), status=1)
     _require_writable(folder.path)
-    study = _resolve(declared, existing, device)
-    tokens = data.prepare(study.corpus, study.budget)
-    for experiment in study.experiments:
-        experiment.architecture.check(tokens.vocabulary, study.budget.sequence_length)
+    tokens = data.prepare(declared.corpus, declared.budget)
+    for experiment in declared.experiments:
+        experiment.architecture.check(tokens.vocabulary, declared.budget.sequence_length)
+    study = _resolve(declared, existing, tokens, device)
     write_json(folder.path / "study.json", declare(study, tokens, declared, source))
     with written_atomically(folder.tokenizer) as temporary:
         tokens.tokenizer.save(str(temporary))
@@ -146,14 +146,16 @@ def parse_jobs(jobs: str) -> int | None:
     return int(jobs)
 
 
-def _resolve(declared: Study, existing: Json | None, device: torch.device) -> Study:
-    """Precision, threads and seeds, as they were resolved when the study was started, or else for this machine."""
+def _resolve(declared: Study, existing: Json | None, tokens: Tokens, device: torch.device) -> Study:
+    """Precision, threads, compiling and seeds, as resolved when the study was started, or else for this machine."""
     budget = declared.budget
     started = existing["budget"] if existing else {}
     precision = started.get("precision") or resolve_precision(budget.precision, device)
     threads = started.get("threads") or budget.threads or usable_cores()
     seeds = tuple(sorted({*declared.seeds, *existing["seeds"]})) if existing else declared.seeds
-    return dataclasses.replace(declared.with_shared(precision=precision, threads=threads), seeds=seeds)
+    study = dataclasses.replace(declared.with_shared(precision=precision, threads=threads), seeds=seeds)
+    compiling = started.get("compile", budget.compile)
+    return study.with_shared(compile=costs.compiling_pays(study, tokens, device) if compiling is None else compiling)
 
 
 def _require_writable(path: Path) -> None:

@@ -29,6 +29,7 @@ class GPT1(TiedArchitecture):
 
     name: ClassVar[str] = "gpt1"
     title: ClassVar[str] = "GPT-1"
+    compiles: ClassVar[bool] = True
 
     width: int = 128
     heads: int = 4
@@ -125,4 +126,4 @@ def causal_attention(query: Tensor, key: Tensor, value: Tensor, dropout: float) 
     queries, keys, values = (part.flatten(0, 1) for part in (query, key, value))
     scores = torch.baddbmm(future_LxL, queries, keys.transpose(1, 2), alpha=1 / math.sqrt(width))
     weights = F.dropout(scores.softmax(-1), dropout)
-    return torch.bmm(weights, values).unflatten(0, query.shape[:2])
+    return torch.bmm(weights, values).view_as(query)

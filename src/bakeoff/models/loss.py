@@ -38,7 +38,7 @@ def summed_nats(features_NxE: Tensor, weight_VxE: Tensor, targets_N: Tensor) -> 
 def nats_of_targets(features_NxE: Tensor, weight_VxE: Tensor, targets_N: Tensor) -> Tensor:
     """Nats of each target in float32; 0 where the target is -100. For measuring: it keeps nothing for gradients."""
     rows = max(1, LOGITS_AT_ONCE // len(weight_VxE))
-    chunks = zip(features_NxE.split(rows), targets_N.split(rows), strict=True)
+    chunks = zip(torch.split(features_NxE, rows), torch.split(targets_N, rows), strict=True)
     nats = [F.cross_entropy(F.linear(part, weight_VxE).float(), target, reduction="none") for part, target in chunks]
     return torch.cat(nats)
 
@@ -67,7 +67,7 @@ class _SummedNats(torch.autograd.Function):
         return total
 
     @staticmethod
-    @once_differentiable  # type: ignore[untyped-decorator]
+    @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor | None, None]:  # noqa: ANN401
         features_gradient, weight_gradient = ctx.saved_tensors
         scaled = None if weight_gradient is None else weight_gradient * gradient

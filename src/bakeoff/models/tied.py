@@ -4,6 +4,7 @@ Sizes in names: B sequences, L tokens of a sequence, E width of the embedding, V
 """
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -81,6 +82,9 @@ class TiedLanguageModel(nn.Module):
         width: Width of the embedding, and so of the features.
     """
 
+    compiled_features: Callable[[Tensor], Tensor]
+    compiled_shape: tuple[int, int] | None = None
+
     def __init__(self, vocabulary: int, width: int) -> None:
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, width)
@@ -113,8 +117,18 @@ class TiedLanguageModel(nn.Module):
         return summed_nats(features, self.embedding.weight, targets) / (targets >= 0).sum()
 
     def training_features(self, tokens_BxL: Tensor) -> Tensor:
-        """The features on the way to a loss; a model that can be compiled does it here."""
+        """The features on the way to a loss, by compiled code where there is some for batches of this shape."""
+        if tokens_BxL.shape == self.compiled_shape:
+            return self.compiled_features(tokens_BxL)
         return self.features(tokens_BxL)
+
+    def compile_for(self, shape: tuple[int, int]) -> None:
+        """Compile what makes features of tokens, for batches BxL of that shape, at the first of them.
+
+        A smaller or ragged batch, one or two an epoch, is not worth compiling again.
+        """
+        self.compiled_features = torch.compile(self.features, dynamic=False)
+        self.compiled_shape = shape
 
     def token_nats(self, inputs_BxL: Tensor, targets_BxL: Tensor) -> Tensor:
         """Nats of each target, BxL in float32; 0 where the target is -100."""
