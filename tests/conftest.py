@@ -169,6 +169,7 @@ def declared_experiment(number, model, layers, optimizer):
         "sequence_length": 16,
         "batch_size": 4,
         "epochs": 2,
+        "memory": dict.fromkeys(("weights", "gradients", "optimizer_state", "activations", "logits"), 1_000_000),
         "architecture": {},
         "optimizer_settings": {},
     }

@@ -42,6 +42,12 @@ def test_an_experiment_has_the_keys_of_the_contract(tiny_study, tokens):
         assert set(experiment) >= EXPERIMENT
 
 
+def test_an_experiment_tells_the_parts_of_its_memory(tiny_study, tokens):
+    for experiment in describe(tiny_study, tokens)["experiments"]:
+        assert set(experiment["memory"]) == {"weights", "gradients", "optimizer_state", "activations", "logits"}
+        assert experiment["memory"]["weights"] == 4 * experiment["parameters"]
+
+
 def test_counts_are_null_where_the_corpus_is_not_here(tiny_study):
     corpus = describe(tiny_study, None)["corpus"]
     assert corpus["name"] == "tiny"

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from bakeoff import accounting
 from bakeoff.data import Tokens, tokenizers
 from bakeoff.data.splits import SPLITS
 from bakeoff.models import ARCHITECTURES, count_parameters, ngram
@@ -83,6 +84,7 @@ def _experiment(experiment: Experiment, vocabulary: int) -> Json:
         "sequence_length": budget.sequence_length,
         "batch_size": budget.batch_size,
         "epochs": budget.epochs,
+        "memory": accounting.memory(experiment, vocabulary),
         "architecture": encode(architecture),
         "optimizer_settings": encode(optimizer),
     }
