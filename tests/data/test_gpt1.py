@@ -4,12 +4,14 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from huggingface_hub.errors import LocalEntryNotFoundError
 from transformers import OpenAIGPTTokenizer
 
 from bakeoff import data
 from bakeoff.data import gpt1, wikitext2
+from bakeoff.data.sequences import TokenStream
 from bakeoff.errors import UserError
 from bakeoff.experiments import SEED
 from bakeoff.spec import Budget
@@ -88,6 +90,17 @@ def test_the_seeds_streams_are_counted_as_in_the_report(given):
     splits = data.prepare(SEED.corpus, SEED.budget).splits
     counts = {split: (len(s.tokens_N), s.sequences(256), s.words) for split, s in splits.items()}
     assert counts == COUNTS
+
+
+@pytest.mark.parametrize(("split", "factor"), [("train", 0.9988), ("valid", 0.9921), ("test", 0.9902)])
+def test_the_reports_quotients_are_too_low_by_what_the_last_batch_lacks(split, factor):
+    """It divided each batch's sum by 16 x 256 and averaged: where every target costs 1 nat, it found this."""
+    one, tokens = np.array([0]), np.zeros(COUNTS[split][0], np.uint16)
+    stream = TokenStream(tokens_N=tokens, starts_D=one, words_D=one, bytes_D=one)
+    batches = stream.batches(np.arange(stream.sequences(256)), 16, 256)
+    quotients = [batch.targets / (16 * 256) for batch in batches]
+    assert np.mean(quotients) == pytest.approx(factor, abs=5e-5)
+    assert np.mean(quotients) == pytest.approx(stream.targets / (len(quotients) * 16 * 256))
 
 
 def test_words_and_bytes_are_those_that_a_lossy_tokenizer_can_predict(given, tmp_path):
