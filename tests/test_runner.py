@@ -13,7 +13,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file
 
 from bakeoff import runner
-from bakeoff.data import gpt1
+from bakeoff.data import hub
 from bakeoff.errors import UserError
 from bakeoff.optimizers import SGD
 from bakeoff.records import DIVERGED, FAILED, FINISHED
@@ -237,7 +237,7 @@ def test_a_study_whose_embeddings_are_missing_is_refused_before_anything_is_writ
     def refuse(*_, **__):
         raise LocalEntryNotFoundError("no network")
 
-    monkeypatch.setattr(gpt1, "hf_hub_download", refuse)
+    monkeypatch.setattr(hub, "hf_hub_download", refuse)
     first = study.experiments[0]
     frozen = dataclasses.replace(first, architecture=dataclasses.replace(first.architecture, embeddings="gpt1"))
     wanting = dataclasses.replace(study, experiments=(frozen, *study.experiments[1:]))

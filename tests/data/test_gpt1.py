@@ -10,7 +10,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from transformers import OpenAIGPTTokenizer
 
 from bakeoff import data
-from bakeoff.data import gpt1, wikitext2
+from bakeoff.data import gpt1, hub, wikitext2
 from bakeoff.data.sequences import TokenStream
 from bakeoff.errors import UserError
 from bakeoff.experiments import SEED
@@ -52,7 +52,7 @@ def no_network(monkeypatch):
     def refuse(*_, **__):
         raise LocalEntryNotFoundError("no network")
 
-    monkeypatch.setattr(gpt1, "hf_hub_download", refuse)
+    monkeypatch.setattr(hub, "hf_hub_download", refuse)
 
 
 def contents(folder):
@@ -121,7 +121,7 @@ def test_the_public_repositorys_names_and_layout_give_the_same_tokenizer(given, 
     fetched.mkdir()
     (fetched / "vocab.json").write_text(json.dumps(symbols, indent=1, ensure_ascii=False), encoding="utf-8")
     (fetched / "merges.txt").write_text("\n".join(["#version: 0.2", *map(" ".join, merges)]), encoding="utf-8")
-    monkeypatch.setattr(gpt1, "hf_hub_download", lambda repository, name, revision: fetched / name)
+    monkeypatch.setattr(hub, "hf_hub_download", lambda repository, name, **_: fetched / name)
     assert gpt1.tokenizer((), SYMBOLS).to_str() == expected
 
 

@@ -5,7 +5,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import save_file
 
-from bakeoff.data import gpt1
+from bakeoff.data import gpt1, hub
 from bakeoff.errors import UserError
 from bakeoff.models import GPT1, LSTM
 
@@ -22,7 +22,7 @@ def no_network(monkeypatch, tmp_path):
     def refuse(*_, **__):
         raise LocalEntryNotFoundError("no network")
 
-    monkeypatch.setattr(gpt1, "hf_hub_download", refuse)
+    monkeypatch.setattr(hub, "hf_hub_download", refuse)
     monkeypatch.setenv("BAKEOFF_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("BAKEOFF_CACHE", str(tmp_path / "cache"))
     (tmp_path / "data" / "gpt1").mkdir(parents=True)
@@ -117,7 +117,7 @@ def test_without_a_file_it_is_said_what_to_download_and_where_to_put_it(architec
 def test_what_was_fetched_must_be_the_public_file(tmp_path, monkeypatch):
     path = tmp_path / "fetched.safetensors"
     save_file(released(), path)
-    monkeypatch.setattr(gpt1, "hf_hub_download", lambda repository, name, revision: path)
+    monkeypatch.setattr(hub, "hf_hub_download", lambda repository, name, **_: path)
     with pytest.raises(UserError, match="sha256"):
         ARCHITECTURES[0].check(VOCABULARY, LENGTH)
     assert not path.exists()

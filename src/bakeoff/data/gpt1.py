@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import hf_hub_download, try_to_load_from_cache
-from huggingface_hub.errors import HfHubHTTPError
+from huggingface_hub import try_to_load_from_cache
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers
 
+from bakeoff.data import hub
 from bakeoff.data.cache import cache_folder
 from bakeoff.errors import UserError
 
@@ -111,11 +111,10 @@ def find(file: Released) -> Path:
 
 def _fetch(file: Released) -> Path:
     try:
-        return Path(hf_hub_download(REPOSITORY, file.public, revision=REVISION))
-    except (HfHubHTTPError, OSError, ValueError) as error:
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        return hub.fetch(REPOSITORY, file.public, revision=REVISION)
+    except ConnectionError as error:
         raise UserError(
-            f"no {file.name} in {cache_folder() / NAME} and none to fetch from {REPOSITORY} ({reason}): repeat with a "
+            f"no {file.name} in {cache_folder() / NAME} and none to fetch from {REPOSITORY} ({error}): repeat with a "
             f"network, or put {file.what} there: {file.public} of {PAGE}",
             status=1,
         ) from error
