@@ -19,7 +19,7 @@ from torch.utils.weak import WeakIdKeyDictionary
 from bakeoff.spec import Architecture, Budget, Experiment
 
 #: The workspace of oneDNN's LSTM is measured at this many places and at twice as many: it grows evenly with them.
-MEASURED_PLACES = 16
+MEASURED_PLACES = 8
 
 aten = torch.ops.aten
 
