@@ -211,6 +211,28 @@ def tune(
     return 0
 
 
+@app.command()
+def bench(
+    *,
+    fast: Annotated[bool, typer.Option("--fast", help="Only the sizes of quick, in under three minutes.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure training speed here, beside public peers and beside what this machine's matrix products allow.
+
+    Every peer trains the same model on the same batches; all take turns, so that the ratios hold on a busy machine.
+    """
+    from bakeoff import terminal
+    from bakeoff.bench.table import measure
+
+    console = _console()
+    with console.status("starting") as status:
+        measured = measure(status.update, fast=fast)
+    if as_json:
+        _print_json(measured)
+    else:
+        typer.echo(terminal.bench_text(measured))
+
+
 @app.command(name="data")
 def data_(name: Annotated[str | None, typer.Argument(help="A corpus to fetch and verify.")] = None) -> None:
     """List the built-in corpora, or fetch and verify one: its sizes, and what its splits share."""

@@ -43,8 +43,8 @@ TUNED_OPTIMIZERS = (Adam(), AdamW(weight_decay=0.1), SGD(), Momentum())
 #: Minutes on a laptop: an excerpt of whole articles, models of about half a million parameters.
 QUICK = Study.of(
     "quick",
-    corpus=Corpus(name="vital-articles", documents=(640, 150, 150)),
-    budget=Budget(epochs=10, batch_size=16, sequence_length=64, vocabulary=2048),
+    corpus=Corpus(name="vital-articles", documents=(465, 120, 120)),
+    budget=Budget(epochs=10, batch_size=16, sequence_length=32, vocabulary=2048),
     contenders=twelve(partial(LSTM, embedding=128, hidden=128), partial(GPT1, width=128, heads=4), TUNED_OPTIMIZERS),
 ).tuned(rates.chosen("quick"))
 

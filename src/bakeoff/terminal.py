@@ -89,6 +89,26 @@ def tuning_text(search: "Search") -> str:
     return columns(["experiment", "rate", "valid perplexity of each rate"], lines)
 
 
+def bench_text(measured: Json) -> str:
+    """A line for each case and peer: both speeds, the ratio with its rounds' range, the share of the limit."""
+    lines = [
+        [
+            *(entry["name"], words.count(entry["tokens_per_second"]), entry["peer"]),
+            *(words.count(entry["peer_tokens_per_second"]), f"{entry['ratio']:.2f}"),
+            f"{entry['ratio_low']:.2f} to {entry['ratio_high']:.2f}",
+            words.ABSENT if entry["limit_fraction"] is None else f"{entry['limit_fraction']:.0%}",
+        ]
+        for entry in measured["cases"]
+    ]
+    machine = measured["machine"]
+    head = ["case", "tokens/s", "peer", "its tokens/s", "ratio", "of the rounds", "of the limit"]
+    return (
+        f"{columns(head, lines)}\n{machine['processor']}, {machine['threads']} threads, {machine['precision']}, "
+        f"torch {machine['torch']}; medians of {measured['rounds']} rounds. The limit is the time that a step's matrix "
+        "products take alone, at their own shapes."
+    )
+
+
 def corpus_text(name: str, corpus: BuiltIn, text: Text | None) -> str:
     """A built-in corpus's licence and source, and if it is here its sizes and what its splits share with train."""
     facts = [name, f"  {corpus.source}", f"  licence: {corpus.licence}"]

@@ -50,19 +50,11 @@ class _SummedNats(torch.autograd.Function):
     def forward(ctx: Any, features_NxE: Tensor, weight_VxE: Tensor, targets_N: Tensor) -> Tensor:  # noqa: ANN401
         kind = features_NxE.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else weight_VxE.dtype
-        features, weight = features_NxE.to(dtype), weight_VxE.to(dtype)
-        features_gradient = torch.empty_like(features)
-        weight_gradient = torch.zeros_like(weight_VxE) if ctx.needs_input_grad[1] else None
-        total = torch.zeros((), device=features.device)
-        for first in range(0, len(features), ROWS):
-            part, target = features[first : first + ROWS], targets_N[first : first + ROWS, None]
-            logits_gradient = torch.softmax(part @ weight.T, dim=1)
-            likelihood = logits_gradient.gather(1, target).float()
-            total -= likelihood.clamp_min(torch.finfo(torch.float32).tiny).log().sum()
-            logits_gradient.scatter_add_(1, target, -torch.ones_like(target, dtype=dtype))
-            torch.mm(logits_gradient, weight, out=features_gradient[first : first + ROWS])
-            if weight_gradient is not None:
-                weight_gradient += logits_gradient.T @ part
+        learned = ctx.needs_input_grad[1]
+        with torch.autocast(kind, enabled=False):  # which would do the softmax in float32, with a copy there and back
+            total, features_gradient, weight_gradient = _chunked(
+                features_NxE.to(dtype), weight_VxE.to(dtype), targets_N, learned=learned
+            )
         ctx.save_for_backward(features_gradient.to(features_NxE.dtype), weight_gradient)
         return total
 
@@ -72,3 +64,23 @@ class _SummedNats(torch.autograd.Function):
         features_gradient, weight_gradient = ctx.saved_tensors
         scaled = None if weight_gradient is None else weight_gradient * gradient
         return features_gradient * gradient, scaled, None
+
+
+def _chunked(
+    features: Tensor, weight: Tensor, targets_N: Tensor, *, learned: bool
+) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Summed nats, and their gradients for the features and, if it is learned, for the weight, summed in float32."""
+    features_gradient = torch.empty_like(features)
+    weight_gradient = torch.zeros_like(weight, dtype=torch.float32) if learned else None
+    total = torch.zeros((), device=features.device)
+    for first in range(0, len(features), ROWS):
+        part, target = features[first : first + ROWS], targets_N[first : first + ROWS]
+        logits_gradient = torch.softmax(part @ weight.T, dim=1)
+        own = (torch.arange(len(target), device=target.device), target)
+        likelihood = logits_gradient[own]
+        total -= likelihood.float().clamp_min(torch.finfo(torch.float32).tiny).log().sum()
+        logits_gradient[own] = likelihood - 1
+        torch.mm(logits_gradient, weight, out=features_gradient[first : first + ROWS])
+        if weight_gradient is not None:
+            weight_gradient += logits_gradient.T @ part
+    return total, features_gradient, weight_gradient
