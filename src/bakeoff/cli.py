@@ -33,7 +33,10 @@ app = typer.Typer(
 )
 
 StudyArgument = Annotated[
-    str, typer.Argument(help="quick, wikitext-2, wikitext-2-long, seed, or a Python file that defines `study`.")
+    str,
+    typer.Argument(
+        help="quick, wikitext-2, wikitext-2-long, seed, seed-learned, or a Python file that defines `study`."
+    ),
 ]
 FolderArgument = Annotated[Path, typer.Argument(help="A study's folder, or a folder of studies.")]
 CorpusOption = Annotated[

@@ -103,7 +103,8 @@ def open_session(declared: Study, built_in: Study, out: Path, device: torch.devi
         source: The user's study file, if the study comes from one.
 
     Raises:
-        UserError: The corpus cannot be used, or the folder cannot be written or holds another study.
+        UserError: The corpus cannot be used, a model cannot be built, or the folder cannot be written or holds another
+            study.
     """
     folder = StudyFolder(out / folder_name(declared, built_in))
     existing = folder.study if folder.exists else None
@@ -116,6 +117,8 @@ def open_session(declared: Study, built_in: Study, out: Path, device: torch.devi
         raise UserError(BUSY.format(folder.path), status=1)
     _require_writable(folder.path)
     tokens = data.prepare(declared.corpus, declared.budget)
+    for experiment in declared.experiments:
+        experiment.architecture.check(tokens.vocabulary, declared.budget.sequence_length)
     study = _resolve(declared, existing, tokens, device)
     write_json(folder.path / "study.json", declare(study, tokens, declared, source))
     with written_atomically(folder.tokenizer) as temporary:

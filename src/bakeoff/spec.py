@@ -93,6 +93,13 @@ class Architecture(ABC):
             A module that is also a `LanguageModel`.
         """
 
+    def check(self, vocabulary: int, sequence_length: int) -> None:  # noqa: B027 (most read nothing from the disk)
+        """See that whatever `build` reads from the disk is there, before anything is trained.
+
+        Raises:
+            UserError: It is not.
+        """
+
 
 @dataclass(frozen=True, kw_only=True)
 class Optimizer(ABC):

@@ -61,7 +61,18 @@ def description_text(description: Json) -> str:
         f"tokens, {budget['schedule']} schedule, seeds {', '.join(map(str, description['seeds']))}"
     )
     table = columns([name.replace("_", " ") for name in names], lines)
-    return f"{table}\ncorpus {corpus['name']}; tokens: {tokens}; vocabulary {budget['vocabulary']:,}\n{shared}"
+    about = f"corpus {corpus['name']}; tokens: {tokens}; vocabulary {budget['vocabulary']:,}\n{shared}"
+    return f"{table}\n{about}\n\n{_memory_text(description)}"
+
+
+def _memory_text(description: Json) -> str:
+    """What each experiment keeps in memory while it takes a step."""
+    parts = ("weights", "gradients", "optimizer_state", "activations", "logits")
+    known = [(entry["number"], entry["memory"] or dict.fromkeys(parts)) for entry in description["experiments"]]
+    lines = [[str(number), *(words.megabytes(memory[part]) for part in parts)] for number, memory in known]
+    precision = "bfloat16" if description["budget"]["precision"] == "bf16" else "float32"
+    table = columns(["number", *(part.replace("_", " ") for part in parts)], lines)
+    return f"{table}\nmemory of a training step in MB, in {precision} on a processor, computed"
 
 
 def tuning_text(search: "Search") -> str:

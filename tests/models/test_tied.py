@@ -6,7 +6,6 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from bakeoff.errors import UserError
 from bakeoff.models import GPT1, LSTM, build, loss
 from bakeoff.optimizers import Adam
 from bakeoff.spec import Budget, Corpus, Experiment
@@ -78,14 +77,6 @@ def test_a_frozen_embedding_gets_no_gradient_and_the_rest_still_the_right_one(ar
         learnable, torch.autograd.grad(plain_loss(model, inputs, targets), learnable), strict=True
     ):
         torch.testing.assert_close(parameter.grad, plain, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("architecture", [LSTM(embeddings="gpt1"), GPT1(embeddings="gpt1")], ids=lambda a: a.name)
-def test_released_embeddings_are_counted_but_never_invented(architecture):
-    with torch.device("meta"):
-        assert not architecture.build(300, 8).embedding.weight.requires_grad
-    with pytest.raises(UserError, match="embeddings='learned'"):
-        architecture.build(300, 8)
 
 
 @pytest.mark.parametrize(

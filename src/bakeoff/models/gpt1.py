@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bakeoff.models import embeddings
 from bakeoff.models.tied import TiedArchitecture, TiedLanguageModel
 
 #: The longest sequence whose attention scores are written out on a processor.
@@ -58,10 +59,9 @@ class GPT1Model(TiedLanguageModel):
         features: Tensor = self.blocks(self.dropout(self.embedding(tokens_BxL) + self.positions(places_L)))
         return features
 
-    def freeze_embeddings(self) -> None:
-        """Exclude the embeddings of tokens and of positions from learning."""
-        super().freeze_embeddings()
-        self.positions.requires_grad_(False)
+    def embeddings(self) -> dict[str, nn.Embedding]:
+        """What the released GPT-1 has weights for, by their names there."""
+        return {**super().embeddings(), embeddings.POSITIONS: self.positions}
 
     def initialize(self) -> None:
         """Initialize as published: N(0, 0.02) for all weights and embeddings, zero biases, unit gains."""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bakeoff.errors import UserError
+from bakeoff.models import embeddings
 from bakeoff.models.loss import nats_of_targets, summed_nats
 from bakeoff.spec import Architecture
 
@@ -50,7 +50,7 @@ class TiedArchitecture(Architecture):
         """Build the model, freshly initialized from torch's global generator.
 
         Raises:
-            UserError: The released embeddings are asked for; only their sizes are known yet, not their values.
+            UserError: The released embeddings are asked for, and are missing or wrong.
         """
         model = self.module(vocabulary, sequence_length)
         if self.initialization == "chosen":
@@ -58,8 +58,18 @@ class TiedArchitecture(Architecture):
         if self.embeddings == "gpt1":
             model.freeze_embeddings()
             if not model.embedding.weight.is_meta:
-                raise UserError("this version cannot load GPT-1's released embeddings: use embeddings='learned'")
+                embeddings.load(model.embeddings())
         return model
+
+    def check(self, vocabulary: int, sequence_length: int) -> None:
+        """See that the released embeddings are here and fit, if they are asked for.
+
+        Raises:
+            UserError: They are missing or wrong.
+        """
+        if self.embeddings == "gpt1":
+            with torch.device("meta"):
+                embeddings.require(self.module(vocabulary, sequence_length).embeddings())
 
 
 class TiedLanguageModel(nn.Module):
@@ -87,9 +97,14 @@ class TiedLanguageModel(nn.Module):
         """Initialize every parameter on purpose."""
         raise NotImplementedError
 
+    def embeddings(self) -> dict[str, nn.Embedding]:
+        """What the released GPT-1 has weights for, by their names there."""
+        return {embeddings.TOKENS: self.embedding}
+
     def freeze_embeddings(self) -> None:
-        """Exclude the embedding from learning."""
-        self.embedding.requires_grad_(False)
+        """Exclude the embeddings from learning."""
+        for embedding in self.embeddings().values():
+            embedding.requires_grad_(False)
 
     def forward(self, tokens_BxL: Tensor) -> Tensor:
         """Logits of the next token at each place, BxLxV."""
