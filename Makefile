@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_FLAGS)
 
-.PHONY: run test slow torture check format clean
+.PHONY: run test slow torture seed-check check format clean
 
 run: $(VENV)/.installed
 	$(BIN)/bakeoff run quick
@@ -18,6 +18,9 @@ slow: $(VENV)/.installed-dev
 
 torture: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 BAKEOFF_KILLS=100 $(BIN)/python -m pytest -m slow tests/test_torture.py
+
+seed-check: $(VENV)/.installed-dev
+	BAKEOFF_MINUTES=$${BAKEOFF_MINUTES:-15} $(BIN)/python -m pytest -m slow tests/test_seed_size.py
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check

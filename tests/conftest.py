@@ -133,7 +133,14 @@ def declared_study(runs, corpus, seeds):
     ]
     return {
         "study": "fake",
-        "corpus": {"name": corpus, "licence": "the user's own", "source": "fake.txt", "sha256": "0" * 64, **splits},
+        "corpus": {
+            "name": corpus,
+            "lossy": False,
+            "licence": "the user's own",
+            "source": "fake.txt",
+            "sha256": "0" * 64,
+            **splits,
+        },
         "budget": encode(budget),
         "experiments": [declared_experiment(*run) for run in runs],
         "seeds": list(seeds),
@@ -162,6 +169,7 @@ def declared_experiment(number, model, layers, optimizer):
         "sequence_length": 16,
         "batch_size": 4,
         "epochs": 2,
+        "memory": dict.fromkeys(("weights", "gradients", "optimizer_state", "activations", "logits"), 1_000_000),
         "architecture": {},
         "optimizer_settings": {},
     }

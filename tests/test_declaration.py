@@ -42,6 +42,12 @@ def test_an_experiment_has_the_keys_of_the_contract(tiny_study, tokens):
         assert set(experiment) >= EXPERIMENT
 
 
+def test_an_experiment_tells_the_parts_of_its_memory(tiny_study, tokens):
+    for experiment in describe(tiny_study, tokens)["experiments"]:
+        assert set(experiment["memory"]) == {"weights", "gradients", "optimizer_state", "activations", "logits"}
+        assert experiment["memory"]["weights"] == 4 * experiment["parameters"]
+
+
 def test_counts_are_null_where_the_corpus_is_not_here(tiny_study):
     corpus = describe(tiny_study, None)["corpus"]
     assert corpus["name"] == "tiny"
@@ -85,3 +91,8 @@ def test_the_study_that_tests_write_by_hand_is_like_a_real_one(declared, fake_st
         assert set(fake[part]) == set(declared[part])
     assert set(fake["experiments"][0]) == set(declared["experiments"][0])
     assert {b["name"]: set(b) for b in fake["baselines"]} == {b["name"]: set(b) for b in declared["baselines"]}
+
+
+@pytest.mark.parametrize(("tokenizer", "lossy"), [("bpe", False), ("gpt1", True)])
+def test_a_tokenizer_that_loses_text_is_told(tiny_study, tokenizer, lossy):
+    assert describe(tiny_study.with_shared(tokenizer=tokenizer), None)["corpus"]["lossy"] == lossy

@@ -3,7 +3,7 @@
 import pytest
 
 from bakeoff.declaration import describe
-from bakeoff.experiments import QUICK, SEED, STUDIES, WIKITEXT_2
+from bakeoff.experiments import QUICK, SEED, SEED_LEARNED, STUDIES, WIKITEXT_2
 from bakeoff.optimizers import OPTIMIZERS
 
 #: Number, model, layers, optimizer.
@@ -42,6 +42,14 @@ def test_seed_has_exactly_the_reports_parameters():
     for experiment in describe(SEED, None)["experiments"]:
         expected = SEED_PARAMETERS[experiment["model"], experiment["layers"]]
         assert (experiment["parameters"], experiment["learnable_parameters"]) == expected
+
+
+def test_seed_learned_has_the_same_models_and_learns_all_of_them():
+    for experiment in describe(SEED_LEARNED, None)["experiments"]:
+        total, _ = SEED_PARAMETERS[experiment["model"], experiment["layers"]]
+        assert (experiment["parameters"], experiment["learnable_parameters"]) == (total, total)
+    assert SEED_LEARNED.budget == SEED.budget
+    assert [e.optimizer for e in SEED_LEARNED.experiments] == [e.optimizer for e in SEED.experiments]
 
 
 def test_seed_is_the_report_as_it_was():

@@ -10,7 +10,7 @@ from bakeoff.experiments import STUDIES
 from bakeoff.study_file import load_study
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "reliability.md"]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "reliability.md", ROOT / "docs" / "seed.md"]
 README = PAGES[0].read_text(encoding="utf-8")
 
 
@@ -48,7 +48,9 @@ def test_every_file_that_is_named_exists(page):
 
 def test_every_target_of_make_that_is_named_exists():
     targets = set(
-        re.findall(r"(?:^|`)make ([a-z]+)", "\n".join(page.read_text(encoding="utf-8") for page in PAGES), re.MULTILINE)
+        re.findall(
+            r"(?:^|`)make ([a-z-]+)", "\n".join(page.read_text(encoding="utf-8") for page in PAGES), re.MULTILINE
+        )
     )
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)

@@ -9,9 +9,11 @@ import warnings
 import psutil
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file
 
 from bakeoff import runner
+from bakeoff.data import hub
 from bakeoff.errors import UserError
 from bakeoff.optimizers import SGD
 from bakeoff.records import DIVERGED, FAILED, FINISHED
@@ -229,3 +231,17 @@ def test_jobs_are_a_number_or_auto(given, jobs):
 def test_other_jobs_are_refused(given):
     with pytest.raises(UserError, match="--jobs takes"):
         parse_jobs(given)
+
+
+def test_a_study_whose_embeddings_are_missing_is_refused_before_anything_is_written(study, tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise LocalEntryNotFoundError("no network")
+
+    monkeypatch.setattr(hub, "hf_hub_download", refuse)
+    first = study.experiments[0]
+    frozen = dataclasses.replace(first, architecture=dataclasses.replace(first.architecture, embeddings="gpt1"))
+    wanting = dataclasses.replace(study, experiments=(frozen, *study.experiments[1:]))
+    with pytest.raises(UserError, match=r"\A[^\n]*no model\.safetensors in [^\n]*\Z") as error:
+        open_session(wanting, wanting, tmp_path, CPU, None)
+    assert error.value.status == 1
+    assert list(tmp_path.iterdir()) == []

@@ -28,8 +28,17 @@ def test_status_as_json_counts_every_run(fake_study):
 
 def test_a_description_has_a_line_an_experiment_and_no_counts_of_a_corpus_that_is_not_here(tiny_study):
     lines = terminal.description_text(describe(tiny_study, None)).splitlines()
-    assert len(lines) == 1 + 2 + 2
-    assert "train —, valid —, test —" in lines[-2]
+    described, memory = lines[: lines.index("")], lines[lines.index("") + 1 :]
+    assert len(described) == 1 + 2 + 2
+    assert "train —, valid —, test —" in described[-2]
+    assert len(memory) == 1 + 2 + 1
+    assert memory[0].split()[:3] == ["number", "weights", "gradients"]
+
+
+def test_memory_that_is_not_known_is_a_dash(tiny_study):
+    description = describe(tiny_study, None)
+    description["experiments"][1]["memory"] = None
+    assert terminal.description_text(description).splitlines()[-2].split() == ["2", *"—————"]
 
 
 @pytest.mark.parametrize(("best", "says"), [(1e-2, " 0.01 "), (1e9, "(edge)")])

@@ -33,7 +33,10 @@ app = typer.Typer(
 )
 
 StudyArgument = Annotated[
-    str, typer.Argument(help="quick, wikitext-2, wikitext-2-long, seed, or a Python file that defines `study`.")
+    str,
+    typer.Argument(
+        help="quick, wikitext-2, wikitext-2-long, seed, seed-learned, or a Python file that defines `study`."
+    ),
 ]
 FolderArgument = Annotated[Path, typer.Argument(help="A study's folder, or a folder of studies.")]
 CorpusOption = Annotated[
@@ -206,6 +209,28 @@ def tune(
     typer.echo(terminal.tuning_text(search))
     typer.echo(f"rates: {folder / tuning.FILE}")
     return 0
+
+
+@app.command()
+def bench(
+    *,
+    fast: Annotated[bool, typer.Option("--fast", help="Only the sizes of quick, in under three minutes.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure training speed here, beside public peers and beside what this machine's matrix products allow.
+
+    Every peer trains the same model on the same batches; all take turns, so that the ratios hold on a busy machine.
+    """
+    from bakeoff import terminal
+    from bakeoff.bench.table import measure
+
+    console = _console()
+    with console.status("starting") as status:
+        measured = measure(status.update, fast=fast)
+    if as_json:
+        _print_json(measured)
+    else:
+        typer.echo(terminal.bench_text(measured))
 
 
 @app.command(name="data")

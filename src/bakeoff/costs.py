@@ -1,6 +1,7 @@
 """What a study will cost on this machine, measured with a few real steps of each of its models."""
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,13 +10,15 @@ import torch
 
 from bakeoff.data import Tokens
 from bakeoff.data.sequences import TokenStream
-from bakeoff.measure import Clock, MemoryMeter, synchronizer
-from bakeoff.models import count_parameters
-from bakeoff.spec import Experiment, Run
+from bakeoff.measure import Clock, MemoryMeter, keep_freed_memory, synchronizer
+from bakeoff.models import build, count_parameters
+from bakeoff.spec import Experiment, Run, Study
 from bakeoff.training import EVALUATION_BATCH, Training, token_nats
 
 #: Steps of each model that are timed.
 PROBE_STEPS = 3
+#: The most that compiling was seen to save of a step, and the least that it takes, in seconds: trying is not for free.
+COMPILING_SAVES, COMPILING_TAKES = 0.25, 8.0
 #: Starting a process, importing torch, reading the corpus: a rough allowance for each run, in seconds.
 START_SECONDS = 4.0
 BYTES_PER_PARAMETER = 4
@@ -38,9 +41,10 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class _Probe:
-    """What one step and one evaluated token take, in seconds, and the most memory above the process's own."""
+    """What a step, an evaluated token and a first step take, in seconds; the most memory above the process's own."""
 
     step: float
+    first_step: float
     evaluated_token: float
     memory_bytes: int
 
@@ -51,6 +55,7 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, jobs: in
     Runs in this process a few steps of each architecture among them; global random state is left as it was. A model
     that fails here costs nothing: its runs will fail as well, and say why.
     """
+    keep_freed_memory()
     baseline = MemoryMeter(device).baseline
     first_of = {run.experiment.architecture: run.experiment for run in runs}
     with torch.random.fork_rng():
@@ -63,6 +68,29 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, jobs: in
         memory_bytes=baseline + max((probe.memory_bytes for probe in probes.values()), default=0),
         disk_bytes=sum(_weights_bytes(run.experiment, tokens.vocabulary) for run in able),
     )
+
+
+def compiling_pays(study: Study, tokens: Tokens, device: torch.device) -> bool:
+    """Whether a run wins back what compiling takes, measured on the smallest model of the study that can be compiled.
+
+    Where even a lucky outcome would not pay, it is not tried; where it fails, as without a compiler, it does not pay.
+    """
+    able = [experiment for experiment in study.experiments if experiment.architecture.compiles]
+    if not able:
+        return False
+    smallest = min(able, key=lambda experiment: experiment.architecture.layers)
+    plain, compiled = (_with_compiling(smallest, compile_) for compile_ in (False, True))
+    attempt = functools.partial(_try, tokens=tokens, device=device)
+    with torch.random.fork_rng():
+        eager = attempt(plain)
+        if eager is None or _steps(smallest, tokens) * eager.step * COMPILING_SAVES < COMPILING_TAKES:
+            return False
+        faster = attempt(compiled)
+    return faster is not None and (eager.step - faster.step) * _steps(smallest, tokens) > faster.first_step
+
+
+def _with_compiling(experiment: Experiment, compiling: bool) -> Experiment:
+    return dataclasses.replace(experiment, budget=dataclasses.replace(experiment.budget, compile=compiling))
 
 
 def _try(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Probe | None:
@@ -78,7 +106,7 @@ def _probe(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Pro
     torch.set_num_threads(budget.threads or 1)
     memory, clock = MemoryMeter(device, interval=0.02), Clock(synchronizer(device))
     with memory.window():
-        model = experiment.architecture.build(tokens.vocabulary, budget.sequence_length).to(device)
+        model = build(experiment, tokens.vocabulary, device)
         head = _head(tokens.splits["train"], PROBE_STEPS * budget.batch_size * budget.sequence_length)
         training = Training(
             model=model,
@@ -97,6 +125,7 @@ def _probe(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Pro
             token_nats(model, sample, budget.sequence_length, device)
     return _Probe(
         step=clock.seconds["training"] / training.step,
+        first_step=clock.seconds["compiling"] + clock.seconds["warmup"],
         evaluated_token=clock.seconds["evaluation"] / sample.targets,
         memory_bytes=memory.as_json()["peak_bytes"],
     )
@@ -108,9 +137,13 @@ def _head(stream: TokenStream, targets: int) -> TokenStream:
     return TokenStream(tokens_N=stream.tokens_N[: targets + 1], starts_D=one, words_D=one, bytes_D=one)
 
 
+def _steps(experiment: Experiment, tokens: Tokens) -> int:
+    budget = experiment.budget
+    return budget.epochs * -(-tokens.splits["train"].sequences(budget.sequence_length) // budget.batch_size)
+
+
 def _seconds(experiment: Experiment, probe: _Probe, tokens: Tokens) -> float:
-    budget, train = experiment.budget, tokens.splits["train"]
-    steps = budget.epochs * -(-train.sequences(budget.sequence_length) // budget.batch_size)
+    budget, steps = experiment.budget, _steps(experiment, tokens)
     each_evaluation = tokens.train_sample.targets + tokens.splits["valid"].targets
     evaluated = (budget.epochs + 1) * each_evaluation + 2 * tokens.splits["test"].targets
     return START_SECONDS + steps * probe.step + evaluated * probe.evaluated_token

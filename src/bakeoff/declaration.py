@@ -5,7 +5,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bakeoff.data import Tokens
+from bakeoff import accounting
+from bakeoff.data import Tokens, tokenizers
 from bakeoff.data.splits import SPLITS
 from bakeoff.models import ARCHITECTURES, count_parameters, ngram
 from bakeoff.optimizers import OPTIMIZERS
@@ -47,20 +48,23 @@ def declare(study: Study, tokens: Tokens, declared: Study, source: Path | None) 
 
 
 def _corpus(study: Study, tokens: Tokens | None) -> Json:
+    facts = {"name": study.corpus.name, "lossy": tokenizers.find(study.budget.tokenizer).lossy}
     if tokens is None:
-        counts = dict.fromkeys(("documents", "tokens", "words", "bytes"))
-        return {"name": study.corpus.name} | dict.fromkeys(SPLITS, counts)
+        return facts | dict.fromkeys(SPLITS, dict.fromkeys(("documents", "tokens", "words", "bytes")))
     text = tokens.text
-    facts = {"name": study.corpus.name, "licence": text.licence, "source": text.source, "sha256": text.sha256}
-    return facts | {
-        split: {
-            "documents": len(stream.starts_D),
-            "tokens": len(stream.tokens_N),
-            "words": stream.words,
-            "bytes": stream.bytes,
+    return (
+        facts
+        | {"licence": text.licence, "source": text.source, "sha256": text.sha256}
+        | {
+            split: {
+                "documents": len(stream.starts_D),
+                "tokens": len(stream.tokens_N),
+                "words": stream.words,
+                "bytes": stream.bytes,
+            }
+            for split, stream in tokens.splits.items()
         }
-        for split, stream in tokens.splits.items()
-    }
+    )
 
 
 def _experiment(experiment: Experiment, vocabulary: int) -> Json:
@@ -80,6 +84,7 @@ def _experiment(experiment: Experiment, vocabulary: int) -> Json:
         "sequence_length": budget.sequence_length,
         "batch_size": budget.batch_size,
         "epochs": budget.epochs,
+        "memory": accounting.memory(experiment, vocabulary),
         "architecture": encode(architecture),
         "optimizer_settings": encode(optimizer),
     }

@@ -1,10 +1,12 @@
 """What the machine tells: time by purpose, steady-state memory, and the environment of a run."""
 
 import contextlib
+import ctypes
 import os
 import platform
 import threading
 import time
+import timeit
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -20,6 +22,13 @@ from bakeoff.errors import UserError
 DEVICES = ("auto", "cpu", "cuda", "mps")
 #: Seconds between two readings of the memory.
 SAMPLING_INTERVAL = 0.1
+#: Rows and columns of the matrices that are multiplied to see which precision is the faster.
+PROBE_SIZE = 512
+#: A processor whose products in bfloat16 are so many times faster trains faster in it: conversions eat some of it.
+BF16_PAYS = 1.3
+#: Options of glibc's `mallopt` with their numbers in malloc.h: no mapping of its own for a large block, nothing given
+#: back below 2 GiB, and 64 MiB asked for at a time.
+GLIBC_MMAP_MAX, GLIBC_TRIM_THRESHOLD, GLIBC_TOP_PAD = (-4, 0), (-1, 2**31 - 1), (-2, 2**26)
 
 
 def resolve_device(name: str) -> torch.device:
@@ -39,7 +48,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """`auto` as `fp32` or `bf16`: bfloat16 on GPUs that compute in it; float32 on processors, where it is not slower.
+    """`auto` as `fp32` or `bf16`: bfloat16 on GPUs that compute in it, and on processors that are faster with it.
 
     Raises:
         UserError: bf16 is asked for on a GPU that lacks it.
@@ -48,8 +57,33 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     if precision == "bf16" and not supported:
         raise UserError("this GPU does not compute in bfloat16: use --precision fp32")
     if precision == "auto":
-        return "bf16" if device.type == "cuda" and supported else "fp32"
+        pays = supported if device.type == "cuda" else device.type == "cpu" and bf16_speedup() > BF16_PAYS
+        return "bf16" if pays else "fp32"
     return precision
+
+
+def bf16_speedup() -> float:
+    """How many times faster this processor multiplies matrices in bfloat16 than in float32."""
+    seconds = {dtype: _product_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
+    return seconds[torch.float32] / seconds[torch.bfloat16]
+
+
+def _product_seconds(dtype: torch.dtype) -> float:
+    """The fastest of a few products, so that what else the machine does has little part in it."""
+    factor = torch.ones(PROBE_SIZE, PROBE_SIZE, dtype=dtype)
+    return min(timeit.repeat(lambda: factor @ factor, number=1, repeat=10))
+
+
+def keep_freed_memory() -> None:
+    """Have the C library keep the memory of large tensors that are freed, for the next step's tensors of the same size.
+
+    By default glibc gives it back to the system, which then clears every page anew, many times a step. Elsewhere this
+    does nothing.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        mallopt = ctypes.CDLL(None).mallopt
+        for option, value in (GLIBC_MMAP_MAX, GLIBC_TRIM_THRESHOLD, GLIBC_TOP_PAD):
+            mallopt(option, value)
 
 
 def usable_cores() -> int:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 from filelock import Timeout
 
-from bakeoff import data
+from bakeoff import costs, data
 from bakeoff.data import Tokens
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
@@ -103,7 +103,8 @@ def open_session(declared: Study, built_in: Study, out: Path, device: torch.devi
         source: The user's study file, if the study comes from one.
 
     Raises:
-        UserError: The corpus cannot be used, or the folder cannot be written or holds another study.
+        UserError: The corpus cannot be used, a model cannot be built, or the folder cannot be written or holds another
+            study.
     """
     folder = StudyFolder(out / folder_name(declared, built_in))
     existing = folder.study if folder.exists else None
@@ -115,8 +116,10 @@ def open_session(declared: Study, built_in: Study, out: Path, device: torch.devi
     if is_locked(folder.path / ".lock"):
         raise UserError(BUSY.format(folder.path), status=1)
     _require_writable(folder.path)
-    study = _resolve(declared, existing, device)
-    tokens = data.prepare(study.corpus, study.budget)
+    tokens = data.prepare(declared.corpus, declared.budget)
+    for experiment in declared.experiments:
+        experiment.architecture.check(tokens.vocabulary, declared.budget.sequence_length)
+    study = _resolve(declared, existing, tokens, device)
     write_json(folder.path / "study.json", declare(study, tokens, declared, source))
     with written_atomically(folder.tokenizer) as temporary:
         tokens.tokenizer.save(str(temporary))
@@ -143,14 +146,16 @@ def parse_jobs(jobs: str) -> int | None:
     return int(jobs)
 
 
-def _resolve(declared: Study, existing: Json | None, device: torch.device) -> Study:
-    """Precision, threads and seeds, as they were resolved when the study was started, or else for this machine."""
+def _resolve(declared: Study, existing: Json | None, tokens: Tokens, device: torch.device) -> Study:
+    """Precision, threads, compiling and seeds, as resolved when the study was started, or else for this machine."""
     budget = declared.budget
     started = existing["budget"] if existing else {}
     precision = started.get("precision") or resolve_precision(budget.precision, device)
     threads = started.get("threads") or budget.threads or usable_cores()
     seeds = tuple(sorted({*declared.seeds, *existing["seeds"]})) if existing else declared.seeds
-    return dataclasses.replace(declared.with_shared(precision=precision, threads=threads), seeds=seeds)
+    study = dataclasses.replace(declared.with_shared(precision=precision, threads=threads), seeds=seeds)
+    compiling = started.get("compile", budget.compile)
+    return study.with_shared(compile=costs.compiling_pays(study, tokens, device) if compiling is None else compiling)
 
 
 def _require_writable(path: Path) -> None:

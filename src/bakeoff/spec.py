@@ -73,6 +73,8 @@ class Architecture(ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    #: Whether its modules have `compile_for`, which a study calls where compiling pays.
+    compiles: ClassVar[bool] = False
 
     layers: int = 1
 
@@ -89,6 +91,13 @@ class Architecture(ABC):
 
         Returns:
             A module that is also a `LanguageModel`.
+        """
+
+    def check(self, vocabulary: int, sequence_length: int) -> None:  # noqa: B027 (most read nothing from the disk)
+        """See that whatever `build` reads from the disk is there, before anything is trained.
+
+        Raises:
+            UserError: It is not.
         """
 
 
@@ -133,6 +142,7 @@ class Budget:
         clip: Largest norm of a gradient; None does not clip.
         precision: `fp32`, `bf16`, or `auto`, which is resolved on the machine that starts the study.
         threads: Processor threads of a run; None is resolved on the machine that starts the study.
+        compile: Whether models that can be compiled are; None is resolved on the machine that starts the study.
     """
 
     epochs: int = 10
@@ -144,6 +154,7 @@ class Budget:
     clip: float | None = 1.0
     precision: str = "auto"
     threads: int | None = None
+    compile: bool | None = None
 
     def __post_init__(self) -> None:
         for name in ("epochs", "batch_size", "sequence_length"):

@@ -61,7 +61,18 @@ def description_text(description: Json) -> str:
         f"tokens, {budget['schedule']} schedule, seeds {', '.join(map(str, description['seeds']))}"
     )
     table = columns([name.replace("_", " ") for name in names], lines)
-    return f"{table}\ncorpus {corpus['name']}; tokens: {tokens}; vocabulary {budget['vocabulary']:,}\n{shared}"
+    about = f"corpus {corpus['name']}; tokens: {tokens}; vocabulary {budget['vocabulary']:,}\n{shared}"
+    return f"{table}\n{about}\n\n{_memory_text(description)}"
+
+
+def _memory_text(description: Json) -> str:
+    """What each experiment keeps in memory while it takes a step."""
+    parts = ("weights", "gradients", "optimizer_state", "activations", "logits")
+    known = [(entry["number"], entry["memory"] or dict.fromkeys(parts)) for entry in description["experiments"]]
+    lines = [[str(number), *(words.megabytes(memory[part]) for part in parts)] for number, memory in known]
+    precision = "bfloat16" if description["budget"]["precision"] == "bf16" else "float32"
+    table = columns(["number", *(part.replace("_", " ") for part in parts)], lines)
+    return f"{table}\nmemory of a training step in MB, in {precision} on a processor, computed"
 
 
 def tuning_text(search: "Search") -> str:
@@ -76,6 +87,26 @@ def tuning_text(search: "Search") -> str:
         for slug, entry in found.items()
     ]
     return columns(["experiment", "rate", "valid perplexity of each rate"], lines)
+
+
+def bench_text(measured: Json) -> str:
+    """A line for each case and peer: both speeds, the ratio with its rounds' range, the share of the limit."""
+    lines = [
+        [
+            *(entry["name"], words.count(entry["tokens_per_second"]), entry["peer"]),
+            *(words.count(entry["peer_tokens_per_second"]), f"{entry['ratio']:.2f}"),
+            f"{entry['ratio_low']:.2f} to {entry['ratio_high']:.2f}",
+            words.ABSENT if entry["limit_fraction"] is None else f"{entry['limit_fraction']:.0%}",
+        ]
+        for entry in measured["cases"]
+    ]
+    machine = measured["machine"]
+    head = ["case", "tokens/s", "peer", "its tokens/s", "ratio", "of the rounds", "of the limit"]
+    return (
+        f"{columns(head, lines)}\n{machine['processor']}, {machine['threads']} threads, {machine['precision']}, "
+        f"torch {machine['torch']}; medians of {measured['rounds']} rounds. The limit is the time that a step's matrix "
+        "products take alone, at their own shapes."
+    )
 
 
 def corpus_text(name: str, corpus: BuiltIn, text: Text | None) -> str:

@@ -193,8 +193,8 @@ class Training:
             self.clock.seconds[purpose] += seconds
 
     def _warm_up(self) -> None:
-        """Pay once, and apart, for what a first step allocates; no weight and no random state changes."""
-        with self.clock.measuring("warmup"), torch.random.fork_rng():
+        """Pay once, and apart, for what a first step allocates or compiles; no weight and no random state changes."""
+        with self.clock.measuring("compiling" if self.budget.compile else "warmup"), torch.random.fork_rng():
             first = np.arange(min(self.budget.batch_size, self.train.sequences(self.budget.sequence_length)))
             self._loss(self.train.batch(first, self.budget.sequence_length)).backward()  # type: ignore[no-untyped-call]
             self.optimizer.zero_grad()

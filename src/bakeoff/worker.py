@@ -22,11 +22,11 @@ from filelock import FileLock
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from bakeoff import checkpoints, data
+from bakeoff import checkpoints, data, models
 from bakeoff.data import frequencies
 from bakeoff.data.sequences import TokenStream
 from bakeoff.files import remove_leftovers, written_atomically
-from bakeoff.measure import Clock, MemoryMeter, Readings, environment, synchronizer
+from bakeoff.measure import Clock, MemoryMeter, Readings, environment, keep_freed_memory, synchronizer
 from bakeoff.metrics import Tally
 from bakeoff.optimizers import SCHEDULES
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
@@ -108,6 +108,7 @@ def main() -> None:
     # Whatever a study file or a model prints goes to the log; only messages go to the parent.
     messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)
+    keep_freed_memory()
     job = Job.from_line(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
     work(job, lambda message: print(json.dumps(message), file=messages, flush=True))
@@ -190,8 +191,7 @@ class _Recording:
     def _training(self) -> Training:
         torch.manual_seed(self.job.run.seed)
         experiment, budget = self.job.run.experiment, self.budget
-        # Built on the processor, so that a seed means the same weights on every device.
-        model = experiment.architecture.build(self.tokens.vocabulary, budget.sequence_length).to(self.device)
+        model = models.build(experiment, self.tokens.vocabulary, self.device)
         train = self.tokens.splits["train"]
         batches = -(-train.sequences(budget.sequence_length) // budget.batch_size)
         steps = budget.epochs * batches
@@ -306,7 +306,7 @@ class _Recording:
     def _times(self) -> Json:
         """Seconds by purpose; `other` is what the run took besides: reading, writing, building."""
         seconds = self.clock.seconds
-        purposes = ("evaluation", "warmup", "checkpoint", "other")
+        purposes = ("evaluation", "warmup", "compiling", "checkpoint", "other")
         return {"train_seconds": seconds["training"]} | {f"{purpose}_seconds": seconds[purpose] for purpose in purposes}
 
 

@@ -7,7 +7,7 @@ from huggingface_hub.errors import LocalEntryNotFoundError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.data import corpora, wikitext2
+from bakeoff.data import corpora, hub, wikitext2
 from bakeoff.errors import UserError
 from bakeoff.spec import Corpus
 
@@ -66,11 +66,11 @@ def test_rows_of_the_public_dataset_join_to_the_official_file(official, empty_pl
         pl.DataFrame({"text": rows}).write_parquet(path)
         return str(path)
 
-    monkeypatch.setattr(wikitext2, "hf_hub_download", download)
+    monkeypatch.setattr(hub, "hf_hub_download", download)
     wikitext2._read_split.cache_clear()
     assert {split: "".join(documents) for split, documents in wikitext2.read().items()} == official
     assert wikitext2.place() == empty_places / "cache" / "corpora" / "wikitext-2"
-    monkeypatch.setattr(wikitext2, "hf_hub_download", None)
+    monkeypatch.setattr(hub, "hf_hub_download", None)
     wikitext2._read_split.cache_clear()
     assert {split: "".join(documents) for split, documents in wikitext2.read().items()} == official
 
@@ -84,7 +84,7 @@ def test_no_network_names_both_places_and_the_mend(empty_places, monkeypatch):
     def refuse(*_, **__):
         raise LocalEntryNotFoundError("no network")
 
-    monkeypatch.setattr(wikitext2, "hf_hub_download", refuse)
+    monkeypatch.setattr(hub, "hf_hub_download", refuse)
     with pytest.raises(UserError) as error:
         wikitext2.read()
     message = one_line(error)

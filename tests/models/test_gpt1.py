@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
 
-from bakeoff.models import GPT1
+from bakeoff.models import GPT1, gpt1
 
 VOCABULARY = 29
 LENGTH = 9
@@ -161,3 +161,23 @@ def test_dropout_acts_in_training_only():
 def test_heads_must_divide_the_width():
     with pytest.raises(ValueError, match="5 does not divide 12"):
         GPT1(width=12, heads=5)
+
+
+@pytest.mark.parametrize("length", [1, 7, 64])
+def test_attention_written_out_is_torchs_own_in_value_and_gradients(length):
+    shape = (2, 3, length, 8)
+    parts = [torch.randn(shape, generator=torch.Generator().manual_seed(seed)).requires_grad_() for seed in range(3)]
+    ours = gpt1.causal_attention(*parts, dropout=0.0)
+    fused = F.scaled_dot_product_attention(*parts, is_causal=True)
+    torch.testing.assert_close(ours, fused, rtol=1e-5, atol=1e-6)
+    upstream = torch.randn(shape, generator=torch.Generator().manual_seed(9))
+    for gradient, expected in zip(*(torch.autograd.grad(y, parts, upstream) for y in (ours, fused)), strict=True):
+        torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_long_sequences_do_not_write_their_scores_out(monkeypatch):
+    monkeypatch.setattr(gpt1, "WRITTEN_OUT", 4)
+    monkeypatch.setattr(torch, "baddbmm", None)
+    parts = [torch.randn(1, 1, 5, 2) for _ in range(3)]
+    expected = F.scaled_dot_product_attention(*parts, is_causal=True)
+    torch.testing.assert_close(gpt1.causal_attention(*parts, dropout=0.0), expected)

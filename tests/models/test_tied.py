@@ -1,14 +1,17 @@
 """The tied output layer and its cross-entropy, against torch's plain one."""
 
+import shutil
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from bakeoff.errors import UserError
-from bakeoff.models import GPT1, LSTM, tied
+from bakeoff.models import GPT1, LSTM, build, loss
+from bakeoff.optimizers import Adam
+from bakeoff.spec import Budget, Corpus, Experiment
 
 ARCHITECTURES = [LSTM(embedding=8, hidden=8), GPT1(width=8, heads=2)]
-#: Few and many symbols and places: torch cuts its chunks by these sizes.
+#: Few and many symbols and places.
 SIZES = [(11, 2, 5), (300, 8, 40)]
 
 
@@ -29,17 +32,17 @@ def plain_loss(model, inputs, targets):
 @pytest.mark.parametrize("sizes", SIZES)
 def test_loss_equals_plain_cross_entropy_in_value_and_gradients(architecture, sizes):
     model, inputs, targets = model_and_batch(architecture, *sizes)
-    loss, expected = model.loss(inputs, targets), plain_loss(model, inputs, targets)
-    torch.testing.assert_close(loss, expected, rtol=1e-5, atol=0)
-    gradients = torch.autograd.grad(loss, list(model.parameters()))
+    value, expected = model.loss(inputs, targets), plain_loss(model, inputs, targets)
+    torch.testing.assert_close(value, expected, rtol=1e-5, atol=0)
+    gradients = torch.autograd.grad(value, list(model.parameters()))
     for ours, plain in zip(gradients, torch.autograd.grad(expected, list(model.parameters())), strict=True):
         torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: a.name)
-@pytest.mark.parametrize("at_once", [1, 700, tied.LOGITS_AT_ONCE])
+@pytest.mark.parametrize("at_once", [1, 700, loss.LOGITS_AT_ONCE])
 def test_token_nats_are_the_targets_own_whatever_the_chunks(architecture, at_once, monkeypatch):
-    monkeypatch.setattr(tied, "LOGITS_AT_ONCE", at_once)
+    monkeypatch.setattr(loss, "LOGITS_AT_ONCE", at_once)
     model, inputs, targets = model_and_batch(architecture, 300, 3, 7)
     log_probabilities = model(inputs).detach().double().log_softmax(-1)
     expected = -log_probabilities.gather(-1, targets.clamp(min=0)[..., None])[..., 0] * (targets >= 0)
@@ -76,17 +79,49 @@ def test_a_frozen_embedding_gets_no_gradient_and_the_rest_still_the_right_one(ar
         torch.testing.assert_close(parameter.grad, plain, rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.parametrize("architecture", [LSTM(embeddings="gpt1"), GPT1(embeddings="gpt1")], ids=lambda a: a.name)
-def test_released_embeddings_are_counted_but_never_invented(architecture):
-    with torch.device("meta"):
-        assert not architecture.build(300, 8).embedding.weight.requires_grad
-    with pytest.raises(UserError, match="embeddings='learned'"):
-        architecture.build(300, 8)
-
-
 @pytest.mark.parametrize(
     "wrong", [{"dropout": 1.0}, {"dropout": -0.1}, {"initialization": "zeros"}, {"embeddings": "bert"}, {"layers": 0}]
 )
 def test_an_impossible_option_is_refused_by_name(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         LSTM(**wrong)
+
+
+def compiled_model(monkeypatch, backend):
+    model, inputs, targets = model_and_batch(GPT1(width=8, heads=2), 50, 4, 6)
+    calls = []
+    if backend == "counted":
+        monkeypatch.setattr(torch, "compile", lambda function, **_: lambda *a: calls.append(a) or function(*a))
+    model.compile_for((4, 6))
+    return model, inputs, targets, calls
+
+
+def test_only_whole_batches_of_training_go_through_compiled_code(monkeypatch):
+    model, inputs, targets, calls = compiled_model(monkeypatch, "counted")
+    model.token_nats(inputs, targets)
+    model.loss(inputs[:3], targets[:3])
+    model.loss(inputs[:, :5], targets[:, :5])
+    assert not calls
+    model.loss(inputs, targets)
+    assert len(calls) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses what torch deprecates
+@pytest.mark.skipif(shutil.which("c++") is None, reason="compiling needs a C++ compiler")
+def test_compiled_code_gives_the_same_loss_and_gradients(monkeypatch):
+    model, inputs, targets, _ = compiled_model(monkeypatch, "inductor")
+    gradients = torch.autograd.grad(model.loss(inputs, targets), list(model.parameters()))
+    expected = torch.autograd.grad(plain_loss(model, inputs, targets), list(model.parameters()))
+    for ours, plain in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_is_compiled_if_the_budget_says_so_and_it_can_be(monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    for architecture in ARCHITECTURES:
+        for wanted in (True, False):
+            budget = Budget(batch_size=4, sequence_length=6, compile=wanted)
+            parts = {"corpus": Corpus(name="text"), "architecture": architecture, "optimizer": Adam(), "budget": budget}
+            model = build(Experiment(number=1, **parts), 50, torch.device("cpu"))
+            assert model.compiled_shape == ((4, 6) if wanted and architecture.compiles else None)

@@ -117,3 +117,9 @@ def test_the_search_for_rates_is_described_and_whether_it_was_for_this_study(mak
     said = tables.rates(read_rows(make_fake_study(tmp_path / "fake", tuning=tuning)))
     assert all(part in said for part in ("quick", "a corpus", "3 rates", "5 epochs", "seed 1000", "chosen on valid"))
     assert ("another corpus or budget" in said) == (not fits)
+
+
+@pytest.mark.parametrize("lossy", [True, False])
+def test_bits_per_byte_of_a_lossy_tokenizer_are_marked(study, lossy):
+    told = study.study | {"corpus": study.study["corpus"] | {"lossy": lossy}}
+    assert ("with no other tokenizer's" in tables.caption(dataclasses.replace(study, study=told))) == lossy

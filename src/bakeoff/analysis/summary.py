@@ -16,6 +16,8 @@ from bakeoff.analysis.timing import untimed
 
 #: The study that is made to be seen in minutes, not to be believed about anything larger.
 DEMONSTRATION = "quick"
+#: From here on the interval of a mean is narrower than the differences' own standard deviation.
+ENOUGH_SEEDS = 7
 #: Diagnoses that are no trouble: what a run may well end with.
 FINE = ("healthy", "undertrained", "memorizing", "capacity")
 
@@ -137,7 +139,7 @@ def _time(study: StudyRows) -> Goal:
     return Goal(
         name="time",
         value=words.duration(arrival.by or 0.0),
-        unit=f"of training to the level of {target}",
+        unit=f"of training until as good as {target}",
         row=row,
         text=f"{describe(study, arrival.number)} was first seen there {arrival.window}.{doubt}",
     )
@@ -179,10 +181,10 @@ def _trouble(study: StudyRows) -> Goal:
     troubled = [row for row in study.rows if _what(row)]
     if not troubled:
         return _nothing("trouble", "Every run finished, and none is diagnosed with more than a gap to train.")
-    by_kind: dict[str, list[int]] = {}
+    by_kind: dict[str, list[Row]] = {}
     for row in troubled:
-        by_kind.setdefault(_what(row), []).append(row.number)
-    parts = [f"{words.numbers(numbers)}: {kind}" for kind, numbers in by_kind.items()]
+        by_kind.setdefault(_what(row), []).append(row)
+    parts = [f"{_which(study, rows)}: {kind}" for kind, rows in by_kind.items()]
     return Goal(
         name="trouble",
         value=f"{len(troubled)} of {len(study.rows)}",
@@ -190,6 +192,14 @@ def _trouble(study: StudyRows) -> Goal:
         row=None,
         text=f"{'; '.join(parts)}.",
     )
+
+
+def _which(study: StudyRows, rows: list[Row]) -> str:
+    """Experiments by number, with how many of their seeds where it is not all."""
+    seeds = len(study.study["seeds"])
+    counts = Counter(row.number for row in rows)
+    shares = {number: f" ({count} of {seeds} seeds)" for number, count in counts.items() if count < seeds}
+    return words.joined([f"#{number}{shares.get(number, '')}" for number in sorted(counts)])
 
 
 def _what(row: Row) -> str:
@@ -229,8 +239,13 @@ def _unfinished(study: StudyRows) -> str:
 
 def _seeds(study: StudyRows) -> str:
     seeds = len(study.study["seeds"])
-    if seeds >= FEWEST_SEEDS:
+    if seeds >= ENOUGH_SEEDS:
         return ""
+    if seeds >= FEWEST_SEEDS:
+        return (
+            f"{words.sentence(words.counted(seeds, 'seed'))}: their intervals are wide, and what they cannot tell "
+            "apart may differ all the same."
+        )
     return (
         f"{words.sentence(words.counted(seeds, 'seed'))}: how much of a difference is chance is not known, and nothing "
         "is ranked. Intervals over documents say what other text might change, not what another seed might."

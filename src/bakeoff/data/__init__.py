@@ -39,12 +39,11 @@ def prepare(corpus: Corpus, budget: Budget) -> Tokens:
     Raises:
         UserError: The corpus cannot be used, or a split is shorter than one sequence.
     """
-    if budget.tokenizer not in tokenizers.TOKENIZERS:
-        raise UserError(f"unknown tokenizer {budget.tokenizer!r}: use {', '.join(tokenizers.TOKENIZERS)}")
+    kind = tokenizers.find(budget.tokenizer)
     text = corpora.load(corpus)
     _require_documents(text)
-    tokenizer = tokenizers.TOKENIZERS[budget.tokenizer](text.splits["train"], budget.vocabulary)
-    splits = {split: stream(text.splits[split], tokenizer, text.count_words) for split in SPLITS}
+    tokenizer = kind.make(text.splits["train"], budget.vocabulary)
+    splits = {split: _stream(text, split, tokenizer, lossy=kind.lossy) for split in SPLITS}
     for split, tokens in splits.items():
         _require_a_sequence(text.name, split, tokens, budget.sequence_length)
     sample = sample_documents(splits["train"], splits["valid"].targets)
@@ -53,11 +52,19 @@ def prepare(corpus: Corpus, budget: Budget) -> Tokens:
 
 def is_here(corpus: Corpus, budget: Budget) -> bool:
     """Whether `prepare` would work without fetching anything."""
-    if budget.tokenizer not in tokenizers.TOKENIZERS:
+    if not tokenizers.find(budget.tokenizer).is_here():
         return False
     if corpus.path is not None:
         return True
     return corpus.name in corpora.CORPORA and corpora.find(corpus.name).place() is not None
+
+
+def _stream(text: corpora.Text, split: str, tokenizer: Tokenizer, *, lossy: bool) -> TokenStream:
+    """A split as tokens. What a lossy tokenizer never predicts, line ends and how wide a space is, counts nothing."""
+    documents = text.splits[split]
+    if not lossy:
+        return stream(documents, tokenizer, text.count_words)
+    return stream(documents, tokenizer, count_bytes=lambda document: len(" ".join(document.split()).encode()))
 
 
 def sample_documents(train: TokenStream, tokens: int) -> TokenStream:

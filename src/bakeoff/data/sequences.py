@@ -103,7 +103,10 @@ class TokenStream:
 
 
 def stream(
-    documents: Sequence[str], tokenizer: Tokenizer, count_words: Callable[[str], int] = lambda text: len(text.split())
+    documents: Sequence[str],
+    tokenizer: Tokenizer,
+    count_words: Callable[[str], int] = lambda text: len(text.split()),
+    count_bytes: Callable[[str], int] = lambda text: len(text.encode()),
 ) -> TokenStream:
     """Encode documents, each on its own so that no token spans two, or take their tokens from the cache."""
     folder = cache_folder() / "tokens" / _fingerprint(documents, tokenizer)
@@ -113,7 +116,7 @@ def stream(
         tokens_N=np.load(folder / "tokens.npy", mmap_mode="r"),
         starts_D=np.load(folder / "starts.npy"),
         words_D=np.array(list(map(count_words, documents))),
-        bytes_D=np.array([len(document.encode()) for document in documents]),
+        bytes_D=np.array(list(map(count_bytes, documents))),
     )
 
 

@@ -1,12 +1,15 @@
-"""Tokenizers: byte-level BPE trained on a train split, so that every text can be spelled and nothing is lost."""
+"""Tokenizers: byte-level BPE trained on a train split, with which nothing is lost, and GPT-1's, with which much is."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from bakeoff.data import gpt1
 from bakeoff.data.cache import cache_folder
+from bakeoff.errors import UserError
 from bakeoff.files import written_atomically
 
 
@@ -35,8 +38,37 @@ def train_bpe(documents: Sequence[str], vocabulary: int) -> Tokenizer:
     return tokenizer
 
 
-#: From a budget's `tokenizer` to the function that makes it from the train split's documents at a vocabulary size.
-TOKENIZERS = {"bpe": train_bpe}
+@dataclass(frozen=True, kw_only=True)
+class Kind:
+    """A kind of tokenizer.
+
+    Attributes:
+        make: From the train split's documents and a vocabulary size, the tokenizer.
+        is_here: Whether `make` would fetch nothing.
+        lossy: Whether some of the text is lost, so that bits per byte compare with no lossless tokenizer's.
+    """
+
+    make: Callable[[Sequence[str], int], Tokenizer]
+    is_here: Callable[[], bool] = lambda: True
+    lossy: bool = False
+
+
+#: From a budget's `tokenizer` to what makes it.
+TOKENIZERS = {
+    "bpe": Kind(make=train_bpe),
+    "gpt1": Kind(make=gpt1.tokenizer, is_here=gpt1.tokenizer_is_here, lossy=True),
+}
+
+
+def find(name: str) -> Kind:
+    """The kind of tokenizer of that name.
+
+    Raises:
+        UserError: There is none.
+    """
+    if name not in TOKENIZERS:
+        raise UserError(f"unknown tokenizer {name!r}: use {', '.join(TOKENIZERS)}")
+    return TOKENIZERS[name]
 
 
 def _fingerprint(documents: Sequence[str], vocabulary: int) -> str:

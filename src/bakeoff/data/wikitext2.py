@@ -12,9 +12,8 @@ import zipfile
 from pathlib import Path
 
 import polars as pl
-from huggingface_hub import hf_hub_download
-from huggingface_hub.errors import HfHubHTTPError
 
+from bakeoff.data import hub
 from bakeoff.data.cache import cache_folder
 from bakeoff.data.splits import Splits
 from bakeoff.errors import UserError
@@ -122,10 +121,10 @@ def _verified(text: str, split: str, origin: Path) -> str:
 def _fetch(split: str) -> Path:
     filename = f"{CONFIG}/{_PARQUET_SPLITS[split]}-00000-of-00001.parquet"
     try:
-        return Path(hf_hub_download(REPOSITORY, filename, repo_type="dataset", revision=REVISION))
-    except (HfHubHTTPError, OSError, ValueError) as error:
+        return hub.fetch(REPOSITORY, filename, revision=REVISION, kind="dataset")
+    except ConnectionError as error:
         raise UserError(
-            f"no WikiText-2 in {_cached(split).parent} and none to fetch from dataset {REPOSITORY} ({_line(error)}): "
+            f"no WikiText-2 in {_cached(split).parent} and none to fetch from dataset {REPOSITORY} ({error}): "
             f"repeat with a network, or name with BAKEOFF_DATA a folder that has {NAME}/{_given(split).name}",
             status=1,
         ) from error

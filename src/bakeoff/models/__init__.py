@@ -1,15 +1,28 @@
 """The models that can be compared. To add one: a file in this folder and a line in `ARCHITECTURES`."""
 
 import torch
+from torch import nn
 
 from bakeoff.models.gpt1 import GPT1
 from bakeoff.models.lstm import LSTM
-from bakeoff.spec import Architecture
+from bakeoff.spec import Architecture, Experiment
 
 #: In the order in which tables and figures show them.
 ARCHITECTURES: dict[str, type[Architecture]] = {architecture.name: architecture for architecture in (LSTM, GPT1)}
 
-__all__ = ["ARCHITECTURES", "GPT1", "LSTM", "count_parameters"]
+__all__ = ["ARCHITECTURES", "GPT1", "LSTM", "build", "count_parameters"]
+
+
+def build(experiment: Experiment, vocabulary: int, device: torch.device) -> nn.Module:
+    """An experiment's model, freshly initialized from torch's global generator, compiled if its budget says so.
+
+    It is built on the processor, so that a seed means the same weights on every device.
+    """
+    architecture, budget = experiment.architecture, experiment.budget
+    model = architecture.build(vocabulary, budget.sequence_length).to(device)
+    if budget.compile and architecture.compiles:
+        model.compile_for((budget.batch_size, budget.sequence_length))  # type: ignore[operator]
+    return model
 
 
 def count_parameters(architecture: Architecture, vocabulary: int, sequence_length: int) -> tuple[int, int]:

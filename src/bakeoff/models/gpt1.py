@@ -3,6 +3,7 @@
 Sizes in names: B sequences, L tokens of a sequence, E width, H heads, W width of a head.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -10,7 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bakeoff.models import embeddings
 from bakeoff.models.tied import TiedArchitecture, TiedLanguageModel
+
+#: The longest sequence whose attention scores are written out on a processor.
+WRITTEN_OUT = 512
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +29,7 @@ class GPT1(TiedArchitecture):
 
     name: ClassVar[str] = "gpt1"
     title: ClassVar[str] = "GPT-1"
+    compiles: ClassVar[bool] = True
 
     width: int = 128
     heads: int = 4
@@ -53,10 +59,9 @@ class GPT1Model(TiedLanguageModel):
         features: Tensor = self.blocks(self.dropout(self.embedding(tokens_BxL) + self.positions(places_L)))
         return features
 
-    def freeze_embeddings(self) -> None:
-        """Exclude the embeddings of tokens and of positions from learning."""
-        super().freeze_embeddings()
-        self.positions.requires_grad_(False)
+    def embeddings(self) -> dict[str, nn.Embedding]:
+        """What the released GPT-1 has weights for, by their names there."""
+        return {**super().embeddings(), embeddings.POSITIONS: self.positions}
 
     def initialize(self) -> None:
         """Initialize as published: N(0, 0.02) for all weights and embeddings, zero biases, unit gains."""
@@ -103,6 +108,22 @@ class Attention(nn.Module):
         parts = self.query_key_value(x_BxLxE).chunk(3, dim=-1)
         query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
         dropout = self.attention_dropout if self.training else 0.0
-        attended_BxHxLxW = F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
+        attended_BxHxLxW = causal_attention(query, key, value, dropout)
         mixed: Tensor = self.dropout(self.output(attended_BxHxLxW.transpose(1, 2).flatten(2)))
         return mixed
+
+
+def causal_attention(query: Tensor, key: Tensor, value: Tensor, dropout: float) -> Tensor:
+    """Attention of each place to itself and those before it; all tensors are BxHxLxW.
+
+    Equal to torch's own, which is used where it is the faster: on a processor the gradient of its fused kernel takes
+    longer, for short sequences, than the scores written out.
+    """
+    length, width = query.shape[-2:]
+    if query.device.type != "cpu" or length > WRITTEN_OUT:
+        return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
+    future_LxL = query.new_full((length, length), -math.inf).triu(1)
+    queries, keys, values = (part.flatten(0, 1) for part in (query, key, value))
+    scores = torch.baddbmm(future_LxL, queries, keys.transpose(1, 2), alpha=1 / math.sqrt(width))
+    weights = F.dropout(scores.softmax(-1), dropout)
+    return torch.bmm(weights, values).view_as(query)

@@ -20,6 +20,7 @@ class LSTM(TiedArchitecture):
 
     name: ClassVar[str] = "lstm"
     title: ClassVar[str] = "LSTM"
+    # Does not compile: torch's LSTM is one kernel already, at which compiled code would have to stop.
 
     embedding: int = 128
     hidden: int = 128

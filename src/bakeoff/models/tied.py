@@ -1,20 +1,20 @@
-"""What models with a tied output layer share: the layer itself, the cross-entropy on top of it, and their options.
+"""What models with a tied output layer share: the layer itself, its options, and what a training loop asks of them.
 
 Sizes in names: B sequences, L tokens of a sequence, E width of the embedding, V symbols.
 """
 
 from abc import abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bakeoff.errors import UserError
+from bakeoff.models import embeddings
+from bakeoff.models.loss import nats_of_targets, summed_nats
 from bakeoff.spec import Architecture
 
-#: Logits held at once while measuring, in numbers; 2^24 are 64 MiB in float32.
-LOGITS_AT_ONCE = 2**24
 INITIALIZATIONS = ("chosen", "pytorch")
 EMBEDDINGS = ("learned", "gpt1")
 
@@ -50,7 +50,7 @@ class TiedArchitecture(Architecture):
         """Build the model, freshly initialized from torch's global generator.
 
         Raises:
-            UserError: The released embeddings are asked for; only their sizes are known yet, not their values.
+            UserError: The released embeddings are asked for, and are missing or wrong.
         """
         model = self.module(vocabulary, sequence_length)
         if self.initialization == "chosen":
@@ -58,8 +58,18 @@ class TiedArchitecture(Architecture):
         if self.embeddings == "gpt1":
             model.freeze_embeddings()
             if not model.embedding.weight.is_meta:
-                raise UserError("this version cannot load GPT-1's released embeddings: use embeddings='learned'")
+                embeddings.load(model.embeddings())
         return model
+
+    def check(self, vocabulary: int, sequence_length: int) -> None:
+        """See that the released embeddings are here and fit, if they are asked for.
+
+        Raises:
+            UserError: They are missing or wrong.
+        """
+        if self.embeddings == "gpt1":
+            with torch.device("meta"):
+                embeddings.require(self.module(vocabulary, sequence_length).embeddings())
 
 
 class TiedLanguageModel(nn.Module):
@@ -71,6 +81,9 @@ class TiedLanguageModel(nn.Module):
         vocabulary: Number of symbols.
         width: Width of the embedding, and so of the features.
     """
+
+    compiled_features: Callable[[Tensor], Tensor]
+    compiled_shape: tuple[int, int] | None = None
 
     def __init__(self, vocabulary: int, width: int) -> None:
         super().__init__()
@@ -84,36 +97,40 @@ class TiedLanguageModel(nn.Module):
         """Initialize every parameter on purpose."""
         raise NotImplementedError
 
+    def embeddings(self) -> dict[str, nn.Embedding]:
+        """What the released GPT-1 has weights for, by their names there."""
+        return {embeddings.TOKENS: self.embedding}
+
     def freeze_embeddings(self) -> None:
-        """Exclude the embedding from learning."""
-        self.embedding.requires_grad_(False)
+        """Exclude the embeddings from learning."""
+        for embedding in self.embeddings().values():
+            embedding.requires_grad_(False)
 
     def forward(self, tokens_BxL: Tensor) -> Tensor:
         """Logits of the next token at each place, BxLxV."""
         return F.linear(self.features(tokens_BxL), self.embedding.weight)
 
     def loss(self, inputs_BxL: Tensor, targets_BxL: Tensor) -> Tensor:
-        """Mean nats per target; targets of -100 do not count.
-
-        torch computes the logits and their gradient in chunks here, so that all logits never exist at once.
-        """
+        """Mean nats per target; targets of -100 do not count."""
         targets = targets_BxL.flatten()
-        summed = F.linear_cross_entropy(
-            self.features(inputs_BxL).flatten(0, 1),
-            self.embedding.weight,
-            targets,
-            reduction="sum",
-            options=nn.LinearCrossEntropyOptions(),
-        )
-        return summed / (targets >= 0).sum()
+        features = self.training_features(inputs_BxL).flatten(0, 1)
+        return summed_nats(features, self.embedding.weight, targets) / (targets >= 0).sum()
+
+    def training_features(self, tokens_BxL: Tensor) -> Tensor:
+        """The features on the way to a loss, by compiled code where there is some for batches of this shape."""
+        if tokens_BxL.shape == self.compiled_shape:
+            return self.compiled_features(tokens_BxL)
+        return self.features(tokens_BxL)
+
+    def compile_for(self, shape: tuple[int, int]) -> None:
+        """Compile what makes features of tokens, for batches BxL of that shape, at the first of them.
+
+        A smaller or ragged batch, one or two an epoch, is not worth compiling again.
+        """
+        self.compiled_features = torch.compile(self.features, dynamic=False)
+        self.compiled_shape = shape
 
     def token_nats(self, inputs_BxL: Tensor, targets_BxL: Tensor) -> Tensor:
         """Nats of each target, BxL in float32; 0 where the target is -100."""
-        rows = max(1, LOGITS_AT_ONCE // self.embedding.num_embeddings)
-        features = torch.split(self.features(inputs_BxL).flatten(0, 1), rows)
-        targets = torch.split(targets_BxL.flatten(), rows)
-        nats = [
-            F.cross_entropy(F.linear(chunk, self.embedding.weight).float(), target, reduction="none")
-            for chunk, target in zip(features, targets, strict=True)
-        ]
-        return torch.cat(nats).view_as(targets_BxL)
+        features = self.features(inputs_BxL).flatten(0, 1)
+        return nats_of_targets(features, self.embedding.weight, targets_BxL.flatten()).view_as(targets_BxL)

@@ -117,7 +117,7 @@ def caption(study: StudyRows) -> str:
         "same probability, unigram its share of train (0.1 added to every count); kn2 and kn3 are interpolated "
         "Kneser-Ney of two and three tokens, kn3+cache is kn3 mixed with the counts of the window so far"
         f"{_cache_weight(study)}. A run that is not below the unigram has learned nothing about context. "
-        f"{rates(study)} {words.ABSENT}: not measured."
+        f"{rates(study)}{_lossy(study)} {words.ABSENT}: not measured."
     )
 
 
@@ -157,6 +157,16 @@ def rates(study: StudyRows) -> str:
     return (
         f"{searched} That was another corpus or budget than this: `bakeoff tune`, with the options that `bakeoff run` "
         "got, finds the rates for this one."
+    )
+
+
+def _lossy(study: StudyRows) -> str:
+    """What a figure per byte or word leaves out, where the tokenizer loses some of the text."""
+    if not study.study["corpus"].get("lossy"):
+        return ""
+    return (
+        " This study's tokenizer is lossy: it never pays for letter case, accents, line ends or the width of spaces. "
+        "Its bits per byte and word perplexities compare with each other, and with no other tokenizer's."
     )
 
 

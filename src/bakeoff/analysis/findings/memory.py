@@ -90,6 +90,8 @@ def _correlation(explained: list[Needs]) -> float:
 
 def _range(needs: list[Needs]) -> str:
     least, most = _least(needs, lambda n: n.measured), _most(needs, lambda n: n.measured)
+    if words.megabytes(least.measured) == words.megabytes(most.measured):
+        return f"Every run took {words.megabytes(most.measured)} on average over steady training."
     return (
         f"On average over steady training, and above the process before the model existed, the least was "
         f"{words.megabytes(least.measured)} (#{least.experiment.number}, {least.experiment.name}) and the most "

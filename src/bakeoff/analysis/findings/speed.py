@@ -22,7 +22,7 @@ from bakeoff.analysis.timing import untimed
 NAME = "wall-clock"
 QUESTION = "Which run, and so which optimizer and settings, when wall-clock time matters most?"
 FIGURES = ("pareto-time",)
-TITLES = FLOOR_TITLES | {MEDIAN: "the best of the median experiment"}
+TITLES = FLOOR_TITLES | {MEDIAN: "the median experiment"}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,150 @@
+"""What a training step keeps in memory, computed from an experiment without allocating any of it.
+
+The real model and optimizer take a step on torch's fake tensors, which have shapes and no data. So nothing of what a
+model keeps for its gradients is written down here, and a user's own model is counted like any other. What a kernel
+allocates for itself while it runs is not seen.
+"""
+
+import functools
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode, unset_fake_temporarily
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.weak import WeakIdKeyDictionary
+
+from bakeoff.spec import Architecture, Budget, Experiment
+
+#: The workspace of oneDNN's LSTM is measured at this many places and at twice as many: it grows evenly with them.
+MEASURED_PLACES = 8
+
+aten = torch.ops.aten
+
+
+def memory(experiment: Experiment, vocabulary: int) -> dict[str, int] | None:
+    """Bytes of a step's parts on a processor; None where a model or an optimizer needs more than shapes to tell.
+
+    Returns:
+        `weights`; `gradients` of the learnable ones; `optimizer_state`; `activations`: what is kept from the forward to
+        the backward pass, but for logits and gradients; `logits`: the most of them, with their gradients, at once.
+    """
+    try:
+        with FakeTensorMode(allow_non_fake_inputs=True):
+            return _parameters(experiment, vocabulary) | _kept(experiment.architecture, vocabulary, experiment.budget)
+    except Exception:  # noqa: BLE001 (whatever a user's model does here, it can still be described and trained)
+        return None
+
+
+def _parameters(experiment: Experiment, vocabulary: int) -> dict[str, int]:
+    model = _fake(experiment.architecture, vocabulary, experiment.budget.sequence_length)
+    learnable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in learnable:
+        parameter.grad = torch.empty_like(parameter)
+    optimizer = experiment.optimizer.build(model)
+    with _Allocations():
+        optimizer.step()
+    state = [value for values in optimizer.state.values() for value in values.values() if isinstance(value, Tensor)]
+    return {
+        "weights": _bytes([*model.parameters(), *model.buffers()]),
+        "gradients": _bytes(learnable),
+        "optimizer_state": _bytes(state),
+    }
+
+
+@functools.cache
+def _kept(architecture: Architecture, vocabulary: int, budget: Budget) -> dict[str, int]:
+    """What the two passes of a step keep, whatever the optimizer."""
+    symbols = vocabulary | 1  # odd, as no layer's width is: a dimension of that size is the vocabulary's
+    model = _fake(architecture, symbols, budget.sequence_length)
+    tokens = torch.zeros(budget.batch_size, budget.sequence_length, dtype=torch.long)
+    with _Allocations(symbols, [*model.parameters(), *model.buffers(), tokens]) as allocations:
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=budget.precision == "bf16"):
+            loss = model.loss(tokens, tokens)  # type: ignore[operator]
+        # A loss may have computed the gradient of the output layer's weights already.
+        early = {(p.shape, p.dtype) for p in model.parameters() if p.requires_grad and symbols in p.shape}
+        kept = [block for block in allocations.alive() if (block.shape, block.dtype) not in early]
+        loss.backward()
+    activations = sum(block.size for block in kept if not allocations.are_logits(block))
+    return {"activations": activations, "logits": allocations.most_logits}
+
+
+def _fake(architecture: Architecture, vocabulary: int, sequence_length: int) -> nn.Module:
+    with unset_fake_temporarily(), torch.device("meta"):
+        model = architecture.build(vocabulary, sequence_length)
+    return model.to_empty(device="cpu")
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.untyped_storage().nbytes() for tensor in tensors)
+
+
+class _Block(NamedTuple):
+    """A piece of memory: its size in bytes, and the shape and type of the first tensor in it."""
+
+    size: int
+    shape: torch.Size
+    dtype: torch.dtype
+
+
+class _Allocations(TorchDispatchMode):
+    """Takes note of all memory that is allocated while the mode is entered, and of when it is freed.
+
+    Args:
+        symbols: Logits are what has as many columns.
+        known: Tensors that were there before; views of them take no memory.
+
+    Attributes:
+        most_logits: The most bytes of them that were alive at a time.
+    """
+
+    def __init__(self, symbols: int = -1, known: Iterable[Tensor] = ()) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.symbols = symbols
+        self.blocks = WeakIdKeyDictionary()
+        for tensor in known:
+            self.blocks[tensor.untyped_storage()] = _Block(0, torch.Size(), tensor.dtype)
+        self.most_logits = 0
+
+    def alive(self) -> list[_Block]:
+        blocks: list[_Block] = list(self.blocks.values())  # type: ignore[no-untyped-call]
+        return blocks
+
+    def are_logits(self, block: _Block) -> bool:
+        return block.shape[-1:] == (self.symbols,)
+
+    def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401
+        if op is aten._local_scalar_dense.default:  # noqa: SLF001
+            return True  # there are no numbers; what a loss asks is whether all targets count
+        results = op(*args, **(kwargs or {}))
+        if op is aten.mkldnn_rnn_layer.default:
+            results = (*results[:-1], torch.empty(_workspace(args), dtype=torch.uint8))
+        for tensor in tree_leaves(results):
+            if isinstance(tensor, Tensor):
+                self._note(tensor)
+        return results
+
+    def _note(self, tensor: Tensor) -> None:
+        storage = tensor.untyped_storage()
+        if storage in self.blocks:
+            return
+        self.blocks[storage] = block = _Block(storage.nbytes(), tensor.shape, tensor.dtype)
+        if self.are_logits(block):
+            alive = sum(other.size for other in self.alive() if self.are_logits(other))
+            self.most_logits = max(self.most_logits, alive)
+
+
+def _workspace(args: tuple[Any, ...]) -> int:
+    """Bytes that oneDNN's LSTM keeps for its gradient: torch's fake one tells none, so the real one does, briefly."""
+    inputs, *others = args
+    places, *rest = inputs.shape
+
+    def measured(places: int) -> int:
+        real = [torch.zeros(a.shape, dtype=a.dtype) if isinstance(a, Tensor) else a for a in others]
+        return int(aten.mkldnn_rnn_layer(torch.zeros(places, *rest, dtype=inputs.dtype), *real)[-1].nbytes)
+
+    with unset_fake_temporarily():
+        few, more = measured(MEASURED_PLACES), measured(2 * MEASURED_PLACES)
+    return few + (int(places) - MEASURED_PLACES) * (more - few) // MEASURED_PLACES

@@ -1,0 +1,42 @@
+"""The whole table of `bakeoff bench`."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import Any
+
+import torch
+
+from bakeoff.bench import rounds, whole_runs
+from bakeoff.bench.cases import CASES
+from bakeoff.errors import UserError
+from bakeoff.measure import environment, resolve_precision, usable_cores
+
+#: Rounds, seconds of a turn, and rounds and epochs of the whole runs.
+THOROUGH, FAST = (7, 4.0, 3, 10), (3, 1.5, 1, 2)
+
+
+def measure(tell: Callable[[str], None], *, fast: bool) -> dict[str, Any]:
+    """Measure every case, on the processor.
+
+    Args:
+        tell: Told what is under way.
+        fast: Only the sizes of `quick`, with fewer and shorter rounds.
+
+    Returns:
+        The machine, and an entry for each case and peer: `name`, `tokens_per_second`, `peer`, `peer_tokens_per_second`,
+        `ratio` with its lowest and highest round, and `limit_fraction`.
+
+    Raises:
+        UserError: The peers are not installed.
+    """
+    if find_spec("transformers") is None or find_spec("accelerate") is None:
+        raise UserError("bench measures beside transformers, which is not here: pip install 'bakeoff[bench]'")
+    threads = usable_cores()
+    turns, seconds, runs, epochs = FAST if fast else THOROUGH
+    entries = []
+    for case in CASES[:2] if fast else CASES:
+        entries += rounds.compete(case, threads, turns, seconds, tell)
+    entries += [whole_runs.compare(index, threads, runs, epochs, tell) for index in whole_runs.PEERS]
+    cpu = torch.device("cpu")
+    machine = environment(cpu) | {"threads": threads, "precision": resolve_precision("auto", cpu)}
+    return {"machine": machine, "rounds": turns, "cases": entries}

@@ -1,0 +1,115 @@
+"""Contenders taking turns: each lives in a process of its own, and steps only when it is told to.
+
+A process reads how many steps to do, does them, and answers with what they took; while it waits it uses no processor.
+So all of them meet the same moods of the machine, and nobody pays for starting.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from typing import Any, Self, TextIO
+
+import torch
+
+from bakeoff.bench import contenders, products
+from bakeoff.bench.cases import CASES, Case
+from bakeoff.measure import resolve_precision
+
+OWN, LIMIT = "bakeoff", "limit"
+
+Json = dict[str, Any]
+
+
+class Turns:
+    """Counts a contender's steps; at the end of each turn it answers, and waits for the next."""
+
+    def __init__(self, orders: TextIO, answers: TextIO) -> None:
+        self.orders, self.answers = orders, answers
+        self.begin()
+
+    def begin(self) -> None:
+        """Wait for the next turn; where none comes any more the process ends here."""
+        if not (order := self.orders.readline().strip()):
+            os._exit(0)
+        self.steps = self.left = int(order)
+        self.losses = 0.0
+        self.started = time.perf_counter()
+
+    def stepped(self, loss: float) -> None:
+        """Take note of one step."""
+        self.left -= 1
+        self.losses += loss
+        if self.left == 0:
+            self.answer(time.perf_counter() - self.started, self.losses / self.steps)
+            self.begin()
+
+    def answer(self, seconds: float, loss: float | None) -> None:
+        """Say what the turn took."""
+        print(json.dumps({"seconds": seconds, "loss": loss}), file=self.answers, flush=True)
+
+
+class Contestant:
+    """A contender's process, seen from outside."""
+
+    def __init__(self, name: str, case: Case, threads: int) -> None:
+        self.name = name
+        environment = {"OMP_NUM_THREADS": str(threads)} | {
+            k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"
+        }
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bakeoff.bench.turns", name, str(CASES.index(case)), str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=environment,
+        )
+
+    def turn(self, steps: int) -> Json:
+        """Have it do some steps; what they took."""
+        assert self.process.stdin is not None, "its input is a pipe"
+        assert self.process.stdout is not None, "its output is a pipe"
+        self.process.stdin.write(f"{steps}\n")
+        self.process.stdin.flush()
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended with status {self.process.wait()}")
+        answer: Json = json.loads(line)
+        return answer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.process.kill()
+        with self.process:
+            self.process.wait()
+
+
+def main() -> None:
+    """Be the contender that the command line names."""
+    name, case, threads = sys.argv[1], CASES[int(sys.argv[2])], int(sys.argv[3])
+    # Whatever a library prints goes to standard error; only answers go to the parent.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    torch.set_num_threads(threads)
+    turns = Turns(sys.stdin, answers)
+    if name == LIMIT:
+        _be_the_limit(case, turns)
+    contender = contenders.bakeoff if name == OWN else contenders.PEERS[name]
+    contender(case, turns.stepped)
+
+
+def _be_the_limit(case: Case, turns: Turns) -> None:
+    """Do nothing but the products of a step, each timed at its own shape."""
+    precision = resolve_precision("auto", torch.device("cpu"))
+    dtype = torch.bfloat16 if precision == "bf16" else torch.float32
+    while True:
+        turns.answer(products.seconds(case, dtype) * turns.steps, None)
+        turns.begin()
+
+
+if __name__ == "__main__":
+    main()
