@@ -1,12 +1,10 @@
 """What the report says, before anything shows it."""
 
-import dataclasses
-
 import pytest
 
 from bakeoff.analysis import published
 from bakeoff.analysis.rows import read_rows
-from bakeoff.report import contents
+from bakeoff.report import contents, words
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +66,22 @@ def test_findings_keep_their_verdict_and_link_only_to_figures_that_exist(said, b
         assert all(figure["number"] == numbers[figure["name"]] for figure in finding["figures"])
 
 
-def test_only_the_study_that_repeats_the_published_one_stands_beside_it(study, said):
+def test_the_published_table_is_context_where_the_study_does_not_repeat_it(said):
     assert not said["published"]["repeats"]
+    assert not said["published"]["open"]
     assert [run["number"] for run in said["published"]["runs"]] == list(range(1, 13))
+    assert said["published"]["runs"][0]["printed"] == ["81.06", "144.8", "148.9"]
+    assert said["published"]["runs"][0]["true"] == ["150.7", "156.4"]
     assert all(run["ours"] == ["—"] * 4 for run in said["published"]["runs"])
-    repeated = dataclasses.replace(study, study=study.study | {"study": "seed"})
-    runs = contents._published(repeated, contents.Text(repeated))["runs"]
-    biased = published.biased_perplexity(4600.0, 1000)
-    assert runs[0]["ours"] == ["99.48", "104.6", f"{biased:.2f}", f"{published.biased_perplexity(4650.0, 1000):.2f}"]
-    assert runs[0]["printed"] == ["81.06", "144.8", "148.9"]
+    assert said["published"]["conclusions"]
+    links = [piece["run"] for entry in said["published"]["conclusions"] for piece in entry["claim"] + entry["text"]]
+    assert set(links) == {None}
+
+
+def test_where_it_repeats_it_ours_stand_beside_under_both_definitions(study, monkeypatch):
+    monkeypatch.setattr(contents.published, "is_comparable", lambda rows: True)
+    first = contents._published(study)["runs"][0]
+    (ours, *_) = published.beside(study)
+    expected = [ours.true["valid"], ours.true["test"], ours.biased["valid"], ours.biased["test"]]
+    assert first["ours"] == [words.number(value) for value in expected]
+    assert first["ours"][:2] == ["99.48", "104.6"]
