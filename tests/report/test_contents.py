@@ -47,7 +47,7 @@ def test_bars_are_shares_of_the_longest_among_runs(said):
 def test_seeds_have_anchors_of_their_own(make_fake_study, tmp_path):
     rows = read_rows(make_fake_study(tmp_path / "fake", runs={(1, "lstm", 1, "adam"): ([], None)}, seeds=(4, 5)))
     lines = contents._table(rows, contents.Text(rows))["lines"]
-    assert [line["anchor"] for line in lines if line["run"]] == ["run-1", "run-1-seed-5"]
+    assert [line["anchor"] for line in lines if line["run"]] == ["run-1", "run-1-seed-4", "run-1-seed-5"]
 
 
 def test_every_rule_is_told_with_the_runs_that_it_fits(said, study):

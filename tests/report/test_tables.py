@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 from bakeoff.analysis import diagnosis
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.rows import Experiment, read_rows
 from bakeoff.records import STATUSES
 from bakeoff.report import tables
 
@@ -90,7 +90,7 @@ def test_the_caption_explains_every_symbol_and_column_of_numbers(study):
 
 def test_several_seeds_are_said_and_have_a_column(make_fake_study, study, tmp_path):
     seeds = read_rows(make_fake_study(tmp_path / "fake", seeds=(0, 1)))
-    assert "2 seeds" in tables.caption(seeds)
+    assert "mean of its 2 seeds" in tables.caption(seeds)
     assert "One seed" not in tables.caption(seeds)
     assert "seed" in [column.key for column in tables.columns(seeds)]
     assert "seed" not in [column.key for column in tables.columns(study)]
@@ -98,9 +98,30 @@ def test_several_seeds_are_said_and_have_a_column(make_fake_study, study, tmp_pa
 
 def test_with_three_seeds_bold_is_what_they_cannot_tell_from_the_best(make_fake_study, tmp_path):
     seeds = read_rows(make_fake_study(tmp_path / "fake", seeds=(0, 1, 2)))
-    assert "its 3 seeds cannot tell from it" in tables.caption(seeds)
-    assert {line.run.number for line in tables.lines(seeds) if line.best} == {1, 8}
-    assert sum(line.best for line in tables.lines(seeds)) == 6
+    assert "the seeds cannot tell from it" in tables.caption(seeds)
+    assert "spread" in [column.key for column in tables.columns(seeds)]
+    best = [(line.kind, line.run.number) for line in tables.lines(seeds) if line.best]
+    assert sorted(best) == [("mean", 1), ("mean", 8), *[("seed", 1)] * 3, *[("seed", 8)] * 3]
+
+
+def test_several_seeds_have_a_line_with_their_mean(study):
+    one, other = study.rows[0], dataclasses.replace(study.rows[0], seed=1, train_seconds=5.0)
+    other = dataclasses.replace(other, valid=dataclasses.replace(other.valid, nats=4700.0))
+    mean = tables.mean(Experiment(rows=(one, other)))
+    assert mean.valid.loss == pytest.approx(4.6)
+    assert mean.train_seconds == pytest.approx(4.0)
+    assert mean.memory == {"average_bytes": 5_000_000, "peak_bytes": 8_000_000}
+    assert mean.diagnosis == one.diagnosis
+    kinds = [line.kind for line in tables.lines(dataclasses.replace(study, study=study.study | {"seeds": [0, 1]}))]
+    assert kinds[:2] == ["mean", "seed"]
+
+
+def test_a_lost_run_leaves_no_mean_and_is_named(study):
+    lost = next(row for row in study.rows if row.number == 3)
+    mean = tables.mean(Experiment(rows=(study.rows[0], dataclasses.replace(lost, number=1))))
+    assert (mean.valid, mean.memory, mean.train_seconds) == (None, None, None)
+    assert "1 diverged" in mean.diagnosis
+    assert tables.severity(mean) == "bad"
 
 
 def test_a_name_with_a_bar_in_it_is_no_new_cell(study):

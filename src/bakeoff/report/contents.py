@@ -143,7 +143,7 @@ def _line(line: tables.Line, longest: list[float], seen: set[int]) -> Json:
         {"text": cell, "value": value, "bar": share}
         for cell, value, share in zip(line.cells, finite, shares, strict=True)
     ]
-    return {"cells": cells, "best": line.best, "first": line.first, **_about(line.run, seen)}
+    return {"cells": cells, "kind": line.kind, "best": line.best, "first": line.first, **_about(line.run, seen)}
 
 
 def _share(value: float | None, most: float) -> float | None:
