@@ -13,6 +13,7 @@ from bakeoff.analysis.findings.speed import first_arrival
 from bakeoff.analysis.rows import Baseline, Experiment, Row, StudyRows
 from bakeoff.analysis.statistics import FEWEST_SEEDS
 from bakeoff.analysis.timing import untimed
+from bakeoff.records import FAILED, MISSING, RUNNING
 
 #: The study that is made to be seen in minutes, not to be believed about anything larger.
 DEMONSTRATION = "quick"
@@ -162,25 +163,27 @@ def _least(
     if bar is None:
         return _nothing(name, "No finished run is below any floor.")
     below = [row for row in finished if row.valid and row.valid.nats < bar.valid.nats]
+    title = FLOOR_TITLES[bar.name]
     row = min(below, key=lambda row: (cost(row) or 0.0, row.valid.nats if row.valid else 0.0))
     most = max(below, key=lambda row: cost(row) or 0.0)
     others = f"; the most of them is {written(cost(most) or 0.0)} (#{most.number})" if cost(most) != cost(row) else ""
+    of_them = f"needs the least of the {words.counted(len(below), 'run')} below {title}{others}"
     return Goal(
         name=name,
         value=written(cost(row) or 0.0),
         unit=unit,
         row=row,
-        text=(
-            f"{describe(study, row.number)} needs the least of the {words.counted(len(below), 'run')} below "
-            f"{FLOOR_TITLES[bar.name]}{others}."
-        ),
+        text=f"{describe(study, row.number)} {of_them if len(below) > 1 else f'is the only run below {title}'}.",
     )
 
 
 def _trouble(study: StudyRows) -> Goal:
     troubled = [row for row in study.rows if _what(row)]
+    ahead = sum(row.status in (RUNNING, MISSING) for row in study.rows)
+    unfinished = f" {words.sentence(words.counted(ahead, 'run'))} {'has' if ahead == 1 else 'have'} not finished yet."
     if not troubled:
-        return _nothing("trouble", "Every run finished, and none is diagnosed with more than a gap to train.")
+        over = "Of those that are over, none" if ahead else "Every run finished, and none"
+        return _nothing("trouble", f"{over} is diagnosed with more than a gap to train.{unfinished if ahead else ''}")
     by_kind: dict[str, list[Row]] = {}
     for row in troubled:
         by_kind.setdefault(_what(row), []).append(row)
@@ -190,7 +193,7 @@ def _trouble(study: StudyRows) -> Goal:
         value=f"{len(troubled)} of {len(study.rows)}",
         unit="runs",
         row=None,
-        text=f"{'; '.join(parts)}.",
+        text=f"{'; '.join(parts)}.{unfinished if ahead else ''}",
     )
 
 
@@ -205,7 +208,7 @@ def _which(study: StudyRows, rows: list[Row]) -> str:
 def _what(row: Row) -> str:
     """What is wrong with a run, in a few words; empty if nothing is."""
     if row.diagnosis is None:
-        return row.status
+        return FAILED if row.status == FAILED else ""
     return "" if row.diagnosis_rule in FINE else row.diagnosis
 
 
