@@ -219,11 +219,16 @@ def test_with_fewer_than_three_seeds_only_the_best_is_named(build, seeds):
 
 
 def test_parts_of_the_memory_are_there_where_the_study_declares_them(build):
-    def edit(study):
-        study["experiments"][0]["memory"] = {"weights": 1, "gradients": 2, "optimizer_state": 3, "activations": 4}
+    parts = {"weights": 1, "gradients": 2, "optimizer_state": 3, "activations": 4, "logits": 5}
 
-    assert build({(1, "lstm", 1, "adam"): [4.5]}, edit=edit).rows[0].memory_parts["optimizer_state"] == 3
-    assert build({(1, "lstm", 1, "adam"): [4.5]}).rows[0].memory_parts is None
+    def declare(memory):
+        row = build(
+            {(1, "lstm", 1, "adam"): [4.5]}, edit=lambda study: study["experiments"][0].update(memory=memory)
+        ).rows[0]
+        return row.memory_parts
+
+    assert declare(parts) == parts
+    assert declare(None) is None
 
 
 def test_deciles_and_documents_are_read_and_stay_out_of_the_json(build):

@@ -14,6 +14,7 @@ from bakeoff.analysis.findings.finding import (
     SUPPORTED,
     Conjecture,
     Finding,
+    became,
     evidence,
     unlearned,
 )
@@ -119,7 +120,7 @@ def _verdict(widenings: list[float]) -> str:
 
 def _capacity_text(study: StudyRows, finished: list[Experiment], lost: list[Row]) -> str:
     if lost:
-        named = words.joined(sorted({f"#{row.number} is {row.diagnosis}" for row in lost}))
+        named = words.joined(sorted({became(row) for row in lost}))
         return f"{named}: where nothing was learned, train and valid agree, and nothing overfits."
     if len(finished) < 2:  # noqa: PLR2004
         return "There are no two sizes to compare."
