@@ -116,7 +116,7 @@ def test_epochs_and_seconds_and_both_scales_switch_in_place(page):
     assert (visible(page, epochs), visible(page, time)) == (0, 1)
     # The figures of a single run stand side by side and stay.
     assert visible(page, "#figure-01-epochs, #figure-01-time") == 2
-    before = visible(page, "[data-scale=log] svg")
+    before = visible(page, "div[data-scale=log] svg")
     page.get_by_label("linear").check()
     assert (visible(page, "div[data-scale=log] svg"), visible(page, "div[data-scale=linear] svg")) == (0, before)
 
