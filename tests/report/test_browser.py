@@ -161,6 +161,17 @@ def test_the_table_fits_without_scrolling(opened, width):
     assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('#table .scroll'))") == 0
 
 
+def test_several_seeds_are_means_until_every_seed_is_wanted(opened, seeds_built):
+    page = opened(seeds_built.page)
+    assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('#table .scroll'))") == 0
+    assert visible(page, "#results tbody.runs tr") == 2
+    assert not page.locator("[data-column=seed]").is_visible()
+    page.get_by_label("show every seed").check()
+    assert visible(page, "#results tbody.runs tr") == 2 + 6
+    assert page.locator("[data-column=seed]").is_visible()
+    assert page.heard == []
+
+
 def test_on_a_phone_only_the_table_scrolls_and_its_first_columns_stay(opened):
     page = opened(viewport={"width": 390, "height": 844}, device_scale_factor=2)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
