@@ -10,8 +10,18 @@ import numpy as np
 import pytest
 import torch
 
+from bakeoff import measure
 from bakeoff.errors import UserError
-from bakeoff.measure import Clock, MemoryMeter, environment, resolve_device, resolve_precision, usable_cores
+from bakeoff.measure import (
+    Clock,
+    MemoryMeter,
+    bf16_speedup,
+    environment,
+    keep_freed_memory,
+    resolve_device,
+    resolve_precision,
+    usable_cores,
+)
 
 CPU = torch.device("cpu")
 MEGABYTE = 2**20
@@ -136,7 +146,6 @@ def test_a_device_that_is_not_here_is_refused(name, says, monkeypatch):
 @pytest.mark.parametrize(
     ("asked", "device", "native", "expected"),
     [
-        ("auto", "cpu", False, "fp32"),
         ("bf16", "cpu", False, "bf16"),
         ("auto", "cuda", True, "bf16"),
         ("auto", "cuda", False, "fp32"),
@@ -171,3 +180,32 @@ def test_usable_cores_are_at_least_one_and_at_most_what_the_process_may_use(monk
     assert usable_cores() >= 1
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0}, raising=False)
     assert usable_cores() == 1
+
+
+@pytest.mark.parametrize(("speedup", "precision"), [(0.05, "fp32"), (1.1, "fp32"), (2.5, "bf16")])
+def test_a_processor_gets_the_precision_in_which_it_is_faster(speedup, precision, monkeypatch):
+    monkeypatch.setattr(measure, "bf16_speedup", lambda: speedup)
+    assert resolve_precision("auto", CPU) == precision
+    assert [resolve_precision(asked, CPU) for asked in ("fp32", "bf16")] == ["fp32", "bf16"]
+
+
+def test_the_probe_compares_products_in_both_types(monkeypatch):
+    monkeypatch.setattr(measure, "_product_seconds", {torch.float32: 3.0, torch.bfloat16: 2.0}.__getitem__)
+    assert bf16_speedup() == 1.5
+    monkeypatch.undo()
+    assert 0.001 < bf16_speedup() < 100
+
+
+def test_memory_that_is_freed_is_kept_where_the_c_library_can(monkeypatch):
+    asked = []
+
+    class Library:
+        def mallopt(self, option, value):
+            asked.append((option, value))
+
+    monkeypatch.setattr(measure.ctypes, "CDLL", lambda name: Library())
+    keep_freed_memory()
+    assert measure.GLIBC_MMAP_MAX in asked
+    assert len(asked) == 3
+    monkeypatch.setattr(measure.ctypes, "CDLL", lambda name: object())
+    keep_freed_memory()  # another C library: nothing to ask, and no error

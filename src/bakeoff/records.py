@@ -88,6 +88,12 @@ class RunFolder:
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
+    @property
+    def documents(self) -> Json | None:
+        """Nats and counts of every document of valid and test; None before the end."""
+        path = self.path / "documents.json"
+        return read_json(path) if path.is_file() else None
+
     def reopen(self) -> None:
         """Forget how an earlier try ended."""
         (self.path / "summary.json").unlink(missing_ok=True)

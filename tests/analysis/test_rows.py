@@ -139,12 +139,21 @@ def test_a_killed_run_is_missing_whatever_it_left(make_fake_study, tmp_path):
     assert read_rows(folder).rows[0].status == "missing"
 
 
-def test_runs_that_learned_nothing_or_diverged_are_diagnosed(rows):
+def test_runs_that_are_over_are_diagnosed(rows):
     diagnoses = {number: row.diagnosis for number, row in rows.items() if row.diagnosis}
-    assert diagnoses == {2: "worse than unigram", 3: "diverged"}
+    assert diagnoses == {
+        1: "memorizing",
+        2: "worse than unigram",
+        3: "diverged",
+        7: "undertrained",
+        8: "undertrained",
+    }
 
 
-@pytest.mark.parametrize(("nats", "diagnosis"), [(5200.0, "worse than unigram"), (5199.9, None)])
+@pytest.mark.parametrize(
+    ("nats", "diagnosis"),
+    [(5200.0, "worse than unigram"), (5199.9, "on the unigram plateau"), (5050.0, "below context")],
+)
 def test_as_good_as_the_unigram_is_not_better(make_fake_study, tmp_path, nats, diagnosis):
     sums = {"nats": nats, "tokens": 1000, "words": 600, "bytes": 3000}
     ending = {"status": "finished", "test": {"best": sums, "last": sums}}

@@ -1,10 +1,14 @@
 """The tied output layer and its cross-entropy, against torch's plain one."""
 
+import shutil
+
 import pytest
 import torch
 import torch.nn.functional as F
 
-from bakeoff.models import GPT1, LSTM, loss
+from bakeoff.models import GPT1, LSTM, build, loss
+from bakeoff.optimizers import Adam
+from bakeoff.spec import Budget, Corpus, Experiment
 
 ARCHITECTURES = [LSTM(embedding=8, hidden=8), GPT1(width=8, heads=2)]
 #: Few and many symbols and places.
@@ -81,3 +85,43 @@ def test_a_frozen_embedding_gets_no_gradient_and_the_rest_still_the_right_one(ar
 def test_an_impossible_option_is_refused_by_name(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         LSTM(**wrong)
+
+
+def compiled_model(monkeypatch, backend):
+    model, inputs, targets = model_and_batch(GPT1(width=8, heads=2), 50, 4, 6)
+    calls = []
+    if backend == "counted":
+        monkeypatch.setattr(torch, "compile", lambda function, **_: lambda *a: calls.append(a) or function(*a))
+    model.compile_for((4, 6))
+    return model, inputs, targets, calls
+
+
+def test_only_whole_batches_of_training_go_through_compiled_code(monkeypatch):
+    model, inputs, targets, calls = compiled_model(monkeypatch, "counted")
+    model.token_nats(inputs, targets)
+    model.loss(inputs[:3], targets[:3])
+    model.loss(inputs[:, :5], targets[:, :5])
+    assert not calls
+    model.loss(inputs, targets)
+    assert len(calls) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's compiler uses what torch deprecates
+@pytest.mark.skipif(shutil.which("c++") is None, reason="compiling needs a C++ compiler")
+def test_compiled_code_gives_the_same_loss_and_gradients(monkeypatch):
+    model, inputs, targets, _ = compiled_model(monkeypatch, "inductor")
+    gradients = torch.autograd.grad(model.loss(inputs, targets), list(model.parameters()))
+    expected = torch.autograd.grad(plain_loss(model, inputs, targets), list(model.parameters()))
+    for ours, plain in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(ours, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_a_model_is_compiled_if_the_budget_says_so_and_it_can_be(monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda function, **_: function)
+    for architecture in ARCHITECTURES:
+        for wanted in (True, False):
+            budget = Budget(batch_size=4, sequence_length=6, compile=wanted)
+            parts = {"corpus": Corpus(name="text"), "architecture": architecture, "optimizer": Adam(), "budget": budget}
+            model = build(Experiment(number=1, **parts), 50, torch.device("cpu"))
+            assert model.compiled_shape == ((4, 6) if wanted and architecture.compiles else None)

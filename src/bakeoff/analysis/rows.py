@@ -2,28 +2,20 @@
 
 import dataclasses
 import math
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from bakeoff.analysis import diagnosis, measured, statistics
+from bakeoff.analysis.diagnosis import Diagnosis
+from bakeoff.analysis.measured import Deciles, Documents, Point
 from bakeoff.errors import UserError
-from bakeoff.metrics import Tally, perplexity
-from bakeoff.records import RunFolder, StudyFolder
+from bakeoff.metrics import Tally
+from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
+
+__all__ = ["Baseline", "Deciles", "Documents", "Experiment", "Point", "Row", "StudyRows", "read_rows"]
 
 Json = dict[str, Any]
 NOT_IN_JSON = {"json": False}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """One evaluation of a run: the fixed train sample and valid, under the same weights."""
-
-    epoch: int
-    step: int
-    train_seconds: float
-    train: Tally
-    valid: Tally
-    running_perplexity: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,10 +32,15 @@ class Row:
         last: The three under the last weights.
         train_running_perplexity: Over the best epoch while its weights were changing.
         memory: Average and peak bytes above the baseline in steady training, the baseline, and their kind.
+        memory_parts: What it has to hold by computation, in bytes: weights, gradients, optimizer state, activations and
+            logits; None in folders that do not say.
         train_seconds: Time spent training, and on nothing else.
         alone: Whether the run had the machine to itself; only then do its times mean something.
-        diagnosis: What went wrong, if anything did.
+        diagnosis: What became of it, in a few words; None while it is not over, or where it failed.
+        diagnosis_rule: The key of the rule behind that.
+        diagnosis_text: A sentence with the numbers that led to it.
         history: Every evaluation.
+        documents: What each document of valid and test cost; empty before the end.
     """
 
     number: int
@@ -67,6 +64,7 @@ class Row:
     parameters: int
     learnable_parameters: int
     memory: Json | None
+    memory_parts: Json | None
     train_seconds: float | None
     evaluation_seconds: float | None
     warmup_seconds: float | None
@@ -77,13 +75,21 @@ class Row:
     precision: str
     threads: int
     diagnosis: str | None
+    diagnosis_rule: str | None
+    diagnosis_text: str | None
     folder: str
     history: tuple[Point, ...] = field(metadata=NOT_IN_JSON)
+    documents: dict[str, Documents] = field(metadata=NOT_IN_JSON)
 
     @property
     def name(self) -> str:
         """Such as "1-layer LSTM, Adam"."""
         return f"{self.layers}-layer {self.model_title}, {self.optimizer_title}"
+
+    @property
+    def finished(self) -> bool:
+        """Whether it has trained to the end and been measured."""
+        return self.status == FINISHED and self.valid is not None
 
     def as_json(self) -> Json:
         """The row as plain data, without its history."""
@@ -113,6 +119,49 @@ class Baseline:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """All runs of one experiment, one a seed."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def number(self) -> int:
+        """Its number in the study."""
+        return self.rows[0].number
+
+    @property
+    def name(self) -> str:
+        """Such as "1-layer LSTM, Adam"."""
+        return self.rows[0].name
+
+    @property
+    def finished(self) -> tuple[Row, ...]:
+        """Its runs that finished."""
+        return tuple(row for row in self.rows if row.finished)
+
+    @property
+    def spoiled(self) -> bool:
+        """Whether a run of it diverged or failed, which no mean over the others may hide."""
+        return any(row.status in (DIVERGED, FAILED) for row in self.rows)
+
+    @property
+    def losses(self) -> dict[int, float]:
+        """Nats per token of valid at the best epoch, by the seeds that finished."""
+        return {row.seed: row.valid.loss for row in self.finished if row.valid}
+
+    @property
+    def loss(self) -> float:
+        """The mean of `losses`; infinite where there is none."""
+        losses = self.losses.values()
+        return sum(losses) / len(losses) if losses else math.inf
+
+    @property
+    def best(self) -> Row:
+        """The finished run that is lowest on valid."""
+        return min(self.finished, key=lambda row: row.valid.nats if row.valid else math.inf)
+
+
+@dataclass(frozen=True, kw_only=True)
 class StudyRows:
     """A study's rows in the order of its tables: by architecture, layers, optimizer, seed.
 
@@ -129,7 +178,7 @@ class StudyRows:
     @property
     def unigram(self) -> Baseline:
         """The floor under which a model has learned nothing about context."""
-        return self._floor("unigram")
+        return self.floor("unigram")
 
     @property
     def lowest_floor(self) -> Baseline:
@@ -137,25 +186,56 @@ class StudyRows:
         return min(self.baselines, key=lambda baseline: baseline.valid.nats)
 
     @property
-    def best_of_all(self) -> Row | None:
-        """The finished run that is best on valid."""
-        return self._lowest(self.rows)
-
-    @property
     def uniform(self) -> Baseline:
         """The floor that has not even seen train."""
-        return self._floor("uniform")
+        return self.floor("uniform")
 
-    def _floor(self, name: str) -> Baseline:
+    def floor(self, name: str) -> Baseline:
+        """The floor of that name."""
         return next(baseline for baseline in self.baselines if baseline.name == name)
 
-    def best(self, model: str) -> Row | None:
-        """The finished run of an architecture that is best on valid; test never selects."""
-        return self._lowest(row for row in self.rows if row.model == model)
+    def gap(self, point: Point) -> float:
+        """How much more valid costs than train at an evaluation, at equal mix of frequent and rare tokens, in nats."""
+        return diagnosis.gap_of(point, self.unigram.valid.loss - self.unigram.train.loss)
 
-    def _lowest(self, rows: Iterable[Row]) -> Row | None:
-        finished = [(row.valid.nats, row) for row in rows if row.status == "finished" and row.valid]
-        return min(finished, key=lambda pair: pair[0])[1] if finished else None
+    @property
+    def experiments(self) -> tuple[Experiment, ...]:
+        """The rows by experiment, in the order of the tables."""
+        groups: dict[int, list[Row]] = {}
+        for row in self.rows:
+            groups.setdefault(row.number, []).append(row)
+        return tuple(Experiment(rows=tuple(rows)) for rows in groups.values())
+
+    @property
+    def ranked(self) -> tuple[Experiment, ...]:
+        """Experiments with a finished run, the best first: by their mean on valid, those with a lost run at the end."""
+        finished = [experiment for experiment in self.experiments if experiment.finished]
+        return tuple(sorted(finished, key=lambda experiment: (experiment.spoiled, experiment.loss)))
+
+    @property
+    def best_of_all(self) -> Row | None:
+        """The best run on valid of the experiment that is best on valid over its seeds."""
+        return self.ranked[0].best if self.ranked else None
+
+    def best(self, model: str) -> Row | None:
+        """The same of one architecture; test never selects."""
+        ranked = self._ranked(model)
+        return ranked[0].best if ranked else None
+
+    def ties(self, model: str) -> tuple[Row, ...]:
+        """Finished runs of an architecture that seeds cannot tell from its best experiment, that one's included.
+
+        With fewer than three seeds nothing is known about noise, and only the best run is named.
+        """
+        ranked = self._ranked(model)
+        if not ranked or len(ranked[0].finished) < statistics.FEWEST_SEEDS:
+            return (ranked[0].best,) if ranked else ()
+        losses = {experiment.number: experiment.losses for experiment in ranked if not experiment.spoiled}
+        tied = statistics.cannot_be_told_apart(losses) or (ranked[0].number,)
+        return tuple(row for experiment in ranked if experiment.number in tied for row in experiment.finished)
+
+    def _ranked(self, model: str) -> list[Experiment]:
+        return [experiment for experiment in self.ranked if experiment.rows[0].model == model]
 
 
 def read_rows(folder: StudyFolder) -> StudyRows:
@@ -175,8 +255,9 @@ def read_rows(folder: StudyFolder) -> StudyRows:
 def _read_rows(folder: StudyFolder) -> StudyRows:
     study = folder.study
     baselines = tuple(_baseline(entry) for entry in study["baselines"])
-    unigram = next(baseline for baseline in baselines if baseline.name == "unigram")
-    rows = [_row(study, unigram, experiment, seed, run) for experiment, seed, run in folder.declared_runs()]
+    undiagnosed = [_row(study, experiment, seed, run) for experiment, seed, run in folder.declared_runs()]
+    floors = _floors({baseline.name: baseline for baseline in baselines})
+    rows = [_diagnosed(row, floors, undiagnosed) for row in undiagnosed]
     return StudyRows(study=study, rows=tuple(sorted(rows, key=_table_order(study))), baselines=baselines)
 
 
@@ -185,9 +266,9 @@ def _table_order(study: Json) -> Any:  # noqa: ANN401 (a sort key)
     return lambda row: (models.index(row.model), row.layers, optimizers.index(row.optimizer), row.number, row.seed)
 
 
-def _row(study: Json, unigram: Baseline, experiment: Json, seed: int, run: RunFolder) -> Row:
+def _row(study: Json, experiment: Json, seed: int, run: RunFolder) -> Row:
     status, summary = run.status, run.summary or {}
-    history = tuple(map(_point, run.history()))
+    history = tuple(map(measured.point, run.history()))
     best = min(history, key=lambda point: point.valid.nats, default=None)
     declared = ("number", "model", "layers", "optimizer", "learning_rate", "weight_decay")
     told = ("error", "memory", "evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second", "alone")
@@ -203,9 +284,13 @@ def _row(study: Json, unigram: Baseline, experiment: Json, seed: int, run: RunFo
         device=run.environment.get("device"),
         precision=study["budget"]["precision"],
         threads=study["budget"]["threads"],
-        diagnosis=_diagnosis(status, best, unigram),
+        memory_parts=experiment.get("memory"),
+        diagnosis=None,
+        diagnosis_rule=None,
+        diagnosis_text=None,
         folder=f"{run.path.parent.name}/{run.path.name}",
         history=history,
+        documents=measured.documents(run.documents),
     )
 
 
@@ -217,48 +302,58 @@ def _measured(history: tuple[Point, ...], best: Point | None, test: Json | None)
         "best_epoch": best.epoch if best else None,
         "train": best.train if best else None,
         "valid": best.valid if best else None,
-        "test": _tally(test["best"]) if test else None,
+        "test": measured.tally(test["best"]) if test else None,
         "last": {
             "train": last.train if last else None,
             "valid": last.valid if last else None,
-            "test": _tally(test["last"]) if test else None,
+            "test": measured.tally(test["last"]) if test else None,
         },
         "train_running_perplexity": best.running_perplexity if best else None,
         "train_seconds": last.train_seconds if last else None,
     }
 
 
-def _diagnosis(status: str, best: Point | None, unigram: Baseline) -> str | None:
-    """What must be said of a run before anything else."""
-    if status == "diverged":
-        return "diverged"
-    if status == "finished" and best and best.valid.nats >= unigram.valid.nats:
-        return "worse than unigram"
-    return None
+def _floors(baselines: dict[str, Baseline]) -> diagnosis.Floors:
+    unigram = baselines["unigram"]
+    return diagnosis.Floors(
+        uniform=baselines["uniform"].valid.loss,
+        unigram_train=unigram.train.loss,
+        unigram_valid=unigram.valid.loss,
+        kn2_valid=baselines["kn2"].valid.loss,
+    )
 
 
-def _point(line: Json) -> Point:
-    running = line.get("running")
-    return Point(
-        epoch=line["epoch"],
-        step=line["step"],
-        train_seconds=line["train_seconds"],
-        train=_tally(line["train"]),
-        valid=_tally(line["valid"]),
-        running_perplexity=perplexity(running["nats"], running["tokens"]) if running else None,
+def _diagnosed(row: Row, floors: diagnosis.Floors, rows: list[Row]) -> Row:
+    """The row with what became of it, if it is over."""
+    found = _diagnosis(row, floors, rows)
+    if found is None:
+        return row
+    return dataclasses.replace(row, diagnosis=found.name, diagnosis_rule=found.rule, diagnosis_text=found.text)
+
+
+def _diagnosis(row: Row, floors: diagnosis.Floors, rows: list[Row]) -> Diagnosis | None:
+    if not (row.status == DIVERGED or row.finished):
+        return None
+    diverged = (row.error or "diverged") if row.status == DIVERGED else None
+    case = diagnosis.Case(history=row.history, floors=floors, diverged=diverged, smaller=_smaller(row, rows))
+    return diagnosis.diagnose(case)
+
+
+def _smaller(row: Row, rows: list[Row]) -> float | None:
+    """The lowest loss on valid of smaller runs of the same architecture, optimizer and seed."""
+    kind = (row.model, row.optimizer, row.seed)
+    siblings = [other for other in rows if other.finished and (other.model, other.optimizer, other.seed) == kind]
+    return min(
+        (other.valid.loss for other in siblings if other.valid and other.parameters < row.parameters), default=None
     )
 
 
 def _baseline(entry: Json) -> Baseline:
-    train, valid, test = (_tally(entry[split]) for split in ("train", "valid", "test"))
+    train, valid, test = (measured.tally(entry[split]) for split in ("train", "valid", "test"))
     weight = entry.get("cache_weight")
     return Baseline(
         name=entry["name"], train=train, valid=valid, test=test, seconds=entry["seconds"], cache_weight=weight
     )
-
-
-def _tally(sums: Json) -> Tally:
-    return Tally(nats=sums["nats"], tokens=sums["tokens"], words=sums["words"], bytes=sums["bytes"])
 
 
 def _title(entries: list[Json], name: str) -> str:

@@ -42,14 +42,14 @@ def tokens(case: Case) -> Tokens:
     return drawn.astype(np.uint16)
 
 
-def bakeoff(case: Case, stepped: Stepped) -> None:
+def bakeoff(case: Case, stepped: Stepped, *, compiled: bool = False) -> None:
     """The very loop of a run, in the precision that this machine is given."""
     keep_freed_memory()
     precision = resolve_precision("auto", CPU)
     budget = Budget(epochs=10**6, batch_size=case.batch_size, sequence_length=case.length, precision=precision)
     torch.manual_seed(SEED)
     model = case.architecture.build(case.vocabulary, case.length)
-    if case.compiled and case.architecture.compiles:
+    if compiled:
         model.compile_for((case.batch_size, case.length))  # type: ignore[operator]
     one = np.array([0])
     training = Training(
@@ -168,6 +168,7 @@ def _batches(case: Case) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 PEERS: dict[str, Contender] = {
+    "compiled": lambda case, stepped: bakeoff(case, stepped, compiled=True),
     "trainer": trainer,
     "trainer-best": lambda case, stepped: trainer(case, stepped, best=True),
     "nanogpt": nanogpt,

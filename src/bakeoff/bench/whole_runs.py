@@ -63,9 +63,7 @@ def compare(index: int, threads: int, rounds: int, epochs: int, tell: Callable[[
 
 
 def _experiment(case: Case, threads: int, epochs: int) -> Experiment:
-    study = QUICK.with_shared(
-        epochs=epochs, threads=threads, precision=resolve_precision("auto", CPU), compile=case.compiled
-    )
+    study = QUICK.with_shared(epochs=epochs, threads=threads, precision=resolve_precision("auto", CPU), compile=False)
     return next(e for e in study.experiments if e.architecture == case.architecture)
 
 

@@ -1,35 +1,61 @@
-"""Learning curves: for each experiment perplexity over epochs and over training seconds, with the floors."""
+"""Learning curves: for each experiment perplexity over epochs and over training seconds, alone and as a small panel."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import altair as alt
 
 from bakeoff.analysis.rows import Row, StudyRows
-from bakeoff.report import captions, style, words
-from bakeoff.report.style import Figure
+from bakeoff.report import captions, floors, style, words
+from bakeoff.report.style import Figure, PerplexityAxis
 
 AXES = {"epochs": "epoch", "time": "training time, seconds"}
 #: The axis ends this much above the uniform floor; what is higher is cut off, and the caption says so.
 HEADROOM = 1.25
+#: A linear axis ends this much above the unigram floor: most of what is above it is the first steps.
+LINEAR_HEADROOM = 1.1
 
 
-def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
-    """Draw both figures of every experiment that has at least one evaluation."""
-    for rows in _by_experiment(study.rows):
-        first, domain = rows[0], _domain(study, rows[0].model)
+@dataclass(frozen=True, kw_only=True)
+class Panel:
+    """An experiment's curves as one of many small pictures, over one axis and with either scale.
+
+    Attributes:
+        experiment: Its number.
+        axis: `epochs` or `time`.
+        svg: With a logarithmic axis.
+        linear: With a linear one.
+    """
+
+    experiment: int
+    axis: str
+    svg: str
+    linear: str
+
+
+def draw(study: StudyRows, folder: Path) -> Iterator[tuple[Figure, Panel]]:
+    """Draw both figures of every experiment that has at least one evaluation, and each as a panel."""
+    for rows in by_experiment(study.rows):
+        first, y = rows[0], perplexity_axis(study, rows[0].model)
         for axis in AXES:
-            yield style.write(
-                _chart(study, rows, axis, domain),
+            curves = _curves(study, rows, axis, y)
+            figure = style.write(
+                alt.layer(*floors.layers(study, y), *curves),
                 folder,
                 name=f"{first.number:02d}-{axis}",
+                y=y,
                 title=f"Experiment {first.number}: {first.name}, learning rate {words.rate(first.learning_rate)}",
-                caption=captions.learning_curves(study, rows, axis, domain),
+                caption=captions.learning_curves(study, rows, axis, y),
+                experiment=first.number,
+                model=first.model,
+                axis=axis,
             )
+            yield figure, _panel(study, curves, first, axis, y)
 
 
-def _by_experiment(rows: Iterable[Row]) -> list[list[Row]]:
+def by_experiment(rows: Iterable[Row]) -> list[list[Row]]:
     """Rows with a history, those of one experiment together, by its number."""
     groups: dict[int, list[Row]] = {}
     for row in sorted(rows, key=lambda row: (row.number, row.seed)):
@@ -38,55 +64,72 @@ def _by_experiment(rows: Iterable[Row]) -> list[list[Row]]:
     return list(groups.values())
 
 
-def _domain(study: StudyRows, model: str) -> tuple[float, float]:
+def perplexity_axis(study: StudyRows, model: str) -> PerplexityAxis:
     """The same perplexities for all runs of an architecture: from below the lowest to above the uniform floor."""
     points = [point for row in study.rows if row.model == model for point in row.history]
     lowest = min(min(point.train.perplexity, point.valid.perplexity) for point in points)
-    return min(lowest, study.lowest_floor.valid.perplexity) * 0.85, study.uniform.valid.perplexity * HEADROOM
+    return PerplexityAxis(
+        low=min(lowest, study.lowest_floor.valid.perplexity) * 0.85,
+        high=study.uniform.valid.perplexity * HEADROOM,
+        linear_high=study.unigram.valid.perplexity * LINEAR_HEADROOM,
+    )
 
 
-def _chart(study: StudyRows, rows: list[Row], axis: str, domain: tuple[float, float]) -> style.Chart:
+def _panel(study: StudyRows, curves: list[alt.Chart], row: Row, axis: str, y: PerplexityAxis) -> Panel:
+    chart = alt.layer(*floors.layers(study, y, floors.FEWER), *curves)
+    spec = style.small(style.as_spec(chart, title=""), longest=_longest(study, row.model, axis), whole=axis == "epochs")
+    name = f"{row.number:02d}-{axis}-small"
+    linear = style.draw(style.with_axis(spec, y.encoding(linear=True)), f"{name}-linear")
+    return Panel(experiment=row.number, axis=axis, svg=style.draw(spec, name), linear=linear)
+
+
+def _longest(study: StudyRows, model: str, axis: str) -> float:
+    """How far the axis reaches that all panels of an architecture share."""
+    rows = [row for row in study.rows if row.model == model]
+    return max(*(_x(point, axis) for row in rows for point in row.history), 1.0)
+
+
+def _x(point: Any, axis: str) -> float:  # noqa: ANN401
+    return float(point.epoch if axis == "epochs" else point.train_seconds)
+
+
+def _curves(study: StudyRows, rows: list[Row], axis: str, y: PerplexityAxis) -> list[alt.Chart]:
     colour = style.colours(study.study)[rows[0].optimizer_title]
     curves = alt.Chart(alt.InlineData(values=[value for row in rows for value in _values(row, axis)]))
-    step, numbers = (1, "d") if axis == "epochs" else (0, "~r")
-    x = alt.X("x:Q", title=AXES[axis], axis=alt.Axis(grid=False, tickMinStep=step, format=numbers))
-    y = style.perplexity_axis(*domain)
+    longest = max(_x(point, axis) for row in rows for point in row.history)
+    ticks = alt.Axis(grid=False, format="~r", values=style.steps(longest, whole=axis == "epochs"))
+    # The label of a best epoch that is the last one needs room to its right.
+    room = alt.Scale(domain=(0, max(longest, 1.0) * 1.06), nice=False)
+    x = alt.X("x:Q", title=AXES[axis], scale=room, axis=ticks)
     dash = alt.StrokeDash(
         "curve:N",
         title=None,
         scale=alt.Scale(domain=["valid", "train"], range=[[1, 0], [5, 4]]),
         legend=alt.Legend(orient="top", symbolStrokeColor=colour, symbolSize=400),
     )
-    lines = curves.mark_line(color=colour, strokeWidth=2, clip=True).encode(x=x, y=y, strokeDash=dash, detail="seed:N")
-    chosen = curves.transform_filter("datum.best")
-    best = chosen.mark_point(color=colour, filled=True, size=60, opacity=1, clip=True).encode(x=x, y=y)
-    labels = best.mark_text(align="right", dy=-11, color="#222222").encode(text=alt.Text("label:N"))
-    return alt.layer(*_floors(study), lines, best, labels)
+    height = y.encoding()
+    lines = curves.mark_line(color=colour, strokeWidth=2, clip=True).encode(
+        x=x, y=height, strokeDash=dash, detail="seed:N"
+    )
+    points = curves.transform_filter("datum.curve == 'valid'").mark_point(
+        color=colour, filled=True, opacity=1, clip=True, aria=True
+    )
+    size = alt.condition("datum.best", alt.value(60), alt.value(9))
+    marks = points.encode(x=x, y=height, size=size, description="told:N")
+    best = curves.transform_filter("datum.best")
+    label = best.mark_text(dy=-11, color=style.INK, clip=True).encode(x=x, y=height, text="label:N")
+    return [lines, marks, label]
 
 
 def _values(row: Row, axis: str) -> Iterator[dict[str, Any]]:
     for point in row.history:
-        x = point.epoch if axis == "epochs" else point.train_seconds
         for curve, tally in (("train", point.train), ("valid", point.valid)):
             yield {
-                "x": x,
+                "x": _x(point, axis),
                 "seed": row.seed,
                 "curve": curve,
                 "perplexity": tally.perplexity,
                 "best": curve == "valid" and point.epoch == row.best_epoch,
                 "label": words.number(tally.perplexity),
+                "told": captions.point(row, point),
             }
-
-
-def _floors(study: StudyRows) -> Iterator[alt.Chart]:
-    """A thin line for each floor on valid, labelled above at the left; the lowest below, as it is close to the next."""
-    for baseline in study.baselines:
-        value = baseline.valid.perplexity
-        label = f"{baseline.name} {words.number(value)}"
-        rule = alt.Chart(alt.InlineData(values=[{"perplexity": value, "label": label}]))
-        below = baseline == study.lowest_floor
-        text = rule.mark_text(
-            align="left", baseline="top" if below else "bottom", dy=3 if below else -2, dx=4, fontSize=9
-        )
-        yield rule.mark_rule(color=style.QUIET, strokeWidth=0.7).encode(y="perplexity:Q")
-        yield text.encode(y="perplexity:Q", x=alt.value(0), text="label:N", color=alt.value(style.QUIET))

@@ -1,20 +1,30 @@
 """The page: one HTML file that holds everything and fetches nothing."""
 
-import base64
-from collections import Counter
+import re
+from importlib.resources import files
+from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
-from bakeoff.analysis.findings import findings
-from bakeoff.analysis.rows import Row, StudyRows
-from bakeoff.metrics import Tally
-from bakeoff.report import tables, words
-from bakeoff.report.style import Figure
+from bakeoff.report import style
+from bakeoff.report.figures import Figures
+
+Json = dict[str, Any]
+#: What pictures repeat and the page says once, or never shows.
+_SUPERFLUOUS = re.compile(
+    r' font-family="[^"]*"| aria-hidden="true"| pointer-events="none"| aria-roledescription="[^"]*"| opacity="1"'
+    r'|<path class="(?:background|foreground)"[^>]*d="(?:M0,0h0v0h0Z)?"[^>]*/>'
+)
 
 
-def render(study: StudyRows, figures: list[Figure]) -> str:
-    """The whole page as text."""
+def render(contents: Json, figures: Figures) -> str:
+    """The whole page as text.
+
+    Args:
+        contents: What the report says (`contents.of`).
+        figures: What was drawn.
+    """
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bakeoff.report"),
         autoescape=True,
@@ -22,76 +32,46 @@ def render(study: StudyRows, figures: list[Figure]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["count"] = words.count
+    titles = {run["number"]: f"#{run['number']}, {run['name']}" for run in contents["runs"]}
     return environment.get_template("index.html").render(
-        study=study.study,
-        findings=findings(study),
-        summary=_summary(study),
-        warnings=_warnings(study),
-        columns=tables.COLUMNS,
-        lines=tables.lines(study),
-        caption=Markup(tables.html_caption(study)),  # noqa: S704 (made of our own words and numbers)
-        curves=[_embedded(figure) for figure in figures if not figure.name.startswith("rates")],
-        sensitivity=[_embedded(figure) for figure in figures if figure.name.startswith("rates")],
-        facts=_facts(study),
+        contents,
+        style=_part("page.css"),
+        palette=Markup(_palette()),  # noqa: S704 (made of our own colours)
+        script=_part("page.js"),
+        hues={title: f"var(--o{style.COLOURS.index(colour)})" for title, colour in contents["colours"].items()},
+        named={run["number"]: run for run in contents["runs"]},
+        svg={figure.name: inline(figure.svg, figure.title) for figure in figures.numbered},
+        linear={figure.name: figure.linear and inline(figure.linear, figure.title) for figure in figures.numbered},
+        panels={
+            (panel.experiment, panel.axis): {
+                "log": inline(panel.svg, titles[panel.experiment]),
+                "linear": inline(panel.linear, titles[panel.experiment]),
+            }
+            for panel in figures.panels
+        },
     )
 
 
-def _summary(study: StudyRows) -> list[str]:
-    """The best run of each architecture, by valid."""
-    best = [row for model in study.study["models"] if (row := study.best(model["name"]))]
-    praised = [_praise(row, row.valid, row.test) for row in best if row.valid and row.test]
-    return praised or ["No run has finished yet."]
+def inline(svg: str, title: str) -> Markup:
+    """A picture as a part of the page: its type and background are the page's, and it has a name."""
+    slim = _SUPERFLUOUS.sub("", svg)
+    return Markup(slim.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1))  # noqa: S704 (the renderer escaped it)
 
 
-def _praise(row: Row, valid: Tally, test: Tally) -> str:
-    return (
-        f"Best {row.model_title}: #{row.number}, {row.name} (learning rate {words.rate(row.learning_rate)}, seed "
-        f"{row.seed}), with a perplexity of {words.number(valid.perplexity)} on valid and "
-        f"{words.number(test.perplexity)} on test, or {words.small(valid.bits_per_byte)} and "
-        f"{words.small(test.bits_per_byte)} bits per byte."
-    )
+def _part(name: str) -> Markup:
+    return Markup((files("bakeoff.report") / "templates" / name).read_text(encoding="utf-8"))  # noqa: S704 (our own file)
 
 
-def _warnings(study: StudyRows) -> list[str]:
-    """What went wrong or is not there, before anything else is believed."""
-    statuses = Counter(row.status for row in study.rows)
-    unfinished = [f"{count} {status}" for status, count in statuses.items() if status != "finished"]
-    warnings = [f"Of {len(study.rows)} runs, {', '.join(unfinished)}."] if unfinished else []
-    worse = [f"#{row.number}" for row in study.rows if row.diagnosis == "worse than unigram"]
-    if worse:
-        warnings.append(f"Worse than the unigram, so nothing was learned about context: {', '.join(worse)}.")
-    if any(row.alone is False for row in study.rows):
-        warnings.append("Some runs shared the machine: their times (†) are no basis for a claim about speed.")
-    if len(study.study["seeds"]) == 1:
-        warnings.append("One seed: no claim here says how much of a difference is chance.")
-    if not (study.study["tuning"] or {}).get("fits"):
-        warnings.append(tables.rates(study))
-    return warnings
-
-
-def _facts(study: StudyRows) -> list[tuple[str, str]]:
-    """How it was measured, as pairs of a term and its description."""
-    corpus, budget = study.study["corpus"], study.study["budget"]
-    clip = f"gradients clipped to norm {budget['clip']:g}" if budget["clip"] else "no clipping"
-    devices = sorted({row.device for row in study.rows if row.device})
-    memory = sorted({row.memory["kind"] for row in study.rows if row.memory})
-    return [
-        ("Corpus", f"{corpus['name']}: {corpus['source']}; licence: {corpus['licence']}; sha256 {corpus['sha256']}"),
-        *((split.capitalize(), _size(corpus[split])) for split in tables.SPLITS),
-        ("Tokenizer", f"{budget['tokenizer']}, {words.count(study.study['experiments'][0]['vocabulary'])} symbols"),
-        ("Budget", f"{budget['epochs']} epochs, {budget['schedule']} schedule, {clip}"),
-        ("Machine", f"{', '.join(devices) or words.ABSENT}, {budget['threads']} threads, {budget['precision']}"),
-        ("Memory", ", ".join(memory) or words.ABSENT),
-        ("Bakeoff", study.study["bakeoff"]),
+def _palette() -> str:
+    """The optimizers' colours as variables, and every colour in a picture as the variable that it stands for."""
+    light = "".join(f"--o{place}:{colour};" for place, colour in enumerate(style.COLOURS))
+    dark = "".join(f"--o{place}:{colour};" for place, colour in enumerate(style.DARK_COLOURS))
+    shared = {style.INK: "--text", style.QUIET: "--quiet", style.GRID: "--rule"}
+    named = shared | {colour: f"--o{place}" for place, colour in enumerate(style.COLOURS)}
+    rules = [
+        f'svg [{attribute}="{colour}"]{{{attribute}:var({name})}}'
+        for colour, name in named.items()
+        for attribute in ("fill", "stroke")
     ]
-
-
-def _size(split: dict[str, int]) -> str:
-    return ", ".join(f"{words.count(split[unit])} {unit}" for unit in ("documents", "tokens", "words", "bytes"))
-
-
-def _embedded(figure: Figure) -> dict[str, str]:
-    """A figure with its picture as a data URI, so that the page needs no other file."""
-    source = "data:image/svg+xml;base64," + base64.b64encode(figure.svg.encode()).decode()
-    return {"name": figure.name, "title": figure.title, "caption": figure.caption, "source": source}
+    at_night = f"@media (prefers-color-scheme:dark){{@media not print{{:root{{{dark}}}}}}}"
+    return "\n".join([f":root{{{light}}}", at_night, *rules])

@@ -7,7 +7,7 @@ from typing import Any
 import altair as alt
 
 from bakeoff.analysis.rows import StudyRows
-from bakeoff.report import captions, style
+from bakeoff.report import captions, style, words
 from bakeoff.report.style import Figure
 
 #: Perplexities above this many times the uniform floor are drawn there: the run learned nothing.
@@ -27,6 +27,7 @@ def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
                 name=f"rates-{model['name']}",
                 title=f"{model['title']}: valid perplexity against learning rate",
                 caption=captions.sensitivity(study, model["title"], trials),
+                model=model["name"],
             )
 
 
@@ -45,28 +46,33 @@ def _trials(study: StudyRows, model: str) -> Iterator[dict[str, Any]]:
                     "optimizer": titles[experiment["optimizer"]],
                     "layers": str(experiment["layers"]),
                     "chosen": trial["lr"] == found["lr"],
+                    "told": f"{titles[experiment['optimizer']]}, {experiment['layers']} layers, rate "
+                    f"{words.rate(trial['lr'])}: {words.number(trial['valid_perplexity'])}",
                 }
 
 
 def _chart(study: StudyRows, trials: list[dict[str, Any]]) -> style.Chart:
     high = study.uniform.valid.perplexity * CEILING
     shown = [{**trial, "perplexity": min(trial["perplexity"], high)} for trial in trials]
-    colours = style.colours(study.study)
-    colour = alt.Color("optimizer:N", scale=alt.Scale(domain=list(colours), range=list(colours.values())))
-    depths = sorted({trial["layers"] for trial in shown})
-    patterns = [[1, 0], [6, 3], [2, 2], [8, 2, 2, 2]]
+    dashes = style.dashes([int(trial["layers"]) for trial in shown])
     dash = alt.StrokeDash(
         "layers:N",
-        scale=alt.Scale(domain=depths, range=patterns[: len(depths)]),
-        legend=alt.Legend(symbolSize=400, symbolStrokeColor="#444444"),
+        title="layers",
+        scale=alt.Scale(domain=[str(depth) for depth in dashes], range=list(dashes.values())),
+        legend=alt.Legend(symbolSize=400, symbolStrokeColor=style.INK),
     )
-    x = alt.X(
-        "rate:Q", title="learning rate (log scale)", scale=alt.Scale(type="log"), axis=alt.Axis(grid=False, format="~g")
-    )
-    y = style.perplexity_axis(min(trial["perplexity"] for trial in shown) * 0.85, high)
+    colour = alt.Color("optimizer:N", title="optimizer", scale=style.colour_scale(study.study))
+    ticks = alt.Axis(grid=False, format="~g")
+    x = alt.X("rate:Q", title="learning rate (log scale)", scale=alt.Scale(type="log"), axis=ticks)
+    low = min(trial["perplexity"] for trial in shown) * 0.85
+    y = style.PerplexityAxis(low=low, high=high, linear_high=high, title="valid perplexity").encoding()
     chart = alt.Chart(alt.InlineData(values=shown))
     lines = chart.mark_line(strokeWidth=1.8).encode(x=x, y=y, color=colour, strokeDash=dash)
-    points = chart.mark_point(filled=True, opacity=1).encode(
-        x=x, y=y, color=colour, size=alt.condition("datum.chosen", alt.value(110), alt.value(20))
+    points = chart.mark_point(filled=True, opacity=1, aria=True).encode(
+        x=x,
+        y=y,
+        color=colour,
+        size=alt.condition("datum.chosen", alt.value(110), alt.value(20)),
+        description="told:N",
     )
     return alt.layer(lines, points)

@@ -3,72 +3,141 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-
-import markupsafe
+from typing import Any
 
 from bakeoff.analysis.rows import Baseline, Row, StudyRows
+from bakeoff.analysis.statistics import FEWEST_SEEDS
+from bakeoff.analysis.timing import is_timed
 from bakeoff.metrics import Tally
 from bakeoff.report import words
 
 SPLITS = ("train", "valid", "test")
 _BOLD = "**{}**"
+#: How bad what a rule says of a run is, by the rule's key or the run's status.
+SEVERITIES = {
+    **dict.fromkeys(("diverged", "failed", "dead", "worse-than-unigram", "unigram-plateau"), "bad"),
+    **dict.fromkeys(("below-context", "late-instability", "overfitting", "memorizing", "underfitting"), "warn"),
+    **dict.fromkeys(("undertrained", "capacity", "running", "missing"), "note"),
+    "healthy": "good",
+}
+#: A sign for each, for those who see no colours.
+SIGNS = {"bad": "✕", "warn": "▲", "note": "◆", "good": "✓"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column:
-    """A column: its head, its meaning for the caption, and its cell for a run and for a floor."""
+    """A column.
 
+    Attributes:
+        key: Its name in the page.
+        head: Its head.
+        group: The head above its head, shared with its neighbours.
+        short: Its head below that one.
+        meaning: What it shows, for the caption.
+        run: Its cell for a run.
+        value: What its cell for a run sorts by, and how long its bar is; None for what sorts as text.
+        floor: Its cell for a floor.
+        bar: Whether size matters enough for a bar.
+        text: Whether it holds words.
+    """
+
+    key: str
     head: str
-    meaning: str
     run: Callable[[Row], str]
+    value: Callable[[Row], float | None] | None = None
+    group: str = ""
+    short: str = ""
+    meaning: str = ""
     floor: Callable[[Baseline], str] = lambda baseline: ""  # noqa: ARG005
+    bar: bool = False
     text: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Line:
-    """A line of the table: its cells, and what sets it apart."""
+    """A line of the table: its cells, and what sets it apart.
+
+    Attributes:
+        cells: One a column.
+        values: What each cell sorts by; None where it was not measured or sorts as text.
+        run: The run, if it is a run's.
+        best: Whether it is the best of its architecture, or cannot be told from it.
+        first: Whether an architecture begins here.
+    """
 
     cells: tuple[str, ...]
+    values: tuple[float | None, ...] = ()
+    run: Row | None = None
     best: bool = False
-    floor: bool = False
-    status: str = ""
+    first: bool = False
+
+
+def columns(study: StudyRows) -> list[Column]:
+    """The columns that this study needs: seeds only where there are several."""
+    return [column for column in COLUMNS if column.key != "seed" or len(study.study["seeds"]) > 1]
 
 
 def lines(study: StudyRows) -> list[Line]:
     """Every run, then every floor."""
-    winners = [study.best(model["name"]) for model in study.study["models"]]
+    winners = {id(row) for model in study.study["models"] for row in study.ties(model["name"])}
+    models = [None, *(row.model for row in study.rows)]
+    shown = columns(study)
     runs = [
-        Line(cells=tuple(column.run(row) for column in COLUMNS), best=row in winners, status=row.status)
-        for row in study.rows
+        Line(
+            cells=tuple(column.run(row) for column in shown),
+            values=tuple(column.value(row) if column.value else None for column in shown),
+            run=row,
+            best=id(row) in winners,
+            first=row.model != before,
+        )
+        for row, before in zip(study.rows, models, strict=False)
     ]
-    floors = [Line(cells=tuple(column.floor(b) for column in COLUMNS), floor=True) for b in study.baselines]
+    floors = [Line(cells=tuple(column.floor(b) for column in shown)) for b in study.baselines]
     return runs + floors
 
 
 def markdown(study: StudyRows) -> str:
     """The table in Markdown, with its caption below."""
-    head = [column.head for column in COLUMNS]
-    rule = [":--" if column.text else "--:" for column in COLUMNS]
+    shown = columns(study)
+    head = [column.head for column in shown]
+    rule = [":--" if column.text else "--:" for column in shown]
     body = [_emphasized(line) for line in lines(study)]
     table = "\n".join(f"| {' | '.join(cells)} |" for cells in [head, rule, *body])
-    return f"{table}\n\n{caption(study)}\n"
+    return f"{table}\n\n{_plain(caption(study))} Columns: {_meanings(study)}.\n"
 
 
 def caption(study: StudyRows) -> str:
-    """What the table shows, and what each column and symbol means."""
+    """What the table shows, and what its lines and symbols mean."""
     corpus, budget = study.study["corpus"], study.study["budget"]
-    meanings = "; ".join(f"*{column.head}*: {column.meaning}" for column in COLUMNS if column.meaning)
     return (
         f"Study {study.study['study']} on {corpus['name']}: every run by architecture, layers and optimizer, "
         f"{budget['epochs']} epochs of {words.count(corpus['train']['tokens'])} train tokens, "
         f"batches of {budget['batch_size']} sequences of {budget['sequence_length']} tokens. "
-        "In bold: the run of each architecture with the lowest valid perplexity (test never selects). "
-        f"{_seeds(study)} Below the runs, the floors on the same tokens and windows: uniform gives every symbol the "
+        f"{_bold(study)} Below the runs, the floors on the same tokens and windows: uniform gives every symbol the "
         "same probability, unigram its share of train (0.1 added to every count); kn2 and kn3 are interpolated "
         "Kneser-Ney of two and three tokens, kn3+cache is kn3 mixed with the counts of the window so far"
         f"{_cache_weight(study)}. A run that is not below the unigram has learned nothing about context. "
-        f"{rates(study)}{_lossy(study)} Columns: {meanings}. {words.ABSENT}: not measured."
+        f"{rates(study)}{_lossy(study)} {words.ABSENT}: not measured."
+    )
+
+
+def meanings(study: StudyRows) -> list[tuple[str, str]]:
+    """What the heads of columns mean, where they do not say it themselves."""
+    return [(column.head, column.meaning) for column in columns(study) if column.meaning]
+
+
+def _meanings(study: StudyRows) -> str:
+    return "; ".join(f"*{head}*: {meaning}" for head, meaning in meanings(study))
+
+
+def _bold(study: StudyRows) -> str:
+    seeds = len(study.study["seeds"])
+    if seeds < FEWEST_SEEDS:
+        one = "One seed: small differences may be chance." if seeds == 1 else f"{seeds} seeds, each in its own line."
+        return f"In bold: the run of each architecture with the lowest valid perplexity (test never selects). {one}"
+    return (
+        "In bold: the runs of each architecture's best experiment by mean loss on valid, and of those that its "
+        f"{seeds} seeds cannot tell from it (test never selects). Each seed has its own line."
     )
 
 
@@ -106,15 +175,14 @@ def _cache_weight(study: StudyRows) -> str:
     return f" (share {weights[0]:g}, chosen on valid)" if weights else ""
 
 
-def _seeds(study: StudyRows) -> str:
-    seeds = study.study["seeds"]
-    if len(seeds) == 1:
-        return "One seed: small differences may be chance."
-    return f"{len(seeds)} seeds, each in its own line."
-
-
 def _emphasized(line: Line) -> list[str]:
-    return [_BOLD.format(cell) if line.best and cell else cell for cell in line.cells]
+    cells = [_plain(cell) for cell in line.cells]
+    return [_BOLD.format(cell) if line.best and cell else cell for cell in cells]
+
+
+def _plain(text: str) -> str:
+    """Text that Markdown and its tables take as it is: what could be markup is escaped."""
+    return re.sub(r"([\\`*_\[\]<>|#$])", r"\\\1", text)
 
 
 def _perplexity(tally: Tally) -> str:
@@ -133,80 +201,189 @@ def _bits_per_byte(tally: Tally) -> str:
     return words.small(tally.bits_per_byte)
 
 
-def _quotient(split: str, quotient: Callable[[Tally], str], head: str, meaning: str = "") -> Column:
+def _measure(
+    split: str,
+    quotient: Callable[[Tally], float],
+    form: Callable[[float | None], str],
+    **about: Any,  # noqa: ANN401
+) -> Column:
     """A column of one figure of one split, which floors have as well."""
 
-    def cell(measured: Row | Baseline) -> str:
+    def value(measured: Row | Baseline) -> float | None:
         tally: Tally | None = getattr(measured, split)
-        return quotient(tally) if tally else words.ABSENT
+        return quotient(tally) if tally else None
 
-    return Column(head=head, meaning=meaning, run=cell, floor=cell)
+    return Column(run=lambda row: form(value(row)), floor=lambda floor: form(value(floor)), value=value, **about)
 
 
-def _status(row: Row) -> str:
-    return row.diagnosis or ("" if row.status == "finished" else row.status)
+def _perplexity_of(split: str, meaning: str) -> Column:
+    return _measure(
+        split,
+        lambda tally: tally.perplexity,
+        words.number,
+        key=f"{split}-perplexity",
+        head=f"{split} ppl",
+        group="perplexity",
+        short=split,
+        meaning=meaning,
+        bar=True,
+    )
+
+
+def _loss_of(split: str, meaning: str = "") -> Column:
+    return _measure(
+        split,
+        lambda tally: tally.loss,
+        words.small,
+        key=f"{split}-loss",
+        head=f"{split} loss",
+        group="loss, nats",
+        short=split,
+        meaning=meaning,
+    )
+
+
+def remark(row: Row) -> str:
+    """What became of a run: its diagnosis, or why it has none."""
+    return row.diagnosis or row.status
+
+
+def severity(row: Row) -> str:
+    """How bad that is: `bad`, `warn`, `note` or `good`."""
+    return SEVERITIES.get(row.diagnosis_rule or row.status, "note")
 
 
 def _seconds(row: Row) -> str:
-    """Training seconds, marked where another run had a share of the machine."""
-    mark = "†" if row.alone is False else ""
-    return words.ABSENT if row.train_seconds is None else f"{row.train_seconds:,.1f}{mark}"
+    """Training seconds, marked where the clock cannot be believed."""
+    return words.ABSENT if row.train_seconds is None else f"{row.train_seconds:,.1f}{_mark(row)}"
 
 
-def _rate(row: Row) -> str:
-    return words.count(row.tokens_per_second) + ("†" if row.alone is False else "")
+def _mark(row: Row) -> str:
+    return "†" if row.train_seconds is not None and not is_timed(row) else ""
+
+
+def _bytes(name: str) -> Callable[[Row], float | None]:
+    return lambda row: row.memory[name] if row.memory else None
 
 
 def _memory(name: str) -> Callable[[Row], str]:
-    return lambda row: words.megabytes(row.memory[name] if row.memory else None)
+    return lambda row: words.megabytes(_bytes(name)(row))
 
 
 COLUMNS = (
-    Column(head="#", meaning="the experiment's number", run=lambda row: str(row.number)),
-    Column(head="model", meaning="", run=lambda row: row.model_title, floor=lambda floor: floor.name, text=True),
-    Column(head="layers", meaning="", run=lambda row: str(row.layers)),
-    Column(head="optimizer", meaning="", run=lambda row: row.optimizer_title, text=True),
-    Column(head="lr", meaning="peak learning rate", run=lambda row: words.rate(row.learning_rate)),
-    Column(head="seed", meaning="decides initial weights and the order of the data", run=lambda row: str(row.seed)),
-    _quotient(
-        "train", _perplexity, "train ppl", "perplexity per token, exp(nats / tokens), on a fixed sample of train"
-    ),
-    _quotient("valid", _perplexity, "valid ppl", "the same on valid"),
-    _quotient("test", _perplexity, "test ppl", "the same on test; all three with the weights of the best epoch"),
-    _quotient("train", _loss, "train loss", "nats per token"),
-    _quotient("valid", _loss, "valid loss"),
-    _quotient("test", _loss, "test loss"),
-    _quotient("valid", _word_perplexity, "word ppl", "exp(nats / whitespace-separated words), on valid"),
-    _quotient("valid", _bits_per_byte, "bpb", "bits per UTF-8 byte, on valid"),
     Column(
+        key="number",
+        head="#",
+        meaning="the experiment's number",
+        run=lambda row: str(row.number),
+        value=lambda row: row.number,
+    ),
+    Column(key="model", head="model", run=lambda row: row.model_title, floor=lambda floor: floor.name, text=True),
+    Column(key="optimizer", head="optimizer", run=lambda row: row.optimizer_title, text=True),
+    Column(
+        key="rate",
+        head="lr",
+        meaning="peak learning rate",
+        run=lambda row: words.rate(row.learning_rate),
+        value=lambda row: row.learning_rate,
+    ),
+    Column(key="layers", head="layers", run=lambda row: str(row.layers), value=lambda row: row.layers),
+    Column(
+        key="seed",
+        head="seed",
+        meaning="decides initial weights and the order of the data",
+        run=lambda row: str(row.seed),
+        value=lambda row: row.seed,
+    ),
+    _perplexity_of("train", "perplexity per token, exp(nats / tokens), on a fixed sample of train"),
+    _perplexity_of("valid", "the same on valid"),
+    _perplexity_of("test", "the same on test; all three with the weights of the best epoch"),
+    _loss_of("train", "nats per token"),
+    _loss_of("valid"),
+    _loss_of("test"),
+    _measure(
+        "valid",
+        lambda tally: tally.word_perplexity,
+        words.number,
+        key="word-perplexity",
+        head="word ppl",
+        group="valid, per",
+        short="word",
+        meaning="exp(nats / whitespace-separated words), on valid",
+    ),
+    _measure(
+        "valid",
+        lambda tally: tally.bits_per_byte,
+        words.small,
+        key="bits-per-byte",
+        head="bpb",
+        group="valid, per",
+        short="byte, bits",
+        meaning="bits per UTF-8 byte, on valid",
+    ),
+    Column(
+        key="best-epoch",
         head="best epoch",
         meaning="where valid was lowest, of the epochs trained; 0 is before the first step",
-        run=lambda row: words.ABSENT if row.best_epoch is None else f"{row.best_epoch} of {row.epochs}",
+        run=lambda row: words.ABSENT if row.best_epoch is None else f"{row.best_epoch}/{row.epochs}",
+        value=lambda row: row.best_epoch,
     ),
-    Column(head="params", meaning="parameters of the model", run=lambda row: words.count(row.parameters)),
     Column(
-        head="learnable",
+        key="parameters",
+        head="params, M",
+        group="parameters, M",
+        short="all",
+        meaning="parameters of the model, in millions",
+        run=lambda row: words.millions(row.parameters),
+        value=lambda row: row.parameters,
+    ),
+    Column(
+        key="learnable",
+        head="learnable, M",
+        group="parameters, M",
+        short="learned",
         meaning="those of them that are trained",
-        run=lambda row: words.count(row.learnable_parameters),
+        run=lambda row: words.millions(row.learnable_parameters),
+        value=lambda row: row.learnable_parameters,
     ),
     Column(
+        key="memory",
         head="memory, MB",
+        group="memory, MB",
+        short="steady",
         meaning="average in steady training above the process before the model existed, in millions of bytes",
         run=_memory("average_bytes"),
+        value=_bytes("average_bytes"),
+        bar=True,
     ),
-    Column(head="peak, MB", meaning="the highest reading of the same", run=_memory("peak_bytes")),
     Column(
-        head="train s",
-        meaning="seconds of training alone; †: measured beside other runs, no basis for a claim about speed",
-        run=_seconds,
-        floor=lambda floor: f"{floor.seconds:,.1f}",
+        key="peak",
+        head="peak, MB",
+        group="memory, MB",
+        short="peak",
+        meaning="the highest reading of the same",
+        run=_memory("peak_bytes"),
+        value=_bytes("peak_bytes"),
     ),
-    Column(head="tokens/s", meaning="trained tokens per second of training", run=_rate),
-    Column(head="remark", meaning="", run=_status, text=True),
+    Column(
+        key="seconds",
+        head="train s",
+        group="training",
+        short="seconds",
+        meaning="seconds of training and nothing else; †: not alone or disturbed, so no basis for a claim about speed",
+        run=_seconds,
+        value=lambda row: row.train_seconds,
+        floor=lambda floor: f"{floor.seconds:,.1f}",
+        bar=True,
+    ),
+    Column(
+        key="speed",
+        head="tokens/s",
+        group="training",
+        short="tokens/s",
+        meaning="trained tokens per second of training",
+        run=lambda row: words.count(row.tokens_per_second) + _mark(row),
+        value=lambda row: row.tokens_per_second,
+    ),
+    Column(key="diagnosis", head="diagnosis", run=remark, text=True),
 )
-
-
-def html_caption(study: StudyRows) -> str:
-    """The caption with its emphasis as HTML."""
-    emphasized = re.sub(r"\*([^*]+)\*", r"<em>\1</em>", str(markupsafe.escape(caption(study))))
-    return re.sub(r"`([^`]+)`", r"<code>\1</code>", emphasized)

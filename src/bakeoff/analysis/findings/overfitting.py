@@ -1,0 +1,173 @@
+"""Overfitting: over time, by capacity, and what could be done about it."""
+
+import re
+from collections.abc import Sequence
+
+from bakeoff.analysis import statistics, words
+from bakeoff.analysis.declared import Declared
+from bakeoff.analysis.diagnosis import FLAT
+from bakeoff.analysis.findings.depth import ladders
+from bakeoff.analysis.findings.finding import (
+    CONTRADICTED,
+    NOT_DISTINGUISHABLE,
+    NOT_MEASURED,
+    SUPPORTED,
+    Conjecture,
+    Finding,
+    evidence,
+    unlearned,
+)
+from bakeoff.analysis.rows import Experiment, Row, StudyRows
+
+REMEDIES = Conjecture(
+    text=(
+        "Stopping at the best epoch, which the table already does, costs nothing, and saves only what was lost after "
+        "it. Dropout, more weight decay and more train text may lower the best itself."
+    ),
+    source=(
+        "Prechelt 1998, Early Stopping - But When?; Srivastava et al. 2014, Dropout: A Simple Way to Prevent Neural "
+        "Networks from Overfitting; Zaremba, Sutskever & Vinyals 2014, Recurrent Neural Network Regularization"
+    ),
+    decided_by="the run with the largest gap again with dropout 0.2 and then 0.5, all else alike, on valid",
+)
+
+
+def overfitting(study: StudyRows) -> list[Finding]:
+    """Who overfits at all; then, for experiments that differ in depth alone, whether capacity decides it."""
+    return [_who(study), *(_by_capacity(study, ladder) for ladder in ladders(study))]
+
+
+def _who(study: StudyRows) -> Finding:
+    finished = [row for row in study.rows if row.finished]
+    risen = [row for row in finished if row.diagnosis_rule == "overfitting"]
+    return Finding(
+        name="overfitting",
+        question="Do the runs overfit, and what would help?",
+        verdict=(SUPPORTED if risen else CONTRADICTED) if finished else NOT_MEASURED,
+        text=_who_text(study, finished, risen) if finished else "No run has finished.",
+        evidence=evidence(finished),
+        figures=("gap-by-depth",),
+        conjecture=REMEDIES if risen or _memorizing(finished) else None,
+    )
+
+
+def _memorizing(rows: Sequence[Row]) -> list[Row]:
+    return [row for row in rows if row.diagnosis_rule == "memorizing"]
+
+
+def _who_text(study: StudyRows, finished: list[Row], risen: list[Row]) -> str:
+    runs = words.counted(len(finished), "finished run")
+    rise = f"In {words.spelled(len(risen))} of {runs} valid rose again while train went on falling{_costs(risen)}."
+    near, numbers = _memorizing(finished), words.numbers(row.number for row in _memorizing(finished))
+    large = f" In {words.spelled(len(near))} more ({numbers}) the gap is large, but valid has not risen yet."
+    many = large if near else ""
+    lost = unlearned(finished)
+    number = words.numbers(row.number for row in lost)
+    never = f" {number} did not learn enough to overfit, whatever the gap." if lost else ""
+    return f"{rise}{many}{_largest(study, finished)}{never}"
+
+
+def _costs(risen: list[Row]) -> str:
+    """What going on to the end cost, by run."""
+    costs = {row.number: row.last["valid"].loss - row.valid.loss for row in risen if row.valid and row.last["valid"]}
+    parts = [f"#{number} by {words.nats(cost)} nats" for number, cost in sorted(costs.items())]
+    return f" ({words.joined(parts)} from its lowest)" if parts else ""
+
+
+def _largest(study: StudyRows, finished: list[Row]) -> str:
+    row = max(finished, key=lambda row: study.gap(row.history[-1]))
+    return (
+        f" The largest gap in the end is that of #{row.number} ({row.name}): valid costs "
+        f"{words.nats(study.gap(row.history[-1]))} nats more than train at equal mix of tokens."
+    )
+
+
+def _by_capacity(study: StudyRows, ladder: list[Declared]) -> Finding:
+    row = ladder[0].experiment.rows[0]
+    finished = [found.experiment for found in ladder if found.experiment.finished]
+    lost = [row for experiment in finished for row in unlearned(experiment.finished)]
+    comparable = len(finished) > 1 and not lost
+    return Finding(
+        name=re.sub(r"[^a-z0-9]+", "-", f"capacity-{row.model}-{row.optimizer}".lower()),
+        question=f"{row.model_title} with {row.optimizer_title}: does a larger model overfit more easily?",
+        verdict=_verdict(_widenings(study, finished)) if comparable else NOT_MEASURED,
+        text=_capacity_text(study, finished, lost),
+        evidence=evidence(row for experiment in finished for row in experiment.finished),
+        figures=("gap-by-depth",),
+    )
+
+
+def _widenings(study: StudyRows, finished: list[Experiment]) -> list[float]:
+    """How much wider the gap of the largest model is than that of the smallest, by the seeds that both finished."""
+    small, large = (_gaps(study, finished[place]) for place in (0, -1))
+    return [large[seed] - small[seed] for seed in sorted(small.keys() & large.keys())]
+
+
+def _gaps(study: StudyRows, experiment: Experiment) -> dict[int, float]:
+    return {row.seed: study.gap(row.history[-1]) for row in experiment.finished}
+
+
+def _verdict(widenings: list[float]) -> str:
+    interval = statistics.over_seeds(widenings)
+    if interval is None:
+        return NOT_MEASURED
+    if interval.holds_zero:
+        return NOT_DISTINGUISHABLE
+    return SUPPORTED if interval.mean > 0 else CONTRADICTED
+
+
+def _capacity_text(study: StudyRows, finished: list[Experiment], lost: list[Row]) -> str:
+    if lost:
+        named = words.joined(sorted({f"#{row.number} is {row.diagnosis}" for row in lost}))
+        return f"{named}: where nothing was learned, train and valid agree, and nothing overfits."
+    if len(finished) < 2:  # noqa: PLR2004
+        return "There are no two sizes to compare."
+    gaps = [_mean(list(_gaps(study, experiment).values())) for experiment in finished]
+    layers = words.joined([str(experiment.rows[0].layers) for experiment in finished])
+    sizes = words.joined([f"{experiment.rows[0].learnable_parameters:,}" for experiment in finished])
+    return (
+        f"With {layers} layers ({sizes} trained parameters) valid costs "
+        f"{words.joined([words.signed(g) for g in gaps])} nats more than train in the end, at equal mix of tokens, and "
+        f"is lowest after epoch {_epochs(finished)}.{_change(_widenings(study, finished))}{_fit(finished)}"
+    )
+
+
+def _fit(finished: list[Experiment]) -> str:
+    """That a narrower gap is no merit where the larger model fits train less, if that is so."""
+    small, large = (_train(experiment) for experiment in (finished[0], finished[-1]))
+    if large <= small + FLAT:
+        return ""
+    return (
+        f" But the largest also fits train less, ending at {words.perplexity(large)} where the smallest ends at "
+        f"{words.perplexity(small)}: it has learned less within this budget, which is no protection."
+    )
+
+
+def _train(experiment: Experiment) -> float:
+    """The loss on train in the end, the mean over seeds."""
+    return _mean([row.history[-1].train.loss for row in experiment.finished])
+
+
+def _epochs(finished: list[Experiment]) -> str:
+    """The best epoch of each size; of the best seed, where there are several."""
+    return words.joined([str(experiment.best.best_epoch) for experiment in finished])
+
+
+def _change(widenings: list[float]) -> str:
+    """What that says about the largest against the smallest, as a sentence."""
+    if not widenings:
+        return ""
+    mean, interval = _mean(widenings), statistics.over_seeds(widenings)
+    wider = "wider" if mean > 0 else "narrower"
+    if interval:
+        chance = ", which may be chance" if interval.holds_zero else ""
+        low, high = words.signed(interval.low), words.signed(interval.high)
+        return f" From the smallest to the largest it gets {wider}, by {low} to {high} (95 % over seeds){chance}."
+    if abs(mean) < FLAT:
+        return " It hardly changes from the smallest to the largest."
+    runs = words.counted(len(widenings), "run")
+    return f" It gets {wider} from the smallest to the largest, in {runs} of each; chance was not measured."
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

@@ -1,0 +1,140 @@
+"""Whether models with attention behave as one expects of transformers."""
+
+import re
+from dataclasses import dataclass
+
+from bakeoff.analysis import words
+from bakeoff.analysis.declared import declared
+from bakeoff.analysis.findings.contrasts import contrasts, optimizers
+from bakeoff.analysis.findings.depth import depths, ladders
+from bakeoff.analysis.findings.finding import (
+    CONTRADICTED,
+    FLOOR_TITLES,
+    NOT_MEASURED,
+    SUPPORTED,
+    Conjecture,
+    Finding,
+    evidence,
+)
+from bakeoff.analysis.rows import Row, StudyRows
+
+TOO_LITTLE_TEXT = Conjecture(
+    text=(
+        "Transformers are known from training on far more text: a model of the best size for its compute sees some "
+        "twenty tokens a parameter, each once. With less, much of what attention could learn is not in the text."
+    ),
+    source="Hoffmann et al. 2022, Training Compute-Optimal Large Language Models",
+    decided_by="the same configuration on ten times as much train text: it should gain more than the others do",
+)
+NO_WARMUP = Conjecture(
+    text=(
+        "With layer norm after each residual sum and the full rate from the first step, gradients near the output are "
+        "so large that a deep transformer may never start to learn; a warm-up, or a smaller rate, mends that."
+    ),
+    source="Xiong et al. 2020, On Layer Normalization in the Transformer Architecture",
+    decided_by="a few hundred steps of the run that failed with a tenth of its rate, against its own first steps",
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expectation:
+    """Something that one expects of a transformer.
+
+    Attributes:
+        claim: It, in words.
+        denial: The opposite.
+        verdict: What the rows say of it.
+    """
+
+    claim: str
+    denial: str
+    verdict: str
+
+
+def transformers(study: StudyRows) -> list[Finding]:
+    """One finding for every architecture with attention heads."""
+    models = dict.fromkeys(found.experiment.rows[0].model for found in declared(study) if found.attends)
+    return [_finding(study, model) for model in models]
+
+
+def _finding(study: StudyRows, model: str) -> Finding:
+    rows = [row for row in study.rows if row.model == model]
+    title = rows[0].model_title
+    found = _expectations(study, model) if any(row.finished for row in rows) else []
+    return Finding(
+        name=re.sub(r"[^a-z0-9]+", "-", f"as-expected-{model}".lower()),
+        question=f"Are the results of {title} as one would expect of transformers?",
+        verdict=_verdict(found),
+        text=f"{_text(found)}{_tokens_per_parameter(study, rows)}" if found else "No run has finished.",
+        evidence=evidence(rows, [study.lowest_floor.name]),
+        figures=(f"overlay-{model}-epochs", f"deciles-{model}"),
+        conjecture=_why(study, rows) if CONTRADICTED in {expected.verdict for expected in found} else None,
+    )
+
+
+def _expectations(study: StudyRows, model: str) -> list[Expectation]:
+    return [_beats_counting(study, model), *_adaptive(study, model), *_deeper(study, model)]
+
+
+def _beats_counting(study: StudyRows, model: str) -> Expectation:
+    best, floor = study.best(model), study.lowest_floor
+    wins = best is not None and best.valid is not None and best.valid.nats < floor.valid.nats
+    title = FLOOR_TITLES[floor.name]
+    return Expectation(
+        claim=f"the best of them beats {title}",
+        denial=f"the best of them does not beat {title}",
+        verdict=SUPPORTED if wins else CONTRADICTED,
+    )
+
+
+def _adaptive(study: StudyRows, model: str) -> list[Expectation]:
+    planned = [c for c in contrasts(study) if c.kind == "adaptive" and c.first.experiment.rows[0].model == model]
+    verdicts = {finding.name: finding.verdict for finding in optimizers(study)}
+    titles = [[found.experiment.rows[0].optimizer_title for found in (c.first, c.second)] for c in planned]
+    return [
+        Expectation(
+            claim=f"{title[0]} is ahead of {title[1]}",
+            denial=f"{title[0]} is not ahead of {title[1]}",
+            verdict=verdicts[contrast.name],
+        )
+        for contrast, title in zip(planned, titles, strict=True)
+    ]
+
+
+def _deeper(study: StudyRows, model: str) -> list[Expectation]:
+    found = zip(ladders(study), depths(study), strict=True)
+    return [
+        Expectation(claim="more layers help", denial="more layers do not help", verdict=finding.verdict)
+        for ladder, finding in found
+        if ladder[0].experiment.rows[0].model == model
+    ]
+
+
+def _verdict(found: list[Expectation]) -> str:
+    verdicts = [expected.verdict for expected in found]
+    if CONTRADICTED in verdicts:
+        return CONTRADICTED
+    return SUPPORTED if verdicts and set(verdicts) == {SUPPORTED} else NOT_MEASURED
+
+
+def _text(found: list[Expectation]) -> str:
+    kept = [expected.claim for expected in found if expected.verdict == SUPPORTED]
+    broken = [expected.denial for expected in found if expected.verdict == CONTRADICTED]
+    undecided = [f"whether {expected.claim}" for expected in found if expected.verdict not in (SUPPORTED, CONTRADICTED)]
+    parts = (("As expected: ", kept), ("Not as expected: ", broken), ("Left open here: ", undecided))
+    return " ".join(f"{opening}{words.joined(claims)}." for opening, claims in parts if claims)
+
+
+def _tokens_per_parameter(study: StudyRows, rows: list[Row]) -> str:
+    tokens = study.study["corpus"]["train"]["tokens"]
+    sizes = sorted({row.learnable_parameters for row in rows})
+    shares = [f"{tokens / size:.2g}" for size in (sizes[-1], sizes[0])][-len(sizes) :]
+    return (
+        f" The train text has {tokens:,} tokens, {' to '.join(shares)} for every trained parameter, and was read "
+        f"{study.study['budget']['epochs']} times."
+    )
+
+
+def _why(study: StudyRows, rows: list[Row]) -> Conjecture:
+    failed = any(row.diagnosis_rule in ("worse-than-unigram", "unigram-plateau", "below-context") for row in rows)
+    return NO_WARMUP if failed and study.study["budget"]["schedule"] == "constant" else TOO_LITTLE_TEXT

@@ -1,0 +1,267 @@
+"""The answer first: what to use, under which goal, by how much, how sure; and what must not be overlooked."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bakeoff.analysis import pareto, words
+from bakeoff.analysis.comparison import CHANCE, Comparison, compare, difference, named
+from bakeoff.analysis.declared import about_rates, declared, describe
+from bakeoff.analysis.findings.contrasts import contrasts
+from bakeoff.analysis.findings.finding import FLOOR_TITLES, unlearned
+from bakeoff.analysis.findings.speed import first_arrival
+from bakeoff.analysis.rows import Baseline, Experiment, Row, StudyRows
+from bakeoff.analysis.statistics import FEWEST_SEEDS
+from bakeoff.analysis.timing import untimed
+
+#: The study that is made to be seen in minutes, not to be believed about anything larger.
+DEMONSTRATION = "quick"
+#: Diagnoses that are no trouble: what a run may well end with.
+FINE = ("healthy", "undertrained", "memorizing", "capacity")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """What is best under one goal.
+
+    Attributes:
+        name: `quality`, `time`, `memory`, `parameters` or `trouble`.
+        value: A short number, such as "66.1".
+        unit: What it counts.
+        row: The run, if there is one.
+        text: One or two sentences: by how much, and how sure.
+    """
+
+    name: str
+    value: str
+    unit: str
+    row: Row | None
+    text: str
+
+
+def is_demonstration(study: StudyRows) -> bool:
+    """Whether this is the study that only shows what a report looks like."""
+    return bool(study.study["study"] == DEMONSTRATION)
+
+
+def headline(study: StudyRows) -> str:
+    """One sentence that answers the question which model and optimizer to use here."""
+    best, floor = study.best_of_all, study.lowest_floor
+    if best is None or best.valid is None:
+        return "No run has finished, so there is no answer yet."
+    experiment = study.ranked[0]
+    title = words.sentence(FLOOR_TITLES[floor.name])
+    if best.valid.nats >= floor.valid.nats:
+        return (
+            f"{title}, a count table, is better than every model here: {words.number(floor.valid.perplexity)} on valid "
+            f"against {words.perplexity(experiment.loss)} of the best, {named(experiment)}."
+        )
+    return f"{_recommendation(study, experiment)}; {FLOOR_TITLES[floor.name]} comes to {_ppl(floor)}."
+
+
+def _recommendation(study: StudyRows, best: Experiment) -> str:
+    """What to use, and whether that is more than an observation."""
+    reached = f"{words.perplexity(best.loss)} on valid"
+    if len(best.losses) < FEWEST_SEEDS:
+        return f"{describe(study, best.number)} did best, with {reached}, in {words.counted(len(best.losses), 'run')}"
+    tied = [found.second for found in _against_all(study) if found.answer == CHANCE]
+    if tied:
+        others = words.joined([named(other) for other in tied], "or")
+        return f"Use {describe(study, best.number)}, at {reached}, or {others}, which seeds or text cannot tell from it"
+    return f"Use {describe(study, best.number)}, at {reached}"
+
+
+def _ppl(floor: Baseline) -> str:
+    return words.number(floor.valid.perplexity)
+
+
+def _against_all(study: StudyRows) -> list[Comparison]:
+    """The best experiment against every other, the nearest first."""
+    ranked = study.ranked
+    return [found for other in ranked[1:] if (found := compare(ranked[0], other))]
+
+
+def goals(study: StudyRows) -> list[Goal]:
+    """The best run under each goal, and what went wrong."""
+    return [
+        _quality(study),
+        _time(study),
+        _least(study, "memory", pareto.memory, words.megabytes, "on average in training"),
+        _least(study, "parameters", pareto.parameters, lambda count: f"{count:,.0f}", "trained parameters"),
+        _trouble(study),
+    ]
+
+
+def _nothing(name: str, text: str) -> Goal:
+    return Goal(name=name, value="none", unit="", row=None, text=text)
+
+
+def _quality(study: StudyRows) -> Goal:
+    best = study.best_of_all
+    if best is None:
+        return _nothing("quality", "No run has finished.")
+    return Goal(
+        name="quality",
+        value=words.perplexity(study.ranked[0].loss),
+        unit="perplexity on valid",
+        row=best,
+        text=f"{describe(study, best.number)}{_on_test(study.ranked[0])}. {_ahead(study)}",
+    )
+
+
+def _on_test(experiment: Experiment) -> str:
+    losses = [row.test.loss for row in experiment.finished if row.test]
+    return f"; {words.perplexity(sum(losses) / len(losses))} on test" if losses else ""
+
+
+def _ahead(study: StudyRows) -> str:
+    """By how much the best is ahead of the next, and how sure that is."""
+    compared = _against_all(study)
+    if not compared:
+        return "There is no other finished run to compare it with."
+    nearest = compared[0]
+    few = f" {words.sentence(words.counted(len(nearest.gains), 'seed'))}: no ranking."
+    doubt = " They cannot be told apart." if nearest.answer == CHANCE else ""
+    sure = few if len(nearest.gains) < FEWEST_SEEDS else doubt
+    return f"The next, {named(nearest.second)}, is {difference(nearest)}.{sure}"
+
+
+def _time(study: StudyRows) -> Goal:
+    found = first_arrival(study)
+    if found is None:
+        left_out = untimed(study.rows)
+        reason = f": {left_out}" if left_out else ""
+        return _nothing("time", f"No finished run has a time that counts{reason}.")
+    target, arrival, doubt = found
+    row = next(experiment.best for experiment in study.experiments if experiment.number == arrival.number)
+    return Goal(
+        name="time",
+        value=words.duration(arrival.by or 0.0),
+        unit=f"of training to the level of {target}",
+        row=row,
+        text=f"{describe(study, arrival.number)} was first seen there {arrival.window}.{doubt}",
+    )
+
+
+def _bar(study: StudyRows, finished: list[Row]) -> Baseline | None:
+    """The hardest floor that some finished run is below."""
+    beaten = [
+        floor for floor in study.baselines if any(row.valid and row.valid.nats < floor.valid.nats for row in finished)
+    ]
+    return min(beaten, key=lambda floor: floor.valid.nats, default=None)
+
+
+def _least(
+    study: StudyRows, name: str, cost: Callable[[Row], float | None], written: Callable[[float], str], unit: str
+) -> Goal:
+    """The cheapest run among those below the hardest floor that any is below."""
+    finished = [row for row in study.rows if row.finished and cost(row) is not None]
+    bar = _bar(study, finished)
+    if bar is None:
+        return _nothing(name, "No finished run is below any floor.")
+    below = [row for row in finished if row.valid and row.valid.nats < bar.valid.nats]
+    row = min(below, key=lambda row: (cost(row) or 0.0, row.valid.nats if row.valid else 0.0))
+    most = max(below, key=lambda row: cost(row) or 0.0)
+    others = f"; the most of them is {written(cost(most) or 0.0)} (#{most.number})" if cost(most) != cost(row) else ""
+    return Goal(
+        name=name,
+        value=written(cost(row) or 0.0),
+        unit=unit,
+        row=row,
+        text=(
+            f"{describe(study, row.number)} needs the least of the {words.counted(len(below), 'run')} below "
+            f"{FLOOR_TITLES[bar.name]}{others}."
+        ),
+    )
+
+
+def _trouble(study: StudyRows) -> Goal:
+    troubled = [row for row in study.rows if _what(row)]
+    if not troubled:
+        return _nothing("trouble", "Every run finished, and none is diagnosed with more than a gap to train.")
+    by_kind: dict[str, list[int]] = {}
+    for row in troubled:
+        by_kind.setdefault(_what(row), []).append(row.number)
+    parts = [f"{words.numbers(numbers)}: {kind}" for kind, numbers in by_kind.items()]
+    return Goal(
+        name="trouble",
+        value=f"{len(troubled)} of {len(study.rows)}",
+        unit="runs",
+        row=None,
+        text=f"{'; '.join(parts)}.",
+    )
+
+
+def _what(row: Row) -> str:
+    """What is wrong with a run, in a few words; empty if nothing is."""
+    if row.diagnosis is None:
+        return row.status
+    return "" if row.diagnosis_rule in FINE else row.diagnosis
+
+
+def caveats(study: StudyRows) -> list[str]:
+    """What keeps the reader from believing too much, the gravest first."""
+    found = (_demonstration, _floors, _unfinished, _seeds, _learned, _clocks, _rates, _chances)
+    return [text for caveat in found if (text := caveat(study))]
+
+
+def _demonstration(study: StudyRows) -> str:
+    if not is_demonstration(study):
+        return ""
+    return (
+        "This study is a demonstration: small models on an excerpt, made to be seen in minutes. What it finds need not "
+        "hold for larger models or more text."
+    )
+
+
+def _floors(study: StudyRows) -> str:
+    best, floor = study.best_of_all, study.lowest_floor
+    if best is None or best.valid is None or best.valid.nats < floor.valid.nats:
+        return ""
+    return f"No model is better than {FLOOR_TITLES[floor.name]}, which only counts."
+
+
+def _unfinished(study: StudyRows) -> str:
+    statuses = Counter(row.status for row in study.rows if not row.finished)
+    counts = words.joined([f"{count} {status}" for status, count in statuses.items()])
+    return f"Of {words.counted(len(study.rows), 'run')}, {counts}." if statuses else ""
+
+
+def _seeds(study: StudyRows) -> str:
+    seeds = len(study.study["seeds"])
+    if seeds >= FEWEST_SEEDS:
+        return ""
+    return (
+        f"{words.sentence(words.counted(seeds, 'seed'))}: how much of a difference is chance is not known, and nothing "
+        "is ranked. Intervals over documents say what other text might change, not what another seed might."
+    )
+
+
+def _learned(study: StudyRows) -> str:
+    lost = [row for row in unlearned(study.rows) if row.finished]
+    if not lost:
+        return ""
+    return (
+        f"{words.numbers(row.number for row in lost)} learned nothing about context: that says something about "
+        "settings, and nothing about a model or an optimizer."
+    )
+
+
+def _clocks(study: StudyRows) -> str:
+    left_out = untimed(study.rows)
+    return f"Some times are no basis for a claim about speed: {left_out}." if left_out else ""
+
+
+def _rates(study: StudyRows) -> str:
+    return about_rates(study, declared(study)).strip()
+
+
+def _chances(study: StudyRows) -> str:
+    """That many intervals at 95 % are bound to miss now and then."""
+    planned = len(contrasts(study))
+    if len(study.study["seeds"]) < FEWEST_SEEDS or planned < 2:  # noqa: PLR2004
+        return ""
+    return (
+        f"{words.sentence(words.spelled(planned))} comparisons of optimizers were planned, each with a 95 % interval "
+        "of its own: of twenty such intervals one is expected to miss."
+    )
