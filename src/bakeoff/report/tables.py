@@ -1,5 +1,6 @@
 """The one table: a line a run in the order of the study's registry, and the floors below."""
 
+import dataclasses
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from bakeoff.report import words
 
 SPLITS = ("train", "valid", "test")
 _BOLD = "**{}**"
+#: Keys of columns whose figures are per word or byte of the text, not per token.
+PER_TEXT = ("word-perplexity", "bits-per-byte")
 #: How bad what a rule says of a run is, by the rule's key or the run's status.
 SEVERITIES = {
     **dict.fromkeys(("diverged", "failed", "dead", "worse-than-unigram", "unigram-plateau"), "bad"),
@@ -73,8 +76,19 @@ class Line:
 
 
 def columns(study: StudyRows) -> list[Column]:
-    """The columns that this study needs: seeds only where there are several."""
-    return [column for column in COLUMNS if column.key != "seed" or len(study.study["seeds"]) > 1]
+    """The columns that this study needs: seeds only where there are several; ‡ where a lossy tokenizer has its part."""
+    shown = [column for column in COLUMNS if column.key != "seed" or len(study.study["seeds"]) > 1]
+    marked = PER_TEXT if is_lossy(study) else ()
+    return [_marked(column) if column.key in marked else column for column in shown]
+
+
+def _marked(column: Column) -> Column:
+    return dataclasses.replace(column, head=f"{column.head} ‡", short=f"{column.short} ‡")
+
+
+def is_lossy(study: StudyRows) -> bool:
+    """Whether the study's tokenizer loses some of the text."""
+    return bool(study.study["corpus"].get("lossy"))
 
 
 def lines(study: StudyRows) -> list[Line]:
@@ -162,11 +176,11 @@ def rates(study: StudyRows) -> str:
 
 def _lossy(study: StudyRows) -> str:
     """What a figure per byte or word leaves out, where the tokenizer loses some of the text."""
-    if not study.study["corpus"].get("lossy"):
+    if not is_lossy(study):
         return ""
     return (
-        " This study's tokenizer is lossy: it never pays for letter case, accents, line ends or the width of spaces. "
-        "Its bits per byte and word perplexities compare with each other, and with no other tokenizer's."
+        " ‡: this study's tokenizer is lossy, it never pays for case, accents, line ends or the width of spaces; "
+        "these figures compare with each other, and with no other tokenizer's."
     )
 
 
