@@ -1,5 +1,6 @@
 """Rows: what is on disk, one line a run."""
 
+import dataclasses
 import math
 
 import pytest
@@ -169,3 +170,76 @@ def test_quotients_are_made_of_the_sums_on_disk_and_not_read_from_it(study):
 
 def test_a_row_names_itself_and_its_folder(rows):
     assert (rows[5].name, rows[5].folder) == ("2-layer LSTM, AdamW", "05-lstm-2-adamw/seed-0")
+
+
+def test_a_run_beside_which_another_seed_was_lucky_is_not_the_best(build):
+    """The best experiment is best in the mean; of that one the best run is shown."""
+
+    def lucky(seed):
+        return [4.9, (4.3, 4.9, 4.9)[seed]]
+
+    def steady(seed):
+        return [4.9, (4.52, 4.50, 4.51)[seed]]
+
+    study = build({(1, "lstm", 1, "adam"): lucky, (2, "lstm", 1, "sgd"): steady}, seeds=(0, 1, 2))
+    assert (study.best("lstm").number, study.best("lstm").seed) == (2, 1)
+    assert study.best_of_all == study.best("lstm")
+
+
+def test_an_experiment_that_lost_a_run_comes_after_those_that_did_not(build, make_fake_study):
+    study = build({(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "sgd"): [4.9]}, seeds=(0, 1, 2))
+    rows = [
+        dataclasses.replace(row, status="diverged") if (row.number, row.seed) == (1, 2) else row for row in study.rows
+    ]
+    lost = dataclasses.replace(study, rows=tuple(rows))
+    assert study.best("lstm").number == 1
+    assert lost.best("lstm").number == 2
+    assert {row.number for row in lost.ties("lstm")} == {2}
+
+
+def test_ties_are_what_three_seeds_cannot_tell_from_the_best(build):
+    def curve(*ends):
+        return lambda seed: [4.9, ends[seed]]
+
+    curves = {
+        (1, "lstm", 1, "adam"): curve(4.50, 4.61, 4.52),
+        (2, "lstm", 1, "adamw"): curve(4.60, 4.52, 4.53),
+        (3, "lstm", 1, "sgd"): curve(4.80, 4.84, 4.83),
+    }
+    tied = build(curves, seeds=(0, 1, 2)).ties("lstm")
+    assert {row.number for row in tied} == {1, 2}
+    assert len(tied) == 6
+
+
+@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
+def test_with_fewer_than_three_seeds_only_the_best_is_named(build, seeds):
+    study = build({(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "sgd"): [4.5]}, seeds=seeds)
+    assert study.ties("lstm") == (study.best("lstm"),)
+    assert study.ties("gpt1") == ()
+
+
+def test_parts_of_the_memory_are_there_where_the_study_declares_them(build):
+    parts = {"weights": 1, "gradients": 2, "optimizer_state": 3, "activations": 4, "logits": 5}
+
+    def declare(memory):
+        row = build(
+            {(1, "lstm", 1, "adam"): [4.5]}, edit=lambda study: study["experiments"][0].update(memory=memory)
+        ).rows[0]
+        return row.memory_parts
+
+    assert declare(parts) == parts
+    assert declare(None) is None
+
+
+def test_deciles_and_documents_are_read_and_stay_out_of_the_json(build):
+    row = build({(1, "lstm", 1, "adam"): [4.5]}).rows[0]
+    assert row.history[1].valid_deciles.losses[-1] == pytest.approx(5.4)
+    assert sum(row.documents["valid"].tokens) == 1000
+    assert {"history", "documents"} & set(row.as_json()) == set()
+    assert row.as_json()["diagnosis_text"]
+
+
+def test_a_smaller_sibling_that_is_better_makes_a_flat_run_an_underfitting_one(build):
+    curves = {(1, "lstm", 1, "adam"): [4.9, 4.5, 4.5], (2, "lstm", 2, "adam"): [4.9, 4.7, 4.7]}
+    rows = {row.number: row.diagnosis for row in build(curves, gap=0.05).rows}
+    assert rows == {1: "limited by capacity", 2: "underfitting"}

@@ -116,7 +116,7 @@ def difference(comparison: Comparison) -> str:
     )
     parts = [f"{_range(interval, sign)} over {what}" for interval, what in over if interval]
     intervals = f" (95 % interval {', '.join(parts)})" if parts else ""
-    return f"{words.nats(comparison.gain)} nats per token apart{intervals}"
+    return f"{words.fine(abs(comparison.gain))} nats per token apart{intervals}"
 
 
 def _range(interval: Interval, sign: int) -> str:

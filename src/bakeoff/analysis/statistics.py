@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 #: With fewer seeds nothing is ranked: two differences say next to nothing about their spread.
 FEWEST_SEEDS = 3
@@ -45,7 +44,8 @@ def over_seeds(differences: Sequence[float]) -> Interval | None:
     """Student's interval for the mean of paired differences, one a seed; None with fewer than three seeds."""
     if len(differences) < FEWEST_SEEDS:
         return None
-    return _student(float(np.mean(differences)), float(stats.sem(differences)), len(differences) - 1)
+    error = float(np.std(differences, ddof=1)) / math.sqrt(len(differences))
+    return _student(float(np.mean(differences)), error, len(differences) - 1)
 
 
 def over_documents(differences: Sequence[float], tokens: Sequence[int]) -> Interval | None:
@@ -69,6 +69,8 @@ def over_documents(differences: Sequence[float], tokens: Sequence[int]) -> Inter
 
 
 def _student(mean: float, error: float, freedom: int) -> Interval:
+    from scipy import stats  # noqa: PLC0415 (importing it takes longer than `bakeoff status` does without)
+
     half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
     return Interval(mean=mean, low=mean - half, high=mean + half)
 
@@ -81,6 +83,8 @@ def sign_flip_p(differences: Sequence[float]) -> float | None:
     """
     if len(differences) < FEWEST_FOR_SIGN_FLIPS:
         return None
+    from scipy import stats  # noqa: PLC0415 (as above)
+
     exact = len(differences) <= EXACT_FLIPS
     test = stats.permutation_test(
         (np.asarray(differences, dtype=np.float64),),

@@ -13,9 +13,12 @@ from bakeoff.analysis.findings.speed import first_arrival
 from bakeoff.analysis.rows import Baseline, Experiment, Row, StudyRows
 from bakeoff.analysis.statistics import FEWEST_SEEDS
 from bakeoff.analysis.timing import untimed
+from bakeoff.records import FAILED, MISSING, RUNNING
 
 #: The study that is made to be seen in minutes, not to be believed about anything larger.
 DEMONSTRATION = "quick"
+#: From here on the interval of a mean is narrower than the differences' own standard deviation.
+ENOUGH_SEEDS = 7
 #: Diagnoses that are no trouble: what a run may well end with.
 FINE = ("healthy", "undertrained", "memorizing", "capacity")
 
@@ -46,12 +49,12 @@ def is_demonstration(study: StudyRows) -> bool:
 
 def headline(study: StudyRows) -> str:
     """One sentence that answers the question which model and optimizer to use here."""
-    best, floor = study.best_of_all, study.lowest_floor
-    if best is None or best.valid is None:
+    floor = study.lowest_floor
+    if not study.ranked:
         return "No run has finished, so there is no answer yet."
     experiment = study.ranked[0]
     title = words.sentence(FLOOR_TITLES[floor.name])
-    if best.valid.nats >= floor.valid.nats:
+    if experiment.loss >= floor.valid.loss:
         return (
             f"{title}, a count table, is better than every model here: {words.number(floor.valid.perplexity)} on valid "
             f"against {words.perplexity(experiment.loss)} of the best, {named(experiment)}."
@@ -137,65 +140,75 @@ def _time(study: StudyRows) -> Goal:
     return Goal(
         name="time",
         value=words.duration(arrival.by or 0.0),
-        unit=f"of training to the level of {target}",
+        unit=f"of training until as good as {target}",
         row=row,
         text=f"{describe(study, arrival.number)} was first seen there {arrival.window}.{doubt}",
     )
 
 
-def _bar(study: StudyRows, finished: list[Row]) -> Baseline | None:
-    """The hardest floor that some finished run is below."""
-    beaten = [
-        floor for floor in study.baselines if any(row.valid and row.valid.nats < floor.valid.nats for row in finished)
-    ]
-    return min(beaten, key=lambda floor: floor.valid.nats, default=None)
-
-
 def _least(
     study: StudyRows, name: str, cost: Callable[[Row], float | None], written: Callable[[float], str], unit: str
 ) -> Goal:
-    """The cheapest run among those below the hardest floor that any is below."""
-    finished = [row for row in study.rows if row.finished and cost(row) is not None]
-    bar = _bar(study, finished)
+    """The cheapest experiment among those below the hardest floor that any is below."""
+    costs = {e.number: mean for e in study.ranked if (mean := _mean_cost(e, cost)) is not None}
+    priced = [experiment for experiment in study.ranked if experiment.number in costs]
+    bar = _bar(study, priced)
     if bar is None:
-        return _nothing(name, "No finished run is below any floor.")
-    below = [row for row in finished if row.valid and row.valid.nats < bar.valid.nats]
-    row = min(below, key=lambda row: (cost(row) or 0.0, row.valid.nats if row.valid else 0.0))
-    most = max(below, key=lambda row: cost(row) or 0.0)
-    others = f"; the most of them is {written(cost(most) or 0.0)} (#{most.number})" if cost(most) != cost(row) else ""
-    return Goal(
-        name=name,
-        value=written(cost(row) or 0.0),
-        unit=unit,
-        row=row,
-        text=(
-            f"{describe(study, row.number)} needs the least of the {words.counted(len(below), 'run')} below "
-            f"{FLOOR_TITLES[bar.name]}{others}."
-        ),
-    )
+        return _nothing(name, "No experiment is below any floor.")
+    below = [experiment for experiment in priced if experiment.loss < bar.valid.loss]
+    least, most = (pick(below, key=lambda e: costs[e.number]) for pick in (min, max))
+    value, largest = written(costs[least.number]), written(costs[most.number])
+    others = f"; the most of them is {largest} (#{most.number})" if largest != value else ""
+    title = FLOOR_TITLES[bar.name]
+    of_them = f"needs the least of the {words.counted(len(below), 'experiment')} below {title}{others}"
+    text = f"{describe(study, least.number)} {of_them if len(below) > 1 else f'is the only one below {title}'}."
+    return Goal(name=name, value=value, unit=unit, row=least.best, text=text)
+
+
+def _mean_cost(experiment: Experiment, cost: Callable[[Row], float | None]) -> float | None:
+    """The mean over the finished runs that have a cost."""
+    costs = [found for row in experiment.finished if (found := cost(row)) is not None]
+    return sum(costs) / len(costs) if costs else None
+
+
+def _bar(study: StudyRows, experiments: list[Experiment]) -> Baseline | None:
+    """The hardest floor that some experiment is below."""
+    beaten = [floor for floor in study.baselines if any(e.loss < floor.valid.loss for e in experiments)]
+    return min(beaten, key=lambda floor: floor.valid.nats, default=None)
 
 
 def _trouble(study: StudyRows) -> Goal:
     troubled = [row for row in study.rows if _what(row)]
+    ahead = sum(row.status in (RUNNING, MISSING) for row in study.rows)
+    unfinished = f" {words.sentence(words.counted(ahead, 'run'))} {'has' if ahead == 1 else 'have'} not finished yet."
     if not troubled:
-        return _nothing("trouble", "Every run finished, and none is diagnosed with more than a gap to train.")
-    by_kind: dict[str, list[int]] = {}
+        over = "Of those that are over, none" if ahead else "Every run finished, and none"
+        return _nothing("trouble", f"{over} is diagnosed with more than a gap to train.{unfinished if ahead else ''}")
+    by_kind: dict[str, list[Row]] = {}
     for row in troubled:
-        by_kind.setdefault(_what(row), []).append(row.number)
-    parts = [f"{words.numbers(numbers)}: {kind}" for kind, numbers in by_kind.items()]
+        by_kind.setdefault(_what(row), []).append(row)
+    parts = [f"{_which(study, rows)}: {kind}" for kind, rows in by_kind.items()]
     return Goal(
         name="trouble",
         value=f"{len(troubled)} of {len(study.rows)}",
         unit="runs",
         row=None,
-        text=f"{'; '.join(parts)}.",
+        text=f"{'; '.join(parts)}.{unfinished if ahead else ''}",
     )
+
+
+def _which(study: StudyRows, rows: list[Row]) -> str:
+    """Experiments by number, with how many of their seeds where it is not all."""
+    seeds = len(study.study["seeds"])
+    counts = Counter(row.number for row in rows)
+    shares = {number: f" ({count} of {seeds} seeds)" for number, count in counts.items() if count < seeds}
+    return words.joined([f"#{number}{shares.get(number, '')}" for number in sorted(counts)])
 
 
 def _what(row: Row) -> str:
     """What is wrong with a run, in a few words; empty if nothing is."""
     if row.diagnosis is None:
-        return row.status
+        return FAILED if row.status == FAILED else ""
     return "" if row.diagnosis_rule in FINE else row.diagnosis
 
 
@@ -215,8 +228,8 @@ def _demonstration(study: StudyRows) -> str:
 
 
 def _floors(study: StudyRows) -> str:
-    best, floor = study.best_of_all, study.lowest_floor
-    if best is None or best.valid is None or best.valid.nats < floor.valid.nats:
+    floor = study.lowest_floor
+    if not study.ranked or study.ranked[0].loss < floor.valid.loss:
         return ""
     return f"No model is better than {FLOOR_TITLES[floor.name]}, which only counts."
 
@@ -229,8 +242,13 @@ def _unfinished(study: StudyRows) -> str:
 
 def _seeds(study: StudyRows) -> str:
     seeds = len(study.study["seeds"])
-    if seeds >= FEWEST_SEEDS:
+    if seeds >= ENOUGH_SEEDS:
         return ""
+    if seeds >= FEWEST_SEEDS:
+        return (
+            f"{words.sentence(words.counted(seeds, 'seed'))}: their intervals are wide, and what they cannot tell "
+            "apart may differ all the same."
+        )
     return (
         f"{words.sentence(words.counted(seeds, 'seed'))}: how much of a difference is chance is not known, and nothing "
         "is ranked. Intervals over documents say what other text might change, not what another seed might."

@@ -48,6 +48,7 @@ def untimed(rows: Iterable[Row]) -> str | None:
     uneven = {row.number: unevenness(row) for row in disturbed(rows)}
     parts = [f"{shared} shared the machine with other runs"] if shared else []
     if uneven:
-        several = f"the slowest epoch took up to {max(uneven.values()):.0f} times as long as the median one"
+        most = max(uneven.values())
+        several = f"the slowest epoch took up to {most:.{0 if most >= 10 else 1}f} times as long as the median one"  # noqa: PLR2004
         parts.append(f"{words.numbers(uneven)} {'was' if len(uneven) == 1 else 'were'} disturbed ({several})")
     return "; ".join(parts) or None

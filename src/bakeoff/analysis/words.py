@@ -31,10 +31,14 @@ def signed(value: float) -> str:
     return _minus(f"{'-' if value < 0 else ''}{nats(value)}")
 
 
+def fine(value: float) -> str:
+    """Three decimals, for a difference in nats beside its interval."""
+    return _minus(f"{value:.3f}")
+
+
 def spread(low: float, high: float) -> str:
-    """A range in nats, both ends with the decimals that its width deserves: `0.55 to 0.63`, `0.012 to 0.018`."""
-    decimals = 2 if high - low >= 0.05 else 3 if high - low >= 0.005 else 4  # noqa: PLR2004
-    return f"{_minus(f'{low:.{decimals}f}')} to {_minus(f'{high:.{decimals}f}')}"
+    """An interval in nats: `0.551 to 0.629`."""
+    return f"{fine(low)} to {fine(high)}"
 
 
 def _minus(digits: str) -> str:

@@ -39,6 +39,18 @@ def test_a_study_that_loses_to_a_count_table_says_so_first(study):
     assert "the Kneser-Ney trigram" in finding.text
 
 
+def test_over_seeds_the_mean_decides_and_not_the_luckiest(build):
+    def curve(*ends):
+        return lambda seed: [5.0, ends[seed]]
+
+    key = (1, "lstm", 1, "adam")
+    lucky = beats_counting(build({key: curve(4.70, 4.90, 4.92)}, seeds=(0, 1, 2)))
+    assert lucky.verdict == "not distinguishable"
+    clear = beats_counting(build({key: curve(4.50, 4.52, 4.51)}, seeds=(0, 1, 2)))
+    assert clear.verdict == "supported"
+    assert "a perplexity of 90.92 (2.169 bits per byte) in the mean over three seeds" in clear.text
+
+
 def test_test_never_decides(study):
     assert beats_counting(study).evidence[0]["number"] != 7
 

@@ -94,10 +94,11 @@ def _pairs(study: StudyRows, titles: list[str]) -> str:
         return ""
     ahead = [pair for pair in pairs if pair[0].loss < pair[1].loss]
     first = pairs[0]
+    share = "all" if len(ahead) == len(pairs) else f"{words.spelled(len(ahead)) if ahead else 'none'} of"
     return (
-        f" With equal layers and optimizer the {titles[0]} is ahead in {words.spelled(len(ahead))} of "
-        f"{words.counted(len(pairs), 'pair')}; #{first[0].number} and #{first[1].number} come to "
-        f"{words.perplexity(first[0].loss)} and {words.perplexity(first[1].loss)}."
+        f" With equal layers and optimizer the {titles[0]} is ahead in {share} {words.counted(len(pairs), 'pair')}; "
+        f"#{first[0].number} and #{first[1].number} come to {words.perplexity(first[0].loss)} and "
+        f"{words.perplexity(first[1].loss)}."
     )
 
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from bakeoff.analysis import statistics, words
 from bakeoff.analysis.comparison import CHANCE, NO, YES, Comparison, certainty, compare, in_words, p_in_words
 from bakeoff.analysis.declared import MEAN_RATE, Declared, about_rates, declared
-from bakeoff.analysis.findings.finding import NOT_MEASURED, VERDICTS, Conjecture, Finding, evidence, unlearned
+from bakeoff.analysis.findings.finding import NOT_MEASURED, VERDICTS, Conjecture, Finding, became, evidence, unlearned
 from bakeoff.analysis.measured import Deciles
 from bakeoff.analysis.rows import Experiment, StudyRows
+from bakeoff.records import FAILED
 
 RARE_WORDS = Conjecture(
     text=(
@@ -225,15 +226,16 @@ def _why_not(pair: tuple[Experiment, Experiment]) -> str | None:
     missing = [experiment.number for experiment in pair if not experiment.finished and not experiment.spoiled]
     if missing:
         return f"{words.numbers(missing)} {'has' if len(missing) == 1 else 'have'} not finished."
-    lost = [row for experiment in pair for row in unlearned(experiment.rows)]
-    lost += [row for experiment in pair for row in experiment.rows if row.status == "failed"]
+    failed = words.numbers(row.number for experiment in pair for row in experiment.rows if row.status == FAILED)
+    if failed:
+        return f"{failed} failed before its end, so there is nothing to compare."
+    lost = {row.number: row for experiment in pair for row in unlearned(experiment.rows)}
     if not lost:
         return None
-    reasons = {row.number: f"#{row.number} ({row.name}) is {row.diagnosis or row.status}" for row in lost}
-    rates = {words.rate(row.learning_rate) for row in lost}
+    reasons = [f"{became(row)} at a learning rate of {words.rate(row.learning_rate)}" for row in lost.values()]
     return (
-        f"{words.joined(list(reasons.values()))}, at a learning rate of {words.joined(sorted(rates))}. "
-        "A run that did not learn says something about its settings, and nothing about its optimizer."
+        f"{words.joined(reasons)}. A run that did not learn says something about its settings, and nothing about its "
+        "optimizer."
     )
 
 

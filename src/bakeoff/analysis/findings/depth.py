@@ -14,6 +14,7 @@ from bakeoff.analysis.findings.finding import (
     SUPPORTED,
     Conjecture,
     Finding,
+    became,
     evidence,
     unlearned,
 )
@@ -87,7 +88,7 @@ def _withheld(study: StudyRows, ladder: list[Declared]) -> str:
     """Why no claim about depth can be made, as a sentence; empty if one can."""
     lost = sorted({row.number: row for found in ladder for row in unlearned(found.experiment.rows)}.items())
     if lost:
-        named = words.joined([f"#{number} is {row.diagnosis}" for number, row in lost])
+        named = words.joined([became(row) for _, row in lost])
         return f" {named}: a run that did not learn shows a failed optimization, and nothing about depth."
     if not all(has_interior_rate(study, found.entry) for found in ladder):
         return (

@@ -5,8 +5,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bakeoff.analysis import comparison, words
-from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.analysis.rows import Row
 from bakeoff.metrics import Tally
+from bakeoff.records import DIVERGED, FAILED
 
 SUPPORTED, CONTRADICTED = "supported", "contradicted"
 NOT_DISTINGUISHABLE, NOT_MEASURED = "not distinguishable", "not measured"
@@ -88,12 +89,18 @@ def unlearned(rows: Iterable[Row]) -> tuple[Row, ...]:
     return tuple(row for row in rows if row.diagnosis_rule in UNLEARNED)
 
 
-def seeds_in_words(study: StudyRows) -> str:
-    """Such as "in this one run of each" or "over three seeds"."""
-    seeds = len(study.study["seeds"])
-    return "in this one run of each" if seeds == 1 else f"over {words.counted(seeds, 'seed')}"
+def became(row: Row) -> str:
+    """What became of a run, as a clause: `#3 diverged`, `#4 is worse than unigram`."""
+    ended = row.status in (DIVERGED, FAILED)
+    return f"#{row.number} {row.status if ended else f'is {row.diagnosis}'}"
 
 
-def paid(tally: Tally) -> str:
-    """What was paid for a split, in the two units that a reader compares."""
-    return f"a perplexity of {words.number(tally.perplexity)} ({tally.bits_per_byte:.3f} bits per byte)"
+def paid(tally: Tally, loss: float | None = None) -> str:
+    """What was paid for a split, in the two units that a reader compares.
+
+    Args:
+        tally: Nats and counts.
+        loss: Another loss in nats per token on the same split, such as a mean over seeds.
+    """
+    share = 1.0 if loss is None else loss / tally.loss
+    return f"a perplexity of {words.perplexity(share * tally.loss)} ({share * tally.bits_per_byte:.3f} bits per byte)"

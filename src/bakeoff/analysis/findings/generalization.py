@@ -3,7 +3,8 @@
 from bakeoff.analysis import words
 from bakeoff.analysis.comparison import CHANCE, Comparison, certainty, compare, difference, named, repeated
 from bakeoff.analysis.declared import describe
-from bakeoff.analysis.findings.finding import NOT_MEASURED, VERDICTS, Finding, evidence
+from bakeoff.analysis.diagnosis import FLAT
+from bakeoff.analysis.findings.finding import NOT_DISTINGUISHABLE, NOT_MEASURED, VERDICTS, Finding, evidence
 from bakeoff.analysis.rows import Experiment, StudyRows
 
 NAME = "generalization"
@@ -22,11 +23,18 @@ def generalizes_best(study: StudyRows) -> Finding:
     return Finding(
         name=NAME,
         question=QUESTION,
-        verdict=VERDICTS[compared[0].answer] if compared else NOT_MEASURED,
+        verdict=_verdict(compared),
         text=f"{_best(study, best)}{_next(compared)}{_on_test(best, rest)}{_gap(study, best, rest)}",
         evidence=evidence(row for experiment in ranked[:2] for row in experiment.finished),
         figures=("pareto-time", f"overlay-{best.rows[0].model}-epochs"),
     )
+
+
+def _verdict(compared: list[Comparison]) -> str:
+    """Whether the best can be told from every other; the next one stands for those that are further off."""
+    if any(found.answer == CHANCE for found in compared):
+        return NOT_DISTINGUISHABLE
+    return VERDICTS[compared[0].answer] if compared else NOT_MEASURED
 
 
 def _best(study: StudyRows, best: Experiment) -> str:
@@ -75,7 +83,7 @@ def _gap(study: StudyRows, best: Experiment, rest: tuple[Experiment, ...]) -> st
     """That a small gap between train and valid is not what generalization means, where the rows show it."""
     row = best.best
     closest = min((e.best for e in rest), key=lambda other: study.gap(other.history[-1]), default=None)
-    if closest is None or closest.valid is None or study.gap(closest.history[-1]) >= study.gap(row.history[-1]):
+    if closest is None or closest.valid is None or study.gap(row.history[-1]) - study.gap(closest.history[-1]) < FLAT:
         return ""
     return (
         f" A small gap between train and valid is no merit by itself: #{closest.number} has the smallest, "

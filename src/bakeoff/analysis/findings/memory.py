@@ -3,6 +3,7 @@
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from scipy import stats
 
@@ -21,9 +22,9 @@ PARTS = {
     "activations": "activations",
     "logits": "logits",
 }
-#: Rank correlation from which measured memory is said to follow the computed one.
+#: Correlation from which measured memory is said to follow the computed one: two thirds of its variance.
 FOLLOWS = 0.8
-#: With fewer experiments a rank correlation is no evidence.
+#: With fewer experiments a line through them is no evidence.
 FEWEST = 4
 
 
@@ -75,21 +76,39 @@ def _needs(experiment: Experiment) -> Needs | None:
 
 
 def _verdict(explained: list[Needs]) -> str:
-    if len(explained) < FEWEST:
+    line = _line(explained)
+    if line is None:
         return NOT_MEASURED
-    return SUPPORTED if _correlation(explained) >= FOLLOWS else CONTRADICTED
+    return SUPPORTED if line.correlation >= FOLLOWS else CONTRADICTED
 
 
-def _correlation(explained: list[Needs]) -> float:
-    """Spearman's, between computed and measured; 0 where either is the same for all."""
+class _Line(NamedTuple):
+    """The straight line through measured over computed memory.
+
+    Attributes:
+        slope: Measured bytes for each computed one.
+        intercept: Measured bytes that do not depend on what is held.
+        correlation: Pearson's.
+    """
+
+    slope: float
+    intercept: float
+    correlation: float
+
+
+def _line(explained: list[Needs]) -> _Line | None:
+    """None where there are too few experiments for a line, or all are alike."""
     computed, measured = [n.computed for n in explained], [n.measured for n in explained]
-    if len(set(computed)) == 1 or len(set(measured)) == 1:
-        return 0.0
-    return float(stats.spearmanr(computed, measured).statistic)
+    if len(explained) < FEWEST or len(set(computed)) == 1 or len(set(measured)) == 1:
+        return None
+    fit = stats.linregress(computed, measured)
+    return _Line(slope=float(fit.slope), intercept=float(fit.intercept), correlation=float(fit.rvalue))
 
 
 def _range(needs: list[Needs]) -> str:
     least, most = _least(needs, lambda n: n.measured), _most(needs, lambda n: n.measured)
+    if words.megabytes(least.measured) == words.megabytes(most.measured):
+        return f"Every run took {words.megabytes(most.measured)} on average over steady training."
     return (
         f"On average over steady training, and above the process before the model existed, the least was "
         f"{words.megabytes(least.measured)} (#{least.experiment.number}, {least.experiment.name}) and the most "
@@ -120,18 +139,18 @@ def _made_of(explained: list[Needs]) -> str:
 
 def _explained(explained: list[Needs]) -> str:
     """How measured and computed compare over all experiments."""
-    if len(explained) < FEWEST:
+    line = _line(explained)
+    if line is None:
         return ""
-    shares = [found.computed / found.measured for found in explained if found.measured > 0]
-    follows = (
-        "the measured totals follow the computed ones"
-        if _correlation(explained) >= FOLLOWS
-        else ("the measured totals do not follow the computed ones")
-    )
-    spread = f"which are {words.percent(min(shares))} to {words.percent(max(shares))} of them" if shares else ""
+    if line.correlation < FOLLOWS:
+        return (
+            " From experiment to experiment the measured totals do not follow the computed ones (correlation "
+            f"{line.correlation:.2f}): something else decides them."
+        )
     return (
-        f" From experiment to experiment {follows} (rank correlation {_correlation(explained):.2f}), {spread}; the "
-        "rest is what the libraries keep for themselves."
+        f" From experiment to experiment the measured totals follow the computed ones (correlation "
+        f"{line.correlation:.2f}): beside {words.megabytes(max(0.0, line.intercept))} that every run takes, "
+        f"{line.slope:.1f} measured bytes for each computed one. What exceeds the computed is what the libraries keep."
     )
 
 

@@ -14,6 +14,7 @@ from bakeoff.analysis.findings.finding import (
     SUPPORTED,
     Conjecture,
     Finding,
+    became,
     evidence,
     unlearned,
 )
@@ -57,14 +58,15 @@ def _memorizing(rows: Sequence[Row]) -> list[Row]:
 
 def _who_text(study: StudyRows, finished: list[Row], risen: list[Row]) -> str:
     runs = words.counted(len(finished), "finished run")
-    rise = f"In {words.spelled(len(risen))} of {runs} valid rose again while train went on falling{_costs(risen)}."
+    many = words.spelled(len(risen)) if risen else "none"
+    rise = f"In {many} of {runs} valid rose again while train went on falling{_costs(risen)}."
     near, numbers = _memorizing(finished), words.numbers(row.number for row in _memorizing(finished))
     large = f" In {words.spelled(len(near))} more ({numbers}) the gap is large, but valid has not risen yet."
-    many = large if near else ""
+    close = large if near else ""
     lost = unlearned(finished)
     number = words.numbers(row.number for row in lost)
     never = f" {number} did not learn enough to overfit, whatever the gap." if lost else ""
-    return f"{rise}{many}{_largest(study, finished)}{never}"
+    return f"{rise}{close}{_largest(study, finished)}{never}"
 
 
 def _costs(risen: list[Row]) -> str:
@@ -118,7 +120,7 @@ def _verdict(widenings: list[float]) -> str:
 
 def _capacity_text(study: StudyRows, finished: list[Experiment], lost: list[Row]) -> str:
     if lost:
-        named = words.joined(sorted({f"#{row.number} is {row.diagnosis}" for row in lost}))
+        named = words.joined(sorted({became(row) for row in lost}))
         return f"{named}: where nothing was learned, train and valid agree, and nothing overfits."
     if len(finished) < 2:  # noqa: PLR2004
         return "There are no two sizes to compare."
@@ -159,10 +161,14 @@ def _change(widenings: list[float]) -> str:
         return ""
     mean, interval = _mean(widenings), statistics.over_seeds(widenings)
     wider = "wider" if mean > 0 else "narrower"
+    if interval and interval.holds_zero:
+        change = words.spread(interval.low, interval.high)
+        return (
+            f" From the smallest to the largest it changes by {change} (95 % interval over seeds): perhaps not at all."
+        )
     if interval:
-        chance = ", which may be chance" if interval.holds_zero else ""
-        low, high = words.signed(interval.low), words.signed(interval.high)
-        return f" From the smallest to the largest it gets {wider}, by {low} to {high} (95 % over seeds){chance}."
+        by = words.spread(*sorted((abs(interval.low), abs(interval.high))))
+        return f" From the smallest to the largest it gets {wider} by {by} (95 % interval over seeds)."
     if abs(mean) < FLAT:
         return " It hardly changes from the smallest to the largest."
     runs = words.counted(len(widenings), "run")

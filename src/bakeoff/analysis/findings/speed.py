@@ -21,8 +21,7 @@ from bakeoff.analysis.timing import untimed
 
 NAME = "wall-clock"
 QUESTION = "Which run, and so which optimizer and settings, when wall-clock time matters most?"
-FIGURES = ("pareto-time",)
-TITLES = FLOOR_TITLES | {MEDIAN: "the best of the median experiment"}
+TITLES = FLOOR_TITLES | {MEDIAN: "the median experiment"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +72,9 @@ def wall_clock(study: StudyRows) -> Finding:
     left_out = f" Not counted: {excluded}." if excluded else ""
     if not reached:
         text = f"No run with a time that counts reached any target.{left_out}"
-        return Finding(name=NAME, question=QUESTION, verdict=NOT_MEASURED, text=text, evidence=(), figures=FIGURES)
+        return Finding(
+            name=NAME, question=QUESTION, verdict=NOT_MEASURED, text=text, evidence=(), figures=("pareto-time",)
+        )
     target, hardest = reached[-1]
     return Finding(
         name=NAME,
@@ -81,7 +82,7 @@ def wall_clock(study: StudyRows) -> Finding:
         verdict=_verdict(study, hardest),
         text=f"{_first(study, target, hardest)}{_others(reached[:-1])}{_how_sure(study, hardest)}{left_out}",
         evidence=evidence([c.row for found in hardest for c in found.crossings], _floor_names([target])),
-        figures=FIGURES,
+        figures=("pareto-time", *(f"overlay-{model}-time" for model in dict.fromkeys(row.model for row in study.rows))),
     )
 
 

@@ -1,10 +1,20 @@
-"""The published course report beside this study: its table, its biased perplexity, and its conclusions."""
+"""The published table as data, and what its perplexities were divided by."""
 
 import math
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.analysis.rows import StudyRows
+#: Its budget.
+BATCH_SIZE, LENGTH, EPOCHS, RATE, DECAY = 16, 256, 10, 1e-3, 5e-4
+#: Tokens of each split in its vocabulary, as the public tokenizer counts them; its own files are not public.
+TOKENS = {"train": 2_286_921, "valid": 231_627, "test": 259_587}
+#: True perplexities of count tables on those tokens, about.
+FLOORS = {
+    "unigram": {"valid": 820, "test": 786},
+    "kn2": {"valid": 203},
+    "kn3": {"valid": 168},
+    "kn3+cache": {"valid": 143, "test": 139},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +41,10 @@ class PublishedRun:
     learnable: float
     gigabytes: float
 
+    def true(self, split: str) -> float:
+        """The perplexity of a split without the bias."""
+        return true_perplexity(getattr(self, split), TOKENS[split])
+
 
 _COLUMNS = tuple(PublishedRun.__dataclass_fields__)
 _TABLE: tuple[tuple[Any, ...], ...] = (
@@ -51,42 +65,40 @@ _TABLE: tuple[tuple[Any, ...], ...] = (
 RUNS = tuple(PublishedRun(**dict(zip(_COLUMNS, line, strict=True))) for line in _TABLE)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Conclusion:
-    """Something that the published report concluded, and what is to be said of it.
-
-    Attributes:
-        claim: What it said.
-        verdict: `supported`, `contradicted`, `not distinguishable` or `not measured`.
-        text: Why.
-    """
-
-    claim: str
-    verdict: str
-    text: str
+def published(number: int) -> PublishedRun:
+    """The published run of that runner's number."""
+    return RUNS[number - 1]
 
 
-def bias(targets: int, *, batch_size: int = 16, length: int = 256) -> float:
+def bias(tokens: int, *, batch_size: int = BATCH_SIZE, length: int = LENGTH) -> float:
     """What the published losses were multiplied by: full places of all batches, though the last batch was smaller.
 
     Each batch's summed loss was divided by `batch_size * length`, and the quotients averaged over the batches; that is
-    the sum of all losses divided by the places that there would be if every batch were full.
+    the sum of all losses divided by the places that there would be if every batch were full. It does not depend on the
+    losses, only on counts.
 
     Args:
-        targets: Predicted tokens of the split.
+        tokens: Tokens of the split; the first of them is never predicted.
         batch_size: Sequences a batch.
-        length: Tokens a sequence.
+        length: Targets of a sequence.
     """
+    targets = tokens - 1
     sequences = math.ceil(targets / length)
     return targets / (math.ceil(sequences / batch_size) * batch_size * length)
 
 
-def biased_perplexity(nats: float, targets: int, *, batch_size: int = 16, length: int = 256) -> float:
-    """The perplexity that the published report would have printed for these summed nats."""
-    return math.exp(nats / targets * bias(targets, batch_size=batch_size, length=length))
+def biased_perplexity(nats: float, tokens: int, *, batch_size: int = BATCH_SIZE, length: int = LENGTH) -> float:
+    """The perplexity that the published report would have printed.
+
+    Args:
+        nats: Summed nats of the split's targets.
+        tokens: Tokens of the split; it has one target fewer.
+        batch_size: Sequences a batch.
+        length: Targets of a sequence.
+    """
+    return math.exp(nats / (tokens - 1) * bias(tokens, batch_size=batch_size, length=length))
 
 
-def conclusions(study: StudyRows) -> list[Conclusion]:
-    """The published conclusions, each with what is to be said of it."""
-    del study
-    return []
+def true_perplexity(printed: float, tokens: int, *, batch_size: int = BATCH_SIZE, length: int = LENGTH) -> float:
+    """The perplexity behind a printed one: the inverse of `biased_perplexity`."""
+    return float(printed ** (1 / bias(tokens, batch_size=batch_size, length=length)))

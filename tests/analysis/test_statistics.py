@@ -1,0 +1,156 @@
+"""Intervals and tests, against scipy, against what must always hold, and by simulation."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from bakeoff.analysis import statistics
+
+differences = st.lists(st.floats(-10, 10).map(lambda x: round(x, 3)), min_size=3, max_size=12)
+
+
+@given(differences)
+def test_the_interval_over_seeds_holds_its_mean_and_turns_with_the_sign(values):
+    interval, turned = statistics.over_seeds(values), statistics.over_seeds([-value for value in values])
+    assert interval.low <= interval.mean <= interval.high
+    assert (turned.low, turned.high) == pytest.approx((-interval.high, -interval.low), abs=1e-9)
+
+
+@given(differences, st.floats(0.1, 100))
+def test_it_scales_with_the_unit(values, factor):
+    interval, scaled = statistics.over_seeds(values), statistics.over_seeds([factor * value for value in values])
+    assert scaled.half_width == pytest.approx(factor * interval.half_width, rel=1e-6, abs=1e-9)
+
+
+def test_it_is_students_interval_of_paired_differences():
+    generator = np.random.default_rng(1)
+    first, second = generator.normal(size=(2, 7))
+    expected = stats.ttest_rel(first, second).confidence_interval(0.95)
+    interval = statistics.over_seeds(first - second)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize(("seeds", "factor"), [(3, 2.48), (4, 1.59), (5, 1.24), (6, 1.05), (8, 0.84), (10, 0.72)])
+def test_its_width_in_standard_deviations_is_known(seeds, factor):
+    values = np.random.default_rng(seeds).normal(size=seeds)
+    half = statistics.over_seeds(values).half_width
+    assert half / np.std(values, ddof=1) == pytest.approx(factor, abs=0.006)
+
+
+@pytest.mark.parametrize("values", [[], [0.1], [0.1, 0.2]])
+def test_fewer_than_three_seeds_have_no_interval(values):
+    assert statistics.over_seeds(values) is None
+
+
+def test_differences_without_any_spread_have_an_interval_without_width():
+    interval = statistics.over_seeds([0.5, 0.5, 0.5])
+    assert (interval.low, interval.high, interval.holds_zero) == (0.5, 0.5, False)
+    assert statistics.over_seeds([0.0, 0.0, 0.0]).holds_zero
+
+
+def test_the_interval_over_seeds_covers_as_often_as_it_says():
+    generator = np.random.default_rng(2)
+    samples = generator.normal(0.3, 1.0, size=(2000, 4))
+    covered = [i.low <= 0.3 <= i.high for i in map(statistics.over_seeds, samples)]
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.015)
+
+
+def test_the_interval_over_documents_covers_as_often_as_it_says():
+    """Documents of very different length, whose tokens hang together."""
+    generator = np.random.default_rng(3)
+    covered = []
+    for _ in range(600):
+        tokens = generator.integers(20, 400, size=60)
+        per_token = 0.2 + generator.normal(0, 0.3, size=60)
+        interval = statistics.over_documents(tokens * per_token, tokens)
+        covered.append(interval.low <= 0.2 <= interval.high)
+    assert np.mean(covered) == pytest.approx(0.95, abs=0.03)
+
+
+def test_the_interval_over_documents_agrees_with_the_bootstrap():
+    generator = np.random.default_rng(4)
+    tokens = generator.integers(50, 500, size=80)
+    nats = tokens * (0.1 + generator.normal(0, 0.2, size=80))
+    interval = statistics.over_documents(nats, tokens)
+    drawn = stats.bootstrap(
+        (nats, tokens.astype(float)),
+        lambda nats, tokens, axis: nats.sum(axis=axis) / tokens.sum(axis=axis),
+        paired=True,
+        n_resamples=4000,
+        rng=np.random.default_rng(5),
+    ).confidence_interval
+    assert interval.mean == pytest.approx(nats.sum() / tokens.sum())
+    assert (interval.low, interval.high) == pytest.approx((drawn.low, drawn.high), abs=0.15 * interval.half_width)
+
+
+def test_documents_of_equal_length_are_a_plain_t_test():
+    values = np.random.default_rng(6).normal(size=30)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    interval = statistics.over_documents(values * 40, [40] * 30)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_empty_documents_do_not_count_and_few_say_nothing():
+    assert statistics.over_documents([1.0] * 9 + [0.0], [10] * 9 + [0]) is None
+    assert statistics.over_documents([1.0] * 10 + [0.0], [10] * 10 + [0]).mean == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(("seeds", "smallest"), [(6, 2 / 64), (8, 2 / 256), (10, 2 / 1024)])
+def test_sign_flips_come_to_their_smallest_p_where_all_signs_agree(seeds, smallest):
+    assert statistics.sign_flip_p([0.1 + seed / 1000 for seed in range(seeds)]) == pytest.approx(smallest)
+
+
+def test_sign_flips_are_counted_exactly():
+    values = np.array([0.5, -0.1, 0.3, 0.2, -0.4, 0.6])
+    signs = np.array(np.meshgrid(*[[-1, 1]] * 6)).reshape(6, -1)
+    means = (signs * values[:, None]).mean(axis=0)
+    expected = np.mean(np.abs(means) >= abs(values.mean()) - 1e-12)
+    assert statistics.sign_flip_p(values) == pytest.approx(expected)
+
+
+def test_sign_flips_need_six_differences_and_sample_where_there_are_many():
+    assert statistics.sign_flip_p([0.1] * 5) is None
+    many = np.random.default_rng(7).normal(0.1, 1.0, size=16)
+    assert statistics.sign_flip_p(many) == statistics.sign_flip_p(many)
+
+
+def test_holm_by_hand():
+    adjusted = statistics.holm({"a": 0.01, "b": 0.04, "c": 0.03})
+    assert adjusted == pytest.approx({"a": 0.03, "c": 0.06, "b": 0.06})
+
+
+@given(st.dictionaries(st.integers(0, 9), st.floats(0, 1), max_size=8))
+def test_holm_raises_and_keeps_the_order(p_values):
+    adjusted = statistics.holm(p_values)
+    assert all(p <= adjusted[name] <= 1 for name, p in p_values.items())
+    ordered = sorted(p_values, key=lambda name: p_values[name])
+    assert [adjusted[name] for name in ordered] == sorted(adjusted.values())
+
+
+def seeds(*losses):
+    return dict(enumerate(losses))
+
+
+def test_what_seeds_cannot_tell_from_the_best_is_tied_with_it():
+    losses = {1: seeds(4.50, 4.60, 4.55), 2: seeds(4.51, 4.60, 4.56), 3: seeds(4.80, 4.90, 4.86)}
+    assert statistics.cannot_be_told_apart(losses) == (1, 2)
+
+
+def test_pairing_tells_apart_what_the_seeds_shift_alike():
+    losses = {1: seeds(4.0, 5.0, 6.0), 2: seeds(4.1, 5.1, 6.101)}
+    assert statistics.cannot_be_told_apart(losses) == (1,)
+
+
+def test_one_seed_ties_nothing_and_no_experiment_has_no_best():
+    assert statistics.cannot_be_told_apart({1: seeds(4.5), 2: seeds(4.5001), 3: {}}) == (1,)
+    assert statistics.cannot_be_told_apart({}) == ()
+
+
+@given(st.dictionaries(st.integers(1, 6), st.lists(st.floats(1, 9), min_size=3, max_size=3), min_size=1))
+def test_the_best_is_always_among_those_tied_with_it(losses):
+    tied = statistics.cannot_be_told_apart({number: seeds(*values) for number, values in losses.items()})
+    assert math.isclose(sum(losses[tied[0]]), min(map(sum, losses.values())))
