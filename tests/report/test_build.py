@@ -10,11 +10,6 @@ import pytest
 from bakeoff import report
 
 
-@pytest.fixture(scope="module")
-def built(fake_study):
-    return report.build(fake_study).parent
-
-
 def strict_json(path):
     def refuse(constant):
         raise AssertionError(constant)
@@ -23,37 +18,35 @@ def strict_json(path):
 
 
 def test_a_report_has_all_its_files(built, fake_study):
-    assert built == fake_study.report
-    names = {path.name for path in built.iterdir()}
-    assert names >= {"index.html", "results.json", "results.csv", "table.md", "figures"}
+    assert built.folder == fake_study.report
+    names = {path.name for path in built.folder.iterdir()}
+    files = {"index.html", "report.pdf", "results.json", "results.csv", "table.md", "table.tex", "figures"}
+    assert names == files
     assert {f"{n:02d}-{a}.{k}" for n in (1, 2, 3, 6, 7, 8) for a in ("epochs", "time") for k in ("svg", "png")} <= {
-        path.name for path in (built / "figures").iterdir()
+        path.name for path in (built.folder / "figures").iterdir()
     }
 
 
 def test_results_are_strict_json_with_the_keys_of_the_contract(built):
-    results = strict_json(built / "results.json")
+    results = strict_json(built.folder / "results.json")
     assert set(results) >= {"study", "corpus", "rows", "baselines", "findings"}
     assert [row["number"] for row in results["rows"]] == [1, 2, 7, 5, 3, 4, 6, 8]
     assert {baseline["name"] for baseline in results["baselines"]} >= {"unigram", "kn2", "kn3", "kn3+cache"}
     assert results["rows"][0]["valid"]["perplexity"] == pytest.approx(90.0171)
+    assert {"diagnosis", "diagnosis_rule", "diagnosis_text", "memory_parts"} <= set(results["rows"][0])
     assert results["findings"]
     for finding in results["findings"]:
-        assert set(finding) >= {"question", "verdict", "text", "evidence"}
+        assert set(finding) >= {"name", "question", "verdict", "text", "evidence", "figures", "conjecture"}
         assert finding["verdict"] in {"supported", "contradicted", "not distinguishable", "not measured"}
 
 
 def test_results_can_be_read_as_a_flat_table(built):
-    table = pl.read_csv(built / "results.csv")
+    table = pl.read_csv(built.folder / "results.csv")
     assert table["number"].to_list() == [1, 2, 7, 5, 3, 4, 6, 8]
     valid = dict(zip(table["number"], table["valid_nats"], strict=True))
     assert (valid[1], valid[5]) == (4500.0, None)
-    assert {"test_bits_per_byte", "last_test_perplexity", "memory_peak_bytes"} <= set(table.columns)
-
-
-def test_the_page_shows_every_figure(built):
-    html = (built / "index.html").read_text(encoding="utf-8")
-    assert html.count("data:image/svg+xml;base64,") == len(list((built / "figures").glob("*.svg")))
+    columns = {"test_bits_per_byte", "last_test_perplexity", "memory_peak_bytes", "memory_parts_weights", "diagnosis"}
+    assert columns <= set(table.columns)
 
 
 def test_a_study_with_no_run_has_a_report_and_figures_of_gone_runs_go(make_fake_study, tmp_path):
@@ -63,6 +56,7 @@ def test_a_study_with_no_run_has_a_report_and_figures_of_gone_runs_go(make_fake_
     stale.touch()
     page = report.build(folder)
     assert page.is_file()
+    assert (folder.report / "report.pdf").read_bytes().startswith(b"%PDF")
     assert not stale.exists()
     assert strict_json(folder.report / "results.json")["rows"][0]["status"] == "missing"
 

@@ -4,22 +4,19 @@ import dataclasses
 
 import pytest
 
-from bakeoff.analysis.rows import read_rows
-from bakeoff.report import tables
+from bakeoff.analysis import diagnosis
+from bakeoff.analysis.rows import Experiment, read_rows
+from bakeoff.records import STATUSES
+from bakeoff.report import latex, tables
 
 FLOORS = ["uniform", "unigram", "kn2", "kn3", "kn3+cache"]
-
-
-@pytest.fixture(scope="module")
-def study(fake_study):
-    return read_rows(fake_study)
 
 
 @pytest.fixture(scope="module")
 def table(study):
     """The Markdown table as one dictionary a line."""
     lines = tables.markdown(study).split("\n\n")[0].splitlines()
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    cells = [[cell.strip().replace("\\", "") for cell in line.strip("|").split("|")] for line in lines]
     return [dict(zip(cells[0], line, strict=True)) for line in cells[2:]]
 
 
@@ -45,22 +42,30 @@ def test_cells_are_the_measured_numbers(table):
         "valid loss": "4.500",
         "word ppl": "1,808",
         "bpb": "2.164",
-        "best epoch": "1 of 2",
-        "params": "12,345",
-        "learnable": "2,345",
+        "best epoch": "1/2",
+        "params, M": "0.0123",
+        "learnable, M": "0.00234",
         "memory, MB": "5",
         "peak, MB": "8",
         "train s": "3.0",
         "tokens/s": "4,000",
-        "remark": "",
     }
     assert {head: first[head] for head in expected} == expected
 
 
-def test_what_went_wrong_stands_in_the_runs_line(table):
-    remarks = {plain(line)["#"]: plain(line)["remark"] for line in table if line["#"]}
+def test_what_became_of_a_run_stands_in_its_line(table):
+    remarks = {plain(line)["#"]: plain(line)["diagnosis"] for line in table if line["#"]}
     expected = {"2": "worse than unigram", "3": "diverged", "4": "failed", "5": "missing", "6": "running"}
-    assert {number: remark for number, remark in remarks.items() if remark} == expected
+    assert {number: remarks[number] for number in expected} == expected
+    assert all(remarks.values())
+
+
+def test_every_rule_and_status_has_a_severity(study):
+    known = {key for key, _ in diagnosis.RULES} | set(STATUSES) - {"finished"}
+    assert known <= set(tables.SEVERITIES)
+    severities = {row.number: tables.severity(row) for row in study.rows}
+    assert (severities[2], severities[3], severities[5]) == ("bad", "bad", "note")
+    assert len(set(tables.SIGNS.values())) == len(tables.SIGNS)
 
 
 def test_times_beside_other_runs_are_marked(table):
@@ -70,7 +75,7 @@ def test_times_beside_other_runs_are_marked(table):
 
 def test_what_was_not_measured_is_a_dash(table):
     missing = next(line for line in table if line["#"] == "5")
-    assert missing["params"] == "12,345"
+    assert missing["params, M"] == "0.0123"
     for head in ("train ppl", "valid ppl", "test ppl", "bpb", "best epoch", "memory, MB", "train s", "tokens/s"):
         assert missing[head] == "—"
 
@@ -79,14 +84,50 @@ def test_the_caption_explains_every_symbol_and_column_of_numbers(study):
     caption = tables.caption(study)
     for part in ("fake", "tiny & <b>", "One seed", "test never selects", "†", "—", "chosen by hand", "share 0.1"):
         assert part in caption
-    for column in tables.COLUMNS:
-        assert not column.meaning or column.meaning in caption
+    said = tables.markdown(study)
+    assert all(f"*{head}*: {meaning}" in said for head, meaning in tables.meanings(study))
 
 
-def test_several_seeds_are_said(make_fake_study, tmp_path):
-    caption = tables.caption(read_rows(make_fake_study(tmp_path / "fake", seeds=(0, 1))))
-    assert "2 seeds" in caption
-    assert "One seed" not in caption
+def test_several_seeds_are_said_and_have_a_column(make_fake_study, study, tmp_path):
+    seeds = read_rows(make_fake_study(tmp_path / "fake", seeds=(0, 1)))
+    assert "mean of its 2 seeds" in tables.caption(seeds)
+    assert "One seed" not in tables.caption(seeds)
+    assert "seed" in [column.key for column in tables.columns(seeds)]
+    assert "seed" not in [column.key for column in tables.columns(study)]
+
+
+def test_with_three_seeds_bold_is_what_they_cannot_tell_from_the_best(make_fake_study, tmp_path):
+    seeds = read_rows(make_fake_study(tmp_path / "fake", seeds=(0, 1, 2)))
+    assert "the seeds cannot tell from it" in tables.caption(seeds)
+    assert "spread" in [column.key for column in tables.columns(seeds)]
+    best = [(line.kind, line.run.number) for line in tables.lines(seeds) if line.best]
+    assert sorted(best) == [("mean", 1), ("mean", 8), *[("seed", 1)] * 3, *[("seed", 8)] * 3]
+
+
+def test_several_seeds_have_a_line_with_their_mean(study):
+    one, other = study.rows[0], dataclasses.replace(study.rows[0], seed=1, train_seconds=5.0)
+    other = dataclasses.replace(other, valid=dataclasses.replace(other.valid, nats=4700.0))
+    mean = tables.mean(Experiment(rows=(one, other)))
+    assert mean.valid.loss == pytest.approx(4.6)
+    assert mean.train_seconds == pytest.approx(4.0)
+    assert mean.memory == {"average_bytes": 5_000_000, "peak_bytes": 8_000_000}
+    assert mean.diagnosis == one.diagnosis
+    kinds = [line.kind for line in tables.lines(dataclasses.replace(study, study=study.study | {"seeds": [0, 1]}))]
+    assert kinds[:2] == ["mean", "seed"]
+
+
+def test_a_lost_run_leaves_no_mean_and_is_named(study):
+    lost = next(row for row in study.rows if row.number == 3)
+    mean = tables.mean(Experiment(rows=(study.rows[0], dataclasses.replace(lost, number=1))))
+    assert (mean.valid, mean.memory, mean.train_seconds) == (None, None, None)
+    assert "1 diverged" in mean.diagnosis
+    assert tables.severity(mean) == "bad"
+
+
+def test_a_name_with_a_bar_in_it_is_no_new_cell(study):
+    odd = dataclasses.replace(study, rows=(dataclasses.replace(study.rows[0], optimizer_title="a|b*c"),))
+    (line,) = [line for line in tables.markdown(odd).splitlines() if "a" + chr(92) + "|b" in line]
+    assert chr(92) + "*c" in line
 
 
 @pytest.mark.parametrize("fits", [True, False])
@@ -102,4 +143,8 @@ def test_the_search_for_rates_is_described_and_whether_it_was_for_this_study(mak
 @pytest.mark.parametrize("lossy", [True, False])
 def test_bits_per_byte_of_a_lossy_tokenizer_are_marked(study, lossy):
     told = study.study | {"corpus": study.study["corpus"] | {"lossy": lossy}}
-    assert ("with no other tokenizer's" in tables.caption(dataclasses.replace(study, study=told))) == lossy
+    study = dataclasses.replace(study, study=told)
+    assert ("‡: this study's tokenizer is lossy" in tables.caption(study)) == lossy
+    marked = {column.key for column in tables.columns(study) if "‡" in column.head and "‡" in column.short}
+    assert marked == (set(tables.PER_TEXT) if lossy else set())
+    assert (r"\ddag{}" in latex.table(study)) == lossy

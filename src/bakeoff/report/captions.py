@@ -237,12 +237,13 @@ def deciles(study: StudyRows, model: str, shown: list[tuple[Row, Deciles]]) -> s
         shown: The runs in the figure with what valid's tokens of each decile cost.
     """
     depth = shown[0][0].layers
+    which = f" (seed {shown[0][0].seed})" if len(study.study["seeds"]) > 1 else _seeds(study)
     plotted = (
         f"Loss on valid at the best epoch by how frequent a token is in train, for the {depth}-layer {model} with each "
         "optimizer. Symbols are sorted by their count in train and cut into ten groups of about equal share of its "
         "tokens."
     )
-    return f"{plotted} {_widest(shown)}{_seeds(study)}."
+    return f"{plotted} {_widest(shown)}{which}."
 
 
 def _widest(shown: list[tuple[Row, Deciles]]) -> str:
@@ -259,7 +260,8 @@ def _widest(shown: list[tuple[Row, Deciles]]) -> str:
     high, low = spreads[wide]
     return (
         f"From the most frequent to the rarest: {ends}. Optimizers are furthest apart in decile {wide}, where "
-        f"{high[1]} pays {apart[wide]:.2f} nats more than {low[1]}, and closest in decile {narrow} ({apart[narrow]:.2f})"
+        f"{high[1]} pays {apart[wide]:.2f} nats more than {low[1]}, and closest in decile {narrow} "
+        f"({apart[narrow]:.2f})"
     )
 
 

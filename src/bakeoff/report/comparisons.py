@@ -18,7 +18,7 @@ Json = dict[str, Any]
 #: One shape an architecture, in the order of the registry.
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
 #: Pixels that a label takes.
-LABEL_WIDTH, LABEL_HEIGHT = 40, 13
+LABEL_WIDTH, LABEL_HEIGHT = 36, 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,14 +108,14 @@ def _scatter(study: StudyRows, cost: Cost, shown: list[tuple[float, Row]]) -> st
     title = cost.words if cost.words.endswith(cost.unit) else f"{cost.words}, {cost.unit}"
     x = alt.X("x:Q", title=f"{title} (log scale)", scale=scale, axis=ticks)
     values = [_value(study, value, row, cost) for value, row in shown]
-    points = alt.Chart(alt.InlineData(values=values)).mark_point(size=80, aria=True, filled=True)
+    points = style.chart(values).mark_point(size=60, aria=True, filled=True)
     marks = points.encode(
         x=x,
         y=y.encoding(),
         color=alt.Color("optimizer:N", title="optimizer", scale=style.colour_scale(study.study)),
         shape=alt.Shape("model:N", title="architecture", scale=shape_scale(study)),
         opacity=alt.Opacity("weight:Q", scale=None),
-        description="told:N",
+        description=alt.Description("told:N"),
     )
     return alt.layer(*floors.layers(study, y, floors.FEW), *_front(shown, cost, x, y), marks, _labels(values, x, y))
 
@@ -150,7 +150,7 @@ def shape_scale(study: StudyRows) -> alt.Scale:
 def _front(shown: list[tuple[float, Row]], cost: Cost, x: alt.X, y: PerplexityAxis) -> list[alt.Chart]:
     """The front as steps: below and left of it, no run was found."""
     values = [{"x": value, "perplexity": _perplexity(row)} for value, row in front(shown, cost)]
-    line = alt.Chart(alt.InlineData(values=values)).mark_line(
+    line = style.chart(values).mark_line(
         interpolate="step-after", color=style.QUIET, strokeWidth=1.2, strokeDash=[4, 3], clip=True
     )
     return [line.encode(x=x, y=y.encoding())] if values else []
@@ -166,8 +166,8 @@ def _labels(values: list[Json], x: alt.X, y: PerplexityAxis) -> alt.Chart:
         low, high = math.log(y.low), math.log(y.high)
         places |= style.spread(heights, low=low, high=high, distance=LABEL_HEIGHT * pixel)
     labels = [{**value, "perplexity": math.exp(places[number])} for number, value in firsts.items()]
-    text = alt.Chart(alt.InlineData(values=labels)).mark_text(align="left", dx=8, fontSize=11, color=style.INK)
-    encoded: alt.Chart = text.encode(x=x, y=y.encoding(), text="label:N")
+    text = style.chart(labels).mark_text(align="left", dx=7, fontSize=10, color=style.INK)
+    encoded: alt.Chart = text.encode(x=x, y=y.encoding(), text=alt.Text("label:N"))
     return encoded
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 from bakeoff.analysis import diagnosis, published, summary
 from bakeoff.analysis.findings import Finding, findings
+from bakeoff.analysis.published.beside import SEED
+from bakeoff.analysis.published.table import TOKENS
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.report import protocol, tables, words
 from bakeoff.report.figures import Figures
 from bakeoff.report.style import Figure, colours
 
 Json = dict[str, Any]
-#: The study that repeats the published report.
-REPEATED = "seed"
 #: What each goal is called above its number.
 GOALS = {
     "quality": "Best on valid",
@@ -46,7 +46,7 @@ def of(study: StudyRows, figures: Figures, environments: Iterable[Json], folder:
         **_figures(study, figures, numbers, told),
         "findings": [_finding(finding, numbers, told) for finding in findings(study)],
         **_diagnoses(study, told),
-        "published": _published(study, told),
+        "published": _published(study),
         "protocol": protocol.sentences(study),
         "facts": protocol.facts(study, environments),
         "commands": protocol.commands(study, folder),
@@ -56,8 +56,8 @@ def of(study: StudyRows, figures: Figures, environments: Iterable[Json], folder:
 class Text:
     """Sentences cut into pieces: plain text, code, and the numbers of experiments, which become links."""
 
-    def __init__(self, study: StudyRows) -> None:
-        self._numbers = {row.number for row in study.rows}
+    def __init__(self, study: StudyRows | None) -> None:
+        self._numbers = {row.number for row in study.rows} if study else set()
 
     def __call__(self, text: str) -> list[Json]:
         """The pieces of a text, each with what it is: `code`, the number of a `run`, or neither."""
@@ -143,7 +143,7 @@ def _line(line: tables.Line, longest: list[float], seen: set[int]) -> Json:
         {"text": cell, "value": value, "bar": share}
         for cell, value, share in zip(line.cells, finite, shares, strict=True)
     ]
-    return {"cells": cells, "best": line.best, "first": line.first, **_about(line.run, seen)}
+    return {"cells": cells, "kind": line.kind, "best": line.best, "first": line.first, **_about(line.run, seen)}
 
 
 def _share(value: float | None, most: float) -> float | None:
@@ -236,36 +236,34 @@ def _diagnoses(study: StudyRows, told: Text) -> Json:
     return {"rules": rules}
 
 
-def _published(study: StudyRows, told: Text) -> Json:
+def _published(study: StudyRows) -> Json:
     """The published table, and beside it ours where this study repeats it."""
-    repeats = study.study["study"] == REPEATED
-    rows = {row.number: row for row in reversed(study.rows)} if repeats else {}
+    repeats = published.is_comparable(study)
+    # A published run's number is a link only where ours of that number is the same experiment.
+    told = Text(study if repeats else None)
     return {
+        "open": study.study["study"] == SEED,
         "repeats": repeats,
-        "runs": [_published_run(study, run, rows.get(run.number)) for run in published.RUNS],
+        "assumptions": [told(sentence) for sentence in published.assumptions(study)],
+        "runs": [_published_run(study, entry, repeats=repeats) for entry in published.beside(study)],
         "conclusions": [
             {"claim": told(c.claim), "verdict": c.verdict, "text": told(c.text)} for c in published.conclusions(study)
         ],
     }
 
 
-def _published_run(study: StudyRows, run: published.PublishedRun, ours: Row | None) -> Json:
-    titles = {entry["name"]: entry["title"] for kind in ("models", "optimizers") for entry in study.study[kind]}
-    printed = [run.train, run.valid, run.test]
+def _published_run(study: StudyRows, entry: published.Beside, *, repeats: bool) -> Json:
+    run = entry.published
+    titles = {named["name"]: named["title"] for kind in ("models", "optimizers") for named in study.study[kind]}
+    true = [published.true_perplexity(getattr(run, split), TOKENS[split]) for split in ("valid", "test")]
+    ours = [form.get(split) if repeats else None for form in (entry.true, entry.biased) for split in ("valid", "test")]
     return {
         "number": run.number,
         "printed_as": run.printed_as,
         "model": titles.get(run.model, run.model),
         "layers": run.layers,
         "optimizer": titles.get(run.optimizer, run.optimizer),
-        "printed": [words.number(value) for value in printed],
-        "ours": _ours(ours) if ours else [words.ABSENT] * 4,
+        "printed": [words.number(value) for value in (run.train, run.valid, run.test)],
+        "true": [words.number(value) for value in true],
+        "ours": [words.number(value) for value in ours],
     }
-
-
-def _ours(row: Row) -> list[str]:
-    """Valid and test under the last weights, as the published ones are: true, and by the published definition."""
-    tallies = [row.last["valid"], row.last["test"]]
-    true = [tally.perplexity if tally else None for tally in tallies]
-    biased = [published.biased_perplexity(tally.nats, tally.tokens) if tally else None for tally in tallies]
-    return [words.number(value) for value in (*true, *biased)]

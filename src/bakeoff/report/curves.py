@@ -95,7 +95,7 @@ def _x(point: Any, axis: str) -> float:  # noqa: ANN401
 
 def _curves(study: StudyRows, rows: list[Row], axis: str, y: PerplexityAxis) -> list[alt.Chart]:
     colour = style.colours(study.study)[rows[0].optimizer_title]
-    curves = alt.Chart(alt.InlineData(values=[value for row in rows for value in _values(row, axis)]))
+    curves = style.chart([value for row in rows for value in _values(row, axis)])
     longest = max(_x(point, axis) for row in rows for point in row.history)
     ticks = alt.Axis(grid=False, format="~r", values=style.steps(longest, whole=axis == "epochs"))
     # The label of a best epoch that is the last one needs room to its right.
@@ -108,16 +108,16 @@ def _curves(study: StudyRows, rows: list[Row], axis: str, y: PerplexityAxis) -> 
         legend=alt.Legend(orient="top", symbolStrokeColor=colour, symbolSize=400),
     )
     height = y.encoding()
-    lines = curves.mark_line(color=colour, strokeWidth=2, clip=True).encode(
-        x=x, y=height, strokeDash=dash, detail="seed:N"
+    lines = curves.mark_line(color=colour, strokeWidth=1.7, clip=True).encode(
+        x=x, y=height, strokeDash=dash, detail=alt.Detail("seed:N")
     )
     points = curves.transform_filter("datum.curve == 'valid'").mark_point(
         color=colour, filled=True, opacity=1, clip=True, aria=True
     )
-    size = alt.condition("datum.best", alt.value(60), alt.value(9))
-    marks = points.encode(x=x, y=height, size=size, description="told:N")
+    size = alt.Size("size:Q", scale=None)
+    marks = points.encode(x=x, y=height, size=size, description=alt.Description("told:N"))
     best = curves.transform_filter("datum.best")
-    label = best.mark_text(dy=-11, color=style.INK, clip=True).encode(x=x, y=height, text="label:N")
+    label = best.mark_text(dy=-11, color=style.INK, clip=True).encode(x=x, y=height, text=alt.Text("label:N"))
     return [lines, marks, label]
 
 
@@ -130,6 +130,7 @@ def _values(row: Row, axis: str) -> Iterator[dict[str, Any]]:
                 "curve": curve,
                 "perplexity": tally.perplexity,
                 "best": curve == "valid" and point.epoch == row.best_epoch,
+                "size": 60 if curve == "valid" and point.epoch == row.best_epoch else 9,
                 "label": words.number(tally.perplexity),
                 "told": captions.point(row, point),
             }

@@ -48,20 +48,20 @@ def _at_best(row: Row) -> Deciles | None:
 
 def _chart(study: StudyRows, shown: list[tuple[Row, Deciles]]) -> style.Chart:
     values = [value for row, deciles in shown for value in _values(row, deciles)]
-    chart = alt.Chart(alt.InlineData(values=values))
+    chart = style.chart(values)
     x = alt.X(
         "decile:Q",
-        title="decile of train's tokens: 1 the most frequent symbols, 10 the rarest and the unseen",
-        scale=alt.Scale(domain=(0.8, 11.8), nice=False),
+        title="decile of train's tokens, the most frequent first",
+        scale=alt.Scale(domain=(0.8, 12.6), nice=False),
         axis=alt.Axis(grid=False, values=list(range(1, 11)), format="d"),
     )
     y = alt.Y("loss:Q", title="loss on valid, nats per token", scale=alt.Scale(zero=True))
     colour = alt.Color("optimizer:N", scale=style.colour_scale(study.study), legend=None)
-    lines = chart.mark_line(strokeWidth=2, point={"size": 18, "aria": True}).encode(
+    lines = chart.mark_line(strokeWidth=1.7, point={"size": 18, "aria": True}).encode(
         x=x, y=y, color=colour, description="told:N"
     )
-    labels = alt.Chart(alt.InlineData(values=_ends(values))).mark_text(align="left", dx=8, fontSize=11)
-    return alt.layer(lines, labels.encode(x=x, y=y, color=colour, text="optimizer:N"))
+    labels = style.chart(_ends(values)).mark_text(align="left", dx=7, fontSize=10)
+    return alt.layer(lines, labels.encode(x=x, y=y, color=colour, text=alt.Text("optimizer:N")))
 
 
 def _values(row: Row, deciles: Deciles) -> Iterator[Json]:

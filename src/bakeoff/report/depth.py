@@ -64,7 +64,7 @@ def gap(point: Point) -> float:
 
 
 def _chart(study: StudyRows, rows: list[Row]) -> style.Chart:
-    chart = alt.Chart(alt.InlineData(values=[value for row in rows for value in _values(row)]))
+    chart = style.chart([value for row in rows for value in _values(row)])
     x = alt.X("layers:O", title="layers", axis=alt.Axis(labelAngle=0, grid=False))
     y = alt.Y("mean(gap):Q", title="gap, nats per token")
     offset = alt.XOffset("model:N", sort=[model["title"] for model in study.study["models"]])
@@ -76,12 +76,14 @@ def _chart(study: StudyRows, rows: list[Row]) -> style.Chart:
         scale=alt.Scale(domain=list(WHEN), range=[[1, 0], [4, 3]]),
         legend=alt.Legend(orient="top", symbolStrokeColor=style.INK, symbolSize=400),
     )
-    detail = ["model:N", "optimizer:N"]
+    detail = [alt.Detail("model:N"), alt.Detail("optimizer:N")]
     lines = chart.mark_line(strokeWidth=1.8).encode(
         x=x, xOffset=offset, y=y, color=colour, strokeDash=dash, detail=detail
     )
     points = chart.mark_point(filled=True, size=75, opacity=1, aria=True)
-    marks = points.encode(x=x, xOffset=offset, y=alt.Y("gap:Q"), color=colour, shape=shape, description="told:N")
+    marks = points.encode(
+        x=x, xOffset=offset, y=alt.Y("gap:Q"), color=colour, shape=shape, description=alt.Description("told:N")
+    )
     return alt.layer(lines, marks)
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from altair.utils.schemapi import debug_mode
+
 from bakeoff.analysis.rows import StudyRows
 from bakeoff.report import comparisons, curves, deciles, depth, overlays, sensitivity
 from bakeoff.report.curves import Panel
@@ -34,6 +36,12 @@ class Figures:
 def draw(study: StudyRows, folder: Path) -> Figures:
     """Draw and write every figure that the rows allow."""
     folder.mkdir(parents=True, exist_ok=True)
+    # Checking every part of a chart against the schema at every step takes longer than drawing it.
+    with debug_mode(False):
+        return _draw(study, folder)
+
+
+def _draw(study: StudyRows, folder: Path) -> Figures:
     pairs = list(curves.draw(study, folder))
     kinds = (comparisons, depth, deciles, sensitivity)
     return Figures(

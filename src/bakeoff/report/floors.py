@@ -38,9 +38,9 @@ def layers(
     height = y.encoding(linear=linear)
     lowest = min(baseline.valid.perplexity for baseline in shown)
     end = until[1] if until else 0.0
-    chart = alt.Chart(alt.InlineData(values=[_value(b.name, b.valid.perplexity) | {"x": 0, "to": end} for b in shown]))
+    chart = style.chart([_value(b.name, b.valid.perplexity) | {"x": 0, "to": end} for b in shown])
     rule = chart.mark_rule(color=style.QUIET, strokeWidth=0.7, clip=True).encode(y=height)
-    rule = rule.encode(x=until[0], x2="to:Q") if until else rule
+    rule = rule.encode(x=until[0], x2=alt.X2("to")) if until else rule
     # The lowest is labelled below its line, as the next one is often close above it.
     return [
         rule,
@@ -55,7 +55,7 @@ def _value(name: str, perplexity: float) -> Json:
 
 def _labels(chart: alt.Chart, height: alt.Y, which: str, baseline: Any, dy: int) -> alt.Chart:  # noqa: ANN401
     text = chart.transform_filter(which).mark_text(
-        align="left", baseline=baseline, dx=4, dy=dy, fontSize=9, color=style.QUIET, clip=True
+        align="left", baseline=baseline, dx=4, dy=dy, fontSize=8.5, color=style.QUIET, clip=True
     )
-    encoded: alt.Chart = text.encode(y=height, x=alt.value(0), text="label:N")
+    encoded: alt.Chart = text.encode(y=height, x=alt.XValue(0), text=alt.Text("label:N"))
     return encoded

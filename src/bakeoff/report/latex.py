@@ -15,6 +15,7 @@ _SPECIAL = {
     '"': r"\textquotedbl{}",
     "—": "---",
     "†": r"\dag{}",
+    "‡": r"\ddag{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 _TO_ESCAPE = re.compile("|".join(map(re.escape, _SPECIAL)))
@@ -27,7 +28,7 @@ def escape(text: str) -> str:
 
 def table(study: StudyRows) -> str:
     """A `table*` with a caption and a label; it needs the packages `booktabs` and `graphicx`."""
-    columns, lines = tables.columns(study), tables.lines(study)
+    columns, lines = tables.columns(study), tables.lines(study, every_seed=False)
     shape = "".join("l" if column.text else "r" for column in columns)
     meanings = "; ".join(rf"\emph{{{escape(head)}}}: {escape(meaning)}" for head, meaning in tables.meanings(study))
     return "\n".join(

@@ -14,7 +14,7 @@ from bakeoff.report.style import Figure, PerplexityAxis
 
 Json = dict[str, Any]
 #: Pixels between two labels, and the share of the horizontal axis that they get.
-LABEL_DISTANCE, LABEL_SHARE = 13, 0.34
+LABEL_DISTANCE, LABEL_SHARE = 12, 0.4
 
 
 def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
@@ -51,13 +51,13 @@ def _chart(
         for rows in groups
     ]
     ends = _ends(study, groups, axis, y, linear=linear)
-    labels = alt.Chart(alt.InlineData(values=[{**end, "to": longest + 0.05 * reach} for end in ends]))
+    labels = style.chart([{**end, "to": longest + 0.05 * reach} for end in ends])
     leaders = labels.mark_rule(strokeWidth=0.6, color=style.QUIET, clip=True).encode(
-        x=x, x2="to:Q", y=height, y2="place:Q"
+        x=x, x2=alt.X2("to"), y=height, y2=alt.Y2("place")
     )
     place = alt.Y("place:Q", **_same(height))
-    texts = labels.mark_text(align="left", dx=3, fontSize=11).encode(
-        x=alt.X("to:Q", **_same(x)), y=place, text="label:N", color=alt.Color("colour:N", scale=None)
+    texts = labels.mark_text(align="left", dx=3, fontSize=10).encode(
+        x=alt.X("to:Q", **_same(x)), y=place, text=alt.Text("label:N"), color=alt.Color("colour:N", scale=None)
     )
     return alt.layer(*floors.layers(study, y, floors.FEW, linear=linear, until=(x, longest)), *curves, leaders, texts)
 
@@ -80,10 +80,10 @@ def _curve(rows: list[Row], axis: str, colour: str, dash: list[int]) -> alt.Char
         for place, point in enumerate(row.history)
     ]
     # The name reaches the drawing as a class, by which the page finds the run that a line belongs to.
-    chart = alt.Chart(alt.InlineData(values=values), name=f"run-{rows[0].number}")
+    chart = style.chart(values, name=f"run-{rows[0].number}")
     points = {"size": 12, "aria": True, "opacity": 1, "color": colour, "filled": True}
-    line = chart.mark_line(color=colour, strokeWidth=2, strokeDash=dash, clip=True, point=points)
-    encoded: alt.Chart = line.encode(detail="seed:N", description="told:N")
+    line = chart.mark_line(color=colour, strokeWidth=1.6, strokeDash=dash, clip=True, point=points)
+    encoded: alt.Chart = line.encode(detail=alt.Detail("seed:N"), description=alt.Description("told:N"))
     return encoded
 
 
@@ -113,5 +113,5 @@ def _height(row: Row, y: PerplexityAxis, *, linear: bool) -> float:
 
 def _label(row: Row) -> str:
     best = words.number(row.valid.perplexity) if row.valid else words.ABSENT
-    deep = f" ({row.layers} layers)" if row.layers > 1 else ""
+    deep = f" \N{MULTIPLICATION SIGN}{row.layers}" if row.layers > 1 else ""
     return f"#{row.number} {row.optimizer_title}{deep}  {best}"

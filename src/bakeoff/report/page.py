@@ -35,6 +35,7 @@ def render(contents: Json, figures: Figures) -> str:
     titles = {run["number"]: f"#{run['number']}, {run['name']}" for run in contents["runs"]}
     return environment.get_template("index.html").render(
         contents,
+        several=any(line["kind"] == "seed" for line in contents["lines"]),
         style=_part("page.css"),
         palette=Markup(_palette()),  # noqa: S704 (made of our own colours)
         script=_part("page.js"),

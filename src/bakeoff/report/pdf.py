@@ -32,6 +32,4 @@ def write(contents: Json, figures: Figures, path: Path) -> None:
         write_json(folder / "contents.json", contents)
         for figure in figures.numbered:
             (folder / "figures" / f"{figure.name}.pdf").write_bytes(style.as_pdf(figure.svg))
-        # Only the fonts that come with the typesetter: the same pages everywhere.
-        fonts = typst.Fonts(include_system_fonts=False)
-        path.write_bytes(typst.compile(folder / "report.typ", root=folder, font_paths=fonts))
+        path.write_bytes(typst.compile(folder / "report.typ", root=folder))

@@ -46,6 +46,7 @@ def _trials(study: StudyRows, model: str) -> Iterator[dict[str, Any]]:
                     "optimizer": titles[experiment["optimizer"]],
                     "layers": str(experiment["layers"]),
                     "chosen": trial["lr"] == found["lr"],
+                    "size": 110 if trial["lr"] == found["lr"] else 20,
                     "told": f"{titles[experiment['optimizer']]}, {experiment['layers']} layers, rate "
                     f"{words.rate(trial['lr'])}: {words.number(trial['valid_perplexity'])}",
                 }
@@ -66,13 +67,13 @@ def _chart(study: StudyRows, trials: list[dict[str, Any]]) -> style.Chart:
     x = alt.X("rate:Q", title="learning rate (log scale)", scale=alt.Scale(type="log"), axis=ticks)
     low = min(trial["perplexity"] for trial in shown) * 0.85
     y = style.PerplexityAxis(low=low, high=high, linear_high=high, title="valid perplexity").encoding()
-    chart = alt.Chart(alt.InlineData(values=shown))
+    chart = style.chart(shown)
     lines = chart.mark_line(strokeWidth=1.8).encode(x=x, y=y, color=colour, strokeDash=dash)
     points = chart.mark_point(filled=True, opacity=1, aria=True).encode(
         x=x,
         y=y,
         color=colour,
-        size=alt.condition("datum.chosen", alt.value(110), alt.value(20)),
-        description="told:N",
+        size=alt.Size("size:Q", scale=None),
+        description=alt.Description("told:N"),
     )
     return alt.layer(lines, points)

@@ -1,6 +1,7 @@
 """What all figures share: colours, axes, type, and how they get onto the disk."""
 
 import copy
+import json
 import math
 import re
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ INK, QUIET, GRID = "#222222", "#666666", "#e2e2e2"
 #: How the lines of different depths are dashed, wherever several are in one figure.
 DASHES = ([1, 0], [7, 3], [2, 2], [9, 3, 2, 3])
 #: Of a whole figure and of a small one, in pixels.
-SIZE, SMALL_SIZE = (560, 360), (184, 138)
+SIZE, SMALL_SIZE = (400, 275), (184, 138)
 #: Pixels of a PNG for each pixel of the SVG.
 PNG_SCALE = 2
 #: The face that comes with the renderer, so that text is as wide as it was measured.
@@ -31,6 +32,7 @@ FONT = "Liberation Sans, Arial, Helvetica, sans-serif"
 _COORDINATES = re.compile(r' (?:d|transform|x|y|x2|y2)="[^"]*"')
 _LONG = re.compile(r"-?\d+\.\d{3,}")
 
+_INFINITE = (math.inf, -math.inf)
 #: How often labels that touch are pushed apart.
 _ROUNDS = 40
 
@@ -96,6 +98,21 @@ def steps(high: float, *, whole: bool) -> list[float]:
     return [place * step for place in range(math.floor(high / step + 1e-9) + 1)]
 
 
+def chart(values: list[Json], name: str = "") -> alt.Chart:
+    """A chart of some values, to be given a mark.
+
+    The values are handed on as one text, which altair does not copy and check again at every step; a number that no
+    float holds is a gap.
+
+    Args:
+        values: Records of text and numbers.
+        name: What the drawing calls the marks, as a class.
+    """
+    finite = [{key: None if value in _INFINITE else value for key, value in record.items()} for record in values]
+    data = alt.InlineData(values=json.dumps(finite, allow_nan=False), format=alt.JsonDataFormat())
+    return alt.Chart(data, name=name) if name else alt.Chart(data)
+
+
 def write(chart: Chart, folder: Path, *, name: str, y: PerplexityAxis | None = None, **about: Any) -> Figure:  # noqa: ANN401
     """Draw a chart and write it as SVG and PNG.
 
@@ -117,8 +134,8 @@ def write(chart: Chart, folder: Path, *, name: str, y: PerplexityAxis | None = N
 def as_spec(chart: Chart, *, title: str) -> Json:
     """A chart as Vega-Lite, in the house's style and of its size."""
     fit = {"type": "fit", "contains": "padding"}
-    spec: Json = chart.properties(width=SIZE[0], height=SIZE[1], title=title, autosize=fit).to_dict(validate=False)
-    return {**spec, "config": _config(label=11, title=12), "background": "#ffffff"}
+    about = {"width": SIZE[0], "height": SIZE[1], "title": title, "autosize": fit, "background": "#ffffff"}
+    return {**chart.to_dict(validate=False), **about, "config": _config(label=10, title=11)}
 
 
 def as_json(channel: alt.X | alt.Y) -> Json:
@@ -224,7 +241,8 @@ def _config(*, label: int, title: int) -> Json:
         "font": FONT,
         "view": {"stroke": None},
         "axis": axis | ink,
-        "legend": legend | {"labelColor": INK, "titleColor": INK},
-        "title": {"fontSize": 13, "anchor": "start", "fontWeight": 600, "color": INK},
+        "legend": legend
+        | {"labelColor": INK, "titleColor": INK, "symbolBaseFillColor": INK, "symbolBaseStrokeColor": INK},
+        "title": {"fontSize": 12, "anchor": "start", "fontWeight": 600, "color": INK},
         "aria": False,
     }

@@ -1,18 +1,23 @@
 """The one table: a line a run in the order of the study's registry, and the floors below."""
 
+import dataclasses
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.analysis.rows import Baseline, Row, StudyRows
-from bakeoff.analysis.statistics import FEWEST_SEEDS
+from bakeoff.analysis.rows import Baseline, Experiment, Row, StudyRows
+from bakeoff.analysis.statistics import FEWEST_SEEDS, over_seeds
 from bakeoff.analysis.timing import is_timed
 from bakeoff.metrics import Tally
 from bakeoff.report import words
 
 SPLITS = ("train", "valid", "test")
 _BOLD = "**{}**"
+#: Keys of columns whose figures are per word or byte of the text, not per token.
+PER_TEXT = ("word-perplexity", "bits-per-byte")
+MEMORY = ("average_bytes", "peak_bytes")
 #: How bad what a rule says of a run is, by the rule's key or the run's status.
 SEVERITIES = {
     **dict.fromkeys(("diverged", "failed", "dead", "worse-than-unigram", "unigram-plateau"), "bad"),
@@ -59,13 +64,15 @@ class Line:
 
     Attributes:
         cells: One a column.
+        kind: `run`; in a study of several seeds `mean` of an experiment's runs, or `seed`, one of them; or `floor`.
         values: What each cell sorts by; None where it was not measured or sorts as text.
-        run: The run, if it is a run's.
+        run: The run, or the mean of several; None for a floor.
         best: Whether it is the best of its architecture, or cannot be told from it.
         first: Whether an architecture begins here.
     """
 
     cells: tuple[str, ...]
+    kind: str
     values: tuple[float | None, ...] = ()
     run: Row | None = None
     best: bool = False
@@ -73,27 +80,105 @@ class Line:
 
 
 def columns(study: StudyRows) -> list[Column]:
-    """The columns that this study needs: seeds only where there are several."""
-    return [column for column in COLUMNS if column.key != "seed" or len(study.study["seeds"]) > 1]
+    """The columns that this study needs: seeds where there are several, and their spread where there are enough.
+
+    ‡ marks what is a figure of the text where a lossy tokenizer has its part in it.
+    """
+    seeds = len(study.study["seeds"])
+    needed = {"seed": seeds > 1, "spread": seeds >= FEWEST_SEEDS}
+    marked = PER_TEXT if is_lossy(study) else ()
+    shown = [column for column in COLUMNS if needed.get(column.key, True)]
+    return [_marked(column) if column.key in marked else column for column in shown]
 
 
-def lines(study: StudyRows) -> list[Line]:
-    """Every run, then every floor."""
-    winners = {id(row) for model in study.study["models"] for row in study.ties(model["name"])}
-    models = [None, *(row.model for row in study.rows)]
-    shown = columns(study)
-    runs = [
-        Line(
-            cells=tuple(column.run(row) for column in shown),
-            values=tuple(column.value(row) if column.value else None for column in shown),
-            run=row,
-            best=id(row) in winners,
-            first=row.model != before,
-        )
-        for row, before in zip(study.rows, models, strict=False)
+def _marked(column: Column) -> Column:
+    return dataclasses.replace(column, head=f"{column.head} ‡", short=f"{column.short} ‡")
+
+
+def is_lossy(study: StudyRows) -> bool:
+    """Whether the study's tokenizer loses some of the text."""
+    return bool(study.study["corpus"].get("lossy"))
+
+
+def lines(study: StudyRows, *, every_seed: bool = True) -> list[Line]:
+    """Every run, then every floor; before the runs of an experiment with several seeds, their mean.
+
+    Args:
+        study: All rows.
+        every_seed: Whether the single runs stand below their mean.
+    """
+    winners = {(row.number, row.seed) for model in study.study["models"] for row in study.ties(model["name"])}
+    shown, several = columns(study), len(study.study["seeds"]) > 1
+    found: list[Line] = []
+    for experiment in study.experiments:
+        if several:
+            found.append(_mean_line(experiment, shown, best=any(number == experiment.number for number, _ in winners)))
+        if every_seed or not several:
+            kind = "seed" if several else "run"
+            found += [_line(row, shown, kind, best=(row.number, row.seed) in winners) for row in experiment.rows]
+    models = [None, *(line.run.model for line in found if line.run)]
+    begun = [
+        dataclasses.replace(line, first=bool(line.run and line.run.model != before))
+        for line, before in zip(found, models, strict=False)
     ]
-    floors = [Line(cells=tuple(column.floor(b) for column in shown)) for b in study.baselines]
-    return runs + floors
+    floors = [Line(cells=tuple(column.floor(b) for column in shown), kind="floor") for b in study.baselines]
+    return begun + floors
+
+
+def _line(row: Row, shown: list[Column], kind: str, *, best: bool) -> Line:
+    return Line(
+        cells=tuple(column.run(row) for column in shown),
+        kind=kind,
+        values=tuple(column.value(row) if column.value else None for column in shown),
+        run=row,
+        best=best,
+    )
+
+
+def _mean_line(experiment: Experiment, shown: list[Column], *, best: bool) -> Line:
+    line = _line(mean(experiment), shown, "mean", best=best)
+    interval = None if experiment.spoiled else over_seeds(list(experiment.losses.values()))
+    of = {
+        "seed": f"all {len(experiment.rows)}",
+        "spread": words.small(interval.half_width) if interval else words.ABSENT,
+    }
+    cells = [of.get(column.key, cell) for column, cell in zip(shown, line.cells, strict=True)]
+    return dataclasses.replace(line, cells=tuple(cells))
+
+
+def mean(experiment: Experiment) -> Row:
+    """The runs of an experiment as one row of means; with nothing measured where one of them was lost or is not over.
+
+    A perplexity of such a row is that of the mean loss, as all runs are measured on the same tokens.
+    """
+    worst = min(experiment.rows, key=lambda row: list(SIGNS).index(severity(row)))
+    remarks = Counter(remark(row) for row in experiment.rows)
+    told = worst.diagnosis if len(remarks) == 1 else ", ".join(f"{count} {name}" for name, count in remarks.items())
+    whole = len(experiment.finished) == len(experiment.rows)
+    rows = experiment.finished if whole else ()
+    memory = [row.memory for row in rows if row.memory]
+    return dataclasses.replace(
+        worst,
+        diagnosis=told,
+        best_epoch=None,
+        **{split: _mean_tally([getattr(row, split) for row in rows]) for split in SPLITS},
+        memory={name: _mean([entry[name] for entry in memory]) for name in MEMORY} if memory else None,
+        train_seconds=_mean([row.train_seconds for row in rows]),
+        tokens_per_second=_mean([row.tokens_per_second for row in rows]),
+        alone=all(is_timed(row) for row in rows),
+        history=(),
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _mean_tally(tallies: list[Tally | None]) -> Tally | None:
+    known = [tally for tally in tallies if tally]
+    nats = _mean(tally.nats for tally in known)
+    return None if nats is None else dataclasses.replace(known[0], nats=nats)
 
 
 def markdown(study: StudyRows) -> str:
@@ -132,12 +217,20 @@ def _meanings(study: StudyRows) -> str:
 
 def _bold(study: StudyRows) -> str:
     seeds = len(study.study["seeds"])
+    if seeds == 1:
+        return (
+            "In bold: the run of each architecture with the lowest valid perplexity (test never selects). "
+            "One seed: small differences may be chance."
+        )
+    means = (
+        f"Each experiment has a line with the mean of its {seeds} seeds (the perplexity is that of the mean loss; "
+        f"{words.ABSENT} where a run was lost)."
+    )
     if seeds < FEWEST_SEEDS:
-        one = "One seed: small differences may be chance." if seeds == 1 else f"{seeds} seeds, each in its own line."
-        return f"In bold: the run of each architecture with the lowest valid perplexity (test never selects). {one}"
+        return f"{means} In bold: the run of each architecture with the lowest valid perplexity (test never selects)."
     return (
-        "In bold: the runs of each architecture's best experiment by mean loss on valid, and of those that its "
-        f"{seeds} seeds cannot tell from it (test never selects). Each seed has its own line."
+        f"{means} In bold: each architecture's best experiment by mean loss on valid, and those that the seeds cannot "
+        "tell from it (test never selects)."
     )
 
 
@@ -162,11 +255,11 @@ def rates(study: StudyRows) -> str:
 
 def _lossy(study: StudyRows) -> str:
     """What a figure per byte or word leaves out, where the tokenizer loses some of the text."""
-    if not study.study["corpus"].get("lossy"):
+    if not is_lossy(study):
         return ""
     return (
-        " This study's tokenizer is lossy: it never pays for letter case, accents, line ends or the width of spaces. "
-        "Its bits per byte and word perplexities compare with each other, and with no other tokenizer's."
+        " ‡: this study's tokenizer is lossy, it never pays for case, accents, line ends or the width of spaces; "
+        "these figures compare with each other, and with no other tokenizer's."
     )
 
 
@@ -300,6 +393,14 @@ COLUMNS = (
     _perplexity_of("test", "the same on test; all three with the weights of the best epoch"),
     _loss_of("train", "nats per token"),
     _loss_of("valid"),
+    Column(
+        key="spread",
+        head="±",
+        group="loss, nats",
+        short="±",
+        meaning="half the width of the 95 % interval of the mean valid loss, over seeds",
+        run=lambda row: "",  # noqa: ARG005
+    ),
     _loss_of("test"),
     _measure(
         "valid",
