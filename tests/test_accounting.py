@@ -83,8 +83,7 @@ def test_it_is_what_torch_allocates(name, frozen, precision, monkeypatch):
     assert computed["gradients"] == pytest.approx(real[BACKWARD][0], rel=0.1)
     assert computed["optimizer_state"] == pytest.approx(real[STEP][0] - real[BACKWARD][0], rel=0.1)
     assert computed["weights"] == sum(parameter.nbytes for parameter in model.parameters())
-    if precision == "fp32":  # in bfloat16 torch's scatter_add_ has a copy of its own
-        assert computed["logits"] == pytest.approx(most - kept, rel=0.1)
+    assert computed["logits"] == pytest.approx(most - kept, rel=0.1)
 
 
 @pytest.mark.parametrize(("optimizer", "copies"), [(SGD(), 0), (Momentum(), 1), (Adam(), 2), (AdamW(), 2)])
@@ -93,13 +92,13 @@ def test_an_optimizer_keeps_as_many_copies_of_what_it_learns(optimizer, copies):
     assert told["optimizer_state"] == pytest.approx(copies * told["gradients"], rel=0.001)
 
 
-def test_the_seeds_parts_are_in_proportion_and_nothing_of_them_is_allocated():
+def test_the_seeds_parts_are_those_of_its_parameters():
     by_slug = {e.slug: accounting.memory(e, 40_478) for e in (SEED.experiments[0], SEED.experiments[11])}
     small, large = by_slug.values()
     assert small["weights"] == 34_106_624 * 4
     assert small["gradients"] == 3_019_520 * 4
     assert large["optimizer_state"] == pytest.approx(2 * 28_351_488 * 4, rel=0.001)
-    assert small["logits"] == large["logits"]
+    assert small["logits"] == pytest.approx(large["logits"], rel=0.1)
 
 
 def test_twice_the_sequences_keep_twice_the_activations():

@@ -29,7 +29,8 @@ def memory(experiment: Experiment, vocabulary: int) -> dict[str, int] | None:
 
     Returns:
         `weights`; `gradients` of the learnable ones; `optimizer_state`; `activations`: what is kept from the forward to
-        the backward pass, but for logits and gradients; `logits`: the most of them, with their gradients, at once.
+        the backward pass, but for logits and gradients; `logits`: the most that the output layer and the loss hold at a
+        time besides, such as logits, their gradients, and the layer's weights in another type.
     """
     try:
         with FakeTensorMode(allow_non_fake_inputs=True):
@@ -63,12 +64,14 @@ def _kept(architecture: Architecture, vocabulary: int, budget: Budget) -> dict[s
     with _Allocations(symbols, [*model.parameters(), *model.buffers(), tokens]) as allocations:
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=budget.precision == "bf16"):
             loss = model.loss(tokens, tokens)  # type: ignore[operator]
-        # A loss may have computed the gradient of the output layer's weights already.
-        early = {(p.shape, p.dtype) for p in model.parameters() if p.requires_grad and symbols in p.shape}
-        kept = [block for block in allocations.alive() if (block.shape, block.dtype) not in early]
+        alive, most = allocations.alive(), allocations.most
         loss.backward()
-    activations = sum(block.size for block in kept if not allocations.are_logits(block))
-    return {"activations": activations, "logits": allocations.most_logits}
+    # A loss may have computed the gradient of the output layer's weights already.
+    early = {(p.shape, p.dtype) for p in model.parameters() if p.requires_grad and symbols in p.shape}
+    gradients = sum(block.size for block in alive if (block.shape, block.dtype) in early)
+    logits = sum(block.size for block in alive if allocations.are_logits(block))
+    activations = sum(block.size for block in alive) - gradients - logits
+    return {"activations": activations, "logits": max(allocations.most_logits, most - activations - gradients)}
 
 
 def _fake(architecture: Architecture, vocabulary: int, sequence_length: int) -> nn.Module:
@@ -97,7 +100,8 @@ class _Allocations(TorchDispatchMode):
         known: Tensors that were there before; views of them take no memory.
 
     Attributes:
-        most_logits: The most bytes of them that were alive at a time.
+        most: The most bytes that were alive at a time.
+        most_logits: The same of logits and their gradients alone.
     """
 
     def __init__(self, symbols: int = -1, known: Iterable[Tensor] = ()) -> None:
@@ -106,7 +110,7 @@ class _Allocations(TorchDispatchMode):
         self.blocks = WeakIdKeyDictionary()
         for tensor in known:
             self.blocks[tensor.untyped_storage()] = _Block(0, torch.Size(), tensor.dtype)
-        self.most_logits = 0
+        self.most = self.most_logits = 0
 
     def alive(self) -> list[_Block]:
         blocks: list[_Block] = list(self.blocks.values())  # type: ignore[no-untyped-call]
@@ -131,9 +135,10 @@ class _Allocations(TorchDispatchMode):
         if storage in self.blocks:
             return
         self.blocks[storage] = block = _Block(storage.nbytes(), tensor.shape, tensor.dtype)
+        alive = self.alive()
+        self.most = max(self.most, sum(other.size for other in alive))
         if self.are_logits(block):
-            alive = sum(other.size for other in self.alive() if self.are_logits(other))
-            self.most_logits = max(self.most_logits, alive)
+            self.most_logits = max(self.most_logits, sum(other.size for other in alive if self.are_logits(other)))
 
 
 def _workspace(args: tuple[Any, ...]) -> int:

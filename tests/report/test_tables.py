@@ -7,7 +7,7 @@ import pytest
 from bakeoff.analysis import diagnosis
 from bakeoff.analysis.rows import Experiment, read_rows
 from bakeoff.records import STATUSES
-from bakeoff.report import tables
+from bakeoff.report import latex, tables
 
 FLOORS = ["uniform", "unigram", "kn2", "kn3", "kn3+cache"]
 
@@ -144,4 +144,8 @@ def test_the_search_for_rates_is_described_and_whether_it_was_for_this_study(mak
 @pytest.mark.parametrize("lossy", [True, False])
 def test_bits_per_byte_of_a_lossy_tokenizer_are_marked(study, lossy):
     told = study.study | {"corpus": study.study["corpus"] | {"lossy": lossy}}
-    assert ("with no other tokenizer's" in tables.caption(dataclasses.replace(study, study=told))) == lossy
+    study = dataclasses.replace(study, study=told)
+    assert ("‡: this study's tokenizer is lossy" in tables.caption(study)) == lossy
+    marked = {column.key for column in tables.columns(study) if "‡" in column.head and "‡" in column.short}
+    assert marked == (set(tables.PER_TEXT) if lossy else set())
+    assert (r"\ddag{}" in latex.table(study)) == lossy

@@ -14,10 +14,14 @@ from typing import Any, Self, TextIO
 import torch
 
 from bakeoff.bench import contenders, products
-from bakeoff.bench.cases import CASES, Case
+from bakeoff.bench.cases import Case
 from bakeoff.measure import resolve_precision
+from bakeoff.models import ARCHITECTURES
+from bakeoff.spec import decode, encode
 
 OWN, LIMIT = "bakeoff", "limit"
+#: What a case on the command line is made of.
+KINDS: dict[str, type] = {Case.__name__: Case} | {kind.__name__: kind for kind in ARCHITECTURES.values()}
 
 Json = dict[str, Any]
 
@@ -59,7 +63,7 @@ class Contestant:
             k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"
         }
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "bakeoff.bench.turns", name, str(CASES.index(case)), str(threads)],
+            [sys.executable, "-m", "bakeoff.bench.turns", name, json.dumps(encode(case)), str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -90,7 +94,7 @@ class Contestant:
 
 def main() -> None:
     """Be the contender that the command line names."""
-    name, case, threads = sys.argv[1], CASES[int(sys.argv[2])], int(sys.argv[3])
+    name, case, threads = sys.argv[1], decode(json.loads(sys.argv[2]), KINDS), int(sys.argv[3])
     # Whatever a library prints goes to standard error; only answers go to the parent.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

@@ -15,6 +15,7 @@ _SPECIAL = {
     '"': r"\textquotedbl{}",
     "—": "---",
     "†": r"\dag{}",
+    "‡": r"\ddag{}",
     **{character: f"\\{character}" for character in "&%$#_{}"},
 }
 _TO_ESCAPE = re.compile("|".join(map(re.escape, _SPECIAL)))

@@ -15,6 +15,8 @@ from bakeoff.report import words
 
 SPLITS = ("train", "valid", "test")
 _BOLD = "**{}**"
+#: Keys of columns whose figures are per word or byte of the text, not per token.
+PER_TEXT = ("word-perplexity", "bits-per-byte")
 MEMORY = ("average_bytes", "peak_bytes")
 #: How bad what a rule says of a run is, by the rule's key or the run's status.
 SEVERITIES = {
@@ -78,10 +80,24 @@ class Line:
 
 
 def columns(study: StudyRows) -> list[Column]:
-    """The columns that this study needs: seeds where there are several, and their spread where there are enough."""
+    """The columns that this study needs: seeds where there are several, and their spread where there are enough.
+
+    ‡ marks what is a figure of the text where a lossy tokenizer has its part in it.
+    """
     seeds = len(study.study["seeds"])
     needed = {"seed": seeds > 1, "spread": seeds >= FEWEST_SEEDS}
-    return [column for column in COLUMNS if needed.get(column.key, True)]
+    marked = PER_TEXT if is_lossy(study) else ()
+    shown = [column for column in COLUMNS if needed.get(column.key, True)]
+    return [_marked(column) if column.key in marked else column for column in shown]
+
+
+def _marked(column: Column) -> Column:
+    return dataclasses.replace(column, head=f"{column.head} ‡", short=f"{column.short} ‡")
+
+
+def is_lossy(study: StudyRows) -> bool:
+    """Whether the study's tokenizer loses some of the text."""
+    return bool(study.study["corpus"].get("lossy"))
 
 
 def lines(study: StudyRows, *, every_seed: bool = True) -> list[Line]:
@@ -241,11 +257,11 @@ def rates(study: StudyRows) -> str:
 
 def _lossy(study: StudyRows) -> str:
     """What a figure per byte or word leaves out, where the tokenizer loses some of the text."""
-    if not study.study["corpus"].get("lossy"):
+    if not is_lossy(study):
         return ""
     return (
-        " This study's tokenizer is lossy: it never pays for letter case, accents, line ends or the width of spaces. "
-        "Its bits per byte and word perplexities compare with each other, and with no other tokenizer's."
+        " ‡: this study's tokenizer is lossy, it never pays for case, accents, line ends or the width of spaces; "
+        "these figures compare with each other, and with no other tokenizer's."
     )
 
 

@@ -52,6 +52,8 @@ DECAY = Conjecture(
     ),
     decided_by="three times and a third of this decay: what regularizes makes train worse where it makes valid better",
 )
+#: The setting (not the optimizer of that name) that says how much of the last step is kept.
+FACTOR = "momentum"
 #: A decay that takes less than this from a weight in a whole run cannot be what makes a difference.
 NOTHING = 0.02
 NEXT_TO_NOTHING = " There was next to nothing to measure."
@@ -139,7 +141,7 @@ def _is_plain(found: Declared) -> bool:
 def _momentum(group: list[Declared]) -> Iterator[Contrast]:
     plain = [found for found in group if _is_plain(found)]
     for found in group:
-        if plain and set(found.settings) == {"momentum"} and found.decay == plain[0].decay:
+        if plain and set(found.settings) == {FACTOR} and found.decay == plain[0].decay:
             title = _title(plain[0], found)
             yield Contrast(first=found, second=plain[0], asked=f"does momentum help {title}?", kind="momentum")
 
@@ -281,14 +283,14 @@ def _deciles(experiment: Experiment) -> Deciles | None:
 def _effective_rates(study: StudyRows, contrast: Contrast) -> str:  # noqa: ARG001 (details are called alike)
     rate, plain = (found.entry["learning_rate"] for found in (contrast.first, contrast.second))
     return (
-        f" Momentum {contrast.first.settings['momentum']:g} at a rate of {words.rate(rate)} moves about as far in the "
+        f" Momentum {contrast.first.settings[FACTOR]:g} at a rate of {words.rate(rate)} moves about as far in the "
         f"long run as plain steps at {_effective_rate(contrast):.3g}; the plain run used {words.rate(plain)}."
     )
 
 
 def _effective_rate(contrast: Contrast) -> float:
     """The rate at which plain steps would move as far under a steady gradient."""
-    return float(contrast.first.entry["learning_rate"] / (1 - contrast.first.settings["momentum"]))
+    return float(contrast.first.entry["learning_rate"] / (1 - contrast.first.settings[FACTOR]))
 
 
 def _shrinkage(study: StudyRows, contrast: Contrast) -> str:

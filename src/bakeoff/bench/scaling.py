@@ -1,0 +1,109 @@
+"""What a token costs against the size of everything: `python -m bakeoff.bench.scaling FOLDER` draws it.
+
+It measures Bakeoff's own loop and writes `scaling.svg`, `scaling.png` and the numbers, `scaling.json`.
+"""
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import altair as alt
+import vl_convert as vlc
+
+from bakeoff.bench.cases import CASES, Case
+from bakeoff.bench.turns import OWN, Contestant
+from bakeoff.files import write_json
+from bakeoff.measure import usable_cores
+from bakeoff.models import GPT1
+
+#: Steps of a turn that warms up, and of each that counts; the median of these is taken.
+WARMING_STEPS, STEPS, TURNS = 5, 20, 5
+AXES: dict[str, tuple[int, ...]] = {
+    "vocabulary": (1024, 2048, 4096, 8192, 16384),
+    "width": (64, 128, 256, 512),
+    "sequence length": (32, 64, 128, 256),
+    "layers": (1, 2, 4),
+}
+
+Json = dict[str, Any]
+
+
+def varied(case: Case, axis: str, value: int) -> Case:
+    """The case with one size changed; attention heads stay as wide as they were."""
+    spec = case.architecture
+    if axis == "width":
+        sizes = {"embedding": value, "hidden": value}
+        if isinstance(spec, GPT1):
+            sizes = {"width": value, "heads": value * spec.heads // spec.width}
+        return dataclasses.replace(case, architecture=dataclasses.replace(spec, **sizes))
+    if axis == "layers":
+        return dataclasses.replace(case, architecture=dataclasses.replace(spec, layers=value))
+    if axis == "vocabulary":
+        return dataclasses.replace(case, vocabulary=value)
+    return dataclasses.replace(case, length=value)
+
+
+def microseconds(case: Case, threads: int, runs: int = 1) -> float:
+    """Median time of a token, with that many runs at once, each with that many threads."""
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(runs) as pool:
+        everyone = [stack.enter_context(Contestant(OWN, case, threads)) for _ in range(runs)]
+        list(pool.map(lambda contestant: contestant.turn(WARMING_STEPS), everyone))
+        rounds = [list(pool.map(lambda contestant: contestant.turn(STEPS), everyone)) for _ in range(TURNS)]
+    slowest = sorted(max(float(answer["seconds"]) for answer in answers) for answers in rounds)
+    return slowest[TURNS // 2] / (runs * STEPS * case.tokens) * 1e6
+
+
+def measure() -> Iterator[Json]:
+    """Every point: one size varied at a time, then threads and runs at a time."""
+    cores = usable_cores()
+    for case in CASES[:2]:
+        model = case.architecture.title
+        for axis, values in AXES.items():
+            for value in values:
+                cost = microseconds(varied(case, axis, value), cores)
+                yield {"model": model, "axis": axis, "value": str(value), "microseconds": cost}
+        for threads, runs in dict.fromkeys([(1, 1), (cores, 1), (1, cores)]):
+            label = f"{runs} run{'s' * (runs > 1)} of {threads} thread{'s' * (threads > 1)}"
+            cost = microseconds(case, threads, runs)
+            yield {"model": model, "axis": "the machine's cores", "value": label, "microseconds": cost}
+
+
+def draw(points: list[Json], folder: Path) -> None:
+    """A panel for each axis, a line for each model."""
+    panels = [_panel(points, axis) for axis in dict.fromkeys(point["axis"] for point in points)]
+    chart = alt.concat(*panels, columns=3).configure(font="sans-serif", background="#ffffff").to_dict()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "scaling.svg").write_text(vlc.vegalite_to_svg(chart), encoding="utf-8")
+    (folder / "scaling.png").write_bytes(vlc.vegalite_to_png(chart, scale=2))
+
+
+def _panel(points: list[Json], axis: str) -> alt.Chart:
+    chosen = [point for point in points if point["axis"] == axis]
+    order = list(dict.fromkeys(point["value"] for point in chosen))
+    panel: alt.Chart = (
+        alt.Chart(alt.InlineData(values=chosen))
+        .mark_line(point=True, color="#444444")
+        .encode(
+            x=alt.X("value:O", sort=order, title=axis, axis=alt.Axis(labelAngle=0, labelLimit=120)),
+            y=alt.Y("microseconds:Q", title="microseconds a token", scale=alt.Scale(zero=True)),
+            strokeDash=alt.StrokeDash("model:N", title=None),
+        )
+        .properties(width=240, height=170)
+    )
+    return panel
+
+
+def main() -> None:
+    """Measure, keep the numbers, draw."""
+    folder = Path(sys.argv[1])
+    points = list(measure())
+    draw(points, folder)
+    write_json(folder / "scaling.json", points)
+
+
+if __name__ == "__main__":
+    main()
