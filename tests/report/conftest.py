@@ -48,6 +48,23 @@ def built(fake_study):
 
 
 @pytest.fixture(scope="session")
+def seeds_built(make_fake_study, tmp_path_factory):
+    """Two experiments with three seeds each."""
+    sums = {"tokens": 1000, "words": 600, "bytes": 3000}
+    history = [
+        {"epoch": epoch, "step": epoch, "train_seconds": 1.5 * epoch}
+        | {"train": {"nats": nats - 50.0, **sums}, "valid": {"nats": nats, **sums}}
+        for epoch, nats in enumerate((5700.0, 5000.0, 4600.0))
+    ]
+    memory = {"average_bytes": 5_000_000, "peak_bytes": 8_000_000, "baseline_bytes": 90_000_000, "kind": "resident"}
+    tested = {"nats": 4600.0, **sums}
+    ending = {"status": "finished", "test": {"best": tested, "last": tested}, "memory": memory}
+    times = {"alone": True, "tokens_per_second": 4000.0}
+    runs = {(1, "lstm", 1, "adam"): (history, ending | times), (2, "lstm", 1, "sgd"): (history, ending | times)}
+    return build(make_fake_study(tmp_path_factory.mktemp("seeds") / "fake", runs=runs, seeds=(0, 1, 2)))
+
+
+@pytest.fixture(scope="session")
 def nasty_built(make_fake_study, tmp_path_factory):
     """A study whose name, corpus, source and optimizer are all called so."""
     sums = {"nats": 5000.0, "tokens": 1000, "words": 600, "bytes": 3000}

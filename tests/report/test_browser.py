@@ -116,7 +116,7 @@ def test_epochs_and_seconds_and_both_scales_switch_in_place(page):
     assert (visible(page, epochs), visible(page, time)) == (0, 1)
     # The figures of a single run stand side by side and stay.
     assert visible(page, "#figure-01-epochs, #figure-01-time") == 2
-    before = visible(page, "[data-scale=log] svg")
+    before = visible(page, "div[data-scale=log] svg")
     page.get_by_label("linear").check()
     assert (visible(page, "div[data-scale=log] svg"), visible(page, "div[data-scale=linear] svg")) == (0, before)
 
@@ -159,6 +159,17 @@ def test_a_figure_can_be_enlarged_with_the_keyboard(page):
 def test_the_table_fits_without_scrolling(opened, width):
     page = opened(viewport={"width": width, "height": 800})
     assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('#table .scroll'))") == 0
+
+
+def test_several_seeds_are_means_until_every_seed_is_wanted(opened, seeds_built):
+    page = opened(seeds_built.page)
+    assert page.evaluate("(e => e.scrollWidth - e.clientWidth)(document.querySelector('#table .scroll'))") == 0
+    assert visible(page, "#results tbody.runs tr") == 2
+    assert not page.locator("[data-column=seed]").is_visible()
+    page.get_by_label("show every seed").check()
+    assert visible(page, "#results tbody.runs tr") == 2 + 6
+    assert page.locator("[data-column=seed]").is_visible()
+    assert page.heard == []
 
 
 def test_on_a_phone_only_the_table_scrolls_and_its_first_columns_stay(opened):

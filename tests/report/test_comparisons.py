@@ -34,3 +34,10 @@ def test_labels_of_far_points_are_left_alone():
     values = [{"x": x, "number": number} for number, x in enumerate((1.0, 1.01, 90.0))]
     groups = comparisons._neighbours(values)
     assert [[value["number"] for value in group] for group in groups] == [[0, 1], [2]]
+
+
+def test_several_seeds_are_one_point_an_experiment(seeds_built):
+    svg = seeds_built.named["pareto-time"].svg
+    assert "#1 1-layer LSTM, Adam (mean of 3 seeds): valid 99.48 at 3.00 seconds" in svg
+    assert svg.count("(mean of 3 seeds)") == 2
+    assert "every finished experiment (mean of its 3 seeds)" in seeds_built.named["pareto-time"].caption

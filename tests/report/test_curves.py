@@ -37,7 +37,7 @@ def test_a_curve_has_its_optimizers_colour_on_both_axes(study):
 
 def test_the_best_epoch_alone_is_marked(study):
     (row,) = [row for row in study.rows if row.number == 1]
-    marked = [value for value in curves._values(row, "epochs") if value["best"]]
+    marked = [value for value in curves._values(row, "epochs") if value["labelled"]]
     assert [(value["x"], value["curve"], value["label"]) for value in marked] == [(1, "valid", "90.02")]
 
 

@@ -59,7 +59,7 @@ def test_names_inside_the_page_are_unique_and_links_lead_somewhere(elements):
     assert len(names) == len(set(names))
     links = {attributes["href"][1:] for attributes in elements.all("a")}
     assert links <= set(names)
-    assert {"run-1", "rule-overfitting", "figure-01-epochs", "measured"} <= links
+    assert {"run-1", "rule-diverged", "figure-01-epochs", "measured"} <= links
 
 
 def test_every_figure_is_inside_the_page_with_a_number_and_a_caption(built, elements):

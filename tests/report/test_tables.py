@@ -82,9 +82,10 @@ def test_what_was_not_measured_is_a_dash(table):
 
 def test_the_caption_explains_every_symbol_and_column_of_numbers(study):
     caption = tables.caption(study)
-    for part in ("fake", "tiny & <b>", "One seed", "test never selects", "†", "—", "chosen by hand", "share 0.1"):
+    for part in ("fake", "tiny & <b>", "One seed", "test never selects", "—", "chosen by hand", "share 0.1"):
         assert part in caption
     said = tables.markdown(study)
+    assert "†: not alone or disturbed" in said
     assert all(f"*{head}*: {meaning}" in said for head, meaning in tables.meanings(study))
 
 

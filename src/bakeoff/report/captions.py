@@ -188,8 +188,8 @@ def cost(study: StudyRows, what: "Cost", shown: list[tuple[float, Row]], front: 
         front: Those that no other beats in both.
     """
     plotted = (
-        f"Lowest valid perplexity of every finished run against {what.words}; colour is the optimizer, shape the "
-        "architecture."
+        f"Lowest valid perplexity of every finished {_unit(study)} against {what.words}; colour is the optimizer, "
+        "shape the architecture."
     )
     doubted = [f"#{row.number}" for value, row in shown if not what.believed(row)]
     pale = f" Pale, as the clock cannot be believed, and not on the front: {words.joined(doubted)}." if doubted else ""
@@ -197,7 +197,7 @@ def cost(study: StudyRows, what: "Cost", shown: list[tuple[float, Row]], front: 
         kept = words.joined(
             [f"#{row.number} ({_perplexity(row)} at {words.number(value)} {what.unit})" for value, row in front]
         )
-        return f"{plotted} The dashed front joins the runs that no other beats in both{_seeds(study)}: {kept}.{pale}"
+        return f"{plotted} The dashed front joins what nothing else beats in both{_seeds(study)}: {kept}.{pale}"
     (low, lowest), (most, largest) = (min(shown, key=lambda pair: _loss(pair[1])), max(shown, key=lambda pair: pair[0]))
     if lowest.number == largest.number:
         return f"{plotted} The largest, #{largest.number} with {words.count(most)}, is also the lowest{_seeds(study)}."
@@ -205,6 +205,11 @@ def cost(study: StudyRows, what: "Cost", shown: list[tuple[float, Row]], front: 
         f"{plotted} The lowest is #{lowest.number} with {words.count(low)}, at {_perplexity(lowest)}; the largest, "
         f"#{largest.number} with {words.count(most)}, comes to {_perplexity(largest)}{_seeds(study)}."
     )
+
+
+def _unit(study: StudyRows) -> str:
+    seeds = len(study.study["seeds"])
+    return "run" if seeds == 1 else f"experiment (mean of its {seeds} seeds)"
 
 
 def gap_by_depth(study: StudyRows, gaps: dict[tuple[str, int], tuple[float, float]]) -> str:

@@ -11,7 +11,7 @@ import altair as alt
 from bakeoff.analysis import pareto
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.analysis.timing import is_timed
-from bakeoff.report import captions, floors, style, words
+from bakeoff.report import captions, floors, style, tables, words
 from bakeoff.report.style import Figure, PerplexityAxis
 
 Json = dict[str, Any]
@@ -84,8 +84,10 @@ def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
 
 
 def measured(study: StudyRows, cost: Cost) -> list[tuple[float, Row]]:
-    """What each finished run cost, and the run."""
-    pairs = [(cost.of(row), row) for row in study.rows if row.finished]
+    """What each finished run cost, and the run; with several seeds each experiment's mean instead."""
+    several = len(study.study["seeds"]) > 1
+    rows = [tables.mean(experiment) for experiment in study.experiments] if several else study.rows
+    pairs = [(cost.of(row), row) for row in rows if row.finished]
     return [(value, row) for value, row in pairs if value and math.isfinite(_perplexity(row))]
 
 
@@ -128,7 +130,9 @@ def _axis(study: StudyRows, shown: list[tuple[float, Row]]) -> PerplexityAxis:
 
 
 def _value(study: StudyRows, value: float, row: Row, cost: Cost) -> Json:
-    told = f"#{row.number} {row.name}, seed {row.seed}: valid {words.number(_perplexity(row))} at {words.number(value)}"
+    seeds = len(study.study["seeds"])
+    of = f" (mean of {seeds} seeds)" if seeds > 1 else ""
+    told = f"#{row.number} {row.name}{of}: valid {words.number(_perplexity(row))} at {words.number(value)}"
     return {
         "x": value,
         "perplexity": min(_perplexity(row), study.uniform.valid.perplexity),

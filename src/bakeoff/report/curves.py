@@ -95,7 +95,9 @@ def _x(point: Any, axis: str) -> float:  # noqa: ANN401
 
 def _curves(study: StudyRows, rows: list[Row], axis: str, y: PerplexityAxis) -> list[alt.Chart]:
     colour = style.colours(study.study)[rows[0].optimizer_title]
-    curves = style.chart([value for row in rows for value in _values(row, axis)])
+    # With several seeds every best epoch is a dot, and the lowest of them has its number.
+    lowest = min(rows, key=lambda row: min(point.valid.nats for point in row.history))
+    curves = style.chart([value for row in rows for value in _values(row, axis, labelled=row is lowest)])
     longest = max(_x(point, axis) for row in rows for point in row.history)
     ticks = alt.Axis(grid=False, format="~r", values=style.steps(longest, whole=axis == "epochs"))
     # The label of a best epoch that is the last one needs room to its right.
@@ -116,12 +118,12 @@ def _curves(study: StudyRows, rows: list[Row], axis: str, y: PerplexityAxis) -> 
     )
     size = alt.Size("size:Q", scale=None)
     marks = points.encode(x=x, y=height, size=size, description=alt.Description("told:N"))
-    best = curves.transform_filter("datum.best")
+    best = curves.transform_filter("datum.labelled")
     label = best.mark_text(dy=-11, color=style.INK, clip=True).encode(x=x, y=height, text=alt.Text("label:N"))
     return [lines, marks, label]
 
 
-def _values(row: Row, axis: str) -> Iterator[dict[str, Any]]:
+def _values(row: Row, axis: str, *, labelled: bool = True) -> Iterator[dict[str, Any]]:
     for point in row.history:
         for curve, tally in (("train", point.train), ("valid", point.valid)):
             yield {
@@ -129,7 +131,7 @@ def _values(row: Row, axis: str) -> Iterator[dict[str, Any]]:
                 "seed": row.seed,
                 "curve": curve,
                 "perplexity": tally.perplexity,
-                "best": curve == "valid" and point.epoch == row.best_epoch,
+                "labelled": labelled and curve == "valid" and point.epoch == row.best_epoch,
                 "size": 60 if curve == "valid" and point.epoch == row.best_epoch else 9,
                 "label": words.number(tally.perplexity),
                 "told": captions.point(row, point),

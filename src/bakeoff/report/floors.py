@@ -57,5 +57,5 @@ def _labels(chart: alt.Chart, height: alt.Y, which: str, baseline: Any, dy: int)
     text = chart.transform_filter(which).mark_text(
         align="left", baseline=baseline, dx=4, dy=dy, fontSize=8.5, color=style.QUIET, clip=True
     )
-    encoded: alt.Chart = text.encode(y=height, x=alt.XValue(0), text=alt.Text("label:N"))
+    encoded: alt.Chart = text.encode(y=height, x=alt.value(0), text=alt.Text("label:N"))
     return encoded

@@ -114,4 +114,4 @@ def _height(row: Row, y: PerplexityAxis, *, linear: bool) -> float:
 def _label(row: Row) -> str:
     best = words.number(row.valid.perplexity) if row.valid else words.ABSENT
     deep = f" \N{MULTIPLICATION SIGN}{row.layers}" if row.layers > 1 else ""
-    return f"#{row.number} {row.optimizer_title}{deep}  {best}"
+    return f"#{row.number} {row.optimizer_title}{deep} {best}"

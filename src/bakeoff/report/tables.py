@@ -161,7 +161,9 @@ def mean(experiment: Experiment) -> Row:
         worst,
         diagnosis=told,
         best_epoch=None,
-        **{split: _mean_tally([getattr(row, split) for row in rows]) for split in SPLITS},
+        train=_mean_tally([row.train for row in rows]),
+        valid=_mean_tally([row.valid for row in rows]),
+        test=_mean_tally([row.test for row in rows]),
         memory={name: _mean([entry[name] for entry in memory]) for name in MEMORY} if memory else None,
         train_seconds=_mean([row.train_seconds for row in rows]),
         tokens_per_second=_mean([row.tokens_per_second for row in rows]),
@@ -352,7 +354,7 @@ def _seconds(row: Row) -> str:
 
 
 def _mark(row: Row) -> str:
-    return "†" if row.train_seconds is not None and not is_timed(row) else ""
+    return "†" if row.train_seconds is not None and row.alone is not None and not is_timed(row) else ""
 
 
 def _bytes(name: str) -> Callable[[Row], float | None]:

@@ -41,6 +41,12 @@ if (table) {
     });
   };
   for (const box of all(".columns input")) box.addEventListener("change", show);
+  // With several seeds the table begins with their means; single ones bring their column along.
+  document.getElementById("every-seed")?.addEventListener("change", (event) => {
+    document.querySelector(".columns input[value=seed]").checked = event.target.checked;
+    show();
+  });
+  show();
 }
 
 // Choosing runs: chosen ones stay, all others fade, in the table as in every figure.
