@@ -202,14 +202,15 @@ def test_a_folder_of_another_study_is_refused_and_left_alone(session, study):
     assert (session.folder.path / "study.json").read_bytes() == before
 
 
-def test_precision_and_threads_stay_as_they_were_when_the_study_was_started(study, tmp_path, monkeypatch):
+def test_precision_threads_and_compiling_stay_as_they_were_when_the_study_was_started(study, tmp_path, monkeypatch):
     auto = study.with_shared(threads=None, precision="auto")
-    monkeypatch.setattr(runner, "usable_cores", lambda: 3)
-    assert open_session(auto, auto, tmp_path, CPU, None).study.budget.threads == 3
-    monkeypatch.setattr(runner, "usable_cores", lambda: 8)
-    monkeypatch.setattr(runner, "resolve_precision", lambda precision, device: "bf16")
-    session = open_session(auto, auto, tmp_path, CPU, None)
-    assert (session.study.budget.threads, session.study.budget.precision) == (3, "fp32")
+    for cores, precision, pays in ((3, "fp32", True), (8, "bf16", False)):
+        monkeypatch.setattr(runner, "usable_cores", lambda cores=cores: cores)
+        monkeypatch.setattr(runner, "resolve_precision", lambda asked, device, precision=precision: precision)
+        monkeypatch.setattr(runner.costs, "compiling_pays", lambda study, tokens, device, pays=pays: pays)
+        session = open_session(auto, auto, tmp_path, CPU, None)
+        budget = session.study.budget
+        assert (budget.threads, budget.precision, budget.compile) == (3, "fp32", True)
     assert session.cores_hold == 2
 
 

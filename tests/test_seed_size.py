@@ -106,7 +106,7 @@ def test_it_learns_in_the_memory_that_there_is(number, study, tokens, said):
         f"peak; train {np.mean(training.steps.losses[-20:]):.3f}, valid {loss:.3f} nats"
     )
     assert peak < MOST_BYTES
-    assert np.mean(training.steps.losses[-20:]) < np.mean(training.steps.losses[:20])
+    assert training.steps.losses[-1] < training.steps.losses[0]
     assert loss < UNIGRAM
 
 

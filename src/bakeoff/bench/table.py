@@ -12,7 +12,7 @@ from bakeoff.errors import UserError
 from bakeoff.measure import environment, resolve_precision, usable_cores
 
 #: Rounds, seconds of a turn, and rounds and epochs of the whole runs.
-THOROUGH, FAST = (7, 4.0, 3, 10), (3, 1.5, 1, 2)
+THOROUGH, FAST = (5, 2.5, 3, 10), (3, 1.5, 1, 2)
 
 
 def measure(tell: Callable[[str], None], *, fast: bool) -> dict[str, Any]:
