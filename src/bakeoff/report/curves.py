@@ -13,7 +13,7 @@ from bakeoff.report.style import Figure, PerplexityAxis
 
 AXES = {"epochs": "epoch", "time": "training time, seconds"}
 #: The axis ends this much above the uniform floor; what is higher is cut off, and the caption says so.
-HEADROOM = 1.25
+HEADROOM = 1.5
 #: A linear axis ends this much above the unigram floor: most of what is above it is the first steps.
 LINEAR_HEADROOM = 1.1
 
