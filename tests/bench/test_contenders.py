@@ -22,6 +22,7 @@ PLAIN = [
     pytest.param(LSTM_CASE, contenders.word_lm, id="word-lm"),
     pytest.param(LSTM_CASE, partial(contenders.word_lm, bf16=True), id="word-lm-bf16"),
     pytest.param(GPT1_CASE, contenders.nanogpt, id="nanogpt"),
+    pytest.param(GPT1_CASE, contenders.linear_cross_entropy, id="linear-ce"),
 ]
 
 

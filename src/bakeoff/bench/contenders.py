@@ -68,6 +68,20 @@ def bakeoff(case: Case, stepped: Stepped, *, compiled: bool = False) -> None:
         pass
 
 
+def linear_cross_entropy(case: Case, stepped: Stepped) -> None:
+    """Bakeoff's step with torch's chunked output layer and cross-entropy in place of its own."""
+    keep_freed_memory()
+    model: Any = case.architecture.build(case.vocabulary, case.length)
+    bf16 = resolve_precision("auto", CPU) == "bf16"
+
+    def loss(inputs: Tensor, targets: Tensor) -> Tensor:
+        features = model.features(inputs).flatten(0, 1)
+        weight = model.embedding.weight.to(features.dtype)
+        return F.linear_cross_entropy(features, weight, targets.flatten(), options=nn.LinearCrossEntropyOptions())
+
+    train(_batches(case), stepped, model, loss, bf16=bf16)
+
+
 def word_lm(case: Case, stepped: Stepped, *, bf16: bool = False) -> None:
     """The step of PyTorch's word-language-model example: full log-softmax, `nll_loss`, clipping."""
     model = case.architecture.build(case.vocabulary, case.length)
@@ -168,6 +182,7 @@ def _batches(case: Case) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 PEERS: dict[str, Contender] = {
+    "linear-ce": linear_cross_entropy,
     "compiled": lambda case, stepped: bakeoff(case, stepped, compiled=True),
     "trainer": trainer,
     "trainer-best": lambda case, stepped: trainer(case, stepped, best=True),

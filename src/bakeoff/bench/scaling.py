@@ -28,6 +28,8 @@ AXES: dict[str, tuple[int, ...]] = {
     "sequence length": (32, 64, 128, 256),
     "layers": (1, 2, 4),
 }
+CORES = "runs at a time x threads a run"
+INK = "#444444"
 
 Json = dict[str, Any]
 
@@ -67,9 +69,8 @@ def measure() -> Iterator[Json]:
                 cost = microseconds(varied(case, axis, value), cores)
                 yield {"model": model, "axis": axis, "value": str(value), "microseconds": cost}
         for threads, runs in dict.fromkeys([(1, 1), (cores, 1), (1, cores)]):
-            label = f"{runs} run{'s' * (runs > 1)} of {threads} thread{'s' * (threads > 1)}"
             cost = microseconds(case, threads, runs)
-            yield {"model": model, "axis": "the machine's cores", "value": label, "microseconds": cost}
+            yield {"model": model, "axis": CORES, "value": f"{runs} x {threads}", "microseconds": cost}
 
 
 def draw(points: list[Json], folder: Path) -> None:
@@ -86,7 +87,7 @@ def _panel(points: list[Json], axis: str) -> alt.Chart:
     order = list(dict.fromkeys(point["value"] for point in chosen))
     panel: alt.Chart = (
         alt.Chart(alt.InlineData(values=chosen))
-        .mark_line(point=True, color="#444444")
+        .mark_line(point=alt.OverlayMarkDef(color=INK), color=INK)
         .encode(
             x=alt.X("value:O", sort=order, title=axis, axis=alt.Axis(labelAngle=0, labelLimit=120)),
             y=alt.Y("microseconds:Q", title="microseconds a token", scale=alt.Scale(zero=True)),
