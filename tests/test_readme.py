@@ -10,7 +10,13 @@ from bakeoff.experiments import STUDIES
 from bakeoff.study_file import load_study
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "docs" / "reliability.md", ROOT / "docs" / "seed.md"]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "docs" / "reliability.md",
+    ROOT / "docs" / "seed.md",
+    ROOT / "docs" / "performance.md",
+]
 README = PAGES[0].read_text(encoding="utf-8")
 
 
