@@ -36,6 +36,15 @@ def cache_of_the_session(tmp_path_factory):
         yield Path(os.environ["BAKEOFF_CACHE"])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def ordinary_memory():
+    """What is for a process of its own must not change the allocator of the tests', where memory is measured as well."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in ("costs", "worker"):
+            patch.setattr(f"bakeoff.{module}.keep_freed_memory", lambda: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def tiny_corpus_file(tmp_path_factory):
     generator = random.Random(0)  # noqa: S311 (no secret)
