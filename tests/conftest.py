@@ -38,7 +38,7 @@ def cache_of_the_session(tmp_path_factory):
 
 @pytest.fixture(scope="session", autouse=True)
 def ordinary_memory():
-    """What is for a process of its own must not change the allocator of the tests', where memory is measured as well."""
+    """What is for a process of its own must not change the allocator here, where memory is measured too."""
     with pytest.MonkeyPatch.context() as patch:
         for module in ("costs", "worker"):
             patch.setattr(f"bakeoff.{module}.keep_freed_memory", lambda: None)
