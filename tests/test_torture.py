@@ -62,12 +62,19 @@ def kill_one(folder, parent, chance):
     return False
 
 
+def wait_for_work(folder, parent):
+    while parent.poll() is None and not workers_in(folder):
+        time.sleep(0.1)
+
+
 def storm(folder, kills):
     """Repeat the command, killing at random moments, until that many kills are done and all is finished."""
     chance, left = random.Random(1), kills  # noqa: S311 (no secret)
     while True:
         parent = start(folder, "storm")
         while left and parent.poll() is None:
+            if chance.random() < 0.9:  # else it may hit the command while it is starting
+                wait_for_work(folder, parent)
             time.sleep(chance.uniform(0.5, 4.0))
             left -= kill_one(folder, parent, chance)
         if parent.wait() == 0 and not left:
