@@ -30,7 +30,7 @@ def test_a_loaded_model_is_the_one_that_was_measured(session):
     model, tokenizer = bakeoff.load(str(path))
     assert not model.training
     tokens = data.prepare(opened.study.corpus, opened.study.budget)
-    nats = token_nats(model, tokens.splits["test"], opened.study.budget.sequence_length, torch.device("cpu"))
+    nats = token_nats(model, tokens.splits["test"], opened.study.budget, torch.device("cpu"))
     assert nats.sum(dtype=np.float64) == pytest.approx(RunFolder(path).summary["test"]["best"]["nats"], rel=1e-6)
     assert tokenizer.decode(tokenizer.encode("Größe 12\n").ids) == "Größe 12\n"
 

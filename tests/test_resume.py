@@ -154,7 +154,7 @@ def test_training_time_goes_on_where_it_was_also_when_the_clock_is_set_back(begi
 def test_neither_evaluating_nor_checkpoints_change_a_weight(beginning, tokens, undisturbed, measuring, tmp_path):
     def on_step(step, loss):
         if measuring == "after every step":
-            token_nats(training.model, tokens.splits["valid"], 16, CPU)
+            token_nats(training.model, tokens.splits["valid"], training.budget, CPU)
             training.model.train()
         elif measuring == "a checkpoint at every step":
             checkpoints.save(tmp_path / "checkpoint.safetensors", training.state())

@@ -97,7 +97,7 @@ def test_it_learns_in_the_memory_that_there_is(number, study, tokens, said):
     budget = experiment.budget
     valid = tokens.splits["valid"]
     part = dataclasses.replace(valid, tokens_N=valid.tokens_N[: EVALUATED * budget.sequence_length + 1])
-    loss = float(token_nats(training.model, part, budget.sequence_length, CPU).mean())
+    loss = float(token_nats(training.model, part, budget, CPU).mean())
     seen = training.step * budget.batch_size * budget.sequence_length
     peak = memory["baseline_bytes"] + memory["peak_bytes"]
     said(

@@ -142,7 +142,7 @@ def test_the_best_weights_are_those_of_the_best_epoch_on_valid(folder, run, toke
     model.load_state_dict(load_file(folder.best_weights))
     assert folder.summary["best_epoch"] == int(np.argmin(valid))
     for split, recorded in (("valid", min(valid)), ("test", folder.summary["test"]["best"]["nats"])):
-        nats = token_nats(model, tokens.splits[split], budget.sequence_length, torch.device("cpu"))
+        nats = token_nats(model, tokens.splits[split], budget, torch.device("cpu"))
         assert nats.sum(dtype=np.float64) == pytest.approx(recorded, rel=1e-6)
 
 

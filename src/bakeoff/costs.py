@@ -13,7 +13,7 @@ from bakeoff.data.sequences import TokenStream
 from bakeoff.measure import Clock, MemoryMeter, keep_freed_memory, synchronizer
 from bakeoff.models import build, count_parameters
 from bakeoff.spec import Experiment, Run, Study
-from bakeoff.training import EVALUATION_BATCH, Training, token_nats
+from bakeoff.training import EVALUATED_AT_ONCE, Training, token_nats
 
 #: Steps of each model that are timed.
 PROBE_STEPS = 3
@@ -120,9 +120,9 @@ def _probe(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Pro
             clock=clock,
         )
         list(training.evaluations())
-        sample = _head(tokens.splits["valid"], EVALUATION_BATCH * budget.sequence_length)
+        sample = _head(tokens.splits["valid"], EVALUATED_AT_ONCE)
         with clock.measuring("evaluation"):
-            token_nats(model, sample, budget.sequence_length, device)
+            token_nats(model, sample, budget, device)
     return _Probe(
         step=clock.seconds["training"] / training.step,
         first_step=clock.seconds["compiling"] + clock.seconds["warmup"],
@@ -145,7 +145,7 @@ def _steps(experiment: Experiment, tokens: Tokens) -> int:
 def _seconds(experiment: Experiment, probe: _Probe, tokens: Tokens) -> float:
     budget, steps = experiment.budget, _steps(experiment, tokens)
     each_evaluation = tokens.train_sample.targets + tokens.splits["valid"].targets
-    evaluated = (budget.epochs + 1) * each_evaluation + 2 * tokens.splits["test"].targets
+    evaluated = (budget.epochs + 1) * each_evaluation + tokens.splits["test"].targets
     return START_SECONDS + steps * probe.step + evaluated * probe.evaluated_token
 
 

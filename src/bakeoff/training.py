@@ -18,8 +18,8 @@ from bakeoff.spec import Budget
 
 #: Steps at the start of a run that are left out of the memory's steady state: buffers and optimizer state appear there.
 SETTLING_STEPS = 3
-#: Sequences that are evaluated at once; it changes speed, not nats.
-EVALUATION_BATCH = 32
+#: Tokens that are evaluated at once; it changes speed, not nats.
+EVALUATED_AT_ONCE = 4096
 #: Finite losses and gradient norms before a divergence that are kept.
 LAST = 20
 
@@ -118,7 +118,7 @@ class Training:
         schedule: From a step to the share of the peak learning rate.
         train: What is learned from.
         measured: The streams that every evaluation measures.
-        budget: Epochs, batch size, sequence length, clipping and precision.
+        budget: Epochs, batch size, sequence length, clipping, and the precision of training and of evaluation.
         seed: Decides, with the epoch's number, the order of the sequences.
         device: Where the model is.
         clock: Told what is training and what is evaluation.
@@ -238,15 +238,14 @@ class Training:
         return value, norm
 
     def _loss(self, batch: Batch) -> Tensor:
-        inputs, targets = (torch.from_numpy(array).to(self.device) for array in (batch.inputs_BxL, batch.targets_BxL))
-        with torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=self.budget.precision == "bf16"):
+        inputs, targets = on_device(batch, self.device)
+        with in_precision(self.budget, self.device):
             loss: Tensor = self.model.loss(inputs, targets)  # type: ignore[operator]
         return loss
 
     def _evaluate(self, epoch: int, trained: EpochRecord | None) -> Evaluation:
         with self.clock.measuring("evaluation"):
-            length = self.budget.sequence_length
-            nats = {name: token_nats(self.model, s, length, self.device) for name, s in self.measured.items()}
+            nats = {name: token_nats(self.model, s, self.budget, self.device) for name, s in self.measured.items()}
         if not all(np.isfinite(values).all() for values in nats.values()):
             raise DivergedError("an evaluated loss", epoch, self.step, self.steps)
         self.epochs, self.steps = epoch, Steps()
@@ -285,23 +284,41 @@ def _set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
         torch.cuda.set_rng_state(states["cuda"].cpu(), device)
 
 
+def on_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+    """A batch's inputs and targets, BxL, where the model is; a GPU gets them while it computes what came before."""
+    tensors = (torch.from_numpy(array) for array in (batch.inputs_BxL, batch.targets_BxL))
+    if device.type == "cuda":
+        tensors = (tensor.pin_memory() for tensor in tensors)
+    inputs, targets = (tensor.to(device, non_blocking=True) for tensor in tensors)
+    return inputs, targets
+
+
+def in_precision(budget: Budget, device: torch.device) -> torch.autocast:
+    """Matrix products in the budget's precision."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=budget.precision == "bf16")
+
+
 @torch.no_grad()
 def token_nats(
-    model: nn.Module, stream: TokenStream, length: int, device: torch.device, batch_size: int = EVALUATION_BATCH
+    model: nn.Module, stream: TokenStream, budget: Budget, device: torch.device, batch_size: int | None = None
 ) -> Nats:
-    """Nats of each of a stream's N - 1 targets, in order, computed in float32 without dropout.
+    """Nats of each of a stream's N - 1 targets, in order, without dropout.
+
+    Matrix products are in the budget's precision, as in training; the nats are made of them in float32.
 
     Args:
         model: A `LanguageModel` on `device`; it is in evaluation mode afterwards.
         stream: What is measured.
-        length: Tokens of a sequence; no state is carried from one to the next.
+        budget: Its sequence length, between whose sequences no state is carried, and its precision.
         device: Where the model is.
-        batch_size: Sequences at once; it does not change the result.
+        batch_size: Sequences at once; in float32 it does not change the result.
     """
     model.eval()
-    pieces = []
-    for batch in stream.batches(np.arange(stream.sequences(length)), batch_size, length):
-        inputs, targets = (torch.from_numpy(array).to(device) for array in (batch.inputs_BxL, batch.targets_BxL))
-        nats = model.token_nats(inputs, targets)  # type: ignore[operator]
-        pieces.append(nats[targets >= 0].cpu().numpy())
+    length, pieces = budget.sequence_length, []
+    size = batch_size or max(1, EVALUATED_AT_ONCE // length)
+    with in_precision(budget, device):
+        for batch in stream.batches(np.arange(stream.sequences(length)), size, length):
+            inputs, targets = on_device(batch, device)
+            nats = model.token_nats(inputs, targets)  # type: ignore[operator]
+            pieces.append(nats[targets >= 0].cpu().numpy())
     return np.concatenate(pieces)

@@ -6,13 +6,14 @@ the parent stopped it or died, it ends at once.
 
 import functools
 import json
+import math
 import os
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +153,15 @@ def _reason(error: Exception) -> str:
     return f"out of memory: {lines[0]}" if out_of_memory else f"{type(error).__name__}: {lines[0]}"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Best:
+    """The best evaluation so far: its summed nats on valid, its epoch, and what each of valid's documents cost."""
+
+    nats: float = math.inf
+    epoch: int = -1
+    documents: Json = field(default_factory=dict)
+
+
 class _Recording:
     """A run while it is trained: what it measures, what is kept of it, and when."""
 
@@ -162,7 +172,7 @@ class _Recording:
         self.budget = job.run.experiment.budget
         torch.set_num_threads(self.budget.threads or 1)
         self.spec = {"identity": identity(job.run), "run": encode(job.run)}
-        self.best_nats = np.inf
+        self.best = Best()
         self.evaluations = 0
         self.resumed_at_step: list[int] = []
         self.spoke = self.saved = time.perf_counter()
@@ -218,7 +228,7 @@ class _Recording:
         training.restore(self.state)
         kept = self.state.facts["recording"]
         self.folder.go_on(kept["evaluations"])
-        self.evaluations, self.best_nats = kept["evaluations"], kept["best_nats"]
+        self.evaluations, self.best = kept["evaluations"], Best(**kept["best"])
         self.memory.readings = Readings(**kept["memory"])
         self.resumed_at_step = [*kept["resumed_at_step"], training.step]
         self.state = None
@@ -232,9 +242,10 @@ class _Recording:
             self._save(training)
 
     def _keep(self, evaluation: Evaluation, training: Training) -> None:
-        valid = float(evaluation.nats["valid"].sum(dtype=np.float64))
-        if valid < self.best_nats:
-            self.best_nats = valid
+        valid, stream = evaluation.nats["valid"], self.measured["valid"]
+        nats = float(valid.sum(dtype=np.float64))
+        if nats < self.best.nats:
+            self.best = Best(nats=nats, epoch=evaluation.epoch, documents=_by_document(stream, valid))
             with written_atomically(self.folder.best_weights) as temporary:
                 save_file(training.model.state_dict(), temporary)
         self.folder.append(self._line(evaluation))
@@ -253,7 +264,7 @@ class _Recording:
             state = training.state()
             state.facts["recording"] = {
                 "evaluations": self.evaluations,
-                "best_nats": self.best_nats,
+                "best": asdict(self.best),
                 "memory": asdict(self.memory.readings),
                 "resumed_at_step": self.resumed_at_step,
             }
@@ -263,12 +274,11 @@ class _Recording:
 
     def _summary(self, training: Training) -> Json:
         test = self._final_measures(training.model)
-        history = self.folder.history()
-        trained = sum(line["running"]["tokens"] for line in history if "running" in line)
+        trained = sum(line["running"]["tokens"] for line in self.folder.history() if "running" in line)
         return {
             "status": FINISHED,
             "epochs": self.budget.epochs,
-            "best_epoch": min(history, key=lambda line: float(line["valid"]["nats"]))["epoch"],
+            "best_epoch": self.best.epoch,
             "test": test,
             "memory": self.memory.as_json(),
             **self._times(),
@@ -293,14 +303,14 @@ class _Recording:
 
     def _final_measures(self, model: nn.Module) -> Json:
         """Measure test with the last weights and with the best; keep what each document cost under the best."""
-        valid, test = self.tokens.splits["valid"], self.tokens.splits["test"]
-        measure = functools.partial(token_nats, model, length=self.budget.sequence_length, device=self.device)
+        test = self.tokens.splits["test"]
+        measure = functools.partial(token_nats, model, test, self.budget, self.device)
         with self.clock.measuring("evaluation"):
-            last = measure(test)
-            model.load_state_dict(load_file(self.folder.best_weights, device=str(self.device)))
-            best = measure(test)
-            documents = {"valid": _by_document(valid, measure(valid)), "test": _by_document(test, best)}
-        self.folder.write_documents(documents)
+            last = best = measure()
+            if self.best.epoch < self.budget.epochs:
+                model.load_state_dict(load_file(self.folder.best_weights, device=str(self.device)))
+                best = measure()
+        self.folder.write_documents({"valid": self.best.documents, "test": _by_document(test, best)})
         return {"best": _tally(test, best).sums(), "last": _tally(test, last).sums()}
 
     def _times(self) -> Json:

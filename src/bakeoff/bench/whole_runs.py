@@ -26,7 +26,7 @@ from bakeoff.data import Tokens
 from bakeoff.data.sequences import TokenStream
 from bakeoff.experiments import QUICK
 from bakeoff.measure import resolve_precision
-from bakeoff.spec import Experiment, Run
+from bakeoff.spec import Budget, Experiment, Run
 from bakeoff.training import token_nats
 from bakeoff.worker import Job
 
@@ -123,13 +123,14 @@ def _word_lm(case: Case, tokens: Tokens, epochs: int) -> None:
 def _epochs(case: Case, model: nn.Module, tokens: Tokens, epochs: int) -> Iterator[tuple[Tensor, Tensor]]:
     """The batches of every epoch, each epoch measured at its end, as Bakeoff's are."""
     train = tokens.splits["train"]
+    measured = Budget(sequence_length=case.length, precision="fp32")
     for _ in range(epochs):
         model.train()
         order = np.random.default_rng(contenders.SEED).permutation(train.sequences(case.length))
         for batch in train.batches(order, case.batch_size, case.length):
             yield torch.from_numpy(batch.inputs_BxL), torch.from_numpy(batch.targets_BxL)
         for stream in (tokens.train_sample, tokens.splits["valid"]):
-            token_nats(model, stream, case.length, CPU)
+            token_nats(model, stream, measured, CPU)
 
 
 if __name__ == "__main__":
