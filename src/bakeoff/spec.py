@@ -140,7 +140,8 @@ class Budget:
         vocabulary: Symbols of the tokenizer.
         schedule: Shape of the learning rate over a run: `linear` (5 % warm-up, linear decay to zero) or `constant`.
         clip: Largest norm of a gradient; None does not clip.
-        precision: `fp32`, `bf16`, or `auto`, which is resolved on the machine that starts the study.
+        precision: Of matrix products, in training and in evaluation: `fp32`, `bf16`, or `auto`, which is resolved on
+            the machine that starts the study.
         threads: Processor threads of a run; None is resolved on the machine that starts the study.
         compile: Whether models that can be compiled are; None is resolved on the machine that starts the study.
     """

@@ -70,7 +70,7 @@ def _memory_text(description: Json) -> str:
     parts = ("weights", "gradients", "optimizer_state", "activations", "logits")
     known = [(entry["number"], entry["memory"] or dict.fromkeys(parts)) for entry in description["experiments"]]
     lines = [[str(number), *(words.megabytes(memory[part]) for part in parts)] for number, memory in known]
-    precision = "bfloat16" if description["budget"]["precision"] == "bf16" else "float32"
+    precision = words.PRECISIONS.get(description["budget"]["precision"], words.PRECISIONS["fp32"])
     table = columns(["number", *(part.replace("_", " ") for part in parts)], lines)
     return f"{table}\nmemory of a training step in MB, in {precision} on a processor, computed"
 

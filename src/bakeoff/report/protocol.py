@@ -16,11 +16,12 @@ FIRST_SEED = 0
 
 def sentences(study: StudyRows) -> list[str]:
     """The protocol, a paragraph each."""
-    length = study.study["budget"]["sequence_length"]
+    budget = study.study["budget"]
     measures = (
-        "Perplexities are made of summed nats and counted tokens, divided once, in float32 and without dropout. Every "
-        f"token of a split but its first is predicted exactly once, in sequences of {length} tokens between which no "
-        "state is carried; train is measured on a fixed sample of whole documents, with the same weights as valid."
+        "Perplexities are made of summed nats and counted tokens, divided once, and measured without dropout, with "
+        f"matrix products in {words.PRECISIONS[budget['precision']]} as in training. Every token of a split but its "
+        f"first is predicted exactly once, in sequences of {budget['sequence_length']} tokens between which no state "
+        "is carried; train is measured on a fixed sample of whole documents, with the same weights as valid."
     )
     fairness = (
         "All experiments of the study share corpus, tokens, batch, sequence length, order of the data for a seed, "

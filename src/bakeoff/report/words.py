@@ -3,9 +3,11 @@
 from bakeoff.analysis import words
 from bakeoff.analysis.words import joined, rate
 
-__all__ = ["ABSENT", "count", "duration", "joined", "megabytes", "millions", "number", "rate", "small"]
+__all__ = ["ABSENT", "PRECISIONS", "count", "duration", "joined", "megabytes", "millions", "number", "rate", "small"]
 
 ABSENT = "—"
+#: The precisions of a budget, in full.
+PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
 
 
 def number(value: float | None) -> str:
