@@ -16,6 +16,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
+from bakeoff.measure import in_precision
 from bakeoff.spec import Architecture, Budget, Experiment
 
 #: The workspace of oneDNN's LSTM is measured at this many places and at twice as many: it grows evenly with them.
@@ -62,7 +63,7 @@ def _kept(architecture: Architecture, vocabulary: int, budget: Budget) -> dict[s
     model = _fake(architecture, symbols, budget.sequence_length)
     tokens = torch.zeros(budget.batch_size, budget.sequence_length, dtype=torch.long)
     with _Allocations(symbols, [*model.parameters(), *model.buffers(), tokens]) as allocations:
-        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=budget.precision == "bf16"):
+        with in_precision(budget.precision, torch.device("cpu")):
             loss = model.loss(tokens, tokens)  # type: ignore[operator]
         alive, most = allocations.alive(), allocations.most
         loss.backward()

@@ -31,6 +31,6 @@ def load_run(path: Path) -> Loaded:
     source = study.study["source"]
     experiment = decode_run(folder.spec["run"], Path(source) if source else None).experiment
     tokenizer = Tokenizer.from_file(str(study.tokenizer))
-    model = experiment.architecture.build(tokenizer.get_vocab_size(), experiment.budget.sequence_length)
-    model.load_state_dict(load_file(folder.best_weights))
+    symbols, length = tokenizer.get_vocab_size(), experiment.budget.sequence_length
+    model = experiment.architecture.rebuild(symbols, length, load_file(folder.best_weights))
     return Loaded(model.eval(), tokenizer)

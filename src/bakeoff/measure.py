@@ -62,6 +62,11 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     return precision
 
 
+def in_precision(precision: str, device: torch.device) -> torch.autocast:
+    """Matrix products inside are in that precision, `fp32` or `bf16`."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
 def bf16_speedup() -> float:
     """How many times faster this processor multiplies matrices in bfloat16 than in float32."""
     seconds = {dtype: _product_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}

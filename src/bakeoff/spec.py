@@ -1,6 +1,6 @@
 """What is compared, as frozen data: corpus, architecture, optimizer, budget, experiment, study, and a run's identity.
 
-Nothing here imports torch; the two `build` methods are implemented in `models` and `optimizers`.
+Nothing here imports torch; the `build` methods are implemented in `models` and `optimizers`.
 """
 
 from __future__ import annotations
@@ -92,6 +92,12 @@ class Architecture(ABC):
         Returns:
             A module that is also a `LanguageModel`.
         """
+
+    def rebuild(self, vocabulary: int, sequence_length: int, weights: Mapping[str, torch.Tensor]) -> torch.nn.Module:
+        """The model that `build` builds, with weights that it had: what else `build` reads need not be there."""
+        model = self.build(vocabulary, sequence_length)
+        model.load_state_dict(weights)
+        return model
 
     def check(self, vocabulary: int, sequence_length: int) -> None:  # noqa: B027 (most read nothing from the disk)
         """See that whatever `build` reads from the disk is there, before anything is trained.

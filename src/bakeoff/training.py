@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from bakeoff.data.sequences import Batch, TokenStream
-from bakeoff.measure import Clock
+from bakeoff.measure import Clock, in_precision
 from bakeoff.spec import Budget
 
 #: Steps at the start of a run that are left out of the memory's steady state: buffers and optimizer state appear there.
@@ -239,7 +239,7 @@ class Training:
 
     def _loss(self, batch: Batch) -> Tensor:
         inputs, targets = on_device(batch, self.device)
-        with in_precision(self.budget, self.device):
+        with in_precision(self.budget.precision, self.device):
             loss: Tensor = self.model.loss(inputs, targets)  # type: ignore[operator]
         return loss
 
@@ -293,11 +293,6 @@ def on_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
     return inputs, targets
 
 
-def in_precision(budget: Budget, device: torch.device) -> torch.autocast:
-    """Matrix products in the budget's precision."""
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=budget.precision == "bf16")
-
-
 @torch.no_grad()
 def token_nats(
     model: nn.Module, stream: TokenStream, budget: Budget, device: torch.device, batch_size: int | None = None
@@ -316,7 +311,7 @@ def token_nats(
     model.eval()
     length, pieces = budget.sequence_length, []
     size = batch_size or max(1, EVALUATED_AT_ONCE // length)
-    with in_precision(budget, device):
+    with in_precision(budget.precision, device):
         for batch in stream.batches(np.arange(stream.sequences(length)), size, length):
             inputs, targets = on_device(batch, device)
             nats = model.token_nats(inputs, targets)  # type: ignore[operator]

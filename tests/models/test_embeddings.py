@@ -72,6 +72,19 @@ def test_only_the_rest_is_learned_and_from_the_seed_alone(architecture, tmp_path
     assert all(torch.equal(one, other) for one, other in zip(built().values(), built().values(), strict=True))
 
 
+@named
+def test_a_model_that_was_trained_is_rebuilt_where_the_released_weights_are_not(architecture, tmp_path):
+    path = save(tmp_path, released())
+    model = architecture.build(VOCABULARY, LENGTH)
+    path.unlink()
+    rebuilt = architecture.rebuild(VOCABULARY, LENGTH, model.state_dict())
+    tokens = torch.randint(VOCABULARY, (2, LENGTH))
+    assert torch.equal(rebuilt(tokens), model(tokens))
+    learnable = [[parameter.requires_grad for parameter in each.parameters()] for each in (model, rebuilt)]
+    assert learnable[0] == learnable[1]
+    assert not all(learnable[0])
+
+
 def without(name):
     return {key: tensor for key, tensor in released().items() if key != name}
 

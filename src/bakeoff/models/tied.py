@@ -4,7 +4,7 @@ Sizes in names: B sequences, L tokens of a sequence, E width of the embedding, V
 """
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -52,13 +52,23 @@ class TiedArchitecture(Architecture):
         Raises:
             UserError: The released embeddings are asked for, and are missing or wrong.
         """
-        model = self.module(vocabulary, sequence_length)
+        model = self._unlearned(vocabulary, sequence_length)
         if self.initialization == "chosen":
             model.initialize()
+        if self.embeddings == "gpt1" and not model.embedding.weight.is_meta:
+            embeddings.load(model.embeddings())
+        return model
+
+    def rebuild(self, vocabulary: int, sequence_length: int, weights: Mapping[str, Tensor]) -> "TiedLanguageModel":
+        """The model that `build` builds, with weights that it had; the released embeddings are among them."""
+        model = self._unlearned(vocabulary, sequence_length)
+        model.load_state_dict(weights)
+        return model
+
+    def _unlearned(self, vocabulary: int, sequence_length: int) -> "TiedLanguageModel":
+        model = self.module(vocabulary, sequence_length)
         if self.embeddings == "gpt1":
             model.freeze_embeddings()
-            if not model.embedding.weight.is_meta:
-                embeddings.load(model.embeddings())
         return model
 
     def check(self, vocabulary: int, sequence_length: int) -> None:
