@@ -97,7 +97,7 @@ def test_queued_work_is_paid_for_where_it_was_asked_for():
 
 
 def test_memory_of_a_known_size_is_seen_while_a_window_is_open():
-    meter = MemoryMeter(CPU, interval=0.01)
+    meter = MemoryMeter(CPU, interval=0.01, share=1.0)
     with meter.window():
         held = np.ones(64 * MEGABYTE // 8)
         time.sleep(0.1)
@@ -110,8 +110,21 @@ def test_memory_of_a_known_size_is_seen_while_a_window_is_open():
     assert seen["kind"] == "unique set size of the process"
 
 
+def test_reading_the_memory_takes_no_more_than_its_share(monkeypatch):
+    def slowly():
+        time.sleep(0.02)
+        return 0
+
+    monkeypatch.setattr(measure, "_memory_reader", lambda device: ("memory", slowly))
+    rare, often = (MemoryMeter(CPU, interval=0.0, share=share) for share in (0.1, 1.0))
+    for meter in (rare, often):
+        with meter.window():
+            time.sleep(0.5)
+    assert rare.as_json()["samples"] <= 4 < often.as_json()["samples"]
+
+
 def test_memory_outside_of_windows_is_not_counted():
-    meter = MemoryMeter(CPU, interval=0.01)
+    meter = MemoryMeter(CPU, interval=0.01, share=1.0)
     held = np.ones(64 * MEGABYTE // 8)
     time.sleep(0.05)
     del held

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import nn
 
 from bakeoff.data import Tokens
 from bakeoff.data.sequences import TokenStream
 from bakeoff.measure import Clock, MemoryMeter, keep_freed_memory, synchronizer
 from bakeoff.models import build, count_parameters
 from bakeoff.spec import Experiment, Run, Study
-from bakeoff.training import EVALUATED_AT_ONCE, Training, token_nats
+from bakeoff.training import EVALUATED_AT_ONCE, Training
 
 #: Steps of each model that are timed.
 PROBE_STEPS = 3
@@ -46,7 +47,7 @@ class _Probe:
     step: float
     first_step: float
     evaluated_token: float
-    memory_bytes: int
+    memory_bytes: int = 0
 
 
 def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, jobs: int) -> Cost:
@@ -101,33 +102,35 @@ def _try(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Probe
 
 
 def _probe(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Probe:
-    """Train a few steps on the first sequences of train, by the very loop that the runs use."""
-    budget = dataclasses.replace(experiment.budget, epochs=1)
-    torch.set_num_threads(budget.threads or 1)
-    memory, clock = MemoryMeter(device, interval=0.02), Clock(synchronizer(device))
+    """Rehearse a step and an evaluation to see their memory, then, once all is warm, some more to see their time."""
+    torch.set_num_threads(experiment.budget.threads or 1)
+    memory = MemoryMeter(device, interval=0.02, share=0.5)
     with memory.window():
         model = build(experiment, tokens.vocabulary, device)
-        head = _head(tokens.splits["train"], PROBE_STEPS * budget.batch_size * budget.sequence_length)
-        training = Training(
-            model=model,
-            optimizer=experiment.optimizer.build(model),
-            schedule=lambda step: 0.0,  # noqa: ARG005 (weights that stay cannot diverge)
-            train=head,
-            measured={},
-            budget=budget,
-            seed=0,
-            device=device,
-            clock=clock,
-        )
-        list(training.evaluations())
-        sample = _head(tokens.splits["valid"], EVALUATED_AT_ONCE)
-        with clock.measuring("evaluation"):
-            token_nats(model, sample, budget, device)
+        cold = _rehearse(model, experiment, tokens, device, steps=1)
+    warm = _rehearse(model, experiment, tokens, device, steps=PROBE_STEPS)
+    return dataclasses.replace(warm, first_step=cold.first_step, memory_bytes=memory.as_json()["peak_bytes"])
+
+
+def _rehearse(model: nn.Module, experiment: Experiment, tokens: Tokens, device: torch.device, steps: int) -> _Probe:
+    """Train a few steps on the first sequences of train, by the very loop that the runs use, and evaluate some."""
+    clock, budget = Clock(synchronizer(device)), dataclasses.replace(experiment.budget, epochs=1)
+    training = Training(
+        model=model,
+        optimizer=experiment.optimizer.build(model),
+        schedule=lambda step: 0.0,  # noqa: ARG005 (weights that stay cannot diverge)
+        train=_head(tokens.splits["train"], steps * budget.batch_size * budget.sequence_length),
+        measured={"valid": _head(tokens.splits["valid"], EVALUATED_AT_ONCE)},
+        budget=budget,
+        seed=0,
+        device=device,
+        clock=clock,
+    )
+    evaluated = sum(len(evaluation.nats["valid"]) for evaluation in training.evaluations())
     return _Probe(
         step=clock.seconds["training"] / training.step,
         first_step=clock.seconds["compiling"] + clock.seconds["warmup"],
-        evaluated_token=clock.seconds["evaluation"] / sample.targets,
-        memory_bytes=memory.as_json()["peak_bytes"],
+        evaluated_token=clock.seconds["evaluation"] / evaluated,
     )
 
 

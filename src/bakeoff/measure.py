@@ -20,8 +20,8 @@ import torch
 from bakeoff.errors import UserError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-#: Seconds between two readings of the memory.
-SAMPLING_INTERVAL = 0.1
+#: Seconds between two readings of the memory, at least, and the most of a core's time that they may take.
+SAMPLING_INTERVAL, SAMPLING_SHARE = 0.1, 0.01
 #: Rows and columns of the matrices that are multiplied to see which precision is the faster.
 PROBE_SIZE = 512
 #: A processor whose products in bfloat16 are so many times faster trains faster in it: conversions eat some of it.
@@ -187,12 +187,15 @@ class MemoryMeter:
 
     Args:
         device: Where the run computes.
-        interval: Seconds between two readings.
+        interval: Seconds between two readings, at least.
+        share: The most of a core's time that reading may take: a large process takes long to read.
     """
 
-    def __init__(self, device: torch.device, interval: float = SAMPLING_INTERVAL) -> None:
+    def __init__(
+        self, device: torch.device, interval: float = SAMPLING_INTERVAL, share: float = SAMPLING_SHARE
+    ) -> None:
         self.device = device
-        self.interval = interval
+        self.interval, self.share = interval, share
         self.kind, self._read = _memory_reader(device)
         self.baseline = self._read()
         self.readings = Readings()
@@ -228,8 +231,11 @@ class MemoryMeter:
         }
 
     def _sample_until(self, closed: threading.Event) -> None:
-        while not closed.wait(self.interval):
+        pause = self.interval
+        while not closed.wait(pause):
+            started = time.perf_counter()
             self.readings.add(self._read())
+            pause = max(self.interval, (time.perf_counter() - started) / self.share)
 
 
 def _memory_reader(device: torch.device) -> tuple[str, Callable[[], int]]:
