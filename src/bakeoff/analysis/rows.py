@@ -156,6 +156,12 @@ class Experiment:
         return sum(losses) / len(losses) if losses else math.inf
 
     @property
+    def train_loss(self) -> float:
+        """Nats per token of train in the end, the mean over the seeds that finished; at least one has."""
+        losses = [row.history[-1].train.loss for row in self.finished]
+        return sum(losses) / len(losses)
+
+    @property
     def best(self) -> Row:
         """The finished run that is lowest on valid."""
         return min(self.finished, key=lambda row: row.valid.nats if row.valid else math.inf)

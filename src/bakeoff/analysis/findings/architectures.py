@@ -1,12 +1,11 @@
 """Architectures at equal budget: two configurations at a time, never classes."""
 
 import itertools
-import re
 
 from bakeoff.analysis import words
 from bakeoff.analysis.comparison import NO, YES, Comparison, certainty, compare, in_words
 from bakeoff.analysis.declared import Declared, about_rates, declared
-from bakeoff.analysis.findings.finding import NOT_MEASURED, VERDICTS, Conjecture, Finding, evidence, unlearned
+from bakeoff.analysis.findings.finding import NOT_MEASURED, VERDICTS, Conjecture, Finding, evidence, link, unlearned
 from bakeoff.analysis.rows import Experiment, Row, StudyRows
 
 #: Sizes that differ by less than this are called equal.
@@ -42,7 +41,7 @@ def _finding(study: StudyRows, first: str, second: str) -> Finding:
     titles = [next(row.model_title for row in study.rows if row.model == model) for model in (first, second)]
     found = compare(best[0].experiment, best[1].experiment) if best[0] and best[1] else None
     return Finding(
-        name=re.sub(r"[^a-z0-9]+", "-", f"{first}-against-{second}".lower()),
+        name=link(first, "against", second),
         question=f"At equal budget, which of the two does better: {titles[0]} or {titles[1]}?",
         verdict=_verdict(study, best, found),
         text=_text(study, best, found, titles),

@@ -1,14 +1,22 @@
 """What an optimizer changes: pairs of experiments that differ in the optimizer alone, per architecture and depth."""
 
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bakeoff.analysis import statistics, words
 from bakeoff.analysis.comparison import CHANCE, NO, YES, Comparison, certainty, compare, in_words, p_in_words
 from bakeoff.analysis.declared import MEAN_RATE, Declared, about_rates, declared
-from bakeoff.analysis.findings.finding import NOT_MEASURED, VERDICTS, Conjecture, Finding, became, evidence, unlearned
+from bakeoff.analysis.findings.finding import (
+    NOT_MEASURED,
+    VERDICTS,
+    Conjecture,
+    Finding,
+    became,
+    evidence,
+    link,
+    unlearned,
+)
 from bakeoff.analysis.measured import Deciles
 from bakeoff.analysis.rows import Experiment, StudyRows
 from bakeoff.records import FAILED
@@ -81,8 +89,8 @@ class Contrast:
     def name(self) -> str:
         """Short, for links."""
         first, second = (found.experiment for found in (self.first, self.second))
-        name = f"{first.rows[0].optimizer}-{first.number}-against-{second.rows[0].optimizer}-{second.number}"
-        return re.sub(r"[^a-z0-9]+", "-", name.lower())
+        sides = (f"{side.rows[0].optimizer}-{side.number}" for side in (first, second))
+        return link("-against-".join(sides))
 
     @property
     def question(self) -> str:

@@ -1,6 +1,5 @@
 """Whether more layers help, per architecture and optimizer."""
 
-import re
 from collections.abc import Sequence
 
 from bakeoff.analysis import words
@@ -16,6 +15,7 @@ from bakeoff.analysis.findings.finding import (
     Finding,
     became,
     evidence,
+    link,
     unlearned,
 )
 from bakeoff.analysis.rows import StudyRows
@@ -68,7 +68,7 @@ def _finding(study: StudyRows, ladder: list[Declared]) -> Finding:
     compared = _compared(ladder)
     withheld = _withheld(study, ladder)
     return Finding(
-        name=re.sub(r"[^a-z0-9]+", "-", f"depth-{row.model}-{row.optimizer}".lower()),
+        name=link("depth", row.model, row.optimizer),
         question=f"{row.model_title} with {row.optimizer_title}: do more layers help?",
         verdict=NOT_MEASURED if withheld else _verdict(compared),
         text=_text(ladder, compared, withheld),
@@ -144,20 +144,14 @@ def _why(ladder: list[Declared], compared: list[Comparison]) -> Conjecture | Non
     if not compared or max(found.gain for found in compared) > 0:
         return None
     finished = [found for found in ladder if found.experiment.finished]
-    if _train(finished[-1]) <= _train(finished[0]) + FLAT:
+    if finished[-1].experiment.train_loss <= finished[0].experiment.train_loss + FLAT:
         return NO_DROPOUT
     return POST_NORM if ladder[0].attends else DEGRADATION
 
 
-def _train(found: Declared) -> float:
-    """The loss on train in the end, the mean over seeds."""
-    losses = [row.history[-1].train.loss for row in found.experiment.finished]
-    return sum(losses) / len(losses)
-
-
 def _fit(finished: list[Declared]) -> str:
     """What each depth makes of train: a deeper model that is worse on train as well does not overfit."""
-    trains = [_train(found) for found in finished]
+    trains = [found.experiment.train_loss for found in finished]
     worse = trains[-1] > trains[0] + FLAT and finished[-1].experiment.loss > finished[0].experiment.loss + FLAT
     reading = ": the deepest is worse on train as well, so it does not lose by overfitting" if worse else ""
     return f" Train ends at {words.joined([words.perplexity(loss) for loss in trains])}{reading}."

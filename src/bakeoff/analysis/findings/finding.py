@@ -1,5 +1,6 @@
 """A finding: an answer, its verdict, and the rows that it rests on."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -74,6 +75,11 @@ class Finding:
     def as_json(self) -> dict[str, Any]:
         """The finding as plain data."""
         return asdict(self)
+
+
+def link(*parts: str) -> str:
+    """A finding's name, made of what it is about: lower case, with hyphens between."""
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(parts).lower())
 
 
 def evidence(rows: Iterable[Row], floors: Iterable[str] = ()) -> Evidence:

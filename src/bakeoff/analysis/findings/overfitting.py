@@ -1,6 +1,5 @@
 """Overfitting: over time, by capacity, and what could be done about it."""
 
-import re
 from collections.abc import Sequence
 
 from bakeoff.analysis import statistics, words
@@ -16,6 +15,7 @@ from bakeoff.analysis.findings.finding import (
     Finding,
     became,
     evidence,
+    link,
     unlearned,
 )
 from bakeoff.analysis.rows import Experiment, Row, StudyRows
@@ -90,7 +90,7 @@ def _by_capacity(study: StudyRows, ladder: list[Declared]) -> Finding:
     lost = [row for experiment in finished for row in unlearned(experiment.finished)]
     comparable = len(finished) > 1 and not lost
     return Finding(
-        name=re.sub(r"[^a-z0-9]+", "-", f"capacity-{row.model}-{row.optimizer}".lower()),
+        name=link("capacity", row.model, row.optimizer),
         question=f"{row.model_title} with {row.optimizer_title}: does a larger model overfit more easily?",
         verdict=_verdict(_widenings(study, finished)) if comparable else NOT_MEASURED,
         text=_capacity_text(study, finished, lost),
@@ -136,18 +136,13 @@ def _capacity_text(study: StudyRows, finished: list[Experiment], lost: list[Row]
 
 def _fit(finished: list[Experiment]) -> str:
     """That a narrower gap is no merit where the larger model fits train less, if that is so."""
-    small, large = (_train(experiment) for experiment in (finished[0], finished[-1]))
+    small, large = finished[0].train_loss, finished[-1].train_loss
     if large <= small + FLAT:
         return ""
     return (
         f" But the largest also fits train less, ending at {words.perplexity(large)} where the smallest ends at "
         f"{words.perplexity(small)}: it has learned less within this budget, which is no protection."
     )
-
-
-def _train(experiment: Experiment) -> float:
-    """The loss on train in the end, the mean over seeds."""
-    return _mean([row.history[-1].train.loss for row in experiment.finished])
 
 
 def _epochs(finished: list[Experiment]) -> str:

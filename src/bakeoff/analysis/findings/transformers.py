@@ -1,6 +1,5 @@
 """Whether models with attention behave as one expects of transformers."""
 
-import re
 from dataclasses import dataclass
 
 from bakeoff.analysis import words
@@ -15,6 +14,7 @@ from bakeoff.analysis.findings.finding import (
     Conjecture,
     Finding,
     evidence,
+    link,
 )
 from bakeoff.analysis.rows import Row, StudyRows
 
@@ -62,7 +62,7 @@ def _finding(study: StudyRows, model: str) -> Finding:
     title = rows[0].model_title
     found = _expectations(study, model) if any(row.finished for row in rows) else []
     return Finding(
-        name=re.sub(r"[^a-z0-9]+", "-", f"as-expected-{model}".lower()),
+        name=link("as-expected", model),
         question=f"Are the results of {title} as one would expect of transformers?",
         verdict=_verdict(found),
         text=f"{_text(found)}{_tokens_per_parameter(study, rows)}" if found else "No run has finished.",
