@@ -24,7 +24,7 @@ def tokens(study):
 
 @pytest.fixture(scope="module")
 def cost(study, tokens):
-    return costs.estimate(study.runs, tokens, CPU, 1)
+    return costs.estimate(study.runs, tokens, CPU)
 
 
 def test_time_is_that_of_all_runs_one_after_the_other(cost, study):
@@ -47,15 +47,15 @@ def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatc
     long = study.with_shared(epochs=20)
     steps = -(-tokens.splits["train"].sequences(study.budget.sequence_length) // study.budget.batch_size)
     expected = 2 * (costs.START_SECONDS + 20 * steps)
-    assert costs.estimate(long.runs, tokens, CPU, 1).seconds == pytest.approx(expected)
-    assert costs.estimate(long.runs, tokens, CPU, 2).seconds == pytest.approx(expected / 2)
-    assert costs.estimate(long.runs, tokens, CPU, 64).seconds == pytest.approx(expected / 2)
+    cost = costs.estimate(long.runs, tokens, CPU)
+    assert cost.seconds == cost.wait(1) == pytest.approx(expected)
+    assert cost.wait(2) == cost.wait(64) == pytest.approx(expected / 2)
 
 
 def test_random_state_is_left_as_it_was(study, tokens):
     torch.manual_seed(4)
     state = torch.get_rng_state()
-    costs.estimate(study.runs[:1], tokens, CPU, 1)
+    costs.estimate(study.runs[:1], tokens, CPU)
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -70,7 +70,7 @@ class Unbuildable(Architecture):
 
 def test_a_model_that_fails_does_not_stop_the_estimate_of_the_others(study, tokens):
     broken = dataclasses.replace(study.runs[0].experiment, architecture=Unbuildable())
-    costs.estimate([*study.runs, dataclasses.replace(study.runs[0], experiment=broken)], tokens, CPU, 1)
+    costs.estimate([*study.runs, dataclasses.replace(study.runs[0], experiment=broken)], tokens, CPU)
 
 
 @pytest.fixture

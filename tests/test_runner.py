@@ -5,6 +5,7 @@ import gc
 import json
 import sys
 import warnings
+from types import SimpleNamespace
 
 import psutil
 import pytest
@@ -211,7 +212,15 @@ def test_precision_threads_and_compiling_stay_as_they_were_when_the_study_was_st
         session = open_session(auto, auto, tmp_path, CPU, None)
         budget = session.study.budget
         assert (budget.threads, budget.precision, budget.compile) == (3, "fp32", True)
-    assert session.cores_hold == 2
+
+
+@pytest.mark.parametrize(
+    ("device", "memory_bytes", "expected"), [("cpu", 1, 4), ("cpu", 30, 3), ("cpu", 1000, 1), ("cuda", 1, 1)]
+)
+def test_a_machine_holds_what_cores_and_memory_allow(session, monkeypatch, device, memory_bytes, expected):
+    monkeypatch.setattr(runner, "usable_cores", lambda: 4 * session.study.budget.threads)
+    monkeypatch.setattr(runner.psutil, "virtual_memory", lambda: SimpleNamespace(available=100))
+    assert dataclasses.replace(session, device=torch.device(device)).holds(memory_bytes) == expected
 
 
 def test_the_folders_name_tells_what_was_changed(study):

@@ -111,6 +111,6 @@ def test_it_learns_in_the_memory_that_there_is(number, study, tokens, said):
 
 
 def test_the_whole_study_can_be_projected(study, tokens, said):
-    cost = costs.estimate(study.runs, tokens, CPU, 1)
+    cost = costs.estimate(study.runs, tokens, CPU)
     said(f"the whole of {study.name} on this machine: {words.duration(cost.seconds)}, by three steps of each model")
     assert cost.seconds > 0

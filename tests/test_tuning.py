@@ -52,6 +52,12 @@ def test_everyone_gets_seven_rates_around_its_centre_and_the_same_schedule(tiny_
     assert lrs == [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
 
 
+@pytest.mark.parametrize(("declared", "expected"), [(None, 3), (2, 2)])
+def test_a_trial_has_the_threads_that_the_study_declares_or_its_share(tiny_study, declared, expected):
+    trials = tuning.Search(tiny_study.with_shared(threads=declared), threads=3).next_round()
+    assert trials.budget.threads == expected
+
+
 def test_sgd_and_momentum_can_reach_thirty():
     for name in ("sgd", "momentum"):
         centre = tuning.half_decades(OPTIMIZERS[name]().lr)

@@ -48,7 +48,11 @@ OutOption = Annotated[Path, typer.Option(help="The folder that holds the studies
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, fp32 or bf16; fixed when a study is started.")]
 JobsOption = Annotated[
-    str, typer.Option(help="Runs at a time: a number, or auto for what the cores hold. More than 1 spoils timings.")
+    str,
+    typer.Option(help="Runs at a time: a number, or auto for what cores and memory hold. More than 1 spoils timings."),
+]
+TrialsOption = Annotated[
+    str, typer.Option(help="Trials at a time, which share the cores: a number, or auto for one a core.")
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")
@@ -126,7 +130,7 @@ def run(
     with console.status(f"preparing {declared.corpus.name}"):
         session = open_session(declared, built_in, out, resolve_device(device), source)
     missing = session.missing(numbers)
-    failed = _do(session, missing, at_once or session.cores_hold, console) if missing else 0
+    failed = _do(session, missing, at_once, console) if missing else 0
     if report:
         _report(session.folder, console)
     return 1 if failed else 0
@@ -179,7 +183,7 @@ def tune(
     out: OutOption = DEFAULT_OUT,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
-    jobs: JobsOption = "1",
+    jobs: TrialsOption = "auto",
 ) -> int:
     """Search learning rates: the same grid and the same short schedules for every experiment.
 
@@ -189,7 +193,7 @@ def tune(
     from bakeoff import terminal, tuning
     from bakeoff.analysis.rows import read_rows
     from bakeoff.files import write_json
-    from bakeoff.measure import resolve_device
+    from bakeoff.measure import resolve_device, usable_cores
     from bakeoff.runner import open_session, parse_jobs
     from bakeoff.study_file import find_study
 
@@ -197,11 +201,11 @@ def tune(
     built_in, source = find_study(study)
     declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=None)
     folder = tuning.folder(out, declared, built_in)
-    search = tuning.Search(declared)
+    search = tuning.Search(declared, threads=usable_cores() // at_once if at_once else 1)
     while (round_ := search.next_round()) is not None:
         session = open_session(round_, round_, folder, resolve_device(device), source)
         missing = session.missing()
-        if missing and _do(session, missing, at_once or session.cores_hold, console):
+        if missing and _do(session, missing, at_once, console):
             _say("a trial failed, so nothing is chosen; repeat the command to try it again")
             return 1
         search.learn(read_rows(session.folder))
@@ -279,19 +283,23 @@ def _numbers(only: str | None, study: "Study") -> list[int] | None:
     return [int(part) for part in parts]
 
 
-def _do(session: "Session", missing: "Sequence[Run]", jobs: int, console: "Console") -> int:
-    """Say what the missing runs will cost, do them, and count those that failed."""
+def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
+    """Say what the missing runs will cost, do them, and count those that failed.
+
+    By default as many at a time as the machine holds.
+    """
     from bakeoff import costs, progress
     from bakeoff.records import FAILED
     from bakeoff.report import words
 
     study = session.study
     with console.status("timing a few steps of each model"):
-        cost = costs.estimate(missing, session.tokens, session.device, jobs)
+        cost = costs.estimate(missing, session.tokens, session.device)
+    jobs = at_once or session.holds(cost.memory_bytes)
     threads = f"{study.budget.threads} thread{'s' if study.budget.threads != 1 else ''}"
     console.print(
         f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
-        f"{study.budget.precision}, {jobs} at a time: about {words.duration(cost.seconds)}, "
+        f"{study.budget.precision}, {jobs} at a time: about {words.duration(cost.wait(jobs))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} MB of memory, {words.megabytes(cost.disk_bytes)} MB of disk",
         highlight=False,
         soft_wrap=True,

@@ -30,14 +30,20 @@ class Cost:
     """An estimate of what is ahead.
 
     Attributes:
-        seconds: From the first run to the report.
+        seconds: Of all runs, one after the other.
         memory_bytes: The most that one run needs, the process included.
         disk_bytes: What the run folders will take.
+        runs: How many there are.
     """
 
     seconds: float
     memory_bytes: int
     disk_bytes: int
+    runs: int
+
+    def wait(self, jobs: int) -> float:
+        """Seconds from the first run to the report, `jobs` at a time."""
+        return self.seconds / max(1, min(jobs, self.runs))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,8 +56,8 @@ class _Probe:
     memory_bytes: int = 0
 
 
-def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, jobs: int) -> Cost:
-    """Estimate what `runs` will cost, `jobs` at a time.
+def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
+    """Estimate what `runs` will cost.
 
     Runs in this process a few steps of each architecture among them; global random state is left as it was. A model
     that fails here costs nothing: its runs will fail as well, and say why.
@@ -65,9 +71,10 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, jobs: in
     able = [run for run in runs if run.experiment.architecture in probes]
     seconds = [_seconds(run.experiment, probes[run.experiment.architecture], tokens) for run in able]
     return Cost(
-        seconds=sum(seconds) / min(jobs, max(len(runs), 1)),
+        seconds=sum(seconds),
         memory_bytes=baseline + max((probe.memory_bytes for probe in probes.values()), default=0),
         disk_bytes=sum(_weights_bytes(run.experiment, tokens.vocabulary) for run in able),
+        runs=len(runs),
     )
 
 

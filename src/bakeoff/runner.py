@@ -15,6 +15,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
 
+import psutil
 import torch
 from filelock import Timeout
 
@@ -57,10 +58,17 @@ class Session:
     device: torch.device
     source: Path | None
 
-    @property
-    def cores_hold(self) -> int:
-        """How many runs fit on the cores of this machine at the study's threads a run."""
-        return max(1, usable_cores() // (self.study.budget.threads or 1))
+    def holds(self, memory_bytes: int) -> int:
+        """How many runs this machine holds at a time, by its cores and its free memory; one where they share a GPU.
+
+        Args:
+            memory_bytes: What a run needs.
+        """
+        if self.device.type != "cpu":
+            return 1
+        by_cores = usable_cores() // (self.study.budget.threads or 1)
+        by_memory = int(psutil.virtual_memory().available) // max(1, memory_bytes)
+        return max(1, min(by_cores, by_memory))
 
     def missing(self, only: Sequence[int] | None = None) -> list[Run]:
         """The runs to do: not yet finished and not diverged, of all experiments or of those numbers.

@@ -56,10 +56,11 @@ class Search:
 
     Args:
         study: What the rates are for; its own rates do not matter.
+        threads: Of a trial, whose times mean nothing: the fewer they are, the more work the cores get done together.
     """
 
-    def __init__(self, study: Study) -> None:
-        self.study = study
+    def __init__(self, study: Study, threads: int = 1) -> None:
+        self.study, self.threads = study, max(1, threads)
         self.rounds = 0
         self.trials: dict[str, dict[int, Json]] = {experiment.slug: {} for experiment in study.experiments}
 
@@ -72,11 +73,12 @@ class Search:
             return None
         self.rounds += 1
         self._asked = [(experiment.slug, place) for experiment, place in wanted]
-        budget = dataclasses.replace(self.study.budget, epochs=max(1, self.study.budget.epochs // 2))
+        budget = self.study.budget
+        epochs, threads = max(1, budget.epochs // 2), budget.threads or self.threads
         return Study.of(
             f"round-{self.rounds}",
             corpus=self.study.corpus,
-            budget=budget,
+            budget=dataclasses.replace(budget, epochs=epochs, threads=threads),
             contenders=[(e.architecture, dataclasses.replace(e.optimizer, lr=rate(place))) for e, place in wanted],
             seeds=(SEED,),
         )
