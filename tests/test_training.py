@@ -280,6 +280,13 @@ def test_the_training_clock_stands_still_during_evaluation_warm_up_and_whatever_
     assert run.clock.seconds["evaluation"] == 3 * 1000
 
 
+def test_a_first_step_that_compiles_is_called_that():
+    run = training(compiled=True)
+    list(run.evaluations())
+    assert run.clock.seconds["compiling"] > 0
+    assert "warmup" not in run.clock.seconds
+
+
 def test_the_steady_state_leaves_out_the_first_steps_and_every_evaluation():
     windows, run = [], training()
 

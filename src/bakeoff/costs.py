@@ -132,6 +132,7 @@ def _rehearse(model: nn.Module, experiment: Experiment, tokens: Tokens, device: 
         seed=0,
         device=device,
         clock=clock,
+        compiled=experiment.compiled,
     )
     evaluated = sum(len(evaluation.nats["valid"]) for evaluation in training.evaluations())
     return _Probe(

@@ -195,6 +195,11 @@ class Experiment:
         """A readable name that sorts by number, such as `01-lstm-1-adam`."""
         return f"{self.number:02d}-{self.architecture.name}-{self.architecture.layers}-{self.optimizer.name}"
 
+    @property
+    def compiled(self) -> bool:
+        """Whether its model is compiled: the budget says so, and the architecture can be."""
+        return bool(self.budget.compile) and self.architecture.compiles
+
 
 @dataclass(frozen=True, kw_only=True)
 class Run:

@@ -122,6 +122,7 @@ class Training:
         seed: Decides, with the epoch's number, the order of the sequences.
         device: Where the model is.
         clock: Told what is training and what is evaluation.
+        compiled: Whether the first step compiles the model, so that its seconds are called that.
         steady: Opened around the steps that belong to the steady state.
         on_step: Called after every step with the steps done so far and the mean loss of the last one.
         step: Steps done so far.
@@ -138,6 +139,7 @@ class Training:
     seed: int
     device: torch.device
     clock: Clock
+    compiled: bool = False
     steady: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
     on_step: Callable[[int, float], None] = lambda step, loss: None  # noqa: ARG005
     step: int = field(default=0, init=False)
@@ -194,7 +196,7 @@ class Training:
 
     def _warm_up(self) -> None:
         """Pay once, and apart, for what a first step allocates or compiles; no weight and no random state changes."""
-        with self.clock.measuring("compiling" if self.budget.compile else "warmup"), torch.random.fork_rng():
+        with self.clock.measuring("compiling" if self.compiled else "warmup"), torch.random.fork_rng():
             first = np.arange(min(self.budget.batch_size, self.train.sequences(self.budget.sequence_length)))
             self._loss(self.train.batch(first, self.budget.sequence_length)).backward()  # type: ignore[no-untyped-call]
             self.optimizer.zero_grad()

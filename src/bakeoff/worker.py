@@ -216,6 +216,7 @@ class _Recording:
             seed=self.job.run.seed,
             device=self.device,
             clock=self.clock,
+            compiled=experiment.compiled,
             steady=self.memory.window,
             on_step=lambda step, loss: self._after_step(training, step, loss),
         )

@@ -18,9 +18,9 @@ def build(experiment: Experiment, vocabulary: int, device: torch.device) -> nn.M
 
     It is built on the processor, so that a seed means the same weights on every device.
     """
-    architecture, budget = experiment.architecture, experiment.budget
-    model = architecture.build(vocabulary, budget.sequence_length).to(device)
-    if budget.compile and architecture.compiles:
+    budget = experiment.budget
+    model = experiment.architecture.build(vocabulary, budget.sequence_length).to(device)
+    if experiment.compiled:
         model.compile_for((budget.batch_size, budget.sequence_length))  # type: ignore[operator]
     return model
 
