@@ -70,6 +70,7 @@ def test_identity_ignores_number_path_and_defaults(same):
         replaced("budget", epochs=3),
         replaced("budget", precision="bf16"),
         replaced("budget", threads=1),
+        replaced("budget", epoch_steps=1),
         replaced("budget", clip=None),
         golden(optimizer=Adam(lr=0.01, weight_decay=0.1)),
         golden(architecture=GPT1(layers=2, width=16)),
@@ -125,6 +126,7 @@ budgets = st.builds(
     clip=st.none() | positive,
     precision=st.sampled_from(["auto", "fp32", "bf16"]),
     threads=st.none() | sizes,
+    epoch_steps=st.none() | sizes,
 )
 experiments = st.builds(
     Experiment, number=sizes, corpus=corpora, architecture=architectures, optimizer=optimizers, budget=budgets
@@ -174,6 +176,7 @@ def test_rates_are_given_by_slug_and_their_search_is_remembered(tiny_study):
         lambda: Budget(clip=0.0),
         lambda: Budget(precision="fp16"),
         lambda: Budget(threads=0),
+        lambda: Budget(epoch_steps=0),
         lambda: LSTM(layers=0),
         lambda: Adam(lr=0.0),
         lambda: Adam(lr=float("nan")),

@@ -13,7 +13,7 @@ from bakeoff.measure import Clock
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import SCHEDULES, SGD, Adam
 from bakeoff.spec import Budget
-from bakeoff.training import SETTLING_STEPS, DivergedError, Training, token_nats
+from bakeoff.training import SETTLING_STEPS, DivergedError, Training, steps_an_epoch, token_nats
 
 CPU = torch.device("cpu")
 VOCABULARY = 17
@@ -166,6 +166,19 @@ def test_an_epoch_counts_every_target_once_and_sums_its_nats():
     assert [e.trained.nats / TRAIN.targets for e in evaluations[1:]] == pytest.approx(
         [np.mean(losses[:6]), np.mean(losses[6:])], rel=0.05
     )
+
+
+@pytest.mark.parametrize(("limit", "steps"), [(1, 1), (4, 4), (6, 6), (100, 6), (None, 6)])
+def test_an_epoch_has_no_more_steps_than_its_limit(limit, steps):
+    run = training(budget=dataclasses.replace(BUDGET, epoch_steps=limit))
+    assert steps_an_epoch(TRAIN, run.budget) == steps
+    assert [(e.epoch, e.step) for e in run.evaluations()] == [(0, 0), (1, steps), (2, 2 * steps)]
+
+
+def test_epochs_that_are_cut_short_see_different_parts_of_train():
+    run = training(budget=dataclasses.replace(BUDGET, epoch_steps=1))
+    one, other = (next(run._batches(epoch)).inputs_BxL for epoch in (1, 2))
+    assert not np.array_equal(one, other)
 
 
 def test_training_learns():

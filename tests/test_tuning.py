@@ -58,6 +58,18 @@ def test_a_trial_has_the_threads_that_the_study_declares_or_its_share(tiny_study
     assert trials.budget.threads == expected
 
 
+@pytest.mark.parametrize(("epochs", "limit", "expected"), [(10, None, (5, 140)), (3, None, (1, 700)), (20, 9, (10, 9))])
+def test_a_trial_is_half_as_long_as_the_study_and_no_longer_than_its_limit(tiny_study, epochs, limit, expected):
+    search = tuning.Search(tiny_study.with_shared(epochs=epochs, epoch_steps=limit))
+    trials = search.next_round()
+    search.learn(rows_of(trials, distance(1e-2)))
+    budget = trials.budget
+    assert (budget.epochs, budget.epoch_steps) == expected
+    assert budget.epochs * budget.epoch_steps <= tuning.STEPS
+    told = search.result()
+    assert (told["epochs"], told["epoch_steps"]) == expected
+
+
 def test_sgd_and_momentum_can_reach_thirty():
     for name in ("sgd", "momentum"):
         centre = tuning.half_decades(OPTIMIZERS[name]().lr)

@@ -296,7 +296,7 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
     with console.status("timing a few steps of each model"):
         cost = costs.estimate(missing, session.tokens, session.device)
     jobs = at_once or session.holds(cost.memory_bytes)
-    threads = f"{study.budget.threads} thread{'s' if study.budget.threads != 1 else ''}"
+    threads = words.plural(study.budget.threads or 1, "thread")
     console.print(
         f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
         f"{study.budget.precision}, {jobs} at a time: about {words.duration(cost.wait(jobs))}, "

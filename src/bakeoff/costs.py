@@ -14,7 +14,7 @@ from bakeoff.data.sequences import TokenStream
 from bakeoff.measure import Clock, MemoryMeter, keep_freed_memory, synchronizer
 from bakeoff.models import build, count_parameters
 from bakeoff.spec import Experiment, Run, Study
-from bakeoff.training import EVALUATED_AT_ONCE, Training
+from bakeoff.training import EVALUATED_AT_ONCE, Training, steps_an_epoch
 
 #: Steps of each model that are timed.
 PROBE_STEPS = 3
@@ -149,8 +149,7 @@ def _head(stream: TokenStream, targets: int) -> TokenStream:
 
 
 def _steps(experiment: Experiment, tokens: Tokens) -> int:
-    budget = experiment.budget
-    return budget.epochs * -(-tokens.splits["train"].sequences(budget.sequence_length) // budget.batch_size)
+    return experiment.budget.epochs * steps_an_epoch(tokens.splits["train"], experiment.budget)
 
 
 def _seconds(experiment: Experiment, probe: _Probe, tokens: Tokens) -> float:

@@ -144,6 +144,7 @@ class Budget:
         sequence_length: Tokens a sequence.
         tokenizer: `bpe`, trained on the train split, or `gpt1`, GPT-1's own.
         vocabulary: Symbols of the tokenizer.
+        epoch_steps: Steps of an epoch, at most: each has its own part of the train split then. None trains on all.
         schedule: Shape of the learning rate over a run: `linear` (5 % warm-up, linear decay to zero) or `constant`.
         clip: Largest norm of a gradient; None does not clip.
         precision: Of matrix products, in training and in evaluation: `fp32`, `bf16`, or `auto`, which is resolved on
@@ -157,6 +158,7 @@ class Budget:
     sequence_length: int = 128
     tokenizer: str = "bpe"
     vocabulary: int = 2048
+    epoch_steps: int | None = None
     schedule: str = "linear"
     clip: float | None = 1.0
     precision: str = "auto"
@@ -177,7 +179,9 @@ class Budget:
         _require(
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision}"
         )
-        _require(self.threads is None or self.threads >= 1, f"threads must be at least 1, not {self.threads}")
+        for name in ("threads", "epoch_steps"):
+            limit = getattr(self, name)
+            _require(limit is None or limit >= 1, f"{name} must be at least 1, not {limit}")
 
 
 @dataclass(frozen=True, kw_only=True)

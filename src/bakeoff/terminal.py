@@ -57,7 +57,7 @@ def description_text(description: Json) -> str:
     lines = [[formats.get(name, str)(entry[name]) for name in names] for entry in description["experiments"]]
     tokens = ", ".join(f"{split} {words.count(corpus[split]['tokens'])}" for split in SPLITS)
     shared = (
-        f"{budget['epochs']} epochs, batches of {budget['batch_size']} sequences of {budget['sequence_length']} "
+        f"{words.epochs(budget)}, batches of {budget['batch_size']} sequences of {budget['sequence_length']} "
         f"tokens, {budget['schedule']} schedule, seeds {', '.join(map(str, description['seeds']))}"
     )
     table = columns([name.replace("_", " ") for name in names], lines)

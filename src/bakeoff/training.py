@@ -219,7 +219,8 @@ class Training:
         """What is left of the epoch's batches, in an order that depends on the seed and the epoch alone."""
         length, size = self.budget.sequence_length, self.budget.batch_size
         order = np.random.default_rng((self.seed, epoch)).permutation(self.train.sequences(length))
-        return self.train.batches(order[len(self.steps.losses) * size :], size, length)
+        done, all_ = len(self.steps.losses), steps_an_epoch(self.train, self.budget)
+        return self.train.batches(order[done * size : all_ * size], size, length)
 
     def _train_step(self, batch: Batch, epoch: int) -> tuple[float, float]:
         """One step of the optimizer: its mean loss and the norm of its gradient before clipping."""
@@ -284,6 +285,12 @@ def _set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
     torch.set_rng_state(states["cpu"].cpu())
     if device.type == "cuda" and "cuda" in states:
         torch.cuda.set_rng_state(states["cuda"].cpu(), device)
+
+
+def steps_an_epoch(train: TokenStream, budget: Budget) -> int:
+    """Steps of every epoch, the last of them perhaps with a smaller batch."""
+    batches = -(-train.sequences(budget.sequence_length) // budget.batch_size)
+    return min(batches, budget.epoch_steps or batches)
 
 
 def on_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:

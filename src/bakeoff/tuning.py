@@ -1,8 +1,8 @@
 """One search for all: the same half-decade grid of learning rates, the same short schedules, for every experiment.
 
 A trial is a run like any other. An experiment's winner is the rate with the lowest valid nats in a complete schedule of
-half the study's epochs, on a seed that no study uses. A winner on the edge of what was searched widens the search on
-that side, until it lies inside.
+half the study's epochs, cut short on a large text, on a seed that no study uses. A winner on the edge of what was
+searched widens the search on that side, until it lies inside.
 """
 
 import dataclasses
@@ -14,10 +14,12 @@ from typing import Any
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.records import read_json
 from bakeoff.runner import folder_name
-from bakeoff.spec import Experiment, Study, purpose
+from bakeoff.spec import Budget, Experiment, Study, purpose
 
 #: No study uses this seed, so that no result was seen while the rates were chosen.
 SEED = 1000
+#: The most steps of a trial: what a search costs must not grow with the text.
+STEPS = 700
 #: Rates above and below the centre: seven in all.
 REACH = 3
 #: Rates that are added beyond an edge, and how often.
@@ -73,12 +75,10 @@ class Search:
             return None
         self.rounds += 1
         self._asked = [(experiment.slug, place) for experiment, place in wanted]
-        budget = self.study.budget
-        epochs, threads = max(1, budget.epochs // 2), budget.threads or self.threads
         return Study.of(
             f"round-{self.rounds}",
             corpus=self.study.corpus,
-            budget=dataclasses.replace(budget, epochs=epochs, threads=threads),
+            budget=self._budget(),
             contenders=[(e.architecture, dataclasses.replace(e.optimizer, lr=rate(place))) for e, place in wanted],
             seeds=(SEED,),
         )
@@ -95,7 +95,8 @@ class Search:
             "study": self.study.name,
             "for": purpose(self.study),
             "corpus": self.study.corpus.name,
-            "epochs": max(1, self.study.budget.epochs // 2),
+            "epochs": self._budget().epochs,
+            "epoch_steps": self._budget().epoch_steps,
             "seed": SEED,
             "rates": {slug: self._chosen(slug) for slug in self.trials},
         }
@@ -103,6 +104,12 @@ class Search:
     def on_edge(self, slug: str) -> bool:
         """Whether an experiment's winner is the lowest or the highest rate that was searched."""
         return self._best(slug) in (min(self.trials[slug]), max(self.trials[slug]))
+
+    def _budget(self) -> Budget:
+        budget = self.study.budget
+        epochs = max(1, budget.epochs // 2)
+        steps = min(-(-STEPS // epochs), budget.epoch_steps or STEPS)
+        return dataclasses.replace(budget, epochs=epochs, epoch_steps=steps, threads=budget.threads or self.threads)
 
     def _wanted(self, experiment: Experiment) -> Iterable[int]:
         places = self.trials[experiment.slug]

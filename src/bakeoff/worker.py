@@ -33,7 +33,7 @@ from bakeoff.optimizers import SCHEDULES
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Architecture, Budget, Corpus, Experiment, Optimizer, Run, decode, encode, identity
 from bakeoff.study_file import load_study
-from bakeoff.training import DivergedError, EpochRecord, Evaluation, Nats, Training, token_nats
+from bakeoff.training import DivergedError, EpochRecord, Evaluation, Nats, Training, steps_an_epoch, token_nats
 
 #: Seconds between two progress messages.
 REPORTING_INTERVAL = 0.2
@@ -203,8 +203,7 @@ class _Recording:
         experiment, budget = self.job.run.experiment, self.budget
         model = models.build(experiment, self.tokens.vocabulary, self.device)
         train = self.tokens.splits["train"]
-        batches = -(-train.sequences(budget.sequence_length) // budget.batch_size)
-        steps = budget.epochs * batches
+        steps = budget.epochs * steps_an_epoch(train, budget)
         self.emit({"event": "start", "steps": steps})
         training = Training(
             model=model,

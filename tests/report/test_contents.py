@@ -27,7 +27,7 @@ def test_numbers_of_experiments_become_links_and_other_numbers_stay(study):
 def test_the_setting_is_one_line(said):
     assert (
         said["setting"]
-        == "8 runs of 8 experiments on tiny & <b>, 2 epochs of 1,001 tokens, one seed, 1 threads, fp32, a processor"
+        == "8 runs of 8 experiments on tiny & <b>, 2 epochs on 1,001 tokens, one seed, 1 thread, fp32, a processor"
     )
 
 

@@ -16,7 +16,7 @@ def test_facts_name_corpus_budget_machine_and_versions(study):
     assert facts["Train"] == "9 documents, 1,001 tokens, 600 words, 3,000 bytes"
     assert facts["Tokenizer"] == "bpe, 300 symbols"
     assert facts["Budget"] == "2 epochs, linear schedule, gradients clipped to norm 1"
-    assert facts["Machine"] == "a card, a processor, 2 cores, 8 GB; 1 threads, fp32"
+    assert facts["Machine"] == "a card, a processor, 2 cores, 8 GB; 1 thread, fp32"
     assert facts["Versions"] == "bakeoff 0.1.0, python 3.11.7, torch 2.13.0"
 
 

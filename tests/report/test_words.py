@@ -20,3 +20,15 @@ def test_units_are_as_named():
     assert words.small(1.23456) == "1.235"
     assert words.number(94.2149) == "94.21"
     assert words.rate(3e-4) == "0.0003"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "told"),
+    [
+        ({"epochs": 1}, "1 epoch"),
+        ({"epochs": 10, "epoch_steps": None}, "10 epochs"),
+        ({"epochs": 5, "epoch_steps": 140}, "5 epochs of at most 140 steps"),
+    ],
+)
+def test_a_schedule_tells_where_its_epochs_are_cut_short(schedule, told):
+    assert words.epochs(schedule) == told

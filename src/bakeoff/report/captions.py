@@ -290,7 +290,7 @@ def sensitivity(study: StudyRows, model: str, trials: list[dict[str, Any]]) -> s
     tuning = study.study["tuning"]
     best = min(trials, key=lambda trial: float(trial["perplexity"]))
     return (
-        f"{model}: valid perplexity after {tuning['epochs']} epochs on {tuning['corpus']} (seed {tuning['seed']}, "
+        f"{model}: valid perplexity after {words.epochs(tuning)} on {tuning['corpus']} (seed {tuning['seed']}, "
         f"study {tuning['study']}) against the learning rate; colour is the optimizer, the dash the number of layers, "
         f"the large dot the rate that was chosen. The best of all is {best['optimizer']} with {best['layers']} layer"
         f"{'s' if best['layers'] != '1' else ''} at {words.rate(best['rate'])}, at {words.number(best['perplexity'])}. "

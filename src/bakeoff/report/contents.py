@@ -97,8 +97,8 @@ def _setting(study: StudyRows) -> str:
     seeds = len(declared["seeds"])
     return (
         f"{len(study.rows)} runs of {len(declared['experiments'])} experiments on {declared['corpus']['name']}, "
-        f"{declared['budget']['epochs']} epochs of {words.count(declared['corpus']['train']['tokens'])} tokens, "
-        f"{'one seed' if seeds == 1 else f'{seeds} seeds'}, {declared['budget']['threads']} threads, "
+        f"{words.epochs(declared['budget'])} on {words.count(declared['corpus']['train']['tokens'])} tokens, "
+        f"{'one seed' if seeds == 1 else f'{seeds} seeds'}, {words.plural(declared['budget']['threads'], 'thread')}, "
         f"{declared['budget']['precision']}{', ' if devices else ''}{', '.join(devices)}"
     )
 

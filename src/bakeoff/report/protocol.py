@@ -52,7 +52,7 @@ def facts(study: StudyRows, environments: Iterable[Json]) -> list[tuple[str, str
         ("SHA-256 of the corpus", str(corpus["sha256"])),
         *((split.capitalize(), _size(corpus[split])) for split in ("train", "valid", "test")),
         ("Tokenizer", f"{budget['tokenizer']}, {words.count(study.study['experiments'][0]['vocabulary'])} symbols"),
-        ("Budget", f"{budget['epochs']} epochs, {budget['schedule']} schedule, {clip}"),
+        ("Budget", f"{words.epochs(budget)}, {budget['schedule']} schedule, {clip}"),
         ("Seeds", ", ".join(map(str, study.study["seeds"]))),
         ("Machine", _machine(study, told)),
         ("Memory is", ", ".join(memory) or words.ABSENT),
@@ -85,7 +85,7 @@ def _machine(study: StudyRows, environments: list[Json]) -> str:
     """Every machine that a run was computed on; one in a study that makes a claim about speed."""
     budget = study.study["budget"]
     machines = dict.fromkeys(_one_machine(environment) for environment in environments)
-    return f"{'; '.join(machines) or words.ABSENT}; {budget['threads']} threads, {budget['precision']}"
+    return f"{'; '.join(machines) or words.ABSENT}; {words.plural(budget['threads'], 'thread')}, {budget['precision']}"
 
 
 def _one_machine(environment: Json) -> str:

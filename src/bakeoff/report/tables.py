@@ -198,7 +198,7 @@ def caption(study: StudyRows) -> str:
     corpus, budget = study.study["corpus"], study.study["budget"]
     return (
         f"Study {study.study['study']} on {corpus['name']}: every run by architecture, layers and optimizer, "
-        f"{budget['epochs']} epochs of {words.count(corpus['train']['tokens'])} train tokens, "
+        f"{words.epochs(budget)} on {words.count(corpus['train']['tokens'])} train tokens, "
         f"batches of {budget['batch_size']} sequences of {budget['sequence_length']} tokens. "
         f"{_bold(study)} Below the runs, the floors on the same tokens and windows: uniform gives every symbol the "
         "same probability, unigram its share of train (0.1 added to every count); kn2 and kn3 are interpolated "
@@ -245,7 +245,7 @@ def rates(study: StudyRows) -> str:
     tried = f"{min(trials)} to {max(trials)}" if min(trials) < max(trials) else f"{max(trials)}"
     searched = (
         f"Learning rates come from one search for study {tuning['study']} on {tuning['corpus']}: {tried} rates an "
-        f"experiment, half a decade apart, {tuning['epochs']} epochs each, seed {tuning['seed']}, chosen on valid."
+        f"experiment, half a decade apart, {words.epochs(tuning)} each, seed {tuning['seed']}, chosen on valid."
     )
     if tuning["fits"]:
         return searched

@@ -1,13 +1,40 @@
 """Numbers and durations as a table wants them, where what was not measured is a dash."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from bakeoff.analysis import words
 from bakeoff.analysis.words import joined, rate
 
-__all__ = ["ABSENT", "PRECISIONS", "count", "duration", "joined", "megabytes", "millions", "number", "rate", "small"]
+__all__ = [
+    "ABSENT",
+    "PRECISIONS",
+    "count",
+    "duration",
+    "epochs",
+    "joined",
+    "megabytes",
+    "millions",
+    "number",
+    "plural",
+    "rate",
+    "small",
+]
 
 ABSENT = "—"
 #: The precisions of a budget, in full.
 PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
+
+
+def epochs(schedule: Mapping[str, Any]) -> str:
+    """How long a budget or a search trains: `10 epochs`, or `5 epochs of at most 140 steps`."""
+    steps = schedule.get("epoch_steps")
+    return f"{plural(schedule['epochs'], 'epoch')}{f' of at most {steps} steps' if steps else ''}"
+
+
+def plural(number: int, noun: str) -> str:
+    """`1 thread`, `2 threads`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def number(value: float | None) -> str:
