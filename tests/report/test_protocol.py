@@ -22,12 +22,12 @@ def test_facts_name_corpus_budget_machine_and_versions(study):
 
 def test_every_machine_and_version_is_named(study):
     facts = dict(protocol.facts(study, [{"device": "one", "torch": "1"}, {"device": "two", "torch": "2"}]))
-    assert facts["Machine"] == "one; two; 1 threads, fp32"
+    assert facts["Machine"] == "one; two; 1 thread, fp32"
     assert facts["Versions"] == "bakeoff 0.1.0, torch 1 and 2"
 
 
 def test_a_study_that_never_ran_has_facts_all_the_same(study):
-    assert dict(protocol.facts(study, []))["Machine"] == "—; 1 threads, fp32"
+    assert dict(protocol.facts(study, []))["Machine"] == "—; 1 thread, fp32"
 
 
 @pytest.mark.parametrize(
