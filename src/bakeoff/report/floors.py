@@ -1,15 +1,14 @@
 """The floors as thin labelled lines, as every figure of perplexity shows them."""
 
-from typing import Any
+import math
 
 import altair as alt
 
 from bakeoff.analysis.rows import StudyRows
 from bakeoff.report import style, words
 
-Json = dict[str, Any]
-
-
+#: Pixels from one label to the next, and from a line to the middle of its label.
+LABEL_HEIGHT, LABEL_OFFSET = 11, 7
 #: The floors that stay readable beside many curves, and in a small panel.
 FEW, FEWER = ("unigram", "kn3", "kn3+cache"), ("unigram", "kn3+cache")
 
@@ -36,26 +35,27 @@ def layers(
     if not shown:
         return []
     height = y.encoding(linear=linear)
-    lowest = min(baseline.valid.perplexity for baseline in shown)
     end = until[1] if until else 0.0
-    chart = style.chart([_value(b.name, b.valid.perplexity) | {"x": 0, "to": end} for b in shown])
-    rule = chart.mark_rule(color=style.QUIET, strokeWidth=0.7, clip=True).encode(y=height)
+    lines = style.chart([{"perplexity": floor.valid.perplexity, "x": 0, "to": end} for floor in shown])
+    rule = lines.mark_rule(color=style.QUIET, strokeWidth=0.7, clip=True).encode(y=height)
     rule = rule.encode(x=until[0], x2=alt.X2("to")) if until else rule
-    # The lowest is labelled below its line, as the next one is often close above it.
-    return [
-        rule,
-        _labels(chart, height, f"datum.perplexity > {lowest}", "bottom", -2),
-        _labels(chart, height, f"datum.perplexity <= {lowest}", "top", 3),
+    places = _places([floor.valid.perplexity for floor in shown], y, linear=linear)
+    labels = [
+        {"perplexity": place, "label": f"{floor.name} {words.number(floor.valid.perplexity)}"}
+        for floor, place in zip(shown, places, strict=True)
     ]
+    text = style.chart(labels).mark_text(align="left", dx=4, fontSize=8.5, color=style.QUIET, clip=True)
+    return [rule, text.encode(y=height, x=alt.value(0), text=alt.Text("label:N"))]
 
 
-def _value(name: str, perplexity: float) -> Json:
-    return {"perplexity": perplexity, "label": f"{name} {words.number(perplexity)}"}
-
-
-def _labels(chart: alt.Chart, height: alt.Y, which: str, baseline: Any, dy: int) -> alt.Chart:  # noqa: ANN401
-    text = chart.transform_filter(which).mark_text(
-        align="left", baseline=baseline, dx=4, dy=dy, fontSize=8.5, color=style.QUIET, clip=True
-    )
-    encoded: alt.Chart = text.encode(y=height, x=alt.value(0), text=alt.Text("label:N"))
-    return encoded
+def _places(perplexities: list[float], y: style.PerplexityAxis, *, linear: bool) -> list[float]:
+    """Where the labels go: above their lines, the lowest below its own; further off where two would touch."""
+    low, high = (0.0, y.linear_high) if linear else (math.log(y.low), math.log(y.high))
+    pixel = (high - low) / style.SIZE[1]
+    height, lowest = LABEL_HEIGHT * pixel, min(perplexities)
+    wanted = {
+        place: (value if linear else math.log(value)) + LABEL_OFFSET * (-pixel if value == lowest else pixel)
+        for place, value in enumerate(perplexities)
+    }
+    moved = style.spread(wanted, low=low + height / 2, high=high - height / 2, distance=height)
+    return [moved[place] if linear else math.exp(moved[place]) for place in wanted]
