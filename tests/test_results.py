@@ -1,0 +1,34 @@
+"""The results that are kept in the project: whole, without weights, and what the documents quote of them."""
+
+from pathlib import Path
+
+import pytest
+
+from bakeoff.analysis.rows import read_rows
+from bakeoff.records import find_studies
+from bakeoff.report import words
+
+ROOT = Path(__file__).parent.parent
+STUDIES = find_studies(ROOT / "results")
+
+
+@pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.path.name)
+def test_every_run_that_is_kept_is_whole(folder):
+    study = read_rows(folder)
+    kept = [row for row in study.rows if (folder.path / row.folder).is_dir()]
+    assert kept
+    for row in kept:
+        assert row.finished
+        assert [point.epoch for point in row.history] == list(range(study.study["budget"]["epochs"] + 1))
+        assert row.history[0].valid.perplexity > study.baselines[0].valid.perplexity / 2, "it begins near uniform"
+
+
+def test_the_documents_quote_the_first_point_as_it_was_measured():
+    study = read_rows(next(folder for folder in STUDIES if folder.path.name.startswith("seed-learned")))
+    told, row = (ROOT / "docs" / "seed.md").read_text(), study.rows[0]
+    for point in row.history:
+        values = (words.number(point.train.perplexity), words.number(point.valid.perplexity))
+        assert f"| {point.epoch} | {' | '.join(values)} | {words.count(point.train_seconds)} |" in told
+    for baseline in study.baselines:
+        assert baseline.name == "uniform" or words.number(baseline.valid.perplexity) in told
+    assert f"Test is at {words.number(row.test.perplexity)}." in told
