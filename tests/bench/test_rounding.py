@@ -23,9 +23,9 @@ def test_a_line_tells_the_nats_and_how_little_they_change(folder, monkeypatch, c
     monkeypatch.setattr(rounding, "keep_freed_memory", lambda: None)
     monkeypatch.setattr("sys.argv", ["rounding", str(folder.path)])
     rounding.main()
-    head, line = capsys.readouterr().out.splitlines()
+    head, _, line = capsys.readouterr().out.splitlines()
     assert all(name in head for name in rounding.HEAD)
-    slug, nats, difference, error, deviation, faster = line.split()
+    slug, nats, difference, error, deviation, faster = line.strip("| ").split(" | ")
     best = folder.history()[folder.summary["best_epoch"]]["valid"]
     assert slug == folder.path.parent.name
     assert float(nats) == pytest.approx(best["nats"] / best["tokens"], abs=0.01)

@@ -19,7 +19,6 @@ from bakeoff.loading import load_run
 from bakeoff.measure import keep_freed_memory
 from bakeoff.records import RunFolder
 from bakeoff.spec import Budget
-from bakeoff.terminal import columns
 from bakeoff.training import Nats, token_nats
 from bakeoff.worker import decode_run
 
@@ -55,9 +54,10 @@ def _measured(model: nn.Module, stream: TokenStream, budget: Budget) -> tuple[Na
 
 
 def main() -> None:
-    """Print a line for each run folder that is named."""
+    """Print a table in Markdown, with a row for each run folder that is named."""
     keep_freed_memory()
-    sys.stdout.write(columns(HEAD, [compare(Path(argument)) for argument in sys.argv[1:]]) + "\n")
+    rows = [HEAD, ["--:"] * len(HEAD), *(compare(Path(argument)) for argument in sys.argv[1:])]
+    sys.stdout.writelines(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 if __name__ == "__main__":
