@@ -36,7 +36,7 @@ def test_an_architecture_with_trials_has_a_figure_and_no_other(drawn, tmp_path):
 
 def test_the_caption_names_the_search_and_the_best(drawn):
     caption = drawn[0].caption
-    assert "after 1 epochs on other (seed 1000, study fake)" in caption
+    assert "after 1 epoch on other (seed 1000, study fake)" in caption
     assert "The best of all is Adam with 1 layer at 0.1, at 50.00." in caption
 
 
