@@ -55,12 +55,21 @@ def test_a_run_that_training_made_worse_is_told_as_such(study):
     assert "Valid is lowest before the first step, at 90.02: training made it worse." in caption
 
 
-def test_seeds_are_told_apart(study):
-    one = row(study, 1)
-    other = dataclasses.replace(one, seed=1)
-    caption = captions.learning_curves(study, [one, other], "epochs", perplexity_axis(study, "lstm"))
-    assert "Seed 0: Valid is lowest after epoch 1" in caption
-    assert "Seed 1: Valid is lowest after epoch 1" in caption
+def test_of_several_seeds_the_range_and_the_best_are_told(study):
+    one, worse = row(study, 1), row(study, 2)
+    seeds = [dataclasses.replace(worse, seed=0), dataclasses.replace(one, seed=1)]
+    caption = captions.learning_curves(study, seeds, "epochs", perplexity_axis(study, "lstm"))
+    assert (
+        "The lowest valid perplexity of its 2 seeds lies between 90.02 and 232.8, after epochs 1 to 2. "
+        "Seed 1, the best of them: Valid is lowest after epoch 1 (dot), at 90.02"
+    ) in caption
+    assert caption.count("Valid is lowest") == 1
+
+
+def test_a_seed_that_went_wrong_is_not_left_out(study):
+    lost = dataclasses.replace(row(study, 3), seed=2)
+    caption = captions.learning_curves(study, [row(study, 1), lost], "time", perplexity_axis(study, "lstm"))
+    assert "Seed 2: The run is diverged: the loss was not finite at step 27" in caption
 
 
 @pytest.mark.parametrize(("high", "told"), [(250, True), (400, False)])

@@ -37,14 +37,30 @@ def learning_curves(study: StudyRows, rows: list[Row], axis: str, y: "Perplexity
         y: The perplexities that the vertical axis shows.
     """
     floors = [floor for floor in study.baselines if floor.name != "uniform"]
-    see = _over_epochs if axis == "epochs" else _over_time
     plotted = (
         f"{rows[0].name} on {study.study['corpus']['name']}: train (dashed, a fixed sample) and valid (solid) "
         f"perplexity over {OVER[axis]}, with the same weights; grey lines are the floors on valid.{_cut_off(rows, y)}"
     )
-    several = len(rows) > 1
-    seen = [f"Seed {row.seed}: {see(row, floors)}" if several else see(row, floors) for row in rows]
-    return " ".join([plotted, *seen])
+    best = min(rows, key=lambda row: _lowest(row).valid.nats)
+    seen = (_over_epochs if axis == "epochs" else _over_time)(best, floors)
+    return f"{plotted} {_over_seeds(rows, best)}{seen}" if len(rows) > 1 else f"{plotted} {seen}"
+
+
+def _over_seeds(rows: list[Row], best: Row) -> str:
+    """How far the seeds lie apart, and which of them the rest of the caption is about."""
+    lows = sorted((_lowest(row) for row in rows), key=lambda at: at.valid.nats)
+    low, high = (words.number(at.valid.perplexity) for at in (lows[0], lows[-1]))
+    epochs = sorted({at.epoch for at in lows})
+    when = f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {epochs[0]} to {epochs[-1]}"
+    ended = "".join(f" Seed {row.seed}:{_ending(row)}" for row in rows if row != best and _ending(row))
+    return (
+        f"The lowest valid perplexity of its {len(rows)} seeds lies between {low} and {high}, after {when}.{ended} "
+        f"Seed {best.seed}, the best of them: "
+    )
+
+
+def _lowest(row: Row) -> Point:
+    return min(row.history, key=lambda evaluation: evaluation.valid.nats)
 
 
 def _cut_off(rows: list[Row], y: "PerplexityAxis") -> str:
@@ -53,8 +69,7 @@ def _cut_off(rows: list[Row], y: "PerplexityAxis") -> str:
 
 
 def _over_epochs(row: Row, floors: list[Baseline]) -> str:
-    best = min(row.history, key=lambda evaluation: evaluation.valid.nats)
-    last = row.history[-1]
+    best, last = _lowest(row), row.history[-1]
     if best.epoch == 0 and last.epoch > 0:
         seen = (
             f"Valid is lowest before the first step, at {words.number(best.valid.perplexity)}: training made it worse."
@@ -87,8 +102,7 @@ def _afterwards(row: Row, best: Point, last: Point) -> str:
 
 
 def _over_time(row: Row, floors: list[Baseline]) -> str:
-    best = min(row.history, key=lambda evaluation: evaluation.valid.nats)
-    last = row.history[-1]
+    best, last = _lowest(row), row.history[-1]
     crossed = _crossings(row, floors, lambda at: f"after {words.duration(at.train_seconds)}")
     return f"{_pace(row)}{crossed}{_rest(best, last)}{_ending(row)}"
 
