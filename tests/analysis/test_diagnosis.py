@@ -52,6 +52,7 @@ HISTORIES = {
     "overfitting": {"train": [U, 4.6, 4.3, 4.0, 3.7], "valid": [U, 4.75, 4.70, 4.73, 4.80]},
     "memorizing": {"train": [U, 4.6, 4.3, 4.1], "valid": [U, 4.75, 4.70, 4.70]},
     "undertrained": {"train": [U, 5.0, 4.7, 4.5], "valid": [U, 5.0, 4.75, 4.6]},
+    "outdone": {"train": [U, 4.9, 4.85, 4.84], "valid": [U, 5.40, 5.30, 5.20]},
     "underfitting": {"train": [U, 4.7, 4.66, 4.65], "valid": [U, 4.75, 4.71, 4.70], "smaller": 4.5},
     "capacity": {"train": [U, 4.7, 4.66, 4.65], "valid": [U, 4.75, 4.71, 4.70]},
     "healthy": {"train": [U, 4.6, 4.51, 4.5], "valid": [U, 4.75, 4.71, 4.70]},
@@ -88,7 +89,22 @@ def test_overfitting_names_the_epoch_since_which():
 
 
 def test_a_single_high_evaluation_in_the_end_is_not_overfitting_yet():
-    assert diagnosed([U, 4.6, 4.3, 4.0], [U, 4.75, 4.70, 4.80]).rule == "memorizing"
+    found = diagnosed([U, 4.6, 4.3, 4.0], [U, 4.75, 4.70, 4.80])
+    assert found.rule == "memorizing"
+    assert found.text.endswith("Valid ended 0.10 nats above its lowest, which may be noise.")
+
+
+LOSSES = st.lists(st.tuples(st.floats(3.0, 8.0), st.floats(3.0, 8.0)), min_size=1, max_size=6)
+
+
+@given(losses=LOSSES)
+def test_what_is_fine_is_below_the_bigram_and_what_learned_no_context_is_not(losses):
+    train, valid = zip(*losses, strict=True)
+    found = diagnosed(list(train), list(valid))
+    if found.rule in ("healthy", "capacity", "underfitting"):
+        assert min(valid) < FLOORS.kn2_valid
+    if found.rule == "worse-than-unigram":
+        assert min(valid) >= FLOORS.unigram_valid
 
 
 def test_a_rise_that_is_made_good_is_not_overfitting():

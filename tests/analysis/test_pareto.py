@@ -24,12 +24,11 @@ def test_a_run_that_is_dearer_and_worse_is_not_on_the_front(build):
 def test_of_runs_that_cost_the_same_only_the_best_is(build):
     rows = build(CURVES).rows
     assert [row.number for row in pareto.front(rows, pareto.memory)] == [2]
-    assert [row.number for row in pareto.front(rows, pareto.seconds)] == [2]
+    assert [row.number for row in pareto.front(rows, lambda row: row.train_seconds)] == [2]
 
 
 def test_what_has_no_cost_is_left_out(build):
-    rows = [dataclasses.replace(row, alone=False, memory=None) for row in build(CURVES).rows]
-    assert pareto.front(rows, pareto.seconds) == ()
+    rows = [dataclasses.replace(row, memory=None) for row in build(CURVES).rows]
     assert pareto.front(rows, pareto.memory) == ()
 
 

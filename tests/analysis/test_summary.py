@@ -38,6 +38,35 @@ def test_a_study_that_loses_to_a_count_table_says_that_first(twelve):
     assert any("which only counts" in text for text in summary.caveats(study))
 
 
+def test_a_mean_that_seeds_cannot_tell_from_the_floor_is_told_as_such(twelve):
+    study = twelve(seeds=(0, 1, 2), ends=dict.fromkeys(range(1, 13), 4.75))
+    assert summary.headline(study).startswith("Seeds cannot tell the best model from the Kneser-Ney trigram")
+    assert any(text.startswith("No model is surely better than") for text in summary.caveats(study))
+
+
+def test_a_good_experiment_that_lost_a_run_is_not_denied(build):
+    curves = {
+        (1, "lstm", 1, "adam"): lambda seed: [4.9],
+        (2, "lstm", 1, "sgd"): lambda seed: [4.2] if seed else [],
+    }
+    study = build(curves, seeds=(0, 1, 2))
+    rows = [dataclasses.replace(row, status="diverged") if not row.history else row for row in study.rows]
+    lost = dataclasses.replace(study, rows=tuple(rows))
+    assert "is better than every model of which no run was lost" in summary.headline(lost)
+    assert any(text.startswith("No model of which no run was lost is better") for text in summary.caveats(lost))
+
+
+def test_no_recommendation_rests_on_seeds_that_are_not_there_yet(build):
+    curves = {
+        (1, "lstm", 1, "adam"): lambda seed: [4.5 + seed / 100],
+        (2, "lstm", 1, "sgd"): lambda seed: [] if seed else [4.4],
+    }
+    study = build(curves, seeds=(0, 1, 2))
+    assert [experiment.number for experiment in study.ranked] == [1, 2]
+    assert summary.headline(study).startswith("#1 (1-layer LSTM, Adam, learning rate 0.01) did best, with")
+    assert "The next, #2 (1-layer LSTM, SGD), is 0.100 nats per token ahead" in goals(study)["quality"].text
+
+
 def test_every_goal_has_its_run(twelve):
     found = goals(twelve())
     assert list(found) == ["quality", "time", "memory", "parameters", "trouble"]

@@ -20,14 +20,14 @@ def test_the_curve_over_epochs_tells_best_gap_end_and_floors(built):
         "with the same weights; grey lines are the floors on valid. "
         "Valid is lowest after epoch 1 (dot), at 90.02, where train is at 81.45, 0.10 nats per token below it. "
         "After epoch 2 valid is at 99.48, up 0.10 nats, and train at 54.60, 0.60 nats per token below it. "
-        "It is first seen below unigram, kn2, kn3 and kn3+cache after epoch 1."
+        "Valid is first seen below unigram, kn2, kn3 and kn3+cache after epoch 1."
     )
 
 
 def test_the_curve_over_time_tells_pace_crossings_and_what_the_rest_was_good_for(built):
     caption = built.named["01-time"].caption
     assert "An epoch takes 1.5 s of training (4,000 tokens a second). " in caption
-    assert "It is first seen below unigram, kn2, kn3 and kn3+cache after 1.5 s." in caption
+    assert "Valid is first seen below unigram, kn2, kn3 and kn3+cache after 1.5 s." in caption
     assert caption.endswith(
         "Valid is lowest after 1.5 s, 50% of the training time; the 1.5 s after that do not lower it."
     )
@@ -35,9 +35,9 @@ def test_the_curve_over_time_tells_pace_crossings_and_what_the_rest_was_good_for
 
 def test_captions_of_runs_that_went_wrong_say_so(built):
     caption = built.named["02-epochs"].caption
-    assert "It is never below unigram, kn2, kn3 or kn3+cache." in caption
+    assert "Valid is never below unigram, kn2, kn3 or kn3+cache." in caption
     assert "That is the last epoch, and it still lowered valid by 0.05 nats." in caption
-    assert "The run is diverged: the loss was not finite at step 27" in built.named["03-epochs"].caption
+    assert "The run diverged: the loss was not finite at step 27" in built.named["03-epochs"].caption
     assert "The run is running." in built.named["06-epochs"].caption
     assert "measured beside other runs" in built.named["07-time"].caption
     assert "measured beside other runs" not in built.named["01-time"].caption
@@ -69,7 +69,7 @@ def test_of_several_seeds_the_range_and_the_best_are_told(study):
 def test_a_seed_that_went_wrong_is_not_left_out(study):
     lost = dataclasses.replace(row(study, 3), seed=2)
     caption = captions.learning_curves(study, [row(study, 1), lost], "time", perplexity_axis(study, "lstm"))
-    assert "Seed 2: The run is diverged: the loss was not finite at step 27" in caption
+    assert "Seed 2: The run diverged: the loss was not finite at step 27" in caption
 
 
 @pytest.mark.parametrize(("high", "told"), [(250, True), (400, False)])
@@ -82,7 +82,7 @@ def test_what_the_axis_cuts_off_is_said(study, high, told):
 def test_all_runs_of_an_architecture_are_summed_up(built):
     caption = built.named["overlay-lstm-time"].caption
     assert "The lowest is #1 at 90.02, the highest #2 at 232.8 (one seed)." in caption
-    assert "2 of 3 came below kn3+cache, the lowest floor (115.6)." in caption
+    assert "2 of 3 runs came below kn3+cache, the lowest floor (115.6)." in caption
     assert "The first to be seen below it is #1, after 1.5 s of training." in caption
 
 
@@ -117,4 +117,4 @@ def test_deciles_tell_where_optimizers_are_furthest_apart(study):
     assert (
         "furthest apart in decile 2, where SGD pays 1.50 nats more than Adam, and closest in decile 1 (0.25)" in caption
     )
-    assert "it rises 2.00 to 7.00 for Adam" in captions.deciles(study, "LSTM", shown[:1])
+    assert "it rises from 2.00 to 7.00 for Adam" in captions.deciles(study, "LSTM", shown[:1])

@@ -50,13 +50,8 @@ class Comparison:
 
     @property
     def p(self) -> float | None:
-        """Exact sign-flip p; None with fewer than six seeds."""
+        """Sign-flip p; None with fewer than six seeds."""
         return statistics.sign_flip_p(self.gains)
-
-    @property
-    def rows(self) -> tuple[Row, ...]:
-        """The runs behind it."""
-        return (*self.first.rows, *self.second.rows)
 
 
 def compare(first: Experiment, second: Experiment) -> Comparison | None:
@@ -108,15 +103,28 @@ def repeated(comparison: Comparison) -> str:
 
 
 def difference(comparison: Comparison) -> str:
-    """The size of the difference, with its intervals."""
+    """How far the two are apart, with the intervals of that."""
+    return f"{_nats(comparison)} apart{_intervals(comparison)}"
+
+
+def behind(comparison: Comparison) -> str:
+    """How far the second is behind the first, or ahead of it, with the intervals of that."""
+    where = "behind" if comparison.gain >= 0 else "ahead"
+    return f"{_nats(comparison)} {where}{_intervals(comparison)}"
+
+
+def _nats(comparison: Comparison) -> str:
+    return f"{words.fine(abs(comparison.gain))} nats per token"
+
+
+def _intervals(comparison: Comparison) -> str:
     sign = 1 if comparison.gain >= 0 else -1
     over = (
         (comparison.over_seeds, "seeds"),
         (comparison.over_documents, f"{comparison.documents} documents"),
     )
     parts = [f"{_range(interval, sign)} over {what}" for interval, what in over if interval]
-    intervals = f" (95 % interval {', '.join(parts)})" if parts else ""
-    return f"{words.fine(abs(comparison.gain))} nats per token apart{intervals}"
+    return f" (95 % interval {', '.join(parts)})" if parts else ""
 
 
 def _range(interval: Interval, sign: int) -> str:
@@ -144,7 +152,7 @@ def p_in_words(comparison: Comparison, adjusted: float | None) -> str:
     """
     if comparison.p is None or adjusted is None:
         return ""
-    return f" Exact sign-flip test over seeds: p = {comparison.p:.2g}, {adjusted:.2g} after Holm's correction."
+    return f" Sign-flip test over seeds: p = {comparison.p:.2g}, {adjusted:.2g} after Holm's correction."
 
 
 def named(experiment: Experiment) -> str:

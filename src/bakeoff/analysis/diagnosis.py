@@ -199,8 +199,7 @@ def _memorizing(case: Case) -> str | None:
         return None
     return (
         f"In the end valid costs {words.nats(case.gap)} nats more than train at equal mix of tokens, and has stopped "
-        "falling: what is still learned about train does not carry over, though it does no harm yet."
-        f"{_even_so(case)}"
+        f"falling: what is still learned about train does not carry over.{_rose(case)}{_even_so(case)}"
     )
 
 
@@ -214,6 +213,16 @@ def _undertrained(case: Case) -> str | None:
     )
 
 
+def _outdone(case: Case) -> str | None:
+    best, bigram = case.best, case.floors.kn2_valid
+    if best.valid.loss < bigram:
+        return None
+    return (
+        f"Even at its best{_epoch(best)} valid is at {_ppl(best.valid.loss)}, not below the bigram's {_ppl(bigram)}, "
+        f"with train at {_ppl(best.train.loss)}: it has learned about train what does not carry over.{_rose(case)}"
+    )
+
+
 def _underfitting(case: Case) -> str | None:
     loss = case.best.valid.loss
     if case.gap >= SMALL_GAP or case.smaller is None or case.smaller >= loss - FLAT:
@@ -221,7 +230,7 @@ def _underfitting(case: Case) -> str | None:
     return (
         f"Train and valid are {_apart(case.gap)} and no longer fall, and a smaller model of the kind reaches "
         f"{_ppl(case.smaller)} on valid where this one stays at {_ppl(loss)}: "
-        "its optimization is suspect, not its size."
+        f"its optimization is suspect, not its size.{_rose(case)}"
     )
 
 
@@ -230,6 +239,7 @@ def _capacity(case: Case) -> str | None:
         return None
     return (
         f"Train and valid are {_apart(case.gap)} and no longer fall: on this budget the model has learned what it can."
+        f"{_rose(case)}"
     )
 
 
@@ -237,7 +247,14 @@ def _healthy(case: Case) -> str:
     return (
         f"Valid is at {_ppl(case.best.valid.loss)}{_epoch(case.best)}, below the bigram's "
         f"{_ppl(case.floors.kn2_valid)}; it costs {words.nats(case.gap)} nats more than train at equal mix in the end."
+        f"{_rose(case)}"
     )
+
+
+def _rose(case: Case) -> str:
+    """That valid ended higher than it was, where it did: too late to be called a trend."""
+    rise = case.last.valid.loss - case.best.valid.loss
+    return f" Valid ended {words.nats(rise)} nats above its lowest, which may be noise." if rise > FLAT else ""
 
 
 def _even_so(case: Case) -> str:
@@ -280,7 +297,10 @@ _RULES = (
         key="worse-than-unigram",
         name=_always("worse than unigram"),
         sentence=_worse_than_unigram,
-        meaning="not below the unigram on valid, even at its best: nothing was learned about context",
+        meaning=(
+            f"not below the unigram on valid, even at its best, nor more than {NEAR} nats below it on train: nothing "
+            "was learned about context"
+        ),
     ),
     _Rule(
         key="unigram-plateau",
@@ -323,6 +343,12 @@ _RULES = (
         name=_always("undertrained"),
         sentence=_undertrained,
         meaning=f"train and valid both fell by more than {FLAT} nats in the last epoch",
+    ),
+    _Rule(
+        key="outdone",
+        name=_always("outdone by a bigram"),
+        sentence=_outdone,
+        meaning="not better than the Kneser-Ney bigram on valid, though better on train",
     ),
     _Rule(
         key="underfitting",

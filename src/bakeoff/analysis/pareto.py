@@ -3,12 +3,6 @@
 from collections.abc import Callable, Iterable
 
 from bakeoff.analysis.rows import Row
-from bakeoff.analysis.timing import is_timed
-
-
-def seconds(row: Row) -> float | None:
-    """Training time; None where the clock cannot be believed."""
-    return row.train_seconds if is_timed(row) else None
 
 
 def memory(row: Row) -> float | None:

@@ -87,6 +87,11 @@ class Row:
         return f"{self.layers}-layer {self.model_title}, {self.optimizer_title}"
 
     @property
+    def diagnosis_kind(self) -> str | None:
+        """The name of the rule behind the diagnosis: what runs of other epochs have in common."""
+        return self.diagnosis_rule.replace("-", " ") if self.diagnosis_rule else None
+
+    @property
     def finished(self) -> bool:
         """Whether it has trained to the end and been measured."""
         return self.status == FINISHED and self.valid is not None
@@ -143,6 +148,11 @@ class Experiment:
     def spoiled(self) -> bool:
         """Whether a run of it diverged or failed, which no mean over the others may hide."""
         return any(row.status in (DIVERGED, FAILED) for row in self.rows)
+
+    @property
+    def whole(self) -> bool:
+        """Whether every run of it finished."""
+        return len(self.finished) == len(self.rows)
 
     @property
     def losses(self) -> dict[int, float]:
@@ -214,9 +224,12 @@ class StudyRows:
 
     @property
     def ranked(self) -> tuple[Experiment, ...]:
-        """Experiments with a finished run, the best first: by their mean on valid, those with a lost run at the end."""
+        """Experiments with a finished run, the best first: by their mean on valid.
+
+        Those of which runs are missing stand behind the whole ones, and those that lost one at the end.
+        """
         finished = [experiment for experiment in self.experiments if experiment.finished]
-        return tuple(sorted(finished, key=lambda experiment: (experiment.spoiled, experiment.loss)))
+        return tuple(sorted(finished, key=lambda e: (e.spoiled, not e.whole, e.loss)))
 
     @property
     def best_of_all(self) -> Row | None:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bakeoff.analysis import pareto, words
-from bakeoff.analysis.comparison import CHANCE, Comparison, compare, difference, named
+from bakeoff.analysis.comparison import CHANCE, NO, UNKNOWN, Comparison, behind, compare, named
 from bakeoff.analysis.declared import about_rates, declared, describe
 from bakeoff.analysis.findings.contrasts import contrasts
-from bakeoff.analysis.findings.finding import FLOOR_TITLES, unlearned
+from bakeoff.analysis.findings.counting import against_floor, lost_but_below
+from bakeoff.analysis.findings.finding import CONTRADICTED, FLOOR_TITLES, NOT_DISTINGUISHABLE, SUPPORTED, unlearned
 from bakeoff.analysis.findings.speed import first_arrival
 from bakeoff.analysis.rows import Baseline, Experiment, Row, StudyRows
 from bakeoff.analysis.statistics import FEWEST_SEEDS
@@ -53,21 +54,25 @@ def headline(study: StudyRows) -> str:
     if not study.ranked:
         return "No run has finished, so there is no answer yet."
     experiment = study.ranked[0]
-    title = words.sentence(FLOOR_TITLES[floor.name])
-    if experiment.loss >= floor.valid.loss:
-        return (
-            f"{title}, a count table, is better than every model here: {words.number(floor.valid.perplexity)} on valid "
-            f"against {words.perplexity(experiment.loss)} of the best, {named(experiment)}."
-        )
-    return f"{_recommendation(study, experiment)}; {FLOOR_TITLES[floor.name]} comes to {_ppl(floor)}."
+    title, verdict = FLOOR_TITLES[floor.name], against_floor(experiment, floor)
+    figures = f"{_ppl(floor)} on valid against {words.perplexity(experiment.loss)} of the best, {named(experiment)}"
+    if verdict == CONTRADICTED:
+        return f"{words.sentence(title)}, a count table, is better than {_every_model(study)}: {figures}."
+    if verdict == NOT_DISTINGUISHABLE:
+        return f"Seeds cannot tell the best model from {title}, a count table: {figures}."
+    return f"{_recommendation(study, experiment)}; {title} comes to {_ppl(floor)}."
+
+
+def _every_model(study: StudyRows) -> str:
+    return "every model of which no run was lost" if lost_but_below(study) else "every model here"
 
 
 def _recommendation(study: StudyRows, best: Experiment) -> str:
     """What to use, and whether that is more than an observation."""
-    reached = f"{words.perplexity(best.loss)} on valid"
-    if len(best.losses) < FEWEST_SEEDS:
+    reached, compared = f"{words.perplexity(best.loss)} on valid", _against_all(study)
+    if len(best.losses) < FEWEST_SEEDS or any(found.answer in (UNKNOWN, NO) for found in compared):
         return f"{describe(study, best.number)} did best, with {reached}, in {words.counted(len(best.losses), 'run')}"
-    tied = [found.second for found in _against_all(study) if found.answer == CHANCE]
+    tied = [found.second for found in compared if found.answer == CHANCE]
     if tied:
         others = words.joined([named(other) for other in tied], "or")
         return f"Use {describe(study, best.number)}, at {reached}, or {others}, which seeds or text cannot tell from it"
@@ -126,7 +131,7 @@ def _ahead(study: StudyRows) -> str:
     few = f" {words.sentence(words.counted(len(nearest.gains), 'seed'))}: no ranking."
     doubt = " They cannot be told apart." if nearest.answer == CHANCE else ""
     sure = few if len(nearest.gains) < FEWEST_SEEDS else doubt
-    return f"The next, {named(nearest.second)}, is {difference(nearest)}.{sure}"
+    return f"The next, {named(nearest.second)}, is {behind(nearest)}.{sure}"
 
 
 def _time(study: StudyRows) -> Goal:
@@ -186,7 +191,7 @@ def _trouble(study: StudyRows) -> Goal:
         return _nothing("trouble", f"{over} is diagnosed with more than a gap to train.{unfinished if ahead else ''}")
     by_kind: dict[str, list[Row]] = {}
     for row in troubled:
-        by_kind.setdefault(_what(row), []).append(row)
+        by_kind.setdefault(_what(row) if len(study.study["seeds"]) == 1 else _kind(row), []).append(row)
     parts = [f"{_which(study, rows)}: {kind}" for kind, rows in by_kind.items()]
     return Goal(
         name="trouble",
@@ -212,6 +217,10 @@ def _what(row: Row) -> str:
     return "" if row.diagnosis_rule in FINE else row.diagnosis
 
 
+def _kind(row: Row) -> str:
+    return row.diagnosis_kind or row.status
+
+
 def caveats(study: StudyRows) -> list[str]:
     """What keeps the reader from believing too much, the gravest first."""
     found = (_demonstration, _floors, _unfinished, _seeds, _learned, _clocks, _rates, _chances)
@@ -229,9 +238,11 @@ def _demonstration(study: StudyRows) -> str:
 
 def _floors(study: StudyRows) -> str:
     floor = study.lowest_floor
-    if not study.ranked or study.ranked[0].loss < floor.valid.loss:
+    if not study.ranked or (verdict := against_floor(study.ranked[0], floor)) == SUPPORTED:
         return ""
-    return f"No model is better than {FLOOR_TITLES[floor.name]}, which only counts."
+    surely = "surely " if verdict == NOT_DISTINGUISHABLE else ""
+    which = " of which no run was lost" if lost_but_below(study) else ""
+    return f"No model{which} is {surely}better than {FLOOR_TITLES[floor.name]}, which only counts."
 
 
 def _unfinished(study: StudyRows) -> str:

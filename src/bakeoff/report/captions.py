@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 #: What the caption calls each horizontal axis.
 OVER = {"epochs": "epochs", "time": "training time"}
+#: What became of a run that did not finish, where the name of its status is no adjective.
+ENDINGS = {"diverged": "diverged", "failed": "failed"}
 #: Losses that differ by less than this look the same in a figure.
 VISIBLE = 0.005
 
@@ -41,14 +43,14 @@ def learning_curves(study: StudyRows, rows: list[Row], axis: str, y: "Perplexity
         f"{rows[0].name} on {study.study['corpus']['name']}: train (dashed, a fixed sample) and valid (solid) "
         f"perplexity over {OVER[axis]}, with the same weights; grey lines are the floors on valid.{_cut_off(rows, y)}"
     )
-    best = min(rows, key=lambda row: _lowest(row).valid.nats)
+    best = min(rows, key=lowest)
     seen = (_over_epochs if axis == "epochs" else _over_time)(best, floors)
     return f"{plotted} {_over_seeds(rows, best)}{seen}" if len(rows) > 1 else f"{plotted} {seen}"
 
 
 def _over_seeds(rows: list[Row], best: Row) -> str:
     """How far the seeds lie apart, and which of them the rest of the caption is about."""
-    lows = sorted((_lowest(row) for row in rows), key=lambda at: at.valid.nats)
+    lows = sorted((_best_point(row) for row in rows), key=lambda at: at.valid.nats)
     low, high = (words.number(at.valid.perplexity) for at in (lows[0], lows[-1]))
     epochs = sorted({at.epoch for at in lows})
     when = f"epoch {epochs[0]}" if len(epochs) == 1 else f"epochs {epochs[0]} to {epochs[-1]}"
@@ -59,8 +61,13 @@ def _over_seeds(rows: list[Row], best: Row) -> str:
     )
 
 
-def _lowest(row: Row) -> Point:
+def _best_point(row: Row) -> Point:
     return min(row.history, key=lambda evaluation: evaluation.valid.nats)
+
+
+def lowest(row: Row) -> float:
+    """Nats of valid at a run's best evaluation, of which it has at least one."""
+    return _best_point(row).valid.nats
 
 
 def _cut_off(rows: list[Row], y: "PerplexityAxis") -> str:
@@ -69,7 +76,7 @@ def _cut_off(rows: list[Row], y: "PerplexityAxis") -> str:
 
 
 def _over_epochs(row: Row, floors: list[Baseline]) -> str:
-    best, last = _lowest(row), row.history[-1]
+    best, last = _best_point(row), row.history[-1]
     if best.epoch == 0 and last.epoch > 0:
         seen = (
             f"Valid is lowest before the first step, at {words.number(best.valid.perplexity)}: training made it worse."
@@ -102,7 +109,7 @@ def _afterwards(row: Row, best: Point, last: Point) -> str:
 
 
 def _over_time(row: Row, floors: list[Baseline]) -> str:
-    best, last = _lowest(row), row.history[-1]
+    best, last = _best_point(row), row.history[-1]
     crossed = _crossings(row, floors, lambda at: f"after {words.duration(at.train_seconds)}")
     return f"{_pace(row)}{crossed}{_rest(best, last)}{_ending(row)}"
 
@@ -139,11 +146,12 @@ def _crossings(row: Row, floors: list[Baseline], when: Callable[[Point], str]) -
     parts = [f"below {words.joined(names)} {time}" for time, names in passed.items()]
     if never:
         parts.append(f"never below {words.joined(never, 'or')}")
-    return f"It is first seen {', '.join(parts)}." if passed else f"It is {parts[0]}."
+    return f"Valid is first seen {', '.join(parts)}." if passed else f"Valid is {parts[0]}."
 
 
 def _ending(row: Row) -> str:
-    return "" if row.status == "finished" else f" The run is {row.status}{f': {row.error}' if row.error else ''}."
+    became = ENDINGS.get(row.status, f"is {row.status}")
+    return "" if row.finished else f" The run {became}{f': {row.error}' if row.error else ''}."
 
 
 def overlay(study: StudyRows, groups: list[list[Row]], axis: str) -> str:
@@ -154,15 +162,20 @@ def overlay(study: StudyRows, groups: list[list[Row]], axis: str) -> str:
     worst = max(rows, key=_loss)
     plotted = (
         f"Valid perplexity of every {first.model_title} over {OVER[axis]}: colour is the optimizer, the dash the "
-        f"number of layers, the number at a label the lowest valid perplexity of the run. The lowest is #{best.number} "
-        f"at {_perplexity(best)}, the highest #{worst.number} at {_perplexity(worst)}{_seeds(study)}."
+        f"number of layers, the number at a label the lowest valid perplexity of {_labelled(study)}. The lowest is "
+        f"#{best.number} at {_perplexity(best)}, the highest #{worst.number} at {_perplexity(worst)}{_seeds(study)}."
     )
-    return f"{plotted} {_below(rows, study.lowest_floor)}{_soonest(rows, study.lowest_floor) if axis == 'time' else ''}"
+    soonest = axis == "time" and len(study.study["seeds"]) == 1
+    return f"{plotted} {_below(rows, study.lowest_floor)}{_soonest(rows, study.lowest_floor) if soonest else ''}"
+
+
+def _labelled(study: StudyRows) -> str:
+    return "the run" if len(study.study["seeds"]) == 1 else "the experiment's best seed"
 
 
 def _below(rows: list[Row], floor: Baseline) -> str:
     count = sum(row.valid is not None and row.valid.nats < floor.valid.nats for row in rows)
-    told = {0: "None", len(rows): "Every one" if len(rows) == 1 else "All"}.get(count, f"{count} of {len(rows)}")
+    told = {0: "None", len(rows): "Every one" if len(rows) == 1 else "All"}.get(count, f"{count} of {len(rows)} runs")
     return f"{told} came below {floor.name}, the lowest floor ({words.number(floor.valid.perplexity)})."
 
 
@@ -207,7 +220,9 @@ def cost(study: StudyRows, what: "Cost", shown: list[tuple[float, Row]], front: 
     )
     doubted = [f"#{row.number}" for value, row in shown if not what.believed(row)]
     pale = f" Pale, as the clock cannot be believed, and not on the front: {words.joined(doubted)}." if doubted else ""
-    if front:
+    if what.front and not front:
+        return f"{plotted} There is no front, as no clock can be believed.{pale}"
+    if what.front:
         kept = words.joined(
             [f"#{row.number} ({_perplexity(row)} at {words.number(value)} {what.unit})" for value, row in front]
         )
@@ -273,7 +288,7 @@ def _widest(shown: list[tuple[Row, Deciles]]) -> str:
         for place, losses in enumerate(zip(*(_named(row, d) for row, d in shown), strict=True), start=1)
     }
     if len(shown) == 1:
-        return f"From the most frequent to the rarest it rises {ends}"
+        return f"From the most frequent to the rarest it rises from {ends}"
     apart = {place: high[0] - low[0] for place, (high, low) in spreads.items()}
     wide, narrow = max(apart, key=lambda place: apart[place]), min(apart, key=lambda place: apart[place])
     high, low = spreads[wide]

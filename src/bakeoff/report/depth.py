@@ -6,8 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from bakeoff.analysis.measured import gap_at_equal_mix
-from bakeoff.analysis.rows import Point, Row, StudyRows
+from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.report import captions, style
 from bakeoff.report.comparisons import shape_scale
 from bakeoff.report.style import Figure
@@ -25,7 +24,7 @@ def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
             folder,
             name="gap-by-depth",
             title="Gap between valid and train by depth",
-            caption=captions.gap_by_depth(study, means(rows)),
+            caption=captions.gap_by_depth(study, means(study, rows)),
         )
 
 
@@ -38,17 +37,17 @@ def comparable(study: StudyRows) -> list[Row]:
     return [row for row in finished if len(depths[row.model, row.optimizer]) > 1]
 
 
-def gaps(row: Row) -> tuple[float, float]:
+def gaps(study: StudyRows, row: Row) -> tuple[float, float]:
     """The gap in nats per token at the best epoch and at the end."""
     best = next(point for point in row.history if point.epoch == row.best_epoch)
-    return gap(best), gap(row.history[-1])
+    return study.gap(best), study.gap(row.history[-1])
 
 
-def means(rows: list[Row]) -> dict[tuple[str, int], tuple[float, float]]:
+def means(study: StudyRows, rows: list[Row]) -> dict[tuple[str, int], tuple[float, float]]:
     """The same averaged over seeds, by architecture with optimizer, and depth."""
     groups: dict[tuple[str, int], list[tuple[float, float]]] = {}
     for row in rows:
-        groups.setdefault((f"{row.model_title} with {row.optimizer_title}", row.layers), []).append(gaps(row))
+        groups.setdefault((f"{row.model_title} with {row.optimizer_title}", row.layers), []).append(gaps(study, row))
     return {key: (_mean(best), _mean(end)) for key, pairs in groups.items() for best, end in [zip(*pairs, strict=True)]}
 
 
@@ -56,15 +55,8 @@ def _mean(values: tuple[float, ...]) -> float:
     return sum(values) / len(values)
 
 
-def gap(point: Point) -> float:
-    """How much more a token of valid costs than one of train, at an equal mix of frequent and rare ones if known."""
-    train, valid = point.train_deciles, point.valid_deciles
-    mixed = gap_at_equal_mix(train, valid) if train and valid else None
-    return point.valid.loss - point.train.loss if mixed is None else mixed
-
-
 def _chart(study: StudyRows, rows: list[Row]) -> style.Chart:
-    chart = style.chart([value for row in rows for value in _values(row)])
+    chart = style.chart([value for row in rows for value in _values(study, row)])
     x = alt.X("layers:O", title="layers", axis=alt.Axis(labelAngle=0, grid=False))
     y = alt.Y("mean(gap):Q", title="gap, nats per token")
     offset = alt.XOffset("model:N", sort=[model["title"] for model in study.study["models"]])
@@ -87,8 +79,8 @@ def _chart(study: StudyRows, rows: list[Row]) -> style.Chart:
     return alt.layer(lines, marks)
 
 
-def _values(row: Row) -> Iterator[Json]:
-    for when, value in zip(WHEN, gaps(row), strict=True):
+def _values(study: StudyRows, row: Row) -> Iterator[Json]:
+    for when, value in zip(WHEN, gaps(study, row), strict=True):
         yield {
             "layers": row.layers,
             "gap": value,

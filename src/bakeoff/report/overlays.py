@@ -88,9 +88,9 @@ def _curve(rows: list[Row], axis: str, colour: str, dash: list[int]) -> alt.Char
 
 
 def _ends(study: StudyRows, groups: list[list[Row]], axis: str, y: PerplexityAxis, *, linear: bool) -> Iterator[Json]:
-    """The last point of each experiment's first run, and where its label goes."""
+    """The last point of each experiment's best run, and where its label goes."""
     colours = style.colours(study.study)
-    lasts = {rows[0].number: rows[0] for rows in groups}
+    lasts = {rows[0].number: min(rows, key=captions.lowest) for rows in groups}
     low, high = (0.0, y.linear_high) if linear else (math.log(y.low), math.log(y.high))
     heights = {number: _height(row, y, linear=linear) for number, row in lasts.items()}
     step = (high - low) * LABEL_DISTANCE / style.SIZE[1] * 1.15

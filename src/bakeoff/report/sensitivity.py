@@ -10,9 +10,6 @@ from bakeoff.analysis.rows import StudyRows
 from bakeoff.report import captions, style, words
 from bakeoff.report.style import Figure
 
-#: Perplexities above this many times the uniform floor are drawn there: the run learned nothing.
-CEILING = 1.0
-
 
 def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
     """Draw a figure for each architecture whose rates were searched; none where they were chosen by hand."""
@@ -53,7 +50,7 @@ def _trials(study: StudyRows, model: str) -> Iterator[dict[str, Any]]:
 
 
 def _chart(study: StudyRows, trials: list[dict[str, Any]]) -> style.Chart:
-    high = study.uniform.valid.perplexity * CEILING
+    high = study.uniform.valid.perplexity  # what is worse learned nothing, and is drawn there
     shown = [{**trial, "perplexity": min(trial["perplexity"], high)} for trial in trials]
     dashes = style.dashes([int(trial["layers"]) for trial in shown])
     dash = alt.StrokeDash(

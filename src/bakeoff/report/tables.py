@@ -21,7 +21,9 @@ MEMORY = ("average_bytes", "peak_bytes")
 #: How bad what a rule says of a run is, by the rule's key or the run's status.
 SEVERITIES = {
     **dict.fromkeys(("diverged", "failed", "dead", "worse-than-unigram", "unigram-plateau"), "bad"),
-    **dict.fromkeys(("below-context", "late-instability", "overfitting", "memorizing", "underfitting"), "warn"),
+    **dict.fromkeys(
+        ("below-context", "late-instability", "overfitting", "memorizing", "outdone", "underfitting"), "warn"
+    ),
     **dict.fromkeys(("undertrained", "capacity", "running", "missing"), "note"),
     "healthy": "good",
 }
@@ -152,14 +154,11 @@ def mean(experiment: Experiment) -> Row:
     A perplexity of such a row is that of the mean loss, as all runs are measured on the same tokens.
     """
     worst = min(experiment.rows, key=lambda row: list(SIGNS).index(severity(row)))
-    remarks = Counter(remark(row) for row in experiment.rows)
-    told = worst.diagnosis if len(remarks) == 1 else ", ".join(f"{count} {name}" for name, count in remarks.items())
-    whole = len(experiment.finished) == len(experiment.rows)
-    rows = experiment.finished if whole else ()
+    rows = experiment.finished if experiment.whole else ()
     memory = [row.memory for row in rows if row.memory]
     return dataclasses.replace(
         worst,
-        diagnosis=told,
+        diagnosis=_remarks(experiment.rows),
         best_epoch=None,
         train=_mean_tally([row.train for row in rows]),
         valid=_mean_tally([row.valid for row in rows]),
@@ -170,6 +169,14 @@ def mean(experiment: Experiment) -> Row:
         alone=all(is_timed(row) for row in rows),
         history=(),
     )
+
+
+def _remarks(rows: Iterable[Row]) -> str:
+    """What became of several runs: what is the same for all, or how many there are of each kind."""
+    told, kinds = {remark(row) for row in rows}, Counter(row.diagnosis_kind or row.status for row in rows)
+    if len(told) == 1:
+        return told.pop()
+    return next(iter(kinds)) if len(kinds) == 1 else ", ".join(f"{count} {kind}" for kind, count in kinds.items())
 
 
 def _mean(values: Iterable[float | None]) -> float | None:
@@ -229,7 +236,10 @@ def _bold(study: StudyRows) -> str:
         f"{words.ABSENT} where a run was lost)."
     )
     if seeds < FEWEST_SEEDS:
-        return f"{means} In bold: the run of each architecture with the lowest valid perplexity (test never selects)."
+        return (
+            f"{means} In bold: each architecture's best experiment by mean loss on valid, and its best run (test never "
+            "selects)."
+        )
     return (
         f"{means} In bold: each architecture's best experiment by mean loss on valid, and those that the seeds cannot "
         "tell from it (test never selects)."

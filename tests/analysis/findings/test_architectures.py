@@ -35,6 +35,19 @@ def test_an_architecture_that_did_not_learn_is_not_compared(build):
     assert (finding.verdict, finding.conjecture) == ("not measured", None)
 
 
+def test_why_nothing_is_claimed_is_said(twelve):
+    study = twelve(seeds=(0, 1, 2), ends={5: 5.5, 6: 5.5, 7: 5.5, 8: 5.5, 11: 5.5, 12: 5.5})
+    (finding,) = architectures(study)
+    assert finding.verdict == "not measured"
+    assert "is worse than unigram: where no context was learned, nothing is said about a kind of model." in finding.text
+    assert "With equal layers and optimizer" not in finding.text
+
+
+def test_one_pair_is_told_as_one(build):
+    (finding,) = architectures(build({(1, "lstm", 1, "adam"): [4.5], (2, "gpt1", 1, "adam"): [4.6]}))
+    assert "the LSTM is ahead in the one pair; #1 and #2 come to 90.02 and 99.48." in finding.text
+
+
 @pytest.mark.parametrize("curves", [{(1, "lstm", 1, "adam"): [4.6]}, {(1, "gpt1", 4, "sgd"): [4.6]}])
 def test_one_architecture_alone_is_compared_with_nothing(build, curves):
     assert architectures(build(curves)) == []

@@ -39,6 +39,24 @@ def test_three_seeds_that_agree_support_it(build):
     assert wall_clock(study).verdict == "supported"
 
 
+def test_three_seeds_of_which_one_was_timed_support_nothing(build):
+    study = build({FAST: [4.7, 4.6, 4.55], SLOW: [5.1, 4.9, 4.7]}, seeds=(0, 1, 2))
+    rows = [dataclasses.replace(row, alone=row.number != 1 or row.seed == 0) for row in study.rows]
+    finding = wall_clock(dataclasses.replace(study, rows=tuple(rows)))
+    assert finding.verdict == "not measured"
+    assert "One seed: an observation, no ranking." in finding.text
+
+
+def test_an_experiment_that_lost_a_run_is_left_out_and_named(build):
+    study = build({FAST: [4.7, 4.6, 4.55], SLOW: [5.1, 4.9, 4.7]}, seeds=(0, 1, 2))
+    lost = [
+        dataclasses.replace(row, status="diverged") if (row.number, row.seed) == (1, 2) else row for row in study.rows
+    ]
+    finding = wall_clock(dataclasses.replace(study, rows=tuple(lost)))
+    assert finding.text.startswith("#2")
+    assert "Not counted: #1 (lost a run)." in finding.text
+
+
 def test_windows_that_overlap_tell_nothing_apart(build):
     study = build({FAST: [4.7, 4.6, 4.55], SLOW: [4.71, 4.61, 4.56]}, seeds=(0, 1, 2))
     finding = wall_clock(study)

@@ -5,7 +5,16 @@ import itertools
 from bakeoff.analysis import words
 from bakeoff.analysis.comparison import NO, YES, Comparison, certainty, compare, in_words
 from bakeoff.analysis.declared import Declared, about_rates, declared
-from bakeoff.analysis.findings.finding import NOT_MEASURED, VERDICTS, Conjecture, Finding, evidence, link, unlearned
+from bakeoff.analysis.findings.finding import (
+    NOT_MEASURED,
+    VERDICTS,
+    Conjecture,
+    Finding,
+    became,
+    evidence,
+    link,
+    unlearned,
+)
 from bakeoff.analysis.rows import Experiment, Row, StudyRows
 
 #: Sizes that differ by less than this are called equal.
@@ -43,7 +52,7 @@ def _finding(study: StudyRows, first: str, second: str) -> Finding:
     return Finding(
         name=link(first, "against", second),
         question=f"At equal budget, which of the two does better: {titles[0]} or {titles[1]}?",
-        verdict=_verdict(study, best, found),
+        verdict=_verdict(best, found),
         text=_text(study, best, found, titles),
         evidence=evidence(row for one in best if one for row in one.experiment.rows),
         figures=(f"overlay-{first}-epochs", f"overlay-{second}-epochs", "parameters"),
@@ -58,13 +67,13 @@ def _best(study: StudyRows, model: str) -> Declared | None:
     return numbers[ranked[0].number] if ranked else None
 
 
-def _learned(best: list[Declared | None]) -> bool:
-    return all(one and not unlearned(one.experiment.finished) for one in best)
+def _unlearned(best: list[Declared | None]) -> list[Row]:
+    """The runs of the two that say something about their settings, and nothing about their kind."""
+    return [row for one in best if one for row in unlearned(one.experiment.rows)]
 
 
-def _verdict(study: StudyRows, best: list[Declared | None], found: Comparison | None) -> str:
-    del study
-    if found is None or not _learned(best):
+def _verdict(best: list[Declared | None], found: Comparison | None) -> str:
+    if found is None or _unlearned(best):
         return NOT_MEASURED
     # The answer names the better one: that either of them is, is what the verdict speaks of.
     return VERDICTS[YES] if found.answer == NO else VERDICTS[found.answer]
@@ -75,10 +84,15 @@ def _text(study: StudyRows, best: list[Declared | None], found: Comparison | Non
     if missing or found is None:
         return f"No {words.joined(missing, 'or')} has finished." if missing else "The two share no finished seed."
     return (
-        f"These two configurations, the best of each on valid: {in_words(found)}.{certainty(found)}"
+        f"These two configurations, the best of each on valid: {in_words(found)}.{certainty(found)}{_withheld(best)}"
         f"{_pairs(study, titles)}{_sizes(found.first.best, found.second.best)}"
         f"{about_rates(study, [one for one in best if one])}"
     )
+
+
+def _withheld(best: list[Declared | None]) -> str:
+    named = words.joined(list(dict.fromkeys(became(row) for row in _unlearned(best))))
+    return f" {named}: where no context was learned, nothing is said about a kind of model." if named else ""
 
 
 def _pairs(study: StudyRows, titles: list[str]) -> str:
@@ -86,19 +100,25 @@ def _pairs(study: StudyRows, titles: list[str]) -> str:
     groups: dict[tuple[int, str], dict[str, Experiment]] = {}
     for experiment in study.experiments:
         row = experiment.rows[0]
-        if experiment.finished and row.model_title in titles:
+        if experiment.finished and row.model_title in titles and not unlearned(experiment.rows):
             groups.setdefault((row.layers, row.optimizer), {})[row.model_title] = experiment
     pairs = [(pair[titles[0]], pair[titles[1]]) for pair in groups.values() if len(pair) == len(titles)]
     if not pairs:
         return ""
-    ahead = [pair for pair in pairs if pair[0].loss < pair[1].loss]
     first = pairs[0]
-    share = "all" if len(ahead) == len(pairs) else f"{words.spelled(len(ahead)) if ahead else 'none'} of"
     return (
-        f" With equal layers and optimizer the {titles[0]} is ahead in {share} {words.counted(len(pairs), 'pair')}; "
-        f"#{first[0].number} and #{first[1].number} come to {words.perplexity(first[0].loss)} and "
-        f"{words.perplexity(first[1].loss)}."
+        f" With equal layers and optimizer the {titles[0]} is {_share(pairs)}; #{first[0].number} and "
+        f"#{first[1].number} come to {words.perplexity(first[0].loss)} and {words.perplexity(first[1].loss)}."
     )
+
+
+def _share(pairs: list[tuple[Experiment, Experiment]]) -> str:
+    """In how many pairs the first is ahead: `ahead in two of three pairs`."""
+    ahead = sum(first.loss < second.loss for first, second in pairs)
+    if len(pairs) == 1:
+        return f"{'ahead' if ahead else 'behind'} in the one pair"
+    share = "all" if ahead == len(pairs) else f"{words.spelled(ahead) if ahead else 'none'} of"
+    return f"ahead in {share} {words.counted(len(pairs), 'pair')}"
 
 
 def _sizes(first: Row, second: Row) -> str:
@@ -113,7 +133,7 @@ def _sizes(first: Row, second: Row) -> str:
 
 def _why(best: list[Declared | None], found: Comparison | None) -> Conjecture | None:
     """Why the better one may be better, where one of the two attends and the other does not."""
-    if found is None or not _learned(best) or best[0] is None or best[1] is None:
+    if found is None or _unlearned(best) or best[0] is None or best[1] is None:
         return None
     better, worse = best if found.gain > 0 else reversed(best)
     if better is None or worse is None or better.attends == worse.attends:

@@ -268,24 +268,34 @@ def _where(study: StudyRows, contrast: Contrast) -> str:  # noqa: ARG001 (detail
     gains = _gains_by_decile(contrast)
     if not gains:
         return ""
+    first, second = (found.experiment.rows[0].optimizer_title for found in (contrast.first, contrast.second))
+    common, rare = (f"{words.nats(gain)} nats {'more' if gain >= 0 else 'less'}" for gain in (gains[0], gains[-1]))
     return (
-        f" By frequency in train, the difference is {words.signed(gains[0])} nats on the most frequent tenth of the "
-        f"tokens and {words.signed(gains[-1])} on the rarest."
+        f" By frequency in train, {second} pays {common} than {first} on the most frequent tenth of the tokens, and "
+        f"{rare} on the rarest."
     )
 
 
 def _gains_by_decile(contrast: Contrast) -> list[float]:
-    """What the second pays more on the tokens of each decile that valid has; empty where that was not recorded."""
+    """What the second pays more on the tokens of each decile that valid has, the mean over the seeds that both have.
+
+    Empty where that was not recorded.
+    """
     first, second = (_deciles(found.experiment) for found in (contrast.first, contrast.second))
-    if first is None or second is None:
+    pairs = [(first[seed], second[seed]) for seed in sorted(first.keys() & second.keys())]
+    known = [(a.losses, b.losses) for a, b in pairs if a and b]
+    if not known or len(known) < len(pairs):
         return []
-    return [b - a for a, b in zip(first.losses, second.losses, strict=True) if a is not None and b is not None]
+    gains = [[y - x for x, y in zip(a, b, strict=True) if x is not None and y is not None] for a, b in known]
+    return [sum(gained) / len(gained) for gained in zip(*gains, strict=True)]
 
 
-def _deciles(experiment: Experiment) -> Deciles | None:
-    """Of valid at the best epoch of its best run."""
-    row = experiment.best
-    return next((point.valid_deciles for point in row.history if point.epoch == row.best_epoch), None)
+def _deciles(experiment: Experiment) -> dict[int, Deciles | None]:
+    """Of valid at the best epoch of every seed that finished."""
+    return {
+        row.seed: next((point.valid_deciles for point in row.history if point.epoch == row.best_epoch), None)
+        for row in experiment.finished
+    }
 
 
 def _effective_rates(study: StudyRows, contrast: Contrast) -> str:  # noqa: ARG001 (details are called alike)
@@ -304,9 +314,7 @@ def _effective_rate(contrast: Contrast) -> float:
 def _shrinkage(study: StudyRows, contrast: Contrast) -> str:
     """How much the decay could shrink a weight that no gradient moved."""
     row, share = contrast.first.experiment.best, _shrunk(study, contrast)
-    ends = [
-        words.perplexity(found.experiment.best.history[-1].train.loss) for found in (contrast.first, contrast.second)
-    ]
+    ends = [words.perplexity(found.experiment.train_loss) for found in (contrast.first, contrast.second)]
     return (
         f" Over the {row.history[-1].step:,} steps of a run this decay ({words.rate(contrast.first.decay)} at rates up "
         f"to {words.rate(row.learning_rate)}) could shrink a weight by {words.percent(share)} at most."

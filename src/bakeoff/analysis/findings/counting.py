@@ -36,23 +36,33 @@ def beats_counting(study: StudyRows) -> Finding:
             name=NAME, question=QUESTION, verdict=NOT_MEASURED, text=text, evidence=evidence([], [floor.name])
         )
     best = study.ranked[0]
-    verdict = _verdict(best, floor)
+    verdict = against_floor(best, floor)
     return Finding(
         name=NAME,
         question=QUESTION,
         verdict=verdict,
-        text=f"{OPENINGS[verdict]}{_comparison(best, floor)} {_how_many(study)}",
+        text=f"{OPENINGS[verdict]}{_comparison(best, floor)}{_except(study)} {_how_many(study)}",
         evidence=evidence(best.finished, [floor.name]),
         figures=(f"overlay-{best.rows[0].model}-epochs",),
     )
 
 
-def _verdict(best: Experiment, floor: Baseline) -> str:
-    """By the mean over seeds; a count table has no seed, so one run can lose to it or beat it."""
+def against_floor(best: Experiment, floor: Baseline) -> str:
+    """The verdict on "is better", by the mean over seeds; a count table has none, so one run can lose or win."""
     interval = over_seeds([floor.valid.loss - loss for loss in best.losses.values()])
     if interval and interval.holds_zero:
         return NOT_DISTINGUISHABLE
     return SUPPORTED if best.loss < floor.valid.loss else CONTRADICTED
+
+
+def lost_but_below(study: StudyRows) -> list[Experiment]:
+    """Experiments that lost a run, and so rank behind others, though those that finished are below every floor."""
+    return [e for e in study.ranked if e.spoiled and e.loss < study.lowest_floor.valid.loss]
+
+
+def _except(study: StudyRows) -> str:
+    lost = lost_but_below(study)
+    return f" (Not counting {words.joined([named(e) for e in lost])}, of which runs were lost.)" if lost else ""
 
 
 def _comparison(best: Experiment, floor: Baseline) -> str:

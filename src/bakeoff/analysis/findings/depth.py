@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bakeoff.analysis import words
-from bakeoff.analysis.comparison import CHANCE, NO, UNKNOWN, YES, Comparison, certainty, compare, in_words
+from bakeoff.analysis.comparison import NO, UNKNOWN, YES, Comparison, certainty, compare, in_words
 from bakeoff.analysis.declared import Declared, declared, has_interior_rate
 from bakeoff.analysis.diagnosis import FLAT
 from bakeoff.analysis.findings.finding import (
@@ -68,13 +68,13 @@ def _finding(study: StudyRows, ladder: list[Declared]) -> Finding:
     compared = _compared(ladder)
     withheld = _withheld(study, ladder)
     return Finding(
-        name=link("depth", row.model, row.optimizer),
+        name=link("depth", row.model, row.optimizer, str(row.number)),
         question=f"{row.model_title} with {row.optimizer_title}: do more layers help?",
         verdict=NOT_MEASURED if withheld else _verdict(compared),
         text=_text(ladder, compared, withheld),
         evidence=evidence(row for found in ladder for row in found.experiment.rows),
         figures=(f"overlay-{row.model}-epochs", "gap-by-depth", "parameters"),
-        conjecture=_why(ladder, compared),
+        conjecture=None if withheld else _why(ladder, compared),
     )
 
 
@@ -118,16 +118,18 @@ def _text(ladder: list[Declared], compared: list[Comparison], withheld: str) -> 
     values = [f"{words.perplexity(found.experiment.loss)} (#{found.experiment.number})" for found in finished]
     layers = words.joined([str(_layers(found)) for found in finished])
     return (
-        f"With {layers} layers, valid comes to {words.joined(values)}. {_best_of(compared)}{_fit(finished)}"
+        f"With {layers} layers, valid comes to {words.joined(values)}. {_best_of(compared, claims=not withheld)}"
+        f"{_fit(finished)}"
         f"{_changes(finished)}{gone}{withheld}"
     )
 
 
-def _best_of(compared: list[Comparison]) -> str:
-    """The best of the deeper ones against the shallowest."""
-    best = max(compared, key=lambda found: found.gain)
-    which = {YES: "More layers help: ", NO: "No deeper one is better: "}.get(best.answer, "")
-    if best.answer in (UNKNOWN, CHANCE) and len(compared) > 1:
+def _best_of(compared: list[Comparison], *, claims: bool) -> str:
+    """The best of the deeper ones against the shallowest; one that is surely better, if there is such a one."""
+    best = max(compared, key=lambda found: (found.answer == YES, found.gain))
+    openings = {YES: "More layers help: ", NO: "No deeper one is better: "} if claims else {}
+    which = openings.get(best.answer, "")
+    if not which and len(compared) > 1:
         which = "The best of the deeper ones against the shallowest: "
     text = f"{which}{in_words(best)}.{certainty(best)}"
     return words.sentence(text)

@@ -1,7 +1,7 @@
 """Which run to take when only the loss on unseen text matters."""
 
 from bakeoff.analysis import words
-from bakeoff.analysis.comparison import CHANCE, Comparison, certainty, compare, difference, named, repeated
+from bakeoff.analysis.comparison import CHANCE, Comparison, behind, certainty, compare, named, repeated
 from bakeoff.analysis.declared import describe
 from bakeoff.analysis.diagnosis import FLAT
 from bakeoff.analysis.findings.finding import NOT_DISTINGUISHABLE, NOT_MEASURED, VERDICTS, Finding, evidence
@@ -65,8 +65,8 @@ def _next(compared: list[Comparison]) -> str:
     also = f" Nor can {words.numbers(others)} be told from it." if others else ""
     nearest = compared[0]
     return (
-        f" Next comes {named(nearest.second)} at {words.perplexity(nearest.second.loss)}; {repeated(nearest)} the two "
-        f"are {difference(nearest)}.{certainty(nearest)}{also}"
+        f" Next comes {named(nearest.second)} at {words.perplexity(nearest.second.loss)}; {repeated(nearest)} it is "
+        f"{behind(nearest)}.{certainty(nearest)}{also}"
     )
 
 

@@ -44,12 +44,29 @@ def _who(study: StudyRows) -> Finding:
     return Finding(
         name="overfitting",
         question="Do the runs overfit, and what would help?",
-        verdict=(SUPPORTED if risen else CONTRADICTED) if finished else NOT_MEASURED,
+        verdict=_who_verdict(finished, risen),
         text=_who_text(study, finished, risen) if finished else "No run has finished.",
         evidence=evidence(finished),
         figures=("gap-by-depth",),
         conjecture=REMEDIES if risen or _memorizing(finished) else None,
     )
+
+
+def _who_verdict(finished: list[Row], risen: list[Row]) -> str:
+    if risen:
+        return SUPPORTED
+    return CONTRADICTED if finished and not _may_rise(finished, risen) else NOT_MEASURED
+
+
+def _may_rise(finished: list[Row], risen: list[Row]) -> list[Row]:
+    """Runs whose valid ended above its lowest, but not for so long that it can be told from noise."""
+    return [row for row in finished if row not in risen and _rise(row) >= FLAT]
+
+
+def _rise(row: Row) -> float:
+    """What going on from the best epoch to the end cost, in nats per token."""
+    last = row.last["valid"]
+    return last.loss - row.valid.loss if last and row.valid else 0.0
 
 
 def _memorizing(rows: Sequence[Row]) -> list[Row]:
@@ -60,20 +77,31 @@ def _who_text(study: StudyRows, finished: list[Row], risen: list[Row]) -> str:
     runs = words.counted(len(finished), "finished run")
     many = words.spelled(len(risen)) if risen else "none"
     rise = f"In {many} of {runs} valid rose again while train went on falling{_costs(risen)}."
-    near, numbers = _memorizing(finished), words.numbers(row.number for row in _memorizing(finished))
-    large = f" In {words.spelled(len(near))} more ({numbers}) the gap is large, but valid has not risen yet."
-    close = large if near else ""
+    near, late = _memorizing(finished), _may_rise(finished, risen)
+    close = f" In {_which(near)} the gap is large, without such a rise." if near else ""
+    noise = f" In {_which(late)} valid ended above its lowest, too late to be told from noise." if late else ""
     lost = unlearned(finished)
     number = words.numbers(row.number for row in lost)
     never = f" {number} did not learn enough to overfit, whatever the gap." if lost else ""
-    return f"{rise}{close}{_largest(study, finished)}{never}"
+    return f"{rise}{close}{noise}{_largest(study, finished)}{never}"
+
+
+def _which(rows: list[Row]) -> str:
+    return f"{words.spelled(len(rows))} ({words.numbers(row.number for row in rows)})"
 
 
 def _costs(risen: list[Row]) -> str:
-    """What going on to the end cost, by run."""
-    costs = {row.number: row.last["valid"].loss - row.valid.loss for row in risen if row.valid and row.last["valid"]}
-    parts = [f"#{number} by {words.nats(cost)} nats" for number, cost in sorted(costs.items())]
+    """What going on to the end cost, by experiment."""
+    costs: dict[int, list[float]] = {}
+    for row in risen:
+        costs.setdefault(row.number, []).append(_rise(row))
+    parts = [f"#{number} by {_between(found)} nats" for number, found in sorted(costs.items())]
     return f" ({words.joined(parts)} from its lowest)" if parts else ""
+
+
+def _between(found: list[float]) -> str:
+    """The least and the most of some nats; one number where they are the same."""
+    return words.joined(list(dict.fromkeys(words.nats(value) for value in (min(found), max(found)))), "to")
 
 
 def _largest(study: StudyRows, finished: list[Row]) -> str:
@@ -90,7 +118,7 @@ def _by_capacity(study: StudyRows, ladder: list[Declared]) -> Finding:
     lost = [row for experiment in finished for row in unlearned(experiment.finished)]
     comparable = len(finished) > 1 and not lost
     return Finding(
-        name=link("capacity", row.model, row.optimizer),
+        name=link("capacity", row.model, row.optimizer, str(row.number)),
         question=f"{row.model_title} with {row.optimizer_title}: does a larger model overfit more easily?",
         verdict=_verdict(_widenings(study, finished)) if comparable else NOT_MEASURED,
         text=_capacity_text(study, finished, lost),

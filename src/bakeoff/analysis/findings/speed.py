@@ -38,7 +38,7 @@ class Arrival:
 
     @property
     def by(self) -> float | None:
-        """The median over seeds of when it is first seen there; None unless every seed got there."""
+        """The median over seeds of when it is first seen there; None unless all of them got there."""
         times = [crossing.by for crossing in self.crossings if crossing.by is not None]
         return statistics.median(times) if len(times) == len(self.crossings) else None
 
@@ -48,6 +48,11 @@ class Arrival:
         times = [crossing.by for crossing in self.crossings if crossing.by is not None]
         first = min(crossing.after for crossing in self.crossings)
         return f"between {words.duration(first)} and {words.duration(max(times))} of training"
+
+    @property
+    def seeds(self) -> frozenset[int]:
+        """Those that got there with a time that counts."""
+        return frozenset(crossing.row.seed for crossing in self.crossings if crossing.by is not None)
 
     def surely_before(self, other: "Arrival") -> bool:
         """Whether in every seed that both have it was there before the other can have been."""
@@ -62,14 +67,14 @@ def first_arrival(study: StudyRows) -> tuple[str, Arrival, str] | None:
     if not reached:
         return None
     target, arrivals = reached[-1]
-    return TITLES[target.name], arrivals[0], _how_sure(study, arrivals)
+    return TITLES[target.name], arrivals[0], _how_sure(arrivals)
 
 
 def wall_clock(study: StudyRows) -> Finding:
     """Which run is first below each target, of those that were timed without disturbance."""
     reached = [(target, found) for target in targets(study) if (found := _arrivals(study, target))]
-    excluded = untimed(study.rows)
-    left_out = f" Not counted: {excluded}." if excluded else ""
+    excluded = [reason for reason in (untimed(study.rows), _lost(study)) if reason]
+    left_out = f" Not counted: {'; '.join(excluded)}." if excluded else ""
     if not reached:
         text = f"No run with a time that counts reached any target.{left_out}"
         return Finding(
@@ -79,17 +84,18 @@ def wall_clock(study: StudyRows) -> Finding:
     return Finding(
         name=NAME,
         question=QUESTION,
-        verdict=_verdict(study, hardest),
-        text=f"{_first(study, target, hardest)}{_others(reached[:-1])}{_how_sure(study, hardest)}{left_out}",
+        verdict=_verdict(hardest),
+        text=f"{_first(study, target, hardest)}{_others(reached[:-1])}{_how_sure(hardest)}{left_out}",
         evidence=evidence([c.row for found in hardest for c in found.crossings], _floor_names([target])),
         figures=("pareto-time", *(f"overlay-{model}-time" for model in dict.fromkeys(row.model for row in study.rows))),
     )
 
 
 def _arrivals(study: StudyRows, target: Target) -> list[Arrival]:
-    """Experiments of which every timed run gets there, the soonest first."""
+    """Experiments of which every timed run gets there and none was lost, the soonest first."""
     groups: dict[int, list[Crossing]] = {}
-    for crossing in crossings(study.rows, target):
+    kept = [row for experiment in study.experiments if not experiment.spoiled for row in experiment.rows]
+    for crossing in crossings(kept, target):
         groups.setdefault(crossing.row.number, []).append(crossing)
     arrivals = [Arrival(number=number, crossings=tuple(found)) for number, found in groups.items()]
     return sorted((a for a in arrivals if a.by is not None), key=lambda arrival: arrival.by or 0.0)
@@ -99,10 +105,22 @@ def _floor_names(found: Sequence[Target]) -> list[str]:
     return [target.name for target in found if target.name != MEDIAN]
 
 
-def _verdict(study: StudyRows, arrivals: list[Arrival]) -> str:
+def _lost(study: StudyRows) -> str:
+    """Experiments that are left out although some of their runs finished."""
+    lost = words.numbers(e.number for e in study.experiments if e.spoiled and e.finished)
+    return f"{lost} (lost a run)" if lost else ""
+
+
+def _verdict(arrivals: list[Arrival]) -> str:
     if _rivals(arrivals):
         return NOT_DISTINGUISHABLE
-    return SUPPORTED if len(study.study["seeds"]) >= FEWEST_SEEDS else NOT_MEASURED
+    return SUPPORTED if _seeds(arrivals) >= FEWEST_SEEDS else NOT_MEASURED
+
+
+def _seeds(arrivals: list[Arrival]) -> int:
+    """The fewest seeds by which the first is compared with another."""
+    first, *others = (arrival.seeds for arrival in arrivals)
+    return min((len(first & other) for other in others), default=len(first))
 
 
 def _rivals(arrivals: list[Arrival]) -> list[Arrival]:
@@ -131,10 +149,10 @@ def _others(reached: list[tuple[Target, list[Arrival]]]) -> str:
     return f" Of the easier targets, the first are: {'; '.join(parts)}." if parts else ""
 
 
-def _how_sure(study: StudyRows, arrivals: list[Arrival]) -> str:
+def _how_sure(arrivals: list[Arrival]) -> str:
     rivals = _rivals(arrivals)
     overlap = f" Evaluations are an epoch apart, too far to tell #{arrivals[0].number} from "
     doubt = f"{overlap}{words.joined([f'#{rival.number}' for rival in rivals])}." if rivals else ""
-    seeds = len(study.study["seeds"])
+    seeds = _seeds(arrivals)
     few = f" {words.sentence(words.counted(seeds, 'seed'))}: an observation, no ranking."
     return doubt + (few if seeds < FEWEST_SEEDS else "")

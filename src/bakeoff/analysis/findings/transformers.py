@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from bakeoff.analysis import words
 from bakeoff.analysis.declared import declared
-from bakeoff.analysis.findings.contrasts import contrasts, optimizers
+from bakeoff.analysis.findings.contrasts import Contrast, contrasts, optimizers
+from bakeoff.analysis.findings.counting import against_floor
 from bakeoff.analysis.findings.depth import depths, ladders
 from bakeoff.analysis.findings.finding import (
     CONTRADICTED,
@@ -77,36 +78,45 @@ def _expectations(study: StudyRows, model: str) -> list[Expectation]:
 
 
 def _beats_counting(study: StudyRows, model: str) -> Expectation:
-    best, floor = study.best(model), study.lowest_floor
-    wins = best is not None and best.valid is not None and best.valid.nats < floor.valid.nats
-    title = FLOOR_TITLES[floor.name]
+    best = next(experiment for experiment in study.ranked if experiment.rows[0].model == model)
+    title = FLOOR_TITLES[study.lowest_floor.name]
     return Expectation(
         claim=f"the best of them beats {title}",
         denial=f"the best of them does not beat {title}",
-        verdict=SUPPORTED if wins else CONTRADICTED,
+        verdict=against_floor(best, study.lowest_floor),
     )
 
 
 def _adaptive(study: StudyRows, model: str) -> list[Expectation]:
     planned = [c for c in contrasts(study) if c.kind == "adaptive" and c.first.experiment.rows[0].model == model]
     verdicts = {finding.name: finding.verdict for finding in optimizers(study)}
-    titles = [[found.experiment.rows[0].optimizer_title for found in (c.first, c.second)] for c in planned]
     return [
         Expectation(
-            claim=f"{title[0]} is ahead of {title[1]}",
-            denial=f"{title[0]} is not ahead of {title[1]}",
+            claim=_ahead(contrast, "is ahead of"),
+            denial=_ahead(contrast, "is not ahead of"),
             verdict=verdicts[contrast.name],
         )
-        for contrast, title in zip(planned, titles, strict=True)
+        for contrast in planned
     ]
+
+
+def _ahead(contrast: Contrast, verb: str) -> str:
+    first, second = (found.experiment.rows[0] for found in (contrast.first, contrast.second))
+    depth = words.counted(first.layers, "layer")
+    return f"{first.optimizer_title} {verb} {second.optimizer_title} (#{first.number}, #{second.number}: {depth})"
 
 
 def _deeper(study: StudyRows, model: str) -> list[Expectation]:
     found = zip(ladders(study), depths(study), strict=True)
     return [
-        Expectation(claim="more layers help", denial="more layers do not help", verdict=finding.verdict)
+        Expectation(
+            claim=f"more layers help with {title}",
+            denial=f"more layers do not help with {title}",
+            verdict=finding.verdict,
+        )
         for ladder, finding in found
         if ladder[0].experiment.rows[0].model == model
+        for title in [ladder[0].experiment.rows[0].optimizer_title]
     ]
 
 
@@ -128,11 +138,14 @@ def _text(found: list[Expectation]) -> str:
 def _tokens_per_parameter(study: StudyRows, rows: list[Row]) -> str:
     tokens = study.study["corpus"]["train"]["tokens"]
     sizes = sorted({row.learnable_parameters for row in rows})
-    shares = [f"{tokens / size:.2g}" for size in (sizes[-1], sizes[0])][-len(sizes) :]
-    return (
-        f" The train text has {tokens:,} tokens, {' to '.join(shares)} for every trained parameter, and was read "
-        f"{study.study['budget']['epochs']} times."
-    )
+    shares = dict.fromkeys(_few_digits(tokens / size) for size in (sizes[-1], sizes[0]))
+    budget = study.study["budget"]
+    read = "" if budget.get("epoch_steps") else f", and was read {words.counted(budget['epochs'], 'time')}"
+    return f" The train text has {tokens:,} tokens, {' to '.join(shares)} for every trained parameter{read}."
+
+
+def _few_digits(value: float) -> str:
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"  # noqa: PLR2004
 
 
 def _why(study: StudyRows, rows: list[Row]) -> Conjecture:
