@@ -1,5 +1,6 @@
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from bakeoff import checkpoints
 from bakeoff.files import TEMPORARY, remove_leftovers
@@ -19,6 +20,23 @@ def test_what_was_saved_comes_back_to_the_bit(tmp_path):
 
 def test_there_is_none_before_the_first(tmp_path):
     assert checkpoints.load(tmp_path / "checkpoint.safetensors") is None
+
+
+@pytest.mark.parametrize("left", [0, 20, -8])
+def test_a_damaged_one_is_none(tmp_path, left, capsys):
+    path = tmp_path / "checkpoint.safetensors"
+    checkpoints.save(path, STATE)
+    path.write_bytes(path.read_bytes()[:left])
+    assert checkpoints.load(path) is None
+    assert "the run begins anew" in capsys.readouterr().out
+
+
+def test_tied_and_cut_tensors_are_written_each_for_itself(tmp_path):
+    whole = torch.arange(6.0).reshape(2, 3)
+    tensors = {"a": whole, "tied": whole, "row": whole[1], "column": whole[:, 1]}
+    checkpoints.save_tensors(tmp_path / "weights.safetensors", tensors)
+    read = load_file(tmp_path / "weights.safetensors")
+    assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())
 
 
 def test_an_interrupted_write_leaves_the_last_one_whole(tmp_path, monkeypatch):

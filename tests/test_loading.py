@@ -18,7 +18,7 @@ from bakeoff.worker import Job, work
 @pytest.fixture(scope="module")
 def session(tiny_study, tmp_path_factory):
     study = dataclasses.replace(tiny_study, experiments=tiny_study.experiments[:1])
-    session = open_session(study, study, tmp_path_factory.mktemp("out"), torch.device("cpu"), None)
+    session = open_session(study, tmp_path_factory.mktemp("out") / study.name, torch.device("cpu"))
     run = session.study.runs[0]
     folder = session.folder.run(run.slug)
     work(Job(run=run, folder=folder.path, device="cpu", alone=True), lambda message: None)

@@ -83,6 +83,6 @@ def test_what_is_left_follows_from_what_is_done(runs, monkeypatch):
     pace = Pace(runs)
     assert pace.left(0.0) is None
     now[0] += 30
-    pace.note(runs[0], END)
+    pace.note(END)
     assert pace.left(0.0) == pytest.approx(30 * (len(runs) - 1))
     assert pace.left(0.5) == pytest.approx(30 * (len(runs) - 1.5) / 1.5)

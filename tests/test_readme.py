@@ -4,6 +4,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
+from torch import nn
 
 from bakeoff.cli import app
 from bakeoff.experiments import STUDIES
@@ -26,6 +28,22 @@ def test_its_study_is_one(tmp_path):
     path.write_text(block, encoding="utf-8")
     assert len(load_study(path).experiments) == 4
     assert len(block.splitlines()) <= 10
+
+
+def test_the_optimizer_that_contributing_adds_trains(tmp_path):
+    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    (block,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "TorchOptimizer" in block]
+    path = tmp_path / "mine.py"
+    path.write_text(
+        f"from bakeoff.experiments import *\nfrom bakeoff.optimizers import *\n{block}\n"
+        "study = Study.of('mine', corpus=QUICK.corpus, budget=QUICK.budget, contenders=[(GPT1(), RMSprop(lr=0.1))])\n"
+    )
+    model = nn.Linear(2, 2)
+    before = model.weight.detach().clone()
+    made = load_study(path).experiments[0].optimizer.build(model)
+    model(torch.ones(1, 2)).sum().backward()
+    made.step()
+    assert not torch.equal(model.weight, before)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import json
+import time
 
 import numpy as np
 import psutil
@@ -10,6 +11,7 @@ import pytest
 import torch
 
 from bakeoff import checkpoints, data, worker
+from bakeoff.files import write_json
 from bakeoff.measure import Clock, resolve_device
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SCHEDULES
@@ -248,6 +250,39 @@ def test_a_failed_run_keeps_its_checkpoint_and_goes_on_from_it(job, calm, monkey
     assert outcome(folder) == calm
 
 
+def interrupted(job, monkeypatch):
+    monkeypatch.setattr(worker, "CHECKPOINT_INTERVAL", 0.0)
+    monkeypatch.setattr(worker, "CHECKPOINT_SHARE", 1e9)
+    dying_after(monkeypatch, 30, KilledError())
+    with pytest.raises(KilledError):
+        work(job, lambda message: None)
+    return RunFolder(job.folder)
+
+
+def test_a_run_that_once_shared_the_machine_was_not_alone(job, monkeypatch):
+    folder = interrupted(dataclasses.replace(job, alone=False), monkeypatch)
+    work(job, lambda message: None)
+    assert folder.summary["resumed_at_step"] == [30]
+    assert folder.summary["alone"] is False
+
+
+def test_a_run_begun_on_another_kind_of_device_begins_anew(job, calm, monkeypatch):
+    folder = interrupted(job, monkeypatch)
+    write_json(folder.path / "environment.json", folder.environment | {"device": "cuda"})
+    work(job, lambda message: None)
+    assert folder.summary["resumed_at_step"] == []
+    assert folder.environment["device"] == "cpu"
+    assert outcome(folder) == calm
+
+
+def test_a_damaged_checkpoint_costs_what_it_held_and_no_more(job, calm, monkeypatch):
+    folder = interrupted(job, monkeypatch)
+    folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:100])
+    work(job, lambda message: None)
+    assert folder.summary["resumed_at_step"] == []
+    assert outcome(folder) == calm
+
+
 def test_a_checkpoint_of_another_run_is_not_used(job, calm, monkeypatch):
     other = dataclasses.replace(job, run=dataclasses.replace(job.run, seed=1))
     monkeypatch.setattr(worker, "CHECKPOINT_INTERVAL", 0.0)
@@ -268,15 +303,15 @@ def test_a_finished_run_keeps_its_best_weights_and_its_records_alone(job, calm):
     assert RunFolder(job.folder).status == FINISHED
 
 
-def test_a_hundred_thousand_evaluations_are_read_in_a_second(tmp_path):
+def test_a_hundred_thousand_evaluations_are_read_in_two_seconds_of_a_core(tmp_path):
     tally = {"nats": 123456.789, "tokens": 34567, "words": 20000, "bytes": 100000}
     line = json.dumps({"epoch": 1, "step": 2, "train_seconds": 3.5, "train": tally, "valid": tally})
     (tmp_path / "history.jsonl").write_text(f"{line}\n" * 100_000)
-    clock = Clock()
+    clock = Clock(now=time.process_time)  # which a busy machine does not change
     with clock.measuring("reading"):
         history = RunFolder(tmp_path).history()
     assert len(history) == 100_000
-    assert clock.seconds["reading"] < 1
+    assert clock.seconds["reading"] < 2
 
 
 def test_a_long_run_opens_no_more_files_and_keeps_no_more_readings(job, monkeypatch):

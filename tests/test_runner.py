@@ -40,13 +40,13 @@ def study(tiny_study):
 
 @pytest.fixture
 def session(study, tmp_path):
-    return open_session(study, study, tmp_path, CPU, None)
+    return open_session(study, tmp_path / study.name, CPU)
 
 
 @pytest.fixture(scope="module")
 def done(study, tmp_path_factory):
     """The study after `run`, with everything that was said on the way."""
-    session, said = open_session(study, study, tmp_path_factory.mktemp("out"), CPU, None), []
+    session, said = open_session(study, tmp_path_factory.mktemp("out") / study.name, CPU), []
     session.run(session.missing(), 1, lambda run, message: said.append((run.slug, message)))
     return session, said
 
@@ -77,7 +77,7 @@ def test_one_run_at_a_time_is_alone(done):
 
 def test_a_second_session_finds_nothing_to_do(done, study):
     session, _ = done
-    again = open_session(study, study, session.folder.path.parent, CPU, None)
+    again = open_session(study, session.folder.path, CPU)
     assert again.missing() == []
     assert again.study == session.study
 
@@ -108,7 +108,7 @@ def test_only_limits_what_is_missing(session):
 
 def test_seeds_come_one_after_the_other(study, tmp_path):
     twice = dataclasses.replace(study, seeds=(0, 1))
-    session = open_session(twice, study, tmp_path, CPU, None)
+    session = open_session(twice, tmp_path / study.name, CPU)
     assert [(run.seed, run.experiment.number) for run in session.missing()] == [
         *((0, 1), (0, 2), (0, 3)),
         *((1, 1), (1, 2), (1, 3)),
@@ -117,7 +117,7 @@ def test_seeds_come_one_after_the_other(study, tmp_path):
 
 def test_more_seeds_join_those_that_are_there(study, session):
     more = dataclasses.replace(study, seeds=(1, 2))
-    again = open_session(more, study, session.folder.path.parent, CPU, None)
+    again = open_session(more, session.folder.path, CPU)
     assert again.study.seeds == (0, 1, 2)
     assert json.loads((session.folder.path / "study.json").read_text())["seeds"] == [0, 1, 2]
 
@@ -166,7 +166,7 @@ def test_a_worker_that_dies_at_once_is_not_given_the_reason_of_an_earlier_try(se
 
 
 def test_an_interrupt_leaves_no_process_and_what_was_cut_off_is_missing(study, tmp_path):
-    session = open_session(study.with_shared(epochs=100_000), study, tmp_path, CPU, None)
+    session = open_session(study.with_shared(epochs=100_000), tmp_path / study.name, CPU)
     seen = []
 
     def interrupt(run, message):
@@ -189,6 +189,28 @@ def test_a_second_session_at_the_same_time_is_refused(session):
     assert caught.value.status == 1
 
 
+def test_a_session_that_was_opened_in_between_changes_nothing(session, study):
+    open_session(dataclasses.replace(study, seeds=(0, 1, 2)), session.folder.path, CPU)
+    session.run([], 1, ignore)
+    assert session.folder.study["seeds"] == [0]
+
+
+@pytest.mark.parametrize(("jobs", "threads"), [(1, 4), (2, 2), (3, 1), (8, 1), (None, 1)])
+def test_runs_at_a_time_share_the_cores_of_a_study_that_is_started(study, tmp_path, monkeypatch, jobs, threads):
+    monkeypatch.setattr(runner, "usable_cores", lambda: 4)
+    session = open_session(study.with_shared(threads=None), tmp_path / "tiny", CPU, jobs=jobs)
+    assert session.study.budget.threads == threads
+    assert session.side_by_side == 4 // threads
+
+
+def test_no_file_of_the_users_folder_stands_in_for_a_module(session, tmp_path, monkeypatch):
+    (tmp_path / "random.py").write_text("raise SystemExit('mine')\n")
+    monkeypatch.chdir(tmp_path)
+    run = session.study.runs[0]
+    session.run([run], 1, ignore)
+    assert session.folder.run(run.slug).status == FINISHED
+
+
 def test_a_folder_of_another_run_is_refused(session):
     folder = session.folder.run(session.study.runs[0].slug)
     folder.start({"identity": "0" * 12, "run": {}}, {})
@@ -199,7 +221,7 @@ def test_a_folder_of_another_run_is_refused(session):
 def test_a_folder_of_another_study_is_refused_and_left_alone(session, study):
     other, before = study.with_shared(batch_size=2), (session.folder.path / "study.json").read_bytes()
     with pytest.raises(UserError, match="holds another study"):
-        open_session(other, other, session.folder.path.parent, CPU, None)
+        open_session(other, session.folder.path, CPU)
     assert (session.folder.path / "study.json").read_bytes() == before
 
 
@@ -209,7 +231,7 @@ def test_precision_threads_and_compiling_stay_as_they_were_when_the_study_was_st
         monkeypatch.setattr(runner, "usable_cores", lambda cores=cores: cores)
         monkeypatch.setattr(runner, "resolve_precision", lambda asked, device, precision=precision: precision)
         monkeypatch.setattr(runner.costs, "compiling_pays", lambda study, tokens, device, pays=pays: pays)
-        session = open_session(auto, auto, tmp_path, CPU, None)
+        session = open_session(auto, tmp_path / auto.name, CPU)
         budget = session.study.budget
         assert (budget.threads, budget.precision, budget.compile) == (3, "fp32", True)
 
@@ -252,6 +274,6 @@ def test_a_study_whose_embeddings_are_missing_is_refused_before_anything_is_writ
     frozen = dataclasses.replace(first, architecture=dataclasses.replace(first.architecture, embeddings="gpt1"))
     wanting = dataclasses.replace(study, experiments=(frozen, *study.experiments[1:]))
     with pytest.raises(UserError, match=r"\A[^\n]*no model\.safetensors in [^\n]*\Z") as error:
-        open_session(wanting, wanting, tmp_path, CPU, None)
+        open_session(wanting, tmp_path / wanting.name, CPU)
     assert error.value.status == 1
     assert list(tmp_path.iterdir()) == []

@@ -87,6 +87,12 @@ def test_the_default_rate_is_part_of_an_identity_so_that_a_better_default_is_ano
     assert set(encoded) == {"type", "lr"}
 
 
+@pytest.mark.parametrize(("count", "seeds"), [(1, (42,)), (2, (42, 0)), (4, (42, 0, 1, 2))])
+def test_more_seeds_join_the_studys_own(tiny_study, count, seeds):
+    assert dataclasses.replace(tiny_study, seeds=(42,)).with_seeds(count).seeds == seeds
+    assert dataclasses.replace(tiny_study, seeds=(0,)).with_seeds(count).seeds == tuple(range(count))
+
+
 def test_identity_of_a_study_ignores_seeds_and_where_its_rates_come_from(tiny_study):
     seeded = dataclasses.replace(tiny_study, seeds=(3, 4), tuning={"for": "x"})
     assert identity(seeded) == identity(tiny_study)

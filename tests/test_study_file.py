@@ -5,6 +5,7 @@ import pytest
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.models import count_parameters
+from bakeoff.spec import identity
 from bakeoff.study_file import find_study
 
 STUDY = """\
@@ -67,6 +68,21 @@ def test_an_error_in_a_file_is_one_line_that_names_the_line(tmp_path, monkeypatc
     assert says in message
     assert line in message
     assert "\n" not in message
+
+
+def test_an_edited_text_is_another_corpus(tmp_path):
+    text, path = tmp_path / "own.txt", tmp_path / "mine.py"
+    path.write_text(
+        f"""from bakeoff.experiments import QUICK
+from bakeoff.spec import Corpus
+study = QUICK.with_shared(corpus=Corpus(name="own", path={str(text)!r}))
+"""
+    )
+    identities = set()
+    for content in ("one", "two"):
+        text.write_text(content)
+        identities.add(identity(find_study(str(path))[0]))
+    assert len(identities) == 2
 
 
 @pytest.mark.parametrize("text", ["", "study = 1\n"])

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff import rates, tuning
+from bakeoff import rates, runner, tuning
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.metrics import Tally
@@ -56,6 +56,24 @@ def test_everyone_gets_seven_rates_around_its_centre_and_the_same_schedule(tiny_
 def test_a_trial_has_the_threads_that_the_study_declares_or_its_share(tiny_study, declared, expected):
     trials = tuning.Search(tiny_study.with_shared(threads=declared), threads=3).next_round()
     assert trials.budget.threads == expected
+
+
+def test_a_search_goes_on_with_the_threads_that_it_was_started_with(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "usable_cores", lambda: 8)
+    assert [tuning.threads(tmp_path, jobs) for jobs in (None, 1, 2, 16)] == [1, 8, 4, 1]
+    write_json(tmp_path / "round-1" / "study.json", {"budget": {"threads": 3}})
+    assert [tuning.threads(tmp_path, jobs) for jobs in (None, 1, 2)] == [3, 3, 3]
+
+
+def test_an_experiment_whose_every_trial_failed_is_named(tiny_study):
+    search = tuning.Search(tiny_study)
+    trials = search.next_round()
+    found = rows_of(trials, lambda experiment: 5.0 if experiment.number % 7 else None).rows
+    for row in found:
+        row.status = "failed" if row.number <= 7 or not row.valid else row.status
+        row.valid = None if row.status == "failed" else row.valid
+    search.learn(SimpleNamespace(rows=found))
+    assert search.failed() == [tiny_study.experiments[0].slug]
 
 
 @pytest.mark.parametrize(("epochs", "limit", "expected"), [(10, None, (5, 140)), (3, None, (1, 700)), (20, 9, (10, 9))])

@@ -49,7 +49,10 @@ DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, fp32 or bf16; fixed when a study is started.")]
 JobsOption = Annotated[
     str,
-    typer.Option(help="Runs at a time: a number, or auto for what cores and memory hold. More than 1 spoils timings."),
+    typer.Option(
+        help="Runs at a time: a number, or auto for what cores and memory hold. They share the cores, as fixed when "
+        "the study is started. More than 1 spoils timings."
+    ),
 ]
 TrialsOption = Annotated[
     str, typer.Option(help="Trials at a time, which share the cores: a number, or auto for one a core.")
@@ -102,7 +105,9 @@ def run(
     study: StudyArgument = "quick",
     *,
     only: Annotated[str | None, typer.Option(help="Numbers of the experiments to run, such as 1,5.")] = None,
-    seeds: Annotated[int | None, typer.Option(help="Repeat every experiment with this many seeds.")] = None,
+    seeds: Annotated[
+        int | None, typer.Option(help="Repeat every experiment with this many seeds; those of earlier commands stay.")
+    ] = None,
     corpus: CorpusOption = None,
     epochs: EpochsOption = None,
     out: OutOption = DEFAULT_OUT,
@@ -118,7 +123,7 @@ def run(
     """
     from bakeoff import tuning
     from bakeoff.measure import resolve_device
-    from bakeoff.runner import open_session, parse_jobs
+    from bakeoff.runner import folder_name, open_session, parse_jobs
     from bakeoff.study_file import find_study
 
     console = _console()
@@ -126,9 +131,9 @@ def run(
     options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=seeds)
     declared = tuning.apply(out, options, built_in)
     numbers = _numbers(only, declared)
-    at_once = parse_jobs(jobs)
+    at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
     with console.status(f"preparing {declared.corpus.name}"):
-        session = open_session(declared, built_in, out, resolve_device(device), source)
+        session = open_session(declared, folder, resolve_device(device), source, at_once)
     missing = session.missing(numbers)
     failed = _do(session, missing, at_once, console) if missing else 0
     if report:
@@ -193,7 +198,7 @@ def tune(
     from bakeoff import terminal, tuning
     from bakeoff.analysis.rows import read_rows
     from bakeoff.files import write_json
-    from bakeoff.measure import resolve_device, usable_cores
+    from bakeoff.measure import resolve_device
     from bakeoff.runner import open_session, parse_jobs
     from bakeoff.study_file import find_study
 
@@ -201,14 +206,15 @@ def tune(
     built_in, source = find_study(study)
     declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=None)
     folder = tuning.folder(out, declared, built_in)
-    search = tuning.Search(declared, threads=usable_cores() // at_once if at_once else 1)
+    search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
-        session = open_session(round_, round_, folder, resolve_device(device), source)
-        missing = session.missing()
-        if missing and _do(session, missing, at_once, console):
-            _say("a trial failed, so nothing is chosen; repeat the command to try it again")
-            return 1
+        session = open_session(round_, folder / round_.name, resolve_device(device), source)
+        if missing := session.missing():
+            _do(session, missing, at_once, console)
         search.learn(read_rows(session.folder))
+        if failed := search.failed():
+            _say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
+            return 1
     write_json(folder / tuning.FILE, search.result())
     typer.echo(terminal.tuning_text(search))
     typer.echo(f"rates: {folder / tuning.FILE}")
@@ -257,8 +263,6 @@ def _with_options(
     study: "Study", *, corpus: str | None, epochs: int | None, precision: str, seeds: int | None
 ) -> "Study":
     """The study with the command line's options in it."""
-    import dataclasses
-
     from bakeoff.data import corpora
 
     if seeds is not None and seeds < 1:
@@ -270,7 +274,7 @@ def _with_options(
         changed = study.with_shared(corpus=corpora.choose(corpus) if corpus is not None else None, **budget)
     except ValueError as error:
         raise UserError(str(error)) from error
-    return dataclasses.replace(changed, seeds=tuple(range(seeds))) if seeds else changed
+    return changed.with_seeds(seeds) if seeds else changed
 
 
 def _numbers(only: str | None, study: "Study") -> list[int] | None:
@@ -299,7 +303,8 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
     threads = words.plural(study.budget.threads or 1, "thread")
     console.print(
         f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
-        f"{study.budget.precision}, {jobs} at a time: about {words.duration(cost.wait(jobs))}, "
+        f"{study.budget.precision}, {jobs} at a time: about "
+        f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} MB of memory, {words.megabytes(cost.disk_bytes)} MB of disk",
         highlight=False,
         soft_wrap=True,

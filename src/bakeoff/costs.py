@@ -11,7 +11,7 @@ from torch import nn
 
 from bakeoff.data import Tokens
 from bakeoff.data.sequences import TokenStream
-from bakeoff.measure import Clock, MemoryMeter, keep_freed_memory, synchronizer
+from bakeoff.measure import Clock, MemoryMeter, keep_freed_memory, return_freed_memory, synchronizer
 from bakeoff.models import build, count_parameters
 from bakeoff.spec import Experiment, Run, Study
 from bakeoff.training import EVALUATED_AT_ONCE, Training, steps_an_epoch
@@ -41,9 +41,9 @@ class Cost:
     disk_bytes: int
     runs: int
 
-    def wait(self, jobs: int) -> float:
-        """Seconds from the first run to the report, `jobs` at a time."""
-        return self.seconds / max(1, min(jobs, self.runs))
+    def wait(self, side_by_side: int) -> float:
+        """Seconds from the first run to the report, with that many runs at a time that do not slow each other down."""
+        return self.seconds / max(1, min(side_by_side, self.runs))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +67,7 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     first_of = {run.experiment.architecture: run.experiment for run in runs}
     with torch.random.fork_rng():
         attempts = {architecture: _try(experiment, tokens, device) for architecture, experiment in first_of.items()}
+    return_freed_memory(device)  # which is the runs' from now on
     probes = {architecture: probe for architecture, probe in attempts.items() if probe}
     able = [run for run in runs if run.experiment.architecture in probes]
     seconds = [_seconds(run.experiment, probes[run.experiment.architecture], tokens) for run in able]
@@ -94,6 +95,7 @@ def compiling_pays(study: Study, tokens: Tokens, device: torch.device) -> bool:
         if eager is None or _steps(smallest, tokens) * eager.step * COMPILING_SAVES < COMPILING_TAKES:
             return False
         faster = attempt(compiled)
+    return_freed_memory(device)
     return faster is not None and (eager.step - faster.step) * _steps(smallest, tokens) > faster.first_step
 
 

@@ -2,8 +2,10 @@
 
 import contextlib
 import ctypes
+import gc
 import os
 import platform
+import sys
 import threading
 import time
 import timeit
@@ -85,10 +87,22 @@ def keep_freed_memory() -> None:
     By default glibc gives it back to the system, which then clears every page anew, many times a step. Elsewhere this
     does nothing.
     """
-    with contextlib.suppress(OSError, AttributeError):
-        mallopt = ctypes.CDLL(None).mallopt
-        for option, value in (GLIBC_MMAP_MAX, GLIBC_TRIM_THRESHOLD, GLIBC_TOP_PAD):
-            mallopt(option, value)
+    for option, value in (GLIBC_MMAP_MAX, GLIBC_TRIM_THRESHOLD, GLIBC_TOP_PAD):
+        _in_glibc("mallopt", option, value)
+
+
+def return_freed_memory(device: torch.device) -> None:
+    """Give back what was kept of freed tensors: to the system, as far as the C library is glibc, and to the GPU."""
+    gc.collect()
+    _in_glibc("malloc_trim", 0)
+    if device.type == "cuda":
+        torch.cuda.empty_cache()
+
+
+def _in_glibc(function: str, *numbers: int) -> None:
+    if sys.platform == "linux":
+        with contextlib.suppress(AttributeError):  # another C library
+            getattr(ctypes.CDLL(None), function)(*numbers)
 
 
 def usable_cores() -> int:
@@ -168,7 +182,7 @@ class Clock:
 
 @dataclass
 class Readings:
-    """Readings of the memory in bytes: no list of them, as a run may be long."""
+    """Readings of the memory above the baseline, in bytes: no list of them, as a run may be long."""
 
     count: int = 0
     total: int = 0
@@ -176,7 +190,12 @@ class Readings:
 
     def add(self, reading: int) -> None:
         """Take note of one."""
-        self.count, self.total, self.highest = self.count + 1, self.total + reading, max(self.highest, reading)
+        self.count, self.total = self.count + 1, self.total + reading
+        self.note_peak(reading)
+
+    def note_peak(self, reading: int) -> None:
+        """Take note of one that says nothing about the average."""
+        self.highest = max(self.highest, reading)
 
 
 class MemoryMeter:
@@ -213,28 +232,30 @@ class MemoryMeter:
         finally:
             closed.set()
             sampler.join()
-            self.readings.add(self._read())
+            self._add()
             if self.device.type == "cuda":
-                self.readings.add(torch.cuda.max_memory_allocated(self.device))
+                self.readings.note_peak(torch.cuda.max_memory_allocated(self.device) - self.baseline)
 
     def as_json(self) -> dict[str, Any]:
         """Average, peak and baseline in bytes; the first two without the baseline."""
         readings = self.readings
-        average = readings.total // readings.count if readings.count else self.baseline
         return {
-            "average_bytes": average - self.baseline,
-            "peak_bytes": max(readings.highest, average) - self.baseline,
+            "average_bytes": readings.total // readings.count if readings.count else 0,
+            "peak_bytes": readings.highest,
             "baseline_bytes": self.baseline,
             "kind": self.kind,
             "samples": readings.count,
             "process_bytes": _nvml_process_bytes() if self.device.type == "cuda" else None,
         }
 
+    def _add(self) -> None:
+        self.readings.add(self._read() - self.baseline)
+
     def _sample_until(self, closed: threading.Event) -> None:
         pause = self.interval
         while not closed.wait(pause):
             started = time.perf_counter()
-            self.readings.add(self._read())
+            self._add()
             pause = max(self.interval, (time.perf_counter() - started) / self.share)
 
 

@@ -4,6 +4,7 @@ To add an optimizer of torch's: a class of a few lines and an entry in `OPTIMIZE
 """
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -17,7 +18,7 @@ from bakeoff.spec import ALWAYS_IDENTITY, Optimizer
 WARMUP = 0.05
 #: What weight decay may act on.
 DECAYED = ("matrices", "all")
-#: Devices on which torch's fused optimizers, one kernel for all parameters, exist for each optimizer below.
+#: Devices on which torch's optimizers, where they have one kernel for all parameters, have it.
 FUSED_DEVICES = ("cpu", "cuda")
 
 #: From a step, counted from 0, to the share of the peak learning rate that it uses.
@@ -46,8 +47,9 @@ class TorchOptimizer(Optimizer):
         arguments: dict[str, Any] = {
             f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "decayed"
         }
-        fused = next(model.parameters()).device.type in FUSED_DEVICES
-        return self.implementation(self._groups(model), **arguments, fused=fused)
+        if "fused" in inspect.signature(self.implementation).parameters:
+            arguments["fused"] = next(model.parameters()).device.type in FUSED_DEVICES
+        return self.implementation(self._groups(model), **arguments)
 
     def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
         learnable = [parameter for parameter in model.parameters() if parameter.requires_grad]

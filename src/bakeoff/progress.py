@@ -37,21 +37,16 @@ def display(runs: Sequence[Run], console: Console) -> Display:
 
 
 class Pace:
-    """How fast runs are: tokens per second since each one's first step, and what is left of all of them."""
+    """How many runs are done since when, and so how long the others will take."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self.total = len(runs)
         self.done = 0
-        self.steps: dict[Run, int] = {}
-        self.started: dict[Run, float] = {}
         self.began = time.monotonic()
 
-    def note(self, run: Run, message: Json) -> None:
+    def note(self, message: Json) -> None:
         """Take note of one message."""
-        if message["event"] == "start":
-            self.steps[run], self.started[run] = message["steps"], time.monotonic()
-        elif message["event"] == "end":
-            self.done += 1
+        self.done += message["event"] == "end"
 
     def left(self, progress_of_active: float) -> float | None:
         """Seconds left, if all runs are as long as those so far; None before there is anything to go by."""
@@ -75,7 +70,7 @@ class Lines:
 
     def __call__(self, run: Run, message: Json) -> None:
         """Print what an evaluation found, or how a run ended."""
-        self.pace.note(run, message)
+        self.pace.note(message)
         if message["event"] == "evaluation":
             epochs = run.experiment.budget.epochs
             share = message["epoch"] / epochs if epochs else 0.0

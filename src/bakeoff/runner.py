@@ -47,6 +47,7 @@ class Session:
     Attributes:
         study: With precision and threads resolved.
         folder: Where it lies.
+        declaration: What `study.json` says.
         tokens: Its corpus.
         device: Where its runs compute.
         source: The user's study file, if it comes from one.
@@ -54,6 +55,7 @@ class Session:
 
     study: Study
     folder: StudyFolder
+    declaration: Json
     tokens: Tokens
     device: torch.device
     source: Path | None
@@ -64,11 +66,13 @@ class Session:
         Args:
             memory_bytes: What a run needs.
         """
-        if self.device.type != "cpu":
-            return 1
-        by_cores = usable_cores() // (self.study.budget.threads or 1)
         by_memory = int(psutil.virtual_memory().available) // max(1, memory_bytes)
-        return max(1, min(by_cores, by_memory))
+        return max(1, min(self.side_by_side, by_memory))
+
+    @property
+    def side_by_side(self) -> int:
+        """How many runs have cores of their own; one where they share a GPU."""
+        return max(1, usable_cores() // (self.study.budget.threads or 1)) if self.device.type == "cpu" else 1
 
     def missing(self, only: Sequence[int] | None = None) -> list[Run]:
         """The runs to do: not yet finished and not diverged, of all experiments or of those numbers.
@@ -87,6 +91,8 @@ class Session:
         """
         try:
             with self.folder.lock().acquire(timeout=0):
+                # Again, as another command may have opened the study since, with other seeds, and found it free.
+                write_json(self.folder.path / "study.json", self.declaration)
                 _Workers(self, jobs, observer).do(runs)
         except Timeout as error:
             raise UserError(BUSY.format(self.folder.path), status=1) from error
@@ -100,21 +106,23 @@ class Session:
         return folder.status in (FINISHED, DIVERGED)
 
 
-def open_session(declared: Study, built_in: Study, out: Path, device: torch.device, source: Path | None) -> Session:
+def open_session(
+    declared: Study, path: Path, device: torch.device, source: Path | None = None, jobs: int | None = 1
+) -> Session:
     """Prepare a study's corpus and folder.
 
     Args:
         declared: What to run, with the options of the command line in it.
-        built_in: The same study without them; where the two compute different things, the folder's name tells.
-        out: The folder of all studies.
+        path: The study's folder.
         device: Where the runs compute.
         source: The user's study file, if the study comes from one.
+        jobs: How many runs at a time are to share the cores, if the study is started now; None for one a core.
 
     Raises:
         UserError: The corpus cannot be used, a model cannot be built, or the folder cannot be written or holds another
             study.
     """
-    folder = StudyFolder(out / folder_name(declared, built_in))
+    folder = StudyFolder(path)
     existing = folder.study if folder.exists else None
     if existing and existing["identity"] != identity(declared):
         raise UserError(
@@ -127,11 +135,12 @@ def open_session(declared: Study, built_in: Study, out: Path, device: torch.devi
     tokens = data.prepare(declared.corpus, declared.budget)
     for experiment in declared.experiments:
         experiment.architecture.check(tokens.vocabulary, declared.budget.sequence_length)
-    study = _resolve(declared, existing, tokens, device)
-    write_json(folder.path / "study.json", declare(study, tokens, declared, source))
+    study = _resolve(declared, existing, tokens, device, jobs)
+    declaration = declare(study, tokens, declared, source)
+    write_json(folder.path / "study.json", declaration)
     with written_atomically(folder.tokenizer) as temporary:
         tokens.tokenizer.save(str(temporary))
-    return Session(study=study, folder=folder, tokens=tokens, device=device, source=source)
+    return Session(study=study, folder=folder, declaration=declaration, tokens=tokens, device=device, source=source)
 
 
 def folder_name(declared: Study, built_in: Study) -> str:
@@ -154,12 +163,17 @@ def parse_jobs(jobs: str) -> int | None:
     return int(jobs)
 
 
-def _resolve(declared: Study, existing: Json | None, tokens: Tokens, device: torch.device) -> Study:
+def share_of_cores(jobs: int | None) -> int:
+    """Threads of a run where that many share the cores; None stands for one a core."""
+    return max(1, usable_cores() // jobs) if jobs else 1
+
+
+def _resolve(declared: Study, existing: Json | None, tokens: Tokens, device: torch.device, jobs: int | None) -> Study:
     """Precision, threads, compiling and seeds, as resolved when the study was started, or else for this machine."""
     budget = declared.budget
     started = existing["budget"] if existing else {}
     precision = started.get("precision") or resolve_precision(budget.precision, device)
-    threads = started.get("threads") or budget.threads or usable_cores()
+    threads = started.get("threads") or budget.threads or share_of_cores(jobs)
     seeds = tuple(sorted({*declared.seeds, *existing["seeds"]})) if existing else declared.seeds
     study = dataclasses.replace(declared.with_shared(precision=precision, threads=threads), seeds=seeds)
     compiling = started.get("compile", budget.compile)
@@ -216,7 +230,7 @@ class _Workers:
         )
         with (folder.path / "log.txt").open("w", encoding="utf-8") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "bakeoff.worker"],
+                [sys.executable, "-P", "-m", "bakeoff.worker"],  # -P: nothing is imported from the user's folder
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

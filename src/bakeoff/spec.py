@@ -144,7 +144,8 @@ class Budget:
         sequence_length: Tokens a sequence.
         tokenizer: `bpe`, trained on the train split, or `gpt1`, GPT-1's own.
         vocabulary: Symbols of the tokenizer.
-        epoch_steps: Steps of an epoch, at most: each has its own part of the train split then. None trains on all.
+        epoch_steps: Steps of an epoch, at most: each epoch then draws its own part of the train split. None trains on
+            all of it.
         schedule: Shape of the learning rate over a run: `linear` (5 % warm-up, linear decay to zero) or `constant`.
         clip: Largest norm of a gradient; None does not clip.
         precision: Of matrix products, in training and in evaluation: `fp32`, `bf16`, or `auto`, which is resolved on
@@ -293,6 +294,11 @@ class Study:
             dataclasses.replace, corpus=corpus or self.corpus, budget=dataclasses.replace(self.budget, **budget)
         )
         return dataclasses.replace(self, name=name or self.name, experiments=tuple(map(shared, self.experiments)))
+
+    def with_seeds(self, count: int) -> Self:
+        """The same study with that many seeds: its own first, then the smallest numbers that are not among them."""
+        others = (seed for seed in range(count) if seed not in self.seeds)
+        return dataclasses.replace(self, seeds=(*self.seeds, *others)[:count])
 
     def with_rates(self, rates: Mapping[str, float]) -> Self:
         """The same study with other learning rates, by the experiments' slugs."""

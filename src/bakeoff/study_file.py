@@ -1,11 +1,13 @@
 """A study by its name, or from a user's Python file."""
 
 import contextlib
+import dataclasses
 import runpy
 import sys
 import traceback
 from pathlib import Path
 
+from bakeoff.data import own_text
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.spec import Study
@@ -26,7 +28,15 @@ def find_study(name_or_path: str) -> tuple[Study, Path | None]:
         )
     if not path.is_file():
         raise UserError(f"no study file {path}")
-    return load_study(path), path.resolve()
+    return _with_checksum(load_study(path)), path.resolve()
+
+
+def _with_checksum(study: Study) -> Study:
+    """The study with the checksum of the user's own text in its corpus, so that an edited text is another corpus."""
+    corpus = study.corpus
+    if corpus.path is None or corpus.sha256:
+        return study
+    return study.with_shared(corpus=dataclasses.replace(corpus, sha256=own_text.checksum(Path(corpus.path))))
 
 
 def load_study(path: Path) -> Study:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.analysis.rows import Row, StudyRows
-from bakeoff.records import read_json
-from bakeoff.runner import folder_name
+from bakeoff.records import FAILED, StudyFolder, read_json
+from bakeoff.runner import folder_name, share_of_cores
 from bakeoff.spec import Budget, Experiment, Study, purpose
 
 #: No study uses this seed, so that no result was seen while the rates were chosen.
@@ -25,8 +25,8 @@ REACH = 3
 #: Rates that are added beyond an edge, and how often.
 WIDENING, ROUNDS = 2, 5
 
-#: The name of the file that a search leaves in its folder.
-FILE = "rates.json"
+#: The names of a round's study and of the file that a search leaves in its folder.
+ROUND, FILE = "round-{}", "rates.json"
 
 Json = dict[str, Any]
 
@@ -41,6 +41,12 @@ def apply(out: Path, declared: Study, built_in: Study) -> Study:
     path = folder(out, declared, built_in) / FILE
     found = read_json(path) if path.is_file() else None
     return declared.tuned(found) if found and found["for"] == purpose(declared) else declared
+
+
+def threads(folder: Path, jobs: int | None) -> int:
+    """Threads of a trial: those that the search was started with, or else its share of the cores."""
+    begun = StudyFolder(folder / ROUND.format(1))
+    return int(begun.study["budget"]["threads"]) if begun.exists else share_of_cores(jobs)
 
 
 def rate(half_decades: int) -> float:
@@ -76,7 +82,7 @@ class Search:
         self.rounds += 1
         self._asked = [(experiment.slug, place) for experiment, place in wanted]
         return Study.of(
-            f"round-{self.rounds}",
+            ROUND.format(self.rounds),
             corpus=self.study.corpus,
             budget=self._budget(),
             contenders=[(e.architecture, dataclasses.replace(e.optimizer, lr=rate(place))) for e, place in wanted],
@@ -88,6 +94,10 @@ class Search:
         by_number = {row.number: row for row in rows.rows}
         for number, (slug, place) in enumerate(self._asked, start=1):
             self.trials[slug][place] = _trial(place, by_number[number])
+
+    def failed(self) -> list[str]:
+        """Experiments of which every trial so far failed; one that diverged has told something."""
+        return [slug for slug, trials in self.trials.items() if all(t["status"] == FAILED for t in trials.values())]
 
     def result(self) -> Json:
         """The rates, and how they were found."""

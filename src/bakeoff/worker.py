@@ -20,13 +20,13 @@ from typing import Any
 import numpy as np
 import torch
 from filelock import FileLock
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import nn
 
 from bakeoff import checkpoints, data, models
 from bakeoff.data import frequencies
 from bakeoff.data.sequences import TokenStream
-from bakeoff.files import remove_leftovers, written_atomically
+from bakeoff.files import remove_leftovers
 from bakeoff.measure import Clock, MemoryMeter, Readings, environment, keep_freed_memory, synchronizer
 from bakeoff.metrics import Tally
 from bakeoff.optimizers import SCHEDULES
@@ -171,6 +171,7 @@ class _Recording:
         self.clock = Clock(synchronizer(self.device))
         self.budget = job.run.experiment.budget
         torch.set_num_threads(self.budget.threads or 1)
+        self.alone = job.alone
         self.spec = {"identity": identity(job.run), "run": encode(job.run)}
         self.best = Best()
         self.evaluations = 0
@@ -180,18 +181,18 @@ class _Recording:
 
     def record(self) -> Json:
         """Train to the end of the budget, from the last checkpoint if there is one; the summary of the run."""
-        self._begin()
+        self._prepare()
         training = self._training()
         self._go_on(training)
         for evaluation in training.evaluations():
             self._keep(evaluation, training)
         return self._summary(training)
 
-    def _begin(self) -> None:
-        state = checkpoints.load(self.folder.checkpoint) if self.folder.spec == self.spec else None
-        self.state = state
-        if state is None:
-            self.folder.start(self.spec, environment(self.device))
+    def _prepare(self) -> None:
+        """Begin the folder anew unless it holds a checkpoint of this very run on the same kind of device."""
+        same = self.folder.spec == self.spec and self.folder.environment.get("device") == self.device.type
+        if not (same and self.folder.checkpoint.is_file()):
+            self._start()
         self.tokens = data.prepare(self.job.run.experiment.corpus, self.budget)
         self.measured = {"train": self.tokens.train_sample, "valid": self.tokens.splits["valid"]}
         train_counts = frequencies.counts(self.tokens.splits["train"], self.tokens.vocabulary)
@@ -221,17 +222,24 @@ class _Recording:
         )
         return training
 
+    def _start(self) -> None:
+        self.folder.start(self.spec, environment(self.device))
+
     def _go_on(self, training: Training) -> None:
-        """Continue where the checkpoint was taken, if there is one."""
-        if self.state is None:
+        """Continue where the checkpoint was taken, if there is one that is not damaged."""
+        if not self.folder.checkpoint.is_file():
             return
-        training.restore(self.state)
-        kept = self.state.facts["recording"]
+        state = checkpoints.load(self.folder.checkpoint)
+        if state is None:
+            self._start()
+            return
+        training.restore(state)
+        kept = state.facts["recording"]
         self.folder.go_on(kept["evaluations"])
         self.evaluations, self.best = kept["evaluations"], Best(**kept["best"])
+        self.alone = self.alone and kept["alone"]
         self.memory.readings = Readings(**kept["memory"])
         self.resumed_at_step = [*kept["resumed_at_step"], training.step]
-        self.state = None
 
     def _after_step(self, training: Training, step: int, loss: float) -> None:
         now = time.perf_counter()
@@ -246,8 +254,7 @@ class _Recording:
         nats = float(valid.sum(dtype=np.float64))
         if nats < self.best.nats:
             self.best = Best(nats=nats, epoch=evaluation.epoch, documents=_by_document(stream, valid))
-            with written_atomically(self.folder.best_weights) as temporary:
-                save_file(training.model.state_dict(), temporary)
+            checkpoints.save_tensors(self.folder.best_weights, training.model.state_dict())
         self.folder.append(self._line(evaluation))
         self.evaluations += 1
         spoken = {split: _tally(self.measured[split], evaluation.nats[split]).as_json() for split in self.measured}
@@ -265,6 +272,7 @@ class _Recording:
             state.facts["recording"] = {
                 "evaluations": self.evaluations,
                 "best": asdict(self.best),
+                "alone": self.alone,
                 "memory": asdict(self.memory.readings),
                 "resumed_at_step": self.resumed_at_step,
             }
@@ -283,7 +291,7 @@ class _Recording:
             "memory": self.memory.as_json(),
             **self._times(),
             "tokens_per_second": trained / self.clock.seconds["training"],
-            "alone": self.job.alone,
+            "alone": self.alone,
             "resumed_at_step": self.resumed_at_step,
         }
 

@@ -1,6 +1,7 @@
 """A user's own text: nothing of it is lost, and what cannot be used is said in one line."""
 
 import hashlib
+import itertools
 
 import pytest
 from hypothesis import example, given
@@ -24,14 +25,12 @@ def test_documents_joined_are_the_text(text):
 
 
 @given(texts)
-def test_every_document_has_one_paragraph_or_the_text_has_no_blank_line(text):
-    lines = text.removesuffix("\n").split("\n") if text else []
-    documents = own_text.documents_of(text)
-    if all(line.strip() for line in lines):
-        assert [document.removesuffix("\n") for document in documents] == lines
-    else:
-        assert all(line.strip() for document in documents for line in document.strip().split("\n") if document.strip())
-        assert len(documents) <= max(1, sum(not line.strip() for line in lines) + 1)
+def test_every_document_has_one_paragraph_or_one_line_where_there_is_only_one(text):
+    groups = itertools.groupby(text.split("\n"), key=lambda line: not line.strip())
+    paragraphs = [list(group) for blank, group in groups if not blank]
+    expected = paragraphs if len(paragraphs) > 1 else [[line] for paragraph in paragraphs for line in paragraph]
+    found = [[line for line in document.split("\n") if line.strip()] for document in own_text.documents_of(text)]
+    assert [lines for lines in found if lines] == expected
 
 
 @pytest.mark.parametrize(
@@ -67,6 +66,23 @@ def test_a_file_is_dealt_whole_into_the_splits(tiny_corpus_file):
     assert 0.85 < len(splits["train"]) / text.count("\n\n") < 0.95
 
 
+@pytest.mark.parametrize("text", ["{}\n", "\n{}", "\n\n{}\n\n\n"])
+def test_blank_lines_around_a_text_of_lines_change_nothing(tmp_path, text):
+    lines = [f"sentence {number}" for number in range(2000)]
+    path = tmp_path / "own.txt"
+    path.write_text(text.format("\n".join(lines)))
+    splits = own_text.read(path)
+    assert sorted(document.strip() for split in splits.values() for document in split) == sorted(lines)
+
+
+def test_a_text_of_too_few_paragraphs_for_three_splits_is_cut_into_lines(tmp_path):
+    path = tmp_path / "own.txt"
+    path.write_text("\n\n".join("\n".join(f"line {part} {line}" for line in range(300)) for part in range(3)))
+    splits = own_text.read(path)
+    assert all(splits.values())
+    assert sum(map(len, splits.values())) == 900
+
+
 def test_equal_paragraphs_never_stand_in_two_splits(tmp_path):
     path = tmp_path / "own.txt"
     path.write_text("\n\n".join(f"  paragraph {i % 40}{' ' * (i // 40)}" for i in range(120)) + "\n\n\n")
@@ -82,6 +98,7 @@ BAD = {
     "binary": b"some\0text",
     "Latin-1": "Zürich".encode("latin-1"),
     "UTF-16": "text".encode("utf-16-le"),
+    "UTF-16 with a mark": "text".encode("utf-16"),
     "cut off inside a character": "Zürich".encode()[:2],
 }
 

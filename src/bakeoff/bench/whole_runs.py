@@ -72,7 +72,7 @@ def _own(experiment: Experiment) -> None:
     with tempfile.TemporaryDirectory() as folder:
         job = Job(run=Run(experiment=experiment, seed=0), folder=Path(folder), device="cpu", alone=True)
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        with subprocess.Popen([sys.executable, "-m", "bakeoff.worker"], text=True, **pipes) as process:
+        with subprocess.Popen([sys.executable, "-P", "-m", "bakeoff.worker"], text=True, **pipes) as process:
             assert process.stdin is not None, "its input is a pipe"
             process.stdin.write(job.to_line() + "\n")
             process.stdin.flush()

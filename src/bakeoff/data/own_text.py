@@ -1,5 +1,6 @@
 """A user's own text: one file, split by paragraph, or a folder with `train.txt`, `valid.txt` and `test.txt`."""
 
+import codecs
 import hashlib
 import itertools
 import re
@@ -18,7 +19,10 @@ def read(path: Path) -> Splits:
     """
     if path.is_dir():
         return {split: documents_of(_read_text(path / f"{split}.txt")) for split in SPLITS}
-    return deal((document.strip(), document) for document in documents_of(_read_text(path)))
+    text = _read_text(path)
+    dealt = (deal((document.strip(), document) for document in cut(text)) for cut in (documents_of, lines_of))
+    paragraphs = next(dealt)
+    return paragraphs if all(paragraphs.values()) else next(dealt)
 
 
 def checksum(path: Path) -> str:
@@ -38,20 +42,23 @@ def joint_checksum(checksums: Iterable[str]) -> str:
 
 
 def documents_of(text: str) -> tuple[str, ...]:
-    """Cut a text into paragraphs with the blank lines that follow each, or into lines where none is blank.
+    """Cut a text into paragraphs with the blank lines that follow each, or into lines where it is a single paragraph.
 
     Joined, the documents are the text again; blank lines at the very start belong to the first document.
     """
-    lines = re.findall(r"[^\n]*\n|[^\n]+", text)
-    if not any(map(_is_blank, lines)):
-        return tuple(lines)
-    documents: list[str] = []
-    for blank, group in itertools.groupby(lines, key=_is_blank):
-        if documents and (blank or _is_blank(documents[-1])):
-            documents[-1] += "".join(group)
-        else:
-            documents.append("".join(group))
-    return tuple(documents)
+    paragraphs = _cut(text, r"(?:[^\n]*\S[^\n]*(?:\n|\Z))+")
+    return paragraphs if len(paragraphs) > 1 else lines_of(text)
+
+
+def lines_of(text: str) -> tuple[str, ...]:
+    """The same with every line that is not blank as a document."""
+    return _cut(text, r"[^\n]*\S[^\n]*(?:\n|\Z)")
+
+
+def _cut(text: str, document: str) -> tuple[str, ...]:
+    """Cut a text before every match but the first, so that what lies between two matches belongs to the earlier one."""
+    places = [match.start() for match in re.finditer(document, text)]
+    return tuple(text[start:end] for start, end in itertools.pairwise([0, *places[1:], len(text)]) if end)
 
 
 def _read_bytes(path: Path) -> bytes:
@@ -67,6 +74,8 @@ def _read_text(path: Path) -> str:
     raw = _read_bytes(path)
     if not raw.strip():
         raise UserError(f"{path} is empty: give a file with text in it")
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UserError(f"{path} is UTF-16: convert it, for example with iconv -f utf-16 -t utf-8")
     if b"\0" in raw:
         raise UserError(f"{path} is binary (it has a zero byte): give a plain text file")
     try:
@@ -75,7 +84,3 @@ def _read_text(path: Path) -> str:
         raise UserError(
             f"{path} is not UTF-8 at byte {error.start}: convert it, for example with iconv -t utf-8"
         ) from error
-
-
-def _is_blank(line: str) -> bool:
-    return not line.strip()
