@@ -137,15 +137,22 @@ def test_the_searchs_seed_is_no_studys():
     assert all(tuning.SEED not in study.seeds for study in STUDIES.values())
 
 
-def test_rates_in_use_were_searched_for_this_very_study():
-    quick, found = STUDIES["quick"], rates.chosen("quick")
-    assert found["for"] == purpose(quick), "the study has changed: repeat `bakeoff tune quick` and keep its rates.json"
-    assert {e.slug: e.optimizer.lr for e in quick.experiments} == {s: r["lr"] for s, r in found["rates"].items()}
+SEARCHED = ["quick", "wikitext-2"]
+
+
+@pytest.mark.parametrize("name", SEARCHED)
+def test_rates_in_use_were_searched_for_this_very_study(name):
+    study, found = STUDIES[name], rates.chosen(name)
+    assert found["for"] == purpose(study), (
+        f"the study has changed: repeat `bakeoff tune {name}` and keep its rates.json"
+    )
+    assert {e.slug: e.optimizer.lr for e in study.experiments} == {s: r["lr"] for s, r in found["rates"].items()}
 
 
 @pytest.mark.parametrize("slug", [experiment.slug for experiment in STUDIES["quick"].experiments])
-def test_no_rate_in_use_is_on_the_edge_of_what_was_searched(slug):
-    found = rates.chosen("quick")["rates"][slug]
+@pytest.mark.parametrize("name", SEARCHED)
+def test_no_rate_in_use_is_on_the_edge_of_what_was_searched(name, slug):
+    found = rates.chosen(name)["rates"][slug]
     finished = {trial["lr"]: trial["valid_loss"] for trial in found["trials"] if trial["valid_loss"] is not None}
     lrs = [trial["lr"] for trial in found["trials"]]
     assert len(lrs) >= 7

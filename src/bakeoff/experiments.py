@@ -54,7 +54,7 @@ WIKITEXT_2 = Study.of(
     corpus=Corpus(name="wikitext-2"),
     budget=Budget(epochs=3, batch_size=16, sequence_length=128, vocabulary=8000),
     contenders=twelve(partial(LSTM, embedding=192, hidden=192), partial(GPT1, width=192, heads=6), TUNED_OPTIMIZERS),
-).tuned(rates.chosen("quick"))
+).tuned(rates.chosen("wikitext-2"))
 
 #: The same for a night, or a GPU.
 WIKITEXT_2_LONG = WIKITEXT_2.with_shared(name="wikitext-2-long", epochs=10)
