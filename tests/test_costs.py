@@ -1,6 +1,7 @@
 """The estimate before a study: measured, of the right size, and without a trace."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -50,6 +51,12 @@ def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatc
     cost = costs.estimate(long.runs, tokens, CPU)
     assert cost.seconds == cost.wait(1) == pytest.approx(expected)
     assert cost.wait(2) == cost.wait(64) == pytest.approx(expected / 2)
+
+
+def test_a_model_that_this_machine_cannot_hold_is_not_tried(study, tokens, monkeypatch):
+    monkeypatch.setattr(costs.psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
+    monkeypatch.setattr(costs, "_probe", lambda experiment, tokens, device: pytest.fail("it would have been killed"))
+    assert costs.estimate(study.runs, tokens, CPU).seconds == 0
 
 
 def test_random_state_is_left_as_it_was(study, tokens):

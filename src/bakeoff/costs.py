@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import psutil
 import torch
 from torch import nn
 
+from bakeoff import accounting
 from bakeoff.data import Tokens
 from bakeoff.data.sequences import TokenStream
 from bakeoff.measure import Clock, MemoryMeter, keep_freed_memory, return_freed_memory, synchronizer
@@ -105,9 +107,15 @@ def _with_compiling(experiment: Experiment, compiling: bool) -> Experiment:
 
 def _try(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Probe | None:
     try:
-        return _probe(experiment, tokens, device)
+        return _probe(experiment, tokens, device) if _fits(experiment, tokens.vocabulary, device) else None
     except Exception:  # noqa: BLE001 (an estimate must not stop a study)
         return None
+
+
+def _fits(experiment: Experiment, vocabulary: int, device: torch.device) -> bool:
+    """Whether a step fits into this machine's memory: a system that runs out of it kills, where a GPU refuses."""
+    parts = (accounting.memory(experiment, vocabulary) or {}) if device.type == "cpu" else {}
+    return sum(parts.values()) < psutil.virtual_memory().available
 
 
 def _probe(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Probe:

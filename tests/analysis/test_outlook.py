@@ -1,5 +1,7 @@
 """How far a study is, and what is left of it in time."""
 
+import dataclasses
+
 import pytest
 
 from bakeoff.analysis.outlook import count_statuses, seconds_left
@@ -14,6 +16,13 @@ def test_every_run_is_counted_once(fake_study):
 def test_time_left_is_by_finished_runs_alike_or_else_by_all(fake_study):
     # Every finished run took 3 s of training and 1.5 s of the rest; half of number 6 is done; 4 and 5 are to be run.
     assert seconds_left(read_rows(fake_study)) == pytest.approx(4.5 + 4.5 + 4.5 / 2)
+
+
+def test_what_an_interrupted_run_has_done_is_not_done_again(fake_study):
+    rows = read_rows(fake_study)
+    missing = dataclasses.replace(next(row for row in rows.rows if row.status == "running"), status="missing")
+    others = tuple(row for row in rows.rows if row.finished)
+    assert seconds_left(dataclasses.replace(rows, rows=(*others, missing))) == pytest.approx(4.5 / 2)
 
 
 def test_runs_of_the_same_depth_count_first(make_fake_study, tmp_path):

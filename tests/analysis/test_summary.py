@@ -102,6 +102,18 @@ def test_trouble_with_some_seeds_only_says_with_how_many(twelve):
     assert trouble.text == "#1 (1 of 3 seeds): diverged."
 
 
+def test_seeds_in_the_same_trouble_since_other_epochs_are_named_together(twelve):
+    study = twelve(seeds=(0, 1, 2))
+    rows = [
+        dataclasses.replace(row, diagnosis=f"overfitting since epoch {row.seed}", diagnosis_rule="overfitting")
+        if row.number == 1
+        else row
+        for row in study.rows
+        if row.number in (1, 2)
+    ]
+    assert goals(dataclasses.replace(study, rows=tuple(rows)))["trouble"].text == "#1: overfitting."
+
+
 def test_no_trouble_is_said_as_well(build):
     assert goals(build({(1, "lstm", 1, "adam"): [4.9, 4.6, 4.5]}))["trouble"].value == "none"
 

@@ -32,7 +32,7 @@ def test_seeds_of_an_experiment_share_a_figure(make_fake_study, tmp_path):
     study = make_fake_study(tmp_path / "fake", runs={(1, "lstm", 1, "adam"): ([line], None)}, seeds=(3, 4))
     drawn = figures.draw(read_rows(study), tmp_path / "figures")
     assert [figure.name for figure in drawn.alone] == ["01-epochs", "01-time"]
-    assert "Seed 3: " in drawn.alone[0].caption
+    assert "lowest valid perplexity of its 2 seeds" in drawn.alone[0].caption
     assert "Seed 4: " in drawn.alone[0].caption
 
 

@@ -105,6 +105,22 @@ def test_with_three_seeds_bold_is_what_they_cannot_tell_from_the_best(make_fake_
     assert sorted(best) == [("mean", 1), ("mean", 8), *[("seed", 1)] * 3, *[("seed", 8)] * 3]
 
 
+@pytest.mark.parametrize(
+    ("diagnoses", "told"),
+    [
+        ([("overfitting", "overfitting since epoch 2")] * 2, "overfitting since epoch 2"),
+        ([("overfitting", "overfitting since epoch 2"), ("overfitting", "overfitting since epoch 3")], "overfitting"),
+        ([("overfitting", "overfitting since epoch 2"), ("healthy", "healthy")], "1 overfitting, 1 healthy"),
+    ],
+)
+def test_a_mean_tells_what_became_of_its_seeds_in_as_few_words_as_it_can(study, diagnoses, told):
+    rows = tuple(
+        dataclasses.replace(study.rows[0], seed=seed, diagnosis_rule=rule, diagnosis=name)
+        for seed, (rule, name) in enumerate(diagnoses)
+    )
+    assert tables.mean(Experiment(rows=rows)).diagnosis == told
+
+
 def test_several_seeds_have_a_line_with_their_mean(study):
     one, other = study.rows[0], dataclasses.replace(study.rows[0], seed=1, train_seconds=5.0)
     other = dataclasses.replace(other, valid=dataclasses.replace(other.valid, nats=4700.0))

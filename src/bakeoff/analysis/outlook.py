@@ -45,7 +45,8 @@ def _expected(row: Row, finished: list[Row]) -> float:
 
 
 def _share_left(row: Row, epochs: int) -> float:
-    return 1 - row.epochs / epochs if row.status == "running" else 1.0
+    """What is trained so far is not trained again, whether the run is at work or was interrupted."""
+    return 1 - row.epochs / max(1, epochs)
 
 
 def _total_seconds(row: Row) -> float:

@@ -39,6 +39,12 @@ def test_least_most_and_what_the_most_is_made_of(study):
         in (finding.text)
     )
     assert finding.verdict == "supported"
+    assert "of which they are 1.3 to 2.3 times." in finding.text
+
+
+def test_few_experiments_show_no_correlation(study):
+    few = tuple(row for row in study.rows if row.number in (1, 3, 9, 10))
+    assert memory(dataclasses.replace(study, rows=few)).verdict == "not measured"
 
 
 def test_what_the_optimizers_state_adds_stands_beside_what_was_measured(study):
