@@ -115,7 +115,7 @@ def _try(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Probe
 def _fits(experiment: Experiment, vocabulary: int, device: torch.device) -> bool:
     """Whether a step fits into this machine's memory: a system that runs out of it kills, where a GPU refuses."""
     parts = (accounting.memory(experiment, vocabulary) or {}) if device.type == "cpu" else {}
-    return sum(parts.values()) < psutil.virtual_memory().available
+    return sum(parts.values()) < int(psutil.virtual_memory().available)
 
 
 def _probe(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Probe:
