@@ -87,9 +87,9 @@ class Row:
         return f"{self.layers}-layer {self.model_title}, {self.optimizer_title}"
 
     @property
-    def diagnosis_kind(self) -> str | None:
-        """The name of the rule behind the diagnosis: what runs of other epochs have in common."""
-        return self.diagnosis_rule.replace("-", " ") if self.diagnosis_rule else None
+    def kind(self) -> str:
+        """The name of the rule behind the diagnosis, or the status: what runs of other epochs have in common."""
+        return (self.diagnosis_rule or self.status).replace("-", " ")
 
     @property
     def finished(self) -> bool:

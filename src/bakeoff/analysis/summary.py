@@ -191,7 +191,7 @@ def _trouble(study: StudyRows) -> Goal:
         return _nothing("trouble", f"{over} is diagnosed with more than a gap to train.{unfinished if ahead else ''}")
     by_kind: dict[str, list[Row]] = {}
     for row in troubled:
-        by_kind.setdefault(_what(row) if len(study.study["seeds"]) == 1 else _kind(row), []).append(row)
+        by_kind.setdefault(_what(row) if len(study.study["seeds"]) == 1 else row.kind, []).append(row)
     parts = [f"{_which(study, rows)}: {kind}" for kind, rows in by_kind.items()]
     return Goal(
         name="trouble",
@@ -215,10 +215,6 @@ def _what(row: Row) -> str:
     if row.diagnosis is None:
         return FAILED if row.status == FAILED else ""
     return "" if row.diagnosis_rule in FINE else row.diagnosis
-
-
-def _kind(row: Row) -> str:
-    return row.diagnosis_kind or row.status
 
 
 def caveats(study: StudyRows) -> list[str]:

@@ -20,9 +20,12 @@ def read(path: Path) -> Splits:
     if path.is_dir():
         return {split: documents_of(_read_text(path / f"{split}.txt")) for split in SPLITS}
     text = _read_text(path)
-    dealt = (deal((document.strip(), document) for document in cut(text)) for cut in (documents_of, lines_of))
-    paragraphs = next(dealt)
-    return paragraphs if all(paragraphs.values()) else next(dealt)
+    paragraphs = _dealt(documents_of(text))
+    return paragraphs if all(paragraphs.values()) else _dealt(lines_of(text))
+
+
+def _dealt(documents: Iterable[str]) -> Splits:
+    return deal((document.strip(), document) for document in documents)
 
 
 def checksum(path: Path) -> str:
@@ -46,18 +49,18 @@ def documents_of(text: str) -> tuple[str, ...]:
 
     Joined, the documents are the text again; blank lines at the very start belong to the first document.
     """
-    paragraphs = _cut(text, r"(?:[^\n]*\S[^\n]*(?:\n|\Z))+")
+    paragraphs = _cut(text, r"^(?:[^\n]*\S[^\n]*(?:\n|\Z))+")
     return paragraphs if len(paragraphs) > 1 else lines_of(text)
 
 
 def lines_of(text: str) -> tuple[str, ...]:
     """The same with every line that is not blank as a document."""
-    return _cut(text, r"[^\n]*\S[^\n]*(?:\n|\Z)")
+    return _cut(text, r"^[^\n]*\S[^\n]*(?:\n|\Z)")
 
 
 def _cut(text: str, document: str) -> tuple[str, ...]:
     """Cut a text before every match but the first, so that what lies between two matches belongs to the earlier one."""
-    places = [match.start() for match in re.finditer(document, text)]
+    places = [match.start() for match in re.finditer(document, text, re.MULTILINE)]
     return tuple(text[start:end] for start, end in itertools.pairwise([0, *places[1:], len(text)]) if end)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from bakeoff.analysis.measured import Deciles, Point
 from bakeoff.analysis.rows import Baseline, Row, StudyRows
 from bakeoff.analysis.timing import is_timed
+from bakeoff.records import DIVERGED, FAILED
 from bakeoff.report import words
 
 if TYPE_CHECKING:
@@ -14,8 +15,6 @@ if TYPE_CHECKING:
 
 #: What the caption calls each horizontal axis.
 OVER = {"epochs": "epochs", "time": "training time"}
-#: What became of a run that did not finish, where the name of its status is no adjective.
-ENDINGS = {"diverged": "diverged", "failed": "failed"}
 #: Losses that differ by less than this look the same in a figure.
 VISIBLE = 0.005
 
@@ -150,7 +149,7 @@ def _crossings(row: Row, floors: list[Baseline], when: Callable[[Point], str]) -
 
 
 def _ending(row: Row) -> str:
-    became = ENDINGS.get(row.status, f"is {row.status}")
+    became = row.status if row.status in (DIVERGED, FAILED) else f"is {row.status}"
     return "" if row.finished else f" The run {became}{f': {row.error}' if row.error else ''}."
 
 

@@ -173,7 +173,7 @@ def mean(experiment: Experiment) -> Row:
 
 def _remarks(rows: Iterable[Row]) -> str:
     """What became of several runs: what is the same for all, or how many there are of each kind."""
-    told, kinds = {remark(row) for row in rows}, Counter(row.diagnosis_kind or row.status for row in rows)
+    told, kinds = {remark(row) for row in rows}, Counter(row.kind for row in rows)
     if len(told) == 1:
         return told.pop()
     return next(iter(kinds)) if len(kinds) == 1 else ", ".join(f"{count} {kind}" for kind, count in kinds.items())
