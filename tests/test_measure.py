@@ -2,7 +2,10 @@
 
 import getpass
 import json
+import platform
 import socket
+import subprocess
+import sys
 import time
 from importlib.metadata import version
 
@@ -222,3 +225,25 @@ def test_memory_that_is_freed_is_kept_where_the_c_library_can(monkeypatch):
     assert len(asked) == 3
     monkeypatch.setattr(measure.ctypes, "CDLL", lambda name: object())
     keep_freed_memory()  # another C library: nothing to ask, and no error
+
+
+#: Megabytes of the process with many freed tensors that were kept, and after they were given back.
+FREED = """
+import psutil, torch
+from bakeoff.measure import keep_freed_memory, return_freed_memory
+def megabytes():
+    return psutil.Process().memory_full_info().uss // 2**20
+keep_freed_memory()
+tensors = [torch.ones(2**18) for _ in range(200)]
+del tensors
+print(megabytes())
+return_freed_memory(torch.device("cpu"))
+print(megabytes())
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked")
+def test_freed_memory_that_was_kept_goes_back_to_the_system_when_it_is_asked_for():
+    told = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True).stdout
+    kept, returned = map(int, told.split())
+    assert kept - returned > 150

@@ -18,6 +18,7 @@ PAGES = [
     ROOT / "docs" / "reliability.md",
     ROOT / "docs" / "seed.md",
     ROOT / "docs" / "performance.md",
+    ROOT / "docs" / "wikitext-2.md",
 ]
 README = PAGES[0].read_text(encoding="utf-8")
 

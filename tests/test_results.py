@@ -4,27 +4,32 @@ from pathlib import Path
 
 import pytest
 
+from bakeoff.analysis import summary
 from bakeoff.analysis.rows import read_rows
 from bakeoff.records import find_studies
-from bakeoff.report import words
+from bakeoff.report import tables, words
 
 ROOT = Path(__file__).parent.parent
 STUDIES = find_studies(ROOT / "results")
 
 
+def kept(name):
+    return read_rows(next(folder for folder in STUDIES if folder.path.name.startswith(name)))
+
+
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.path.name)
 def test_every_run_that_is_kept_is_whole(folder):
     study = read_rows(folder)
-    kept = [row for row in study.rows if (folder.path / row.folder).is_dir()]
-    assert kept
-    for row in kept:
+    rows = [row for row in study.rows if (folder.path / row.folder).is_dir()]
+    assert rows
+    for row in rows:
         assert row.finished
         assert [point.epoch for point in row.history] == list(range(study.study["budget"]["epochs"] + 1))
         assert row.history[0].valid.perplexity > study.baselines[0].valid.perplexity / 2, "it begins near uniform"
 
 
 def test_the_documents_quote_the_first_point_as_it_was_measured():
-    study = read_rows(next(folder for folder in STUDIES if folder.path.name.startswith("seed-learned")))
+    study = kept("seed-learned")
     told, row = (ROOT / "docs" / "seed.md").read_text(), study.rows[0]
     for point in row.history:
         values = (words.number(point.train.perplexity), words.number(point.valid.perplexity))
@@ -32,3 +37,12 @@ def test_the_documents_quote_the_first_point_as_it_was_measured():
     for baseline in study.baselines:
         assert baseline.name == "uniform" or words.number(baseline.valid.perplexity) in told
     assert f"Test is at {words.number(row.test.perplexity)}." in told
+
+
+def test_the_page_of_wikitext_2_shows_the_table_and_the_answer_of_its_report():
+    study, told = kept("wikitext-2"), (ROOT / "docs" / "wikitext-2.md").read_text()
+    assert all(row.finished for row in study.rows)
+    assert len(study.rows) == 12
+    assert tables.markdown(study).strip() in told
+    assert summary.headline(study) in told
+    assert f"trained for\n{sum(row.train_seconds for row in study.rows) / 60:.0f} minutes" in told

@@ -43,12 +43,12 @@ TUNED_OPTIMIZERS = (Adam(), AdamW(weight_decay=0.1), SGD(), Momentum())
 #: Minutes on a laptop: an excerpt of whole articles, models of about half a million parameters.
 QUICK = Study.of(
     "quick",
-    corpus=Corpus(name="vital-articles", documents=(465, 120, 120)),
-    budget=Budget(epochs=10, batch_size=16, sequence_length=32, vocabulary=2048),
+    corpus=Corpus(name="vital-articles", documents=(700, 100, 100)),
+    budget=Budget(epochs=8, batch_size=16, sequence_length=32, vocabulary=2048),
     contenders=twelve(partial(LSTM, embedding=128, hidden=128), partial(GPT1, width=128, heads=4), TUNED_OPTIMIZERS),
 ).tuned(rates.chosen("quick"))
 
-#: Hours on a laptop, minutes on a GPU: all of WikiText-2.
+#: An hour or two on a laptop, minutes on a GPU: all of WikiText-2.
 WIKITEXT_2 = Study.of(
     "wikitext-2",
     corpus=Corpus(name="wikitext-2"),
