@@ -10,6 +10,10 @@ def test_ticks_are_one_two_and_five_times_powers_of_ten_inside_the_axis():
     assert style.as_json(axis.encoding(linear=True))["scale"]["domain"] == [0, 700]
 
 
+def test_a_short_axis_has_more_than_one_tick():
+    assert style.ticks(255, 960) == [300, 400, 500, 600, 700, 800, 900]
+
+
 @pytest.mark.parametrize(
     ("high", "whole", "places"),
     [(10, True, [0, 2, 4, 6, 8, 10]), (3, True, [0, 1, 2, 3]), (0.5, False, 6), (0, True, [0])],

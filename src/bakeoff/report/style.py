@@ -4,6 +4,7 @@ import copy
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -84,9 +85,15 @@ class PerplexityAxis:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """1, 2 and 5 times the powers of ten between two values."""
+    """1, 2 and 5 times the powers of ten between two values; where that leaves fewer than two, 1 to 9 times."""
+    few, many = (_multiples(low, high, factors) for factors in ((1, 2, 5), range(1, 10)))
+    return few if len(few) > 1 else many
+
+
+def _multiples(low: float, high: float, factors: Iterable[int]) -> list[float]:
+    """Those multiples of the powers of ten that lie between two values."""
     decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    values = [factor * 10.0**decade for decade in decades for factor in (1, 2, 5)]
+    values = [factor * 10.0**decade for decade in decades for factor in factors]
     return [value for value in values if low <= value <= high]
 
 
