@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bakeoff.analysis import summary
+from bakeoff.analysis.findings import findings
 from bakeoff.analysis.rows import read_rows
 from bakeoff.records import find_studies
 from bakeoff.report import tables, words
@@ -45,4 +46,6 @@ def test_the_page_of_wikitext_2_shows_the_table_and_the_answer_of_its_report():
     assert len(study.rows) == 12
     assert tables.markdown(study).strip() in told
     assert summary.headline(study) in told
+    counting = next(finding for finding in findings(study) if finding.name == "counting")
+    assert counting.text[counting.text.index("Of twelve") :] in told
     assert f"trained for\n{sum(row.train_seconds for row in study.rows) / 60:.0f} minutes" in told
