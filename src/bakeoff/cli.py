@@ -294,7 +294,7 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
     """
     from bakeoff import costs, progress
     from bakeoff.records import FAILED
-    from bakeoff.report import words
+    from bakeoff import words
 
     study = session.study
     with console.status("timing a few steps of each model"):
@@ -305,7 +305,7 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
         f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
         f"{study.budget.precision}, {jobs} at a time: about "
         f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
-        f"{words.megabytes(cost.memory_bytes * jobs)} MB of memory, {words.megabytes(cost.disk_bytes)} MB of disk",
+        f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(cost.disk_bytes)} of disk",
         highlight=False,
         soft_wrap=True,
     )
@@ -318,10 +318,10 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
 
 
 def _report(folder: "StudyFolder", console: "Console") -> None:
-    from bakeoff import report
+    from bakeoff.report.build import build
 
     with console.status("writing the report"):
-        page = report.build(folder)
+        page = build(folder)
     typer.echo(f"report: {page}")
 
 

@@ -15,7 +15,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from bakeoff.report import words
+from bakeoff import words
 from bakeoff.spec import Run
 
 Json = dict[str, Any]

@@ -9,7 +9,7 @@ from bakeoff.data import overlap
 from bakeoff.data.corpora import BuiltIn, Text
 from bakeoff.data.splits import SPLITS
 from bakeoff.records import StudyFolder
-from bakeoff.report import words
+from bakeoff import words
 
 if TYPE_CHECKING:
     from bakeoff.tuning import Search  # at run time it would bring torch along
@@ -69,7 +69,7 @@ def _memory_text(description: Json) -> str:
     """What each experiment keeps in memory while it takes a step."""
     parts = ("weights", "gradients", "optimizer_state", "activations", "logits")
     known = [(entry["number"], entry["memory"] or dict.fromkeys(parts)) for entry in description["experiments"]]
-    lines = [[str(number), *(words.megabytes(memory[part]) for part in parts)] for number, memory in known]
+    lines = [[str(number), *(words.in_megabytes(memory[part]) for part in parts)] for number, memory in known]
     precision = words.PRECISIONS.get(description["budget"]["precision"], words.PRECISIONS["fp32"])
     table = columns(["number", *(part.replace("_", " ") for part in parts)], lines)
     return f"{table}\nmemory of a training step in MB, in {precision} on a processor, computed"

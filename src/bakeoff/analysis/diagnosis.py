@@ -4,12 +4,14 @@ A run that lost to counting is never called over- or underfitting: what it shows
 between its curves. All thresholds are in nats per token.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bakeoff.analysis import words
-from bakeoff.analysis.measured import Point, gap_at_equal_mix
+from bakeoff import words
+from bakeoff.analysis.evaluations import Baseline, Point, gap_at_equal_mix
 
+#: Diagnoses of runs that learned no context: they say something about their settings, nothing about their kind.
+UNLEARNED = ("diverged", "dead", "worse-than-unigram", "unigram-plateau")
 #: Less than this is not seen as a change. It is 2 % of a perplexity, about what another seed changes.
 FLAT = 0.02
 #: As near as this to uniform or to the unigram, a run has learned no more than they know: 10 % of a perplexity.
@@ -116,8 +118,31 @@ class _Rule:
     name: Callable[[Case], str]
 
 
-def diagnose(case: Case) -> Diagnosis:
-    """The first rule that matches; the last one always does."""
+def diagnose(
+    history: Sequence[Point],
+    floors: Mapping[str, Baseline],
+    *,
+    diverged: str | None = None,
+    smaller: float | None = None,
+    schedule: str = "linear",  # noqa: ARG001
+) -> Diagnosis:
+    """What became of a run: the first rule that matches; the last one always does.
+
+    Args:
+        history: Its evaluations; at least one unless it diverged.
+        floors: By name, on the same tokens.
+        diverged: How it diverged, if it did.
+        smaller: The lowest loss on valid of a smaller sibling: same architecture, optimizer and seed, fewer parameters.
+        schedule: Of its learning rate: under `linear` the last epoch's rate decays to zero.
+    """
+    unigram = floors["unigram"]
+    known = Floors(
+        uniform=floors["uniform"].valid.loss,
+        unigram_train=unigram.train.loss,
+        unigram_valid=unigram.valid.loss,
+        kn2_valid=floors["kn2"].valid.loss,
+    )
+    case = Case(history=tuple(history), floors=known, diverged=diverged, smaller=smaller)
     for rule in _RULES:
         text = rule.sentence(case)
         if text is not None:

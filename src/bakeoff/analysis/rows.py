@@ -2,20 +2,26 @@
 
 import dataclasses
 import math
+import statistics as mathematics
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from bakeoff.analysis import diagnosis, measured, statistics
-from bakeoff.analysis.diagnosis import Diagnosis
-from bakeoff.analysis.measured import Deciles, Documents, Point
+import numpy as np
+
+from bakeoff.analysis import diagnosis, evaluations, statistics
+from bakeoff.analysis.evaluations import Baseline, Documents, Point
+from bakeoff.analysis.noise import Noise, noise_of
+from bakeoff.analysis.statistics import Comparison
 from bakeoff.errors import UserError
 from bakeoff.metrics import Tally
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
 
-__all__ = ["Baseline", "Deciles", "Documents", "Experiment", "Point", "Row", "StudyRows", "read_rows"]
-
 Json = dict[str, Any]
 NOT_IN_JSON = {"json": False}
+#: What a table has of a run's memory.
+MEMORY = ("average_bytes", "peak_bytes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +30,16 @@ class Row:
 
     Attributes:
         number: The experiment's number in the study.
-        status: `finished`, `running`, `diverged`, `failed` or `missing`.
+        model_title: As the study needs it to tell its experiments apart, such as `LSTM` or `LSTM (hidden 256)`;
+            `optimizer_title` likewise, such as `AdamW (weight decay 0.1)`.
+        status: `finished`, `running`, `diverged`, `failed`, `damaged` or `missing`.
         error: Why it diverged or failed.
         epochs: Epochs trained so far.
         best_epoch: The epoch whose weights were best on valid.
         train: The fixed sample of train, under the weights of the best epoch; `valid` and `test` likewise.
         last: The three under the last weights.
         train_running_perplexity: Over the best epoch while its weights were changing.
+        clipped: Share of its steps whose gradient was clipped.
         memory: Average and peak bytes above the baseline in steady training, the baseline, and their kind.
         memory_parts: What it has to hold by computation, in bytes: weights, gradients, optimizer state, activations and
             logits; None in folders that do not say.
@@ -39,6 +48,7 @@ class Row:
         diagnosis: What became of it, in a few words; None while it is not over, or where it failed.
         diagnosis_rule: The key of the rule behind that.
         diagnosis_text: A sentence with the numbers that led to it.
+        entry: What `study.json` declares of its experiment.
         history: Every evaluation.
         documents: What each document of valid and test cost; empty before the end.
     """
@@ -61,6 +71,7 @@ class Row:
     test: Tally | None
     last: dict[str, Tally | None]
     train_running_perplexity: float | None
+    clipped: float | None
     parameters: int
     learnable_parameters: int
     memory: Json | None
@@ -78,6 +89,7 @@ class Row:
     diagnosis_rule: str | None
     diagnosis_text: str | None
     folder: str
+    entry: Json = field(metadata=NOT_IN_JSON)
     history: tuple[Point, ...] = field(metadata=NOT_IN_JSON)
     documents: dict[str, Documents] = field(metadata=NOT_IN_JSON)
 
@@ -96,42 +108,41 @@ class Row:
         """Whether it has trained to the end and been measured."""
         return self.status == FINISHED and self.valid is not None
 
+    @property
+    def lost(self) -> bool:
+        """Whether it ended without a result that can be averaged with others."""
+        return self.status in (DIVERGED, FAILED, "damaged")
+
+    @property
+    def unlearned(self) -> bool:
+        """Whether it learned nothing about context: that says something about its settings, nothing about its kind."""
+        return self.diagnosis_rule in diagnosis.UNLEARNED
+
+    @property
+    def traits(self) -> Json:
+        """What its architecture and its optimizer say they are; None, or not there, where they do not say."""
+        return self.entry.get("traits") or {}
+
+    @property
+    def best_point(self) -> Point:
+        """The evaluation that was lowest on valid; there is at least one."""
+        return min(self.history, key=lambda point: point.valid.nats)
+
     def as_json(self) -> Json:
         """The row as plain data, without its history."""
         kept = [f.name for f in dataclasses.fields(self) if f.metadata.get("json", True)]
         return {name: _plain(getattr(self, name)) for name in kept}
 
 
-@dataclass(frozen=True, kw_only=True)
-class Baseline:
-    """A floor: a model that only counts, measured on the same tokens.
-
-    Attributes:
-        seconds: What counting and measuring took.
-        cache_weight: The cache's share, where there is one.
-    """
-
-    name: str
-    train: Tally
-    valid: Tally
-    test: Tally
-    seconds: float
-    cache_weight: float | None
-
-    def as_json(self) -> Json:
-        """The baseline as plain data."""
-        return {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Experiment:
-    """All runs of one experiment, one a seed."""
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Repeats:
+    """The runs of one experiment, one a seed."""
 
     rows: tuple[Row, ...]
 
     @property
     def number(self) -> int:
-        """Its number in the study."""
+        """The experiment's number in the study."""
         return self.rows[0].number
 
     @property
@@ -140,19 +151,51 @@ class Experiment:
         return self.rows[0].name
 
     @property
+    def entry(self) -> Json:
+        """What `study.json` declares of the experiment."""
+        return self.rows[0].entry
+
+    @property
+    def traits(self) -> Json:
+        """What its architecture and its optimizer say they are."""
+        return self.rows[0].traits
+
+    @property
+    def size(self) -> Json:
+        """What its models are built of, but for the number of layers."""
+        return {name: value for name, value in self.entry["architecture"].items() if name != "layers"}
+
+    @property
+    def settings(self) -> Json:
+        """Every setting of its optimizer but the learning rate."""
+        return {name: value for name, value in self.entry["optimizer_settings"].items() if name not in ("type", "lr")}
+
+    @property
+    def described(self) -> str:
+        """Number, name and settings: `#2 (1-layer LSTM, AdamW, learning rate 0.03, weight decay 0.1)`."""
+        row = self.rows[0]
+        decay = f", weight decay {row.weight_decay:g}" if row.weight_decay else ""
+        return f"#{row.number} ({row.name}, learning rate {row.learning_rate:g}{decay})"
+
+    @property
     def finished(self) -> tuple[Row, ...]:
         """Its runs that finished."""
         return tuple(row for row in self.rows if row.finished)
 
     @property
     def spoiled(self) -> bool:
-        """Whether a run of it diverged or failed, which no mean over the others may hide."""
-        return any(row.status in (DIVERGED, FAILED) for row in self.rows)
+        """Whether a run of it was lost, which no mean over the others may hide."""
+        return any(row.lost for row in self.rows)
 
     @property
     def whole(self) -> bool:
         """Whether every run of it finished."""
         return len(self.finished) == len(self.rows)
+
+    @property
+    def unlearned(self) -> tuple[Row, ...]:
+        """Its runs that learned nothing about context."""
+        return tuple(row for row in self.rows if row.unlearned)
 
     @property
     def losses(self) -> dict[int, float]:
@@ -162,14 +205,17 @@ class Experiment:
     @property
     def loss(self) -> float:
         """The mean of `losses`; infinite where there is none."""
-        losses = self.losses.values()
-        return sum(losses) / len(losses) if losses else math.inf
+        return mathematics.fmean(self.losses.values()) if self.losses else math.inf
+
+    @property
+    def test_loss(self) -> float | None:
+        """Nats per token of test under the weights that were best on valid, the mean over the seeds that finished."""
+        return _mean([row.test.loss for row in self.finished if row.test])
 
     @property
     def train_loss(self) -> float:
         """Nats per token of train in the end, the mean over the seeds that finished; at least one has."""
-        losses = [row.history[-1].train.loss for row in self.finished]
-        return sum(losses) / len(losses)
+        return mathematics.fmean(row.history[-1].train.loss for row in self.finished)
 
     @property
     def best(self) -> Row:
@@ -177,19 +223,27 @@ class Experiment:
         return min(self.finished, key=lambda row: row.valid.nats if row.valid else math.inf)
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class StudyRows:
-    """A study's rows in the order of its tables: by architecture, layers, optimizer, seed.
+    """A study's rows in the order of its tables: by architecture, layers, optimizer, number, seed.
 
     Attributes:
         study: What `study.json` declares.
         rows: One a declared run, whether it exists or not.
         baselines: The floors.
+        noise: How much another seed changes a loss, typically.
     """
 
     study: Json
     rows: tuple[Row, ...]
     baselines: tuple[Baseline, ...]
+    noise: Noise
+    _compared: dict[tuple[int, int], Comparison | None] = field(default_factory=dict, repr=False)
+
+    @property
+    def seeds(self) -> int:
+        """How many seeds the study declares."""
+        return len(self.study["seeds"])
 
     @property
     def unigram(self) -> Baseline:
@@ -211,19 +265,35 @@ class StudyRows:
         return next(baseline for baseline in self.baselines if baseline.name == name)
 
     def gap(self, point: Point) -> float:
-        """How much more valid costs than train at an evaluation, at equal mix of frequent and rare tokens, in nats."""
+        """The generalization gap at an evaluation, token frequencies matched, in nats per token."""
         return diagnosis.gap_of(point, self.unigram.valid.loss - self.unigram.train.loss)
 
-    @property
-    def experiments(self) -> tuple[Experiment, ...]:
+    @cached_property
+    def experiments(self) -> tuple[Repeats, ...]:
         """The rows by experiment, in the order of the tables."""
         groups: dict[int, list[Row]] = {}
         for row in self.rows:
             groups.setdefault(row.number, []).append(row)
-        return tuple(Experiment(rows=tuple(rows)) for rows in groups.values())
+        return tuple(Repeats(rows=tuple(rows)) for rows in groups.values())
 
-    @property
-    def ranked(self) -> tuple[Experiment, ...]:
+    def experiment(self, number: int) -> Repeats:
+        """The runs of the experiment of that number."""
+        return next(experiment for experiment in self.experiments if experiment.number == number)
+
+    @cached_property
+    def models(self) -> tuple[str, ...]:
+        """Names of the architectures that were declared, in the order of the tables."""
+        return tuple(dict.fromkeys(row.model for row in self.rows))
+
+    @cached_property
+    def optimizer_titles(self) -> tuple[str, ...]:
+        """The optimizers' titles as rows have them, in the order of the registry, then of the tables."""
+        names = [entry["name"] for entry in self.study["optimizers"]]
+        ordered = sorted(self.rows, key=lambda row: names.index(row.optimizer))
+        return tuple(dict.fromkeys(row.optimizer_title for row in ordered))
+
+    @cached_property
+    def ranked(self) -> tuple[Repeats, ...]:
         """Experiments with a finished run, the best first: by their mean on valid.
 
         Those of which runs are missing stand behind the whole ones, and those that lost one at the end.
@@ -231,30 +301,87 @@ class StudyRows:
         finished = [experiment for experiment in self.experiments if experiment.finished]
         return tuple(sorted(finished, key=lambda e: (e.spoiled, not e.whole, e.loss)))
 
-    @property
-    def best_of_all(self) -> Row | None:
-        """The best run on valid of the experiment that is best on valid over its seeds."""
-        return self.ranked[0].best if self.ranked else None
-
-    def best(self, model: str) -> Row | None:
-        """The same of one architecture; test never selects."""
-        ranked = self._ranked(model)
-        return ranked[0].best if ranked else None
-
-    def ties(self, model: str) -> tuple[Row, ...]:
-        """Finished runs of an architecture that seeds cannot tell from its best experiment, that one's included.
-
-        With fewer than three seeds nothing is known about noise, and only the best run is named.
-        """
-        ranked = self._ranked(model)
-        if not ranked or len(ranked[0].finished) < statistics.FEWEST_SEEDS:
-            return (ranked[0].best,) if ranked else ()
-        losses = {experiment.number: experiment.losses for experiment in ranked if not experiment.spoiled}
-        tied = statistics.cannot_be_told_apart(losses) or (ranked[0].number,)
-        return tuple(row for experiment in ranked if experiment.number in tied for row in experiment.finished)
-
-    def _ranked(self, model: str) -> list[Experiment]:
+    def ranked_of(self, model: str) -> list[Repeats]:
+        """The same of one architecture."""
         return [experiment for experiment in self.ranked if experiment.rows[0].model == model]
+
+    def compare(self, first: Repeats, second: Repeats) -> Comparison | None:
+        """How much less the first pays on valid, by the seeds that both finished; None where there is none."""
+        key = (first.number, second.number)
+        if key not in self._compared:
+            self._compared[key] = _compare(first, second, self.noise)
+        return self._compared[key]
+
+    def ties(self, best: Repeats, others: Iterable[Repeats]) -> tuple[Repeats, ...]:
+        """Those of the others that cannot be told from the best; a lost run is no tie."""
+        found = ((other, self.compare(best, other)) for other in others if other is not best and not other.spoiled)
+        return tuple(other for other, compared in found if compared and compared.open)
+
+    def trials(self, experiment: Repeats) -> list[Json]:
+        """Every trial of the search for its learning rate, by rate; empty where there was no search for it.
+
+        A trial has `lr`, `status`, `valid_loss` and `valid_perplexity`; the losses are None where it did not finish.
+        """
+        found = ((self.study["tuning"] or {}).get("rates") or {}).get(experiment.entry["slug"])
+        return list(found["trials"]) if found else []
+
+    def has_interior_rate(self, experiment: Repeats) -> bool:
+        """Whether its learning rate is what a search found, and lower and higher ones were tried as well."""
+        found = ((self.study["tuning"] or {}).get("rates") or {}).get(experiment.entry["slug"])
+        rate = experiment.entry["learning_rate"]
+        tried = [trial["lr"] for trial in self.trials(experiment)]
+        return bool(found and found["lr"] == rate and min(tried) < rate < max(tried))
+
+
+def _compare(first: Repeats, second: Repeats, noise: Noise) -> Comparison | None:
+    seeds = sorted(first.losses.keys() & second.losses.keys())
+    if not seeds:
+        return None
+    pairs = [[next(row for row in e.finished if row.seed == seed) for e in (first, second)] for seed in seeds]
+    documents = [[row.documents.get("valid") for row in pair] for pair in pairs]
+    nats = [np.subtract(b.nats, a.nats) for a, b in documents if a and b]
+    counts = documents[0][0].tokens if documents[0][0] and len(nats) == len(pairs) else ()
+    differences = np.mean(nats, axis=0).tolist() if counts else []
+    return Comparison(
+        first_loss=mathematics.fmean(first.losses[seed] for seed in seeds),
+        second_loss=mathematics.fmean(second.losses[seed] for seed in seeds),
+        gains=tuple(second.losses[seed] - first.losses[seed] for seed in seeds),
+        deviation=noise.of(first.rows[0].model, second.rows[0].model),
+        over_documents=statistics.over_documents(differences, counts),
+        documents=len(counts),
+    )
+
+
+def mean_row(experiment: Repeats) -> Row:
+    """The runs of an experiment as one row of means; with nothing measured where one of them was lost or is not over.
+
+    A perplexity of such a row is that of the mean loss, as all runs are measured on the same tokens.
+    """
+    rows = experiment.finished if experiment.whole else ()
+    memory = [row.memory for row in rows if row.memory]
+    return dataclasses.replace(
+        experiment.rows[0],
+        best_epoch=None,
+        train=_mean_tally([row.train for row in rows]),
+        valid=_mean_tally([row.valid for row in rows]),
+        test=_mean_tally([row.test for row in rows]),
+        clipped=_mean([row.clipped for row in rows]),
+        memory={name: _mean([entry[name] for entry in memory]) for name in MEMORY} if memory else None,
+        train_seconds=_mean([row.train_seconds for row in rows]),
+        tokens_per_second=_mean([row.tokens_per_second for row in rows]),
+        history=(),
+    )
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return mathematics.fmean(known) if known else None
+
+
+def _mean_tally(tallies: list[Tally | None]) -> Tally | None:
+    known = [tally for tally in tallies if tally]
+    nats = _mean(tally.nats for tally in known)
+    return None if nats is None else dataclasses.replace(known[0], nats=nats)
 
 
 def read_rows(folder: StudyFolder) -> StudyRows:
@@ -273,89 +400,71 @@ def read_rows(folder: StudyFolder) -> StudyRows:
 
 def _read_rows(folder: StudyFolder) -> StudyRows:
     study = folder.study
-    baselines = tuple(_baseline(entry) for entry in study["baselines"])
-    undiagnosed = [_row(study, experiment, seed, run) for experiment, seed, run in folder.declared_runs()]
-    floors = _floors({baseline.name: baseline for baseline in baselines})
-    rows = [_diagnosed(row, floors, undiagnosed) for row in undiagnosed]
-    return StudyRows(study=study, rows=tuple(sorted(rows, key=_table_order(study))), baselines=baselines)
-
-
-def _table_order(study: Json) -> Any:  # noqa: ANN401 (a sort key)
+    baselines = tuple(evaluations.baseline(entry) for entry in study["baselines"])
+    titles = _titles(study)
+    undiagnosed = [_row(study, titles, entry, seed, run) for entry, seed, run in folder.declared_runs()]
+    floors = {baseline.name: baseline for baseline in baselines}
+    rows = [_diagnosed(row, floors, undiagnosed, study["budget"]["schedule"]) for row in undiagnosed]
     models, optimizers = ([entry["name"] for entry in study[kind]] for kind in ("models", "optimizers"))
-    return lambda row: (models.index(row.model), row.layers, optimizers.index(row.optimizer), row.number, row.seed)
+    rows.sort(key=lambda r: (models.index(r.model), r.layers, optimizers.index(r.optimizer), r.number, r.seed))
+    return StudyRows(study=study, rows=tuple(rows), baselines=baselines, noise=noise_of(study))
 
 
-def _row(study: Json, experiment: Json, seed: int, run: RunFolder) -> Row:
+def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:
     status, summary = run.status, run.summary or {}
-    history = tuple(map(measured.point, run.history()))
+    history = tuple(map(evaluations.point, run.history()))
     best = min(history, key=lambda point: point.valid.nats, default=None)
+    last, test = history[-1] if history else None, summary.get("test")
     declared = ("number", "model", "layers", "optimizer", "learning_rate", "weight_decay")
     told = ("error", "memory", "evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second", "alone")
-    fields: Json = {name: experiment[name] for name in (*declared, "parameters", "learnable_parameters")}
+    fields: Json = {name: entry[name] for name in (*declared, "parameters", "learnable_parameters")}
     fields |= {name: summary.get(name) for name in told}
-    fields |= _measured(history, best, summary.get("test"))
+    model_title, optimizer_title = titles[entry["number"]]
     return Row(
         **fields,
-        model_title=_title(study["models"], experiment["model"]),
-        optimizer_title=_title(study["optimizers"], experiment["optimizer"]),
+        model_title=model_title,
+        optimizer_title=optimizer_title,
         seed=seed,
         status=status,
+        epochs=last.epoch if last else 0,
+        best_epoch=best.epoch if best else None,
+        train=best.train if best else None,
+        valid=best.valid if best else None,
+        test=evaluations.tally(test["best"]) if test else None,
+        last={
+            "train": last.train if last else None,
+            "valid": last.valid if last else None,
+            "test": evaluations.tally(test["last"]) if test else None,
+        },
+        train_running_perplexity=best.running_perplexity if best else None,
+        clipped=_mean([point.clipped for point in history]),
+        train_seconds=last.train_seconds if last else None,
         device=run.environment.get("device"),
         precision=study["budget"]["precision"],
         threads=study["budget"]["threads"],
-        memory_parts=experiment.get("memory"),
+        memory_parts=entry.get("memory"),
         diagnosis=None,
         diagnosis_rule=None,
         diagnosis_text=None,
         folder=f"{run.path.parent.name}/{run.path.name}",
+        entry=entry,
         history=history,
-        documents=measured.documents(run.documents),
+        documents=evaluations.documents(run.documents),
     )
 
 
-def _measured(history: tuple[Point, ...], best: Point | None, test: Json | None) -> Json:
-    """The fields of a row that come from its evaluations."""
-    last = history[-1] if history else None
-    return {
-        "epochs": last.epoch if last else 0,
-        "best_epoch": best.epoch if best else None,
-        "train": best.train if best else None,
-        "valid": best.valid if best else None,
-        "test": measured.tally(test["best"]) if test else None,
-        "last": {
-            "train": last.train if last else None,
-            "valid": last.valid if last else None,
-            "test": measured.tally(test["last"]) if test else None,
-        },
-        "train_running_perplexity": best.running_perplexity if best else None,
-        "train_seconds": last.train_seconds if last else None,
-    }
-
-
-def _floors(baselines: dict[str, Baseline]) -> diagnosis.Floors:
-    unigram = baselines["unigram"]
-    return diagnosis.Floors(
-        uniform=baselines["uniform"].valid.loss,
-        unigram_train=unigram.train.loss,
-        unigram_valid=unigram.valid.loss,
-        kn2_valid=baselines["kn2"].valid.loss,
-    )
-
-
-def _diagnosed(row: Row, floors: diagnosis.Floors, rows: list[Row]) -> Row:
+def _diagnosed(row: Row, floors: Mapping[str, Baseline], rows: list[Row], schedule: str) -> Row:
     """The row with what became of it, if it is over."""
-    found = _diagnosis(row, floors, rows)
-    if found is None:
-        return row
-    return dataclasses.replace(row, diagnosis=found.name, diagnosis_rule=found.rule, diagnosis_text=found.text)
-
-
-def _diagnosis(row: Row, floors: diagnosis.Floors, rows: list[Row]) -> Diagnosis | None:
     if not (row.status == DIVERGED or row.finished):
-        return None
-    diverged = (row.error or "diverged") if row.status == DIVERGED else None
-    case = diagnosis.Case(history=row.history, floors=floors, diverged=diverged, smaller=_smaller(row, rows))
-    return diagnosis.diagnose(case)
+        return row
+    found = diagnosis.diagnose(
+        row.history,
+        floors,
+        diverged=(row.error or "diverged") if row.status == DIVERGED else None,
+        smaller=_smaller(row, rows),
+        schedule=schedule,
+    )
+    return dataclasses.replace(row, diagnosis=found.name, diagnosis_rule=found.rule, diagnosis_text=found.text)
 
 
 def _smaller(row: Row, rows: list[Row]) -> float | None:
@@ -367,16 +476,38 @@ def _smaller(row: Row, rows: list[Row]) -> float | None:
     )
 
 
-def _baseline(entry: Json) -> Baseline:
-    train, valid, test = (measured.tally(entry[split]) for split in ("train", "valid", "test"))
-    weight = entry.get("cache_weight")
-    return Baseline(
-        name=entry["name"], train=train, valid=valid, test=test, seconds=entry["seconds"], cache_weight=weight
+def _titles(study: Json) -> dict[int, tuple[str, str]]:
+    """What each experiment's architecture and optimizer are called, with whatever sets them apart from others so named.
+
+    A learning rate is part of the title only where two experiments differ in nothing else.
+    """
+    entries = study["experiments"]
+    titles = {kind: {e["name"]: e["title"] for e in study[kind]} for kind in ("models", "optimizers")}
+    models = _distinct(titles["models"], [(e["model"], e["architecture"]) for e in entries], without=("layers",))
+    optimizers = _distinct(
+        titles["optimizers"], [(e["optimizer"], e["optimizer_settings"]) for e in entries], without=("lr",)
     )
+    found = list(zip(models, optimizers, strict=True))
+    kinds = [(model, entry["layers"], optimizer) for (model, optimizer), entry in zip(found, entries, strict=True)]
+    return {
+        entry["number"]: (model, f"{optimizer} (lr {entry['learning_rate']:g})" if kinds.count(kind) > 1 else optimizer)
+        for entry, (model, optimizer), kind in zip(entries, found, kinds, strict=True)
+    }
 
 
-def _title(entries: list[Json], name: str) -> str:
-    return str(next(entry["title"] for entry in entries if entry["name"] == name))
+def _distinct(titles: Mapping[str, str], specs: list[tuple[str, Json]], without: tuple[str, ...]) -> list[str]:
+    """The title of each spec, with those of its settings in which specs of its name differ."""
+    told = []
+    for name, settings in specs:
+        others = [other for named, other in specs if named == name]
+        differing = [key for key in settings if key not in without and any(o.get(key) != settings[key] for o in others)]
+        listed = ", ".join(f"{key.replace('_', ' ')} {_short(settings[key])}" for key in differing)
+        told.append(f"{titles[name]} ({listed})" if listed else titles[name])
+    return told
+
+
+def _short(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _plain(value: object) -> object:

@@ -1,29 +1,40 @@
-"""Differences with their intervals: over seeds (would retraining change it?), over documents (would other text?).
+"""Differences and what may be said of them: intervals over seeds and over documents, and the scale of verdicts.
 
 Everything is paired: runs of one seed share their order of data, and all runs share the documents that they are
 measured on, so what both have in common drops out.
 """
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-#: With fewer seeds nothing is ranked: two differences say next to nothing about their spread.
+#: With fewer seeds their own spread decides nothing: two differences say next to nothing about it.
 FEWEST_SEEDS = 3
 #: From here on a sign-flip test can come below 0.05 at all (2 / 2**6 = 0.031).
 FEWEST_FOR_SIGN_FLIPS = 6
 #: Fewer documents than these do not say how much another text would change.
 FEWEST_DOCUMENTS = 10
-LEVEL = 0.95
+#: Two are the same where the 90 % interval of their difference lies within this, in nats per token.
+SAME_WITHIN = 0.01
+#: With fewer seeds a difference is clear from so many typical deviations between seeds, and leaning from so many.
+CLEAR, LEANING = 5.0, 2.0
 #: Up to this many differences all sign flips are tried, 2**12 of them; a seeded sample of them beyond.
 EXACT_FLIPS = 12
+#: More seeds than these nobody runs.
+MOST_SEEDS = 100
+
+#: What a verdict may be; the last is for questions that ask which or how much.
+YES, NO, LEANING_YES, LEANING_NO = "yes", "no", "leaning yes", "leaning no"
+SAME, UNDECIDED, CANNOT_TELL, NOT_MEASURED = "the same", "undecided", "cannot be told", "not measured"
+ANSWERED = "answered"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Interval:
-    """A mean, and the 95 % interval around it."""
+    """A mean, and an interval around it."""
 
     mean: float
     low: float
@@ -40,16 +51,101 @@ class Interval:
         return (self.high - self.low) / 2
 
 
-def over_seeds(differences: Sequence[float]) -> Interval | None:
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """How much less the first pays than the second, in nats per token.
+
+    Attributes:
+        first_loss: Mean loss of the first over the seeds that both finished, and `second_loss` of the second.
+        gains: What the second pays more than the first, by seed.
+        deviation: The typical deviation between seeds, by which a difference of one or two seeds is judged.
+        over_documents: The 95 % interval of the mean gain over documents of valid; None where there are too few.
+        documents: How many those are.
+    """
+
+    first_loss: float
+    second_loss: float
+    gains: tuple[float, ...]
+    deviation: float
+    over_documents: Interval | None = None
+    documents: int = 0
+
+    @property
+    def gain(self) -> float:
+        """The mean of `gains`: positive where the first is better."""
+        return statistics.fmean(self.gains)
+
+    @property
+    def times(self) -> float:
+        """The size of the gain in typical deviations between seeds."""
+        return abs(self.gain) / self.deviation
+
+    @property
+    def over_seeds(self) -> Interval | None:
+        """The 95 % interval of the mean gain over seeds; None with fewer than three."""
+        return over_seeds(self.gains)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the first is better."""
+        return verdict(self.gains, self.deviation, self.over_documents)
+
+    @property
+    def decided(self) -> bool:
+        """Whether one of the two is better for sure."""
+        return self.verdict in (YES, NO)
+
+    @property
+    def open(self) -> bool:
+        """Whether the two cannot be told apart: by chance, or as they are the same."""
+        return self.verdict in (SAME, UNDECIDED, CANNOT_TELL)
+
+    @property
+    def seeds_to_decide(self) -> int | None:
+        """With how many seeds this would be decided, were mean and spread to stay; None where that is not known."""
+        return seeds_to_decide(self.gains)
+
+    @property
+    def p(self) -> float | None:
+        """Sign-flip p; None with fewer than six seeds."""
+        return sign_flip_p(self.gains)
+
+
+def verdict(gains: Sequence[float], deviation: float, over_documents: Interval | None = None) -> str:
+    """Whether gains say that the first is better.
+
+    From three seeds on the interval of their mean decides. With fewer the size of the mean does, in typical deviations
+    between seeds; it is clear only if other documents would not reverse it either.
+
+    Args:
+        gains: What the second pays more than the first, one a seed, in nats per token.
+        deviation: The typical deviation between seeds, in nats per token.
+        over_documents: The interval of the same mean over documents, where there are enough.
+    """
+    mean = statistics.fmean(gains)
+    if interval := over_seeds(gains):
+        narrow = over_seeds(gains, level=0.90) or interval
+        if narrow.low > -SAME_WITHIN and narrow.high < SAME_WITHIN:
+            return SAME
+        return UNDECIDED if interval.holds_zero else (YES if mean > 0 else NO)
+    reversible = over_documents is not None and over_documents.holds_zero
+    if abs(mean) >= CLEAR * deviation and not reversible:
+        return YES if mean > 0 else NO
+    if abs(mean) >= LEANING * deviation:
+        return LEANING_YES if mean > 0 else LEANING_NO
+    return CANNOT_TELL
+
+
+def over_seeds(differences: Sequence[float], level: float = 0.95) -> Interval | None:
     """Student's interval for the mean of paired differences, one a seed; None with fewer than three seeds."""
     if len(differences) < FEWEST_SEEDS:
         return None
-    error = float(np.std(differences, ddof=1)) / math.sqrt(len(differences))
-    return _student(float(np.mean(differences)), error, len(differences) - 1)
+    error = statistics.stdev(differences) / math.sqrt(len(differences))
+    return _student(statistics.fmean(differences), error, len(differences) - 1, level)
 
 
 def over_documents(differences: Sequence[float], tokens: Sequence[int]) -> Interval | None:
-    """Interval of the mean difference per token, had other documents of the same kind been drawn.
+    """95 % interval of the mean difference per token, had other documents of the same kind been drawn.
 
     A ratio of two sums over documents, with the linearized standard error of such a ratio (Cochran 1977, chapter 6):
     documents are what is drawn, and tokens of one document hang together.
@@ -65,14 +161,31 @@ def over_documents(differences: Sequence[float], tokens: Sequence[int]) -> Inter
     ratio, n = float(nats_D.sum() / tokens_D.sum()), len(kept)
     residuals_D = nats_D - ratio * tokens_D
     error = math.sqrt(n / (n - 1) * float(np.square(residuals_D).sum())) / float(tokens_D.sum())
-    return _student(ratio, error, n - 1)
+    return _student(ratio, error, n - 1, 0.95)
 
 
-def _student(mean: float, error: float, freedom: int) -> Interval:
-    from scipy import stats  # noqa: PLC0415 (importing it takes longer than `bakeoff status` does without)
+def seeds_to_decide(differences: Sequence[float]) -> int | None:
+    """With how many seeds the 95 % interval would no longer hold zero, were mean and spread to stay what they are.
 
-    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * error
+    Returns:
+        None with fewer than three differences, or where a hundred seeds would not do.
+    """
+    if len(differences) < FEWEST_SEEDS:
+        return None
+    mean, deviation = abs(statistics.fmean(differences)), statistics.stdev(differences)
+    more = range(len(differences), MOST_SEEDS + 1)
+    return next((n for n in more if _quantile(n - 1, 0.95) * deviation / math.sqrt(n) < mean), None)
+
+
+def _student(mean: float, error: float, freedom: int, level: float) -> Interval:
+    half = _quantile(freedom, level) * error
     return Interval(mean=mean, low=mean - half, high=mean + half)
+
+
+def _quantile(freedom: int, level: float) -> float:
+    from scipy import special  # noqa: PLC0415 (importing it takes longer than `bakeoff status` does without)
+
+    return float(special.stdtrit(freedom, (1 + level) / 2))
 
 
 def sign_flip_p(differences: Sequence[float]) -> float | None:
@@ -107,25 +220,3 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
         largest = max(largest, min(1.0, (len(p_values) - place) * p_values[name]))
         adjusted[name] = largest
     return adjusted
-
-
-def cannot_be_told_apart(losses: Mapping[int, Mapping[int, float]]) -> tuple[int, ...]:
-    """Which experiments the seeds cannot tell from the best one, itself included.
-
-    Args:
-        losses: For each experiment's number its loss by seed.
-
-    Returns:
-        Their numbers, the best first; only the best where fewer than three seeds are shared. None at all of none.
-    """
-    ordered = sorted((number for number in losses if losses[number]), key=lambda number: _mean(losses[number]))
-    return tuple(number for number in ordered if number == ordered[0] or _tied(losses[ordered[0]], losses[number]))
-
-
-def _tied(best: Mapping[int, float], other: Mapping[int, float]) -> bool:
-    interval = over_seeds([other[seed] - best[seed] for seed in sorted(best.keys() & other.keys())])
-    return interval is not None and interval.holds_zero
-
-
-def _mean(losses: Mapping[int, float]) -> float:
-    return sum(losses.values()) / len(losses)

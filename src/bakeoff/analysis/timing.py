@@ -4,7 +4,7 @@ import itertools
 import statistics
 from collections.abc import Iterable
 
-from bakeoff.analysis import words
+from bakeoff import words
 from bakeoff.analysis.rows import Row
 
 #: Every epoch of a run is the same work; one that took half again as long as the median had to share the machine.

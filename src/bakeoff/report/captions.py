@@ -7,7 +7,7 @@ from bakeoff.analysis.measured import Deciles, Point
 from bakeoff.analysis.rows import Baseline, Row, StudyRows
 from bakeoff.analysis.timing import is_timed
 from bakeoff.records import DIVERGED, FAILED
-from bakeoff.report import words
+from bakeoff import words
 
 if TYPE_CHECKING:
     from bakeoff.report.comparisons import Cost

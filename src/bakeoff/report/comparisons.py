@@ -11,7 +11,8 @@ import altair as alt
 from bakeoff.analysis import pareto
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.analysis.timing import is_timed
-from bakeoff.report import captions, floors, style, tables, words
+from bakeoff import words
+from bakeoff.report import captions, floors, style, tables
 from bakeoff.report.style import Figure, PerplexityAxis
 
 Json = dict[str, Any]

@@ -10,7 +10,8 @@ from bakeoff.analysis.findings import Finding, findings
 from bakeoff.analysis.published.beside import SEED
 from bakeoff.analysis.published.table import TOKENS
 from bakeoff.analysis.rows import Row, StudyRows
-from bakeoff.report import protocol, tables, words
+from bakeoff import words
+from bakeoff.report import protocol, tables
 from bakeoff.report.figures import Figures
 from bakeoff.report.style import Figure, colours
 

@@ -6,7 +6,8 @@ from typing import Any
 import altair as alt
 
 from bakeoff.analysis.rows import StudyRows
-from bakeoff.report import style, words
+from bakeoff import words
+from bakeoff.report import style
 
 #: Pixels from one label to the next, and from a line to the middle of its label.
 LABEL_HEIGHT, LABEL_OFFSET = 11, 7

@@ -8,7 +8,8 @@ from typing import Any
 import altair as alt
 
 from bakeoff.analysis.rows import Row, StudyRows
-from bakeoff.report import captions, floors, style, words
+from bakeoff import words
+from bakeoff.report import captions, floors, style
 from bakeoff.report.curves import AXES, by_experiment, perplexity_axis
 from bakeoff.report.style import Figure, PerplexityAxis
 

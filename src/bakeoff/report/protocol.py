@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bakeoff.analysis.rows import StudyRows
-from bakeoff.report import words
+from bakeoff import words
 
 Json = dict[str, Any]
 #: What an environment is told by, in the order of the report.

@@ -7,7 +7,8 @@ from typing import Any
 import altair as alt
 
 from bakeoff.analysis.rows import StudyRows
-from bakeoff.report import captions, style, words
+from bakeoff import words
+from bakeoff.report import captions, style
 from bakeoff.report.style import Figure
 
 

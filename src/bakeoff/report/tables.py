@@ -11,7 +11,7 @@ from bakeoff.analysis.rows import Baseline, Experiment, Row, StudyRows
 from bakeoff.analysis.statistics import FEWEST_SEEDS, over_seeds
 from bakeoff.analysis.timing import is_timed
 from bakeoff.metrics import Tally
-from bakeoff.report import words
+from bakeoff import words
 
 SPLITS = ("train", "valid", "test")
 _BOLD = "**{}**"

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bakeoff.analysis import words
+from bakeoff import words
 from bakeoff.analysis.published.table import (
     BATCH_SIZE,
     EPOCHS,

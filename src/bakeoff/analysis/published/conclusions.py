@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bakeoff.analysis import words
+from bakeoff import words
 from bakeoff.analysis.findings.contrasts import contrasts, optimizers, shrinkage
 from bakeoff.analysis.findings.finding import (
     CONTRADICTED,

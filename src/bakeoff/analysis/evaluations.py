@@ -1,0 +1,201 @@
+"""What was measured of a run: its evaluations, the samples between them, and what each document cost in the end."""
+
+import bisect
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bakeoff.metrics import Tally, perplexity
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deciles:
+    """What the tokens of each frequency decile cost: 0 the most frequent in train, 9 the rarest and the unseen.
+
+    Attributes:
+        nats: Summed nats of each decile's tokens.
+        tokens: How many there are.
+    """
+
+    nats: tuple[float, ...]
+    tokens: tuple[int, ...]
+
+    @property
+    def losses(self) -> tuple[float | None, ...]:
+        """Nats per token of each decile; None where it has no token."""
+        return tuple(nats / tokens if tokens else None for nats, tokens in zip(self.nats, self.tokens, strict=True))
+
+
+def gap_at_equal_mix(train: Deciles, valid: Deciles) -> float | None:
+    """How much more a token of valid costs than one of train, if valid had train's mix of frequent and rare tokens.
+
+    One split can be easier than the other for no other reason than that it has more of a frequent symbol. So every
+    decile's difference is weighted by its share of train; deciles that one of the two lacks are left out.
+    """
+    pairs = [
+        (tokens, theirs - ours)
+        for tokens, ours, theirs in zip(train.tokens, train.losses, valid.losses, strict=True)
+        if ours is not None and theirs is not None
+    ]
+    total = sum(tokens for tokens, _ in pairs)
+    return sum(tokens * difference for tokens, difference in pairs) / total if total else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """Valid between two evaluations, measured on a small fixed part of it.
+
+    Attributes:
+        loss: Nats per token of that part, not of all of valid.
+    """
+
+    step: int
+    train_seconds: float
+    loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """One evaluation of a run: the fixed train sample and valid, under the same weights.
+
+    Attributes:
+        running_perplexity: Of train while the weights changed, over the epoch that ends here.
+        train_deciles: The train sample by token frequency, and `valid_deciles` valid; None in old histories.
+        clipped: Share of the epoch's steps whose gradient was clipped; None before the first.
+        samples: Taken since the evaluation before; the last of them is at this very step. Empty in old histories.
+    """
+
+    epoch: int
+    step: int
+    train_seconds: float
+    train: Tally
+    valid: Tally
+    running_perplexity: float | None
+    train_deciles: Deciles | None = None
+    valid_deciles: Deciles | None = None
+    clipped: float | None = None
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Documents:
+    """What each document of a split cost, in the split's order, under the weights of the best epoch.
+
+    Attributes:
+        nats: Summed nats of its tokens.
+        tokens: How many there are.
+    """
+
+    nats: tuple[float, ...]
+    tokens: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """A floor: a model that only counts, measured on the same tokens.
+
+    Attributes:
+        seconds: What counting and measuring took.
+        cache_weight: The cache's share, where there is one.
+    """
+
+    name: str
+    train: Tally
+    valid: Tally
+    test: Tally
+    seconds: float
+    cache_weight: float | None
+
+    @property
+    def title(self) -> str:
+        """What sentences call it."""
+        return FLOOR_TITLES.get(self.name, self.name)
+
+    def as_json(self) -> Json:
+        """The baseline as plain data."""
+        tallies = {split: getattr(self, split).as_json() for split in ("train", "valid", "test")}
+        return {"name": self.name, **tallies, "seconds": self.seconds, "cache_weight": self.cache_weight}
+
+
+#: What floors are called in sentences.
+FLOOR_TITLES = {
+    "uniform": "the uniform distribution",
+    "unigram": "the unigram",
+    "kn2": "the Kneser-Ney bigram",
+    "kn3": "the Kneser-Ney trigram",
+    "kn3+cache": "the Kneser-Ney trigram with a cache",
+}
+
+
+def point(line: Json) -> Point:
+    """An evaluation from its line of the history."""
+    running, norm = line.get("running"), line.get("gradient_norm")
+    return Point(
+        epoch=line["epoch"],
+        step=line["step"],
+        train_seconds=line["train_seconds"],
+        train=tally(line["train"]),
+        valid=tally(line["valid"]),
+        running_perplexity=perplexity(running["nats"], running["tokens"]) if running else None,
+        train_deciles=_deciles(line["train"].get("deciles")),
+        valid_deciles=_deciles(line["valid"].get("deciles")),
+        clipped=norm["clipped"] if norm else None,
+        samples=tuple(
+            Sample(step=s["step"], train_seconds=s["train_seconds"], loss=s["nats"] / s["tokens"])
+            for s in line.get("sample", ())
+        ),
+    )
+
+
+def curve(history: Sequence[Point]) -> list[tuple[float, float]]:
+    """Seconds of training and loss on valid, as densely as it was measured.
+
+    A sample is a small part of valid, easier or harder than all of it. At an evaluation both are known, so each sample
+    is corrected by the difference at the evaluations around it, interpolated over the steps.
+    """
+    places = [(p.step, p.valid.loss - p.samples[-1].loss) for p in history if p.samples]
+    whole = [(p.step, p.train_seconds, p.valid.loss) for p in history]
+    samples = [
+        (s.step, s.train_seconds, s.loss + _interpolated(places, s.step)) for p in history for s in p.samples[:-1]
+    ]
+    return [(seconds, loss) for _, seconds, loss in sorted(whole + samples)]
+
+
+def _interpolated(places: Sequence[tuple[int, float]], step: int) -> float:
+    """The value at a step, linear between the two known places around it, and constant outside of them."""
+    after = bisect.bisect_left(places, (step,))
+    if after in (0, len(places)):
+        return places[min(after, len(places) - 1)][1]
+    (low, below), (high, above) = places[after - 1], places[after]
+    return below + (above - below) * (step - low) / (high - low)
+
+
+def documents(entries: Json | None) -> dict[str, Documents]:
+    """The documents of each split, from a run's `documents.json`."""
+    return {
+        split: Documents(nats=tuple(entry["nats"]), tokens=tuple(entry["tokens"]))
+        for split, entry in (entries or {}).items()
+    }
+
+
+def baseline(entry: Json) -> Baseline:
+    """A floor from its entry in `study.json`."""
+    return Baseline(
+        name=entry["name"],
+        train=tally(entry["train"]),
+        valid=tally(entry["valid"]),
+        test=tally(entry["test"]),
+        seconds=entry["seconds"],
+        cache_weight=entry.get("cache_weight"),
+    )
+
+
+def tally(sums: Json) -> Tally:
+    """Nats and counts, without whatever stands beside them."""
+    return Tally(nats=sums["nats"], tokens=sums["tokens"], words=sums["words"], bytes=sums["bytes"])
+
+
+def _deciles(sums: Json | None) -> Deciles | None:
+    return Deciles(nats=tuple(sums["nats"]), tokens=tuple(sums["tokens"])) if sums else None

@@ -1,0 +1,12 @@
+"""The questions, one file each: facts and verdicts, no prose."""
+
+from bakeoff.analysis.questions.finding import Finding
+from bakeoff.analysis.questions.generalization import generalization
+from bakeoff.analysis.rows import StudyRows
+
+__all__ = ["Finding", "findings"]
+
+
+def findings(study: StudyRows) -> list[Finding]:
+    """Everything that the rows answer, in the report's order."""
+    return [generalization(study)]

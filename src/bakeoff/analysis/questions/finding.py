@@ -1,0 +1,45 @@
+"""A finding: an answer as facts, its verdict, and the rows that it rests on; its words are a template."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from bakeoff.analysis.rows import Row
+
+Evidence = tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """An answer.
+
+    Attributes:
+        name: Short, for links: letters, digits and hyphens.
+        template: Whose words it has: a file of `report/text/` without its ending.
+        verdict: One of the constants of `statistics`.
+        facts: What the template is given: a dataclass of the question's module, or a mapping.
+        evidence: The keys (`number`, `seed`) of the rows behind it, and the names of floors.
+        figures: Names of the figures that show it.
+    """
+
+    name: str
+    template: str
+    verdict: str
+    facts: Any
+    evidence: Evidence
+    figures: tuple[str, ...] = ()
+
+
+def link(*parts: object) -> str:
+    """A finding's name, made of what it is about: lower case, with hyphens between."""
+    return re.sub(r"[^a-z0-9]+", "-", "-".join(map(str, parts)).lower())
+
+
+def evidence(rows: Iterable[Row], floors: Iterable[str] = ()) -> Evidence:
+    """The keys of rows, each once, then those of floors."""
+    keys = dict.fromkeys((row.number, row.seed) for row in rows)
+    return (
+        *({"number": number, "seed": seed} for number, seed in keys),
+        *({"baseline": name} for name in floors),
+    )
