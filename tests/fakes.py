@@ -60,9 +60,8 @@ def write_study(path, curves, *, seeds=(0,), gap=0.1, endings=None, samples=0, e
             seed to them; None for a run that was never started.
         seeds: Of the study.
         gap: How far train is below valid.
-        endings: Other summaries, by number or by (number, seed): fields to change in `summary.json`; None for a run that
-            is not over.
-        samples: How many samples of valid lie between two evaluations; 0 writes a history as it was before there were any.
+        endings: By number or by (number, seed): fields to change in `summary.json`; None for a run that is not over.
+        samples: How many samples of valid lie between two evaluations; 0 for a history without any.
         edit: Changes the declaration before it is written.
         fields: Of the declaration.
     """
@@ -146,8 +145,14 @@ def declaration(keys, seeds=(0,)):
         "models": [{"name": name, "title": title} for name, title in named.items()],
         "optimizers": [{"name": name, "title": found[0]} for name, found in OPTIMIZERS.items()],
         "tuning": {
-            **{"study": "fake", "for": "0", "corpus": "tiny", "epochs": 1, "epoch_steps": None, "seed": 1000},
-            **{"rates": {e["slug"]: trials(e["learning_rate"]) for e in experiments}, "fits": True},
+            "study": "fake",
+            "for": "0",
+            "corpus": "tiny",
+            "epochs": 1,
+            "epoch_steps": None,
+            "seed": 1000,
+            "rates": {e["slug"]: trials(e["learning_rate"]) for e in experiments},
+            "fits": True,
         },
         "baselines": [
             {"name": name, "seconds": 0.5, "cache_weight": 0.1 if "cache" in name else None}
@@ -242,7 +247,7 @@ def write_run(run: RunFolder, curve, *, gap=0.1, ending=None, samples=0):
 
 
 def sampled(points, epoch, count):
-    """Samples between two evaluations, on a line between them; the part of valid that they measure is 0.3 nats easier."""
+    """Samples between two evaluations, on a line between them; the part of valid that they are of is 0.3 nats easier."""
     before, after = points[max(0, epoch - 1)], points[epoch]
     shares = [place / (count + 1) for place in range(1, count + 2)] if epoch else [1.0]
     return [
