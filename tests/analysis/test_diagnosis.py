@@ -194,7 +194,7 @@ def walked(start, steps):
     return list(itertools.accumulate(steps, initial=start))
 
 
-@settings(max_examples=500)
+@settings(max_examples=300)
 @given(data=st.data())
 def test_the_meaning_of_a_rule_is_what_it_does(data):
     valid = walked(data.draw(STARTS), data.draw(VALID) + data.draw(ENDINGS))
