@@ -247,7 +247,7 @@ def write_run(run: RunFolder, curve, *, gap=0.1, ending=None, samples=0):
 
 
 def sampled(points, epoch, count):
-    """Samples between two evaluations, on a line between them; the part of valid that they are of is 0.3 nats easier."""
+    """Samples between two evaluations, on a line between them; what they measure is 0.3 nats easier."""
     before, after = points[max(0, epoch - 1)], points[epoch]
     shares = [place / (count + 1) for place in range(1, count + 2)] if epoch else [1.0]
     return [
