@@ -71,7 +71,7 @@ class Facts:
         lost: Those that did not, as one of their runs was lost.
         untimed: Runs whose times are only upper bounds.
         budgets: Who is lowest within round budgets.
-        command: What may decide an open race.
+        command: What may decide an open race, where all times are exact: more seeds decide nothing about others.
     """
 
     races: tuple[Race, ...]
@@ -116,6 +116,7 @@ def wall_clock(study: StudyRows) -> Finding:
     found = races(study)
     hardest = found[0] if found else None
     reached = [arrival.experiment for arrival in hardest.arrivals] if hardest else []
+    exact = hardest is not None and all(arrival.exact for arrival in hardest.arrivals)
     unknown = CANNOT_TELL if reached and len(reached[0].finished) < FEWEST_SEEDS else UNDECIDED
     facts = Facts(
         races=found,
@@ -123,7 +124,7 @@ def wall_clock(study: StudyRows) -> Finding:
         lost=tuple(experiment for experiment in study.ranked if experiment.spoiled),
         untimed=timing.untimed(study.rows),
         budgets=timing.by_budget(study),
-        command=command(study, [reached[0], *hardest.tied], hardest.lag) if hardest else None,
+        command=command(study, [reached[0], *hardest.tied], hardest.lag) if hardest and exact else None,
     )
     return Finding(
         name="wall-clock",
