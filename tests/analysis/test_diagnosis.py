@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff.analysis import diagnosis
-from bakeoff.analysis.diagnosis import RULES, SEVERITIES, UNLEARNED, Case
+from bakeoff.analysis.diagnosis import RULES, UNLEARNED, Case
 from bakeoff.analysis.evaluations import Baseline, Deciles, Point
 from bakeoff.metrics import Tally
 
@@ -87,9 +87,9 @@ def test_the_rules_are_told_in_the_order_in_which_they_are_tried():
 
 def test_how_bad_a_run_is_stands_in_its_rule():
     assert frozenset(("diverged", "dead", "worse-than-a-unigram", "unigram-plateau")) == UNLEARNED
-    wrong = {key for key, severity in SEVERITIES.items() if severity in ("bad", "warn")}
-    fine = {"memorizing", "undertrained", "capacity", "healthy"}
-    assert wrong == {*HISTORIES, "failed", "damaged"} - fine
+    kinds = [*HISTORIES, "failed", "damaged", "running", "missing", None]
+    wrong = {kind for kind in kinds if diagnosis.severity(kind) in ("bad", "warn")}
+    assert set(kinds) - wrong == {"memorizing", "undertrained", "capacity", "healthy", "running", "missing", None}
 
 
 # Each rule's meaning, read once more from the lists of losses alone; the thresholds are those that are printed.
@@ -159,14 +159,14 @@ def is_undertrained(train, valid, smaller):
 
 
 def is_underfitting(train, valid, smaller):
-    small, flat, worse = THRESHOLDS["underfitting"]
+    (small, worse), (flat,) = THRESHOLDS["underfitting"], THRESHOLDS["undertrained"]
     outdone = smaller is not None and min(valid) - smaller > worse
     return gap(train, valid) < small and is_flat(flat, train, valid) and outdone
 
 
 def is_at_capacity(train, valid, smaller):
-    small, flat = THRESHOLDS["capacity"]
-    outdone = smaller is not None and min(valid) - smaller > flat
+    (small,), (flat,), (_, worse) = (THRESHOLDS[key] for key in ("capacity", "undertrained", "underfitting"))
+    outdone = smaller is not None and min(valid) - smaller > worse
     return gap(train, valid) < small and is_flat(flat, train, valid) and not outdone
 
 
@@ -270,6 +270,8 @@ def test_whatever_is_not_below_the_bigram_is_called_so_and_says_what_else_is_see
 def test_a_flat_last_epoch_of_a_decayed_rate_is_not_the_end_of_learning():
     train, valid = [U, 5.2, 5.0, 4.9, 4.85, 4.80, 4.75, 4.70, 4.69], [U, 5.2, 5.0, 4.9, 4.86, 4.82, 4.78, 4.74, 4.735]
     assert diagnosed(train, valid).rule == "undertrained"
+    assert diagnosis.still_falling(points(train, valid))
+    assert not diagnosis.still_falling(points(train, [*valid[:-2], 4.79, 4.775]))
 
 
 def test_a_run_that_carries_over_what_it_learns_is_undertrained_even_with_a_gap():

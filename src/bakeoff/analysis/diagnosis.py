@@ -21,7 +21,7 @@ RISE = 3 * FLAT
 #: From here on valid costs a third more perplexity than train, which is known by heart in part; up to the other one a
 #: tenth more, and train itself is what is hard.
 LARGE_GAP, SMALL_GAP = 0.3, 0.1
-#: How many evaluations in a row valid must be above its lowest; one alone may be noise.
+#: In so many evaluations in a row valid must be above its lowest; one alone may be noise.
 RISEN_EVALUATIONS = 2
 #: Whether a run still learns is read from this last part of it. Where the learning rate decays to zero the last epoch
 #: alone says little: of eight, it has 1.6 % of the sum of all rates; the last quarter has 6 %.
@@ -77,7 +77,7 @@ class Case:
 
     @property
     def falling(self) -> bool:
-        """Whether both still fell there."""
+        """Whether both still fell."""
         return min(self.falls) > FLAT
 
     @property
@@ -112,6 +112,11 @@ def overfits(history: Sequence[Point]) -> bool:
     risen = [point.valid.loss - best.valid.loss >= FLAT for point in history if point.epoch > best.epoch]
     in_the_end = risen[-RISEN_EVALUATIONS:]
     return len(in_the_end) == RISEN_EVALUATIONS and all(in_the_end) and history[-1].train.loss < best.train.loss
+
+
+def still_falling(history: Sequence[Point]) -> bool:
+    """Whether valid fell since the last evaluation before the run's last quarter."""
+    return Case(history=tuple(history), floors={}).falls[1] > FLAT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,9 +177,9 @@ RULES = (
         means=f"at its best not below the unigram on valid, nor more than {NEAR} nats below it on train: nothing was "
         "learned about context",
         severity=BAD,
-        says="{{ at_best() }}, not below the unigram's {{ c.floors.unigram.valid.loss|perplexity }}, and of "
-        "{{ c.best.train.loss|perplexity }} on train against {{ c.floors.unigram.train.loss|perplexity }}: it has "
-        "learned nothing about context, and can neither over- nor underfit.",
+        says="{{ at_best() }} (unigram: {{ c.floors.unigram.valid.loss|perplexity }}), and of "
+        "{{ c.best.train.loss|perplexity }} on train ({{ c.floors.unigram.train.loss|perplexity }}): it has learned "
+        "nothing about context, and can neither over- nor underfit.",
     ),
     Rule(
         key="unigram-plateau",
@@ -237,9 +242,8 @@ RULES = (
         key="underfitting",
         name="underfitting",
         when=lambda c: c.gap < SMALL_GAP and not c.falling and c.outdone,
-        means=f"a generalization gap below {SMALL_GAP} nats, train or valid flat (it fell by no more than {FLAT} nats "
-        f"since {_LATE}), and more than {FLAT} nats worse on valid than a smaller model of the same "
-        "kind, optimizer and seed",
+        means=f"a generalization gap below {SMALL_GAP} nats, not undertrained, and more than {FLAT} nats worse on valid "
+        "than a smaller model of the same kind, optimizer and seed",
         severity=WARN,
         says="{{ late()|sentence }}; {{ gap() }}.{{ outdone() }}{{ rose() }}",
     ),
@@ -247,10 +251,9 @@ RULES = (
         key="capacity",
         name="limited by capacity",
         when=lambda c: c.gap < SMALL_GAP and not c.falling and not c.outdone,
-        means=f"a generalization gap below {SMALL_GAP} nats, train or valid flat (it fell by no more than {FLAT} nats "
-        f"since {_LATE}), and no smaller model of the kind so much better",
+        means=f"a generalization gap below {SMALL_GAP} nats, not undertrained, and no smaller model that much better",
         severity=NOTE,
-        says="{{ late()|sentence }}; {{ gap() }}: on this budget the model has learned what it can.{{ rose() }}",
+        says="{{ late()|sentence }}; {{ gap() }}: the model has learned what it can.{{ rose() }}",
     ),
     Rule(
         key="healthy",
@@ -261,8 +264,7 @@ RULES = (
         says="{{ at_best() }}, below the bigram's {{ c.floors.kn2.valid.loss|perplexity }}; {{ gap() }}.{{ rose() }}",
     ),
 )
-#: By the key of a rule, or by the status of a run that has no diagnosis; what is not here is a note.
-SEVERITIES = {rule.key: rule.severity for rule in RULES} | {"failed": BAD, "damaged": BAD}
+_SEVERITIES = {rule.key: rule.severity for rule in RULES} | {"failed": BAD, "damaged": BAD}
 #: Runs that learned nothing about context say something about their settings, and nothing about their kind.
 UNLEARNED = frozenset(rule.key for rule in RULES if rule.severity == BAD)
 _ENVIRONMENT = words.environment()
@@ -285,3 +287,8 @@ def diagnose(history: Sequence[Point], floors: Floors, *, diverged: str | None, 
     rule = next(rule for rule in RULES if rule.when(case))
     name, text = (words.folded(_template(source).render(c=case)) for source in (rule.name, _PHRASES + rule.says))
     return Diagnosis(rule=rule.key, name=name, text=text)
+
+
+def severity(kind: str | None) -> str:
+    """How bad it is, by the key of the rule, or by the status of a run without a diagnosis."""
+    return _SEVERITIES.get(kind or "", NOTE)

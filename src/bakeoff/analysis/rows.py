@@ -121,7 +121,7 @@ class Row:
     @property
     def severity(self) -> str:
         """How bad what became of it is: `bad`, `warn`, `note` or `good`; the first two count as having gone wrong."""
-        return diagnosis.SEVERITIES.get(self.diagnosis_rule or self.status, diagnosis.NOTE)
+        return diagnosis.severity(self.diagnosis_rule or self.status)
 
     @property
     def traits(self) -> Json:
