@@ -242,8 +242,8 @@ RULES = (
         key="underfitting",
         name="underfitting",
         when=lambda c: c.gap < SMALL_GAP and not c.falling and c.outdone,
-        means=f"a generalization gap below {SMALL_GAP} nats, not undertrained, and more than {FLAT} nats worse on valid "
-        "than a smaller model of the same kind, optimizer and seed",
+        means=f"a generalization gap below {SMALL_GAP} nats, not undertrained, and more than {FLAT} nats worse on "
+        "valid than a smaller model of the same kind, optimizer and seed",
         severity=WARN,
         says="{{ late()|sentence }}; {{ gap() }}.{{ outdone() }}{{ rose() }}",
     ),
