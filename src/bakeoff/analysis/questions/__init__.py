@@ -2,6 +2,7 @@
 
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.questions.generalization import generalization
+from bakeoff.analysis.questions.optimizers import optimizers
 from bakeoff.analysis.rows import StudyRows
 
 __all__ = ["Finding", "findings"]
@@ -9,4 +10,4 @@ __all__ = ["Finding", "findings"]
 
 def findings(study: StudyRows) -> list[Finding]:
     """Everything that the rows answer, in the report's order."""
-    return [generalization(study)]
+    return [generalization(study), *optimizers(study)]
