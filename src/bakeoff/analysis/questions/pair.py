@@ -4,14 +4,13 @@ import shlex
 from dataclasses import dataclass
 from statistics import fmean
 
+from bakeoff.analysis.questions.finding import command
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
-from bakeoff.analysis.statistics import FEWEST_SEEDS, NOT_MEASURED, SAME, Comparison
+from bakeoff.analysis.statistics import NOT_MEASURED, Comparison
 
 #: Whether both learning rates come from a search on this corpus and budget that tried lower and higher ones too, from
 #: such a search on another, or not both from a search.
 SEARCHED, ELSEWHERE, UNSEARCHED = "searched", "elsewhere", "unsearched"
-#: Seeds to run where too few were run to decide.
-NEXT_SEEDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,12 +62,6 @@ class Pair:
     def command(self) -> str | None:
         """What to type next to decide it; None where it is decided, or nothing would decide it."""
         named = shlex.quote(self.study.study["source"] or self.study.study["study"])
-        run = f"bakeoff run {named} --only {','.join(map(str, sorted(side.number for side in self.sides)))}"
         if any(row.status not in ("finished", "diverged") for side in self.sides for row in side.rows):
-            return run
-        if self.rates != SEARCHED:
-            return f"bakeoff tune {named}"
-        if not self.compared or self.compared.decided or self.compared.verdict == SAME:
-            return None
-        seeds = NEXT_SEEDS if len(self.compared.gains) < FEWEST_SEEDS else self.compared.seeds_to_decide
-        return f"{run} --seeds {seeds}" if seeds else None
+            return f"bakeoff run {named} --only {','.join(map(str, sorted(side.number for side in self.sides)))}"
+        return f"bakeoff tune {named}" if self.rates != SEARCHED else command(self.study, self.sides, self.compared)
