@@ -30,6 +30,8 @@ from bakeoff import words
         (words.duration, 44.7, "45 s"),
         (words.duration, 245, "4 min 05 s"),
         (words.duration, 11_520, "3 h 12 min"),
+        (words.duration, 300, "5 min"),
+        (words.duration, 7200, "2 h"),
         (words.megabytes, 3_300_000, "3.3 MB"),
         (words.megabytes, 1_240_000_000, "1,240 MB"),
         (words.in_megabytes, 1_240_000_000, "1,240"),

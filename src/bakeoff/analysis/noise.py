@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bakeoff import rates
+
 
 @dataclass(frozen=True, kw_only=True)
 class Noise:

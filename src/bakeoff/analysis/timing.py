@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
-from bakeoff.analysis.statistics import LEANING_YES, YES, verdict
+from bakeoff.analysis.statistics import LEANING_YES, YES, Comparison
 
 #: Every epoch of a run is the same work; one that took half again as long as the median was disturbed.
 UNEVEN = 1.5
@@ -88,19 +88,33 @@ def targets(study: StudyRows) -> dict[str, float]:
     return dict(sorted(found.items(), key=lambda target: -target[1]))
 
 
-def surely_behind(study: StudyRows, other: Repeats, best: Repeats, marks: Mapping[int, tuple[float, float]]) -> bool:
-    """Whether the other was not yet where the best was: neither faster epochs nor another seed would make up for it.
+def lag(study: StudyRows, best: Repeats, other: Repeats, marks: Mapping[int, tuple[float, float]]) -> Comparison | None:
+    """How much higher the other still was when the best was at some losses, at least; None where they share no seed.
 
     Args:
         study: All rows.
-        other: Judged by the lowest loss that each of its runs may have had, undisturbed.
-        best: Whose architecture's noise counts as well.
-        marks: Seconds and loss of the best, by seed.
+        best: Who was there first.
+        other: Judged by the lowest loss that each of its runs may have had by then, undisturbed.
+        marks: When the best was there, in seconds of training, and the loss, by seed.
     """
     ways = [(row.way_down, *marks[row.seed]) for row in other.finished if row.seed in marks]
-    gains = [next((m for m in way if m.earliest >= seconds), way[-1]).loss - loss for way, seconds, loss in ways]
-    deviation = study.noise.of(other.rows[0].model, best.rows[0].model)
-    return bool(gains) and verdict(gains, deviation) in (YES, LEANING_YES)
+    possible = [next((m.loss for m in way if m.earliest >= seconds), way[-1].loss) for way, seconds, _ in ways]
+    if not ways:
+        return None
+    return Comparison(
+        first_loss=statistics.fmean(loss for _, _, loss in ways),
+        second_loss=statistics.fmean(possible),
+        gains=tuple(theirs - loss for theirs, (_, _, loss) in zip(possible, ways, strict=True)),
+        deviation=study.noise.of(best.rows[0].model, other.rows[0].model),
+    )
+
+
+def tied(
+    study: StudyRows, best: Repeats, others: Iterable[Repeats], marks: Mapping[int, tuple[float, float]]
+) -> tuple[Repeats, ...]:
+    """Those of the others that may have been there as well: by what is between measurements, or with another seed."""
+    found = [(other, lag(study, best, other, marks)) for other in others if other is not best]
+    return tuple(other for other, behind in found if not (behind and behind.verdict in (YES, LEANING_YES)))
 
 
 class Budget(NamedTuple):
@@ -143,9 +157,8 @@ def _by_seconds(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:
         means = {e: statistics.fmean(losses.values()) for e, losses in seen.items()}
         best = min(entered, key=means.__getitem__)
         marks = {seed: (limit, loss) for seed, loss in seen[best].items()}
-        ties = tuple(e for e in entered if e is not best and not surely_behind(study, e, best, marks))
         cut_short = any(row.history[-1].train_seconds > limit for row in best.finished)
-        budgets.append(Budget(limit, best, means[best], ties, cut_short))
+        budgets.append(Budget(limit, best, means[best], tied(study, best, entered, marks), cut_short))
     return tuple(budgets)
 
 
@@ -154,8 +167,9 @@ def _by_bytes(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:
     sizes = {e: statistics.fmean(found) for e, found in needs.items() if found}
     budgets = []
     for limit in _round(sizes.values(), sizes.values(), SIZES):
-        best, *others = [e for e, size in sizes.items() if size <= limit]
-        budgets.append(Budget(limit, best, best.loss, study.ties(best, others), cut_short=False))
+        within = [e for e, size in sizes.items() if size <= limit]
+        best = min(within, key=lambda e: e.loss)
+        budgets.append(Budget(limit, best, best.loss, study.ties(best, within), cut_short=False))
     return tuple(budgets)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bakeoff.analysis.evaluations import Baseline
-from bakeoff.analysis.questions.finding import Finding, deciding, evidence
+from bakeoff.analysis.questions.finding import Finding, command, evidence
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import NOT_MEASURED, Comparison
 
@@ -55,7 +55,7 @@ def counting(study: StudyRows) -> Finding:
         set_aside=study.set_aside,
         runs=len(finished),
         below=tuple((each, sum(nats < each.valid.nats for nats in finished)) for each in floors),
-        command=deciding(study, compared),
+        command=command(study, (best,), compared) if best else None,
     )
     return Finding(
         name="counting",

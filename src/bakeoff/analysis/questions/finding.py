@@ -62,16 +62,3 @@ def command(study: StudyRows, experiments: Iterable[Repeats], compared: Comparis
     named, numbers = shlex.quote(study.study["source"] or study.study["study"]), sorted(e.number for e in experiments)
     seeds = NEXT_SEEDS if len(compared.gains) < FEWEST_SEEDS else compared.seeds_to_decide
     return f"bakeoff run {named} --only {','.join(map(str, numbers))} --seeds {seeds}" if seeds else None
-
-
-def with_seeds(study: StudyRows, seeds: int) -> str:
-    """The command that repeats every experiment of a study with so many seeds."""
-    return shlex.join(["bakeoff", "run", study.study["source"] or study.study["study"], "--seeds", str(seeds)])
-
-
-def deciding(study: StudyRows, compared: Comparison | None) -> str | None:
-    """The command that may decide a comparison; None where it is decided, or no number of seeds would do."""
-    if compared is None or compared.decided or compared.verdict == SAME:
-        return None
-    seeds = FEWEST_SEEDS if study.seeds < FEWEST_SEEDS else compared.seeds_to_decide
-    return with_seeds(study, seeds) if seeds else None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bakeoff.analysis.diagnosis import FLAT
-from bakeoff.analysis.questions.finding import Finding, deciding, evidence
+from bakeoff.analysis.questions.finding import Finding, command, evidence
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED, Comparison
 
@@ -52,7 +52,7 @@ def generalization(study: StudyRows) -> Finding:
         lower_on_test=tuple(e for e in rest if test and e.test_loss and e.test_loss < test),
         gap=gaps[best],
         smallest_gap=(closest, gaps[closest]) if gaps[best] - gaps[closest] >= FLAT else None,
-        command=deciding(study, compared),
+        command=command(study, (best, *rest[:1]), compared),
     )
     return Finding(
         name="generalization",

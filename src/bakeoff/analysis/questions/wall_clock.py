@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from bakeoff.analysis import timing
 from bakeoff.analysis.evaluations import FLOOR_TITLES
-from bakeoff.analysis.questions.finding import Finding, evidence, with_seeds
+from bakeoff.analysis.questions.finding import Finding, command, evidence
 from bakeoff.analysis.rows import Repeats, StudyRows
-from bakeoff.analysis.statistics import ANSWERED, CANNOT_TELL, FEWEST_SEEDS, NOT_MEASURED, UNDECIDED
+from bakeoff.analysis.statistics import ANSWERED, CANNOT_TELL, FEWEST_SEEDS, NOT_MEASURED, UNDECIDED, Comparison
 from bakeoff.analysis.timing import MEDIAN, Budget, Budgets, Crossing, Untimed
 
 TITLES = FLOOR_TITLES | {MEDIAN: "the loss of the median experiment"}
@@ -50,6 +50,7 @@ class Race:
         loss: Nats per token.
         arrivals: The soonest first; at least one.
         tied: Those that may have been there as soon as the first.
+        lag: How far behind the first of those was, at least.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Race:
     loss: float
     arrivals: tuple[Arrival, ...]
     tied: tuple[Repeats, ...]
+    lag: Comparison | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ class Facts:
         lost: Those that did not, as one of their runs was lost.
         untimed: Runs whose times are only upper bounds.
         budgets: Who is lowest within round budgets.
-        command: What may decide an open race.
+        command: What may decide an open race, where all times are exact: more seeds decide nothing about others.
     """
 
     races: tuple[Race, ...]
@@ -81,7 +83,7 @@ class Facts:
 
     @property
     def turns(self) -> dict[str, list[Budget]]:
-        """The budgets that change the answer: at the first of all, and where something is surely lower than so far."""
+        """The budgets that change the answer: the first, and where what was taken so far can be told from the best."""
         found: dict[str, list[Budget]] = {"seconds": [], "bytes": []}
         for unit, budgets in self.budgets._asdict().items():
             for budget in budgets:
@@ -103,35 +105,35 @@ def races(study: StudyRows) -> tuple[Race, ...]:
         if arrivals:
             first, *others = arrivals
             marks = {seed: (each.by, loss) for seed, each in first.crossings.items() if each.by is not None}
-            rivals = [other.experiment for other in others]
-            tied = tuple(e for e in rivals if not timing.surely_behind(study, e, first.experiment, marks))
-            found.append(Race(name=name, title=TITLES[name], loss=loss, arrivals=tuple(arrivals), tied=tied))
+            tied = timing.tied(study, first.experiment, [other.experiment for other in others], marks)
+            lag = timing.lag(study, first.experiment, tied[0], marks) if tied else None
+            found.append(Race(name=name, title=TITLES[name], loss=loss, arrivals=tuple(arrivals), tied=tied, lag=lag))
     return tuple(reversed(found))
 
 
 def wall_clock(study: StudyRows) -> Finding:
     """Who is first at each target, and who is lowest by when."""
     found = races(study)
-    hardest = found[0].arrivals if found else ()
-    is_open = bool(found and found[0].tied)
-    few = bool(hardest) and len(hardest[0].times) < FEWEST_SEEDS
+    hardest = found[0] if found else None
+    reached = [arrival.experiment for arrival in hardest.arrivals] if hardest else []
+    exact = hardest is not None and all(arrival.exact for arrival in hardest.arrivals)
+    unknown = CANNOT_TELL if reached and len(reached[0].finished) < FEWEST_SEEDS else UNDECIDED
     facts = Facts(
         races=found,
         entered=sum(not experiment.spoiled for experiment in study.ranked),
         lost=tuple(experiment for experiment in study.ranked if experiment.spoiled),
         untimed=timing.untimed(study.rows),
         budgets=timing.by_budget(study),
-        command=with_seeds(study, FEWEST_SEEDS) if is_open and study.seeds < FEWEST_SEEDS else None,
+        command=command(study, [reached[0], *hardest.tied], hardest.lag) if hardest and exact else None,
     )
-    unknown = CANNOT_TELL if few else UNDECIDED
     return Finding(
         name="wall-clock",
         template="wall_clock",
-        verdict=(unknown if is_open else ANSWERED) if found else NOT_MEASURED,
+        verdict=(unknown if hardest.tied else ANSWERED) if hardest else NOT_MEASURED,
         facts=facts,
         evidence=evidence(
-            (row for arrival in hardest for row in arrival.experiment.finished),
-            [race.name for race in found[:1] if race.name != MEDIAN],
+            (row for experiment in reached for row in experiment.finished),
+            [hardest.name] if hardest and hardest.name != MEDIAN else [],
         ),
         figures=("pareto-time", *(f"overlay-{model}-time" for model in study.models)),
     )
