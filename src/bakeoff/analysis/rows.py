@@ -208,6 +208,11 @@ class Repeats:
         return tuple(row for row in self.rows if row.unlearned)
 
     @property
+    def failure(self) -> Row | None:
+        """The first of its runs that was lost or learned nothing about context: it says nothing about its kind."""
+        return next((row for row in self.rows if row.lost or row.unlearned), None)
+
+    @property
     def losses(self) -> dict[int, float]:
         """Nats per token of valid at the best epoch, by the seeds that finished."""
         return {row.seed: row.valid.loss for row in self.finished if row.valid}
