@@ -261,6 +261,13 @@ class StudyRows:
         return len(self.study["seeds"])
 
     @property
+    def reads(self) -> float:
+        """How often a run reads each token of train, on average."""
+        budget, tokens = self.study["budget"], self.study["corpus"]["train"]["tokens"]
+        an_epoch = (budget["epoch_steps"] or math.inf) * budget["batch_size"] * budget["sequence_length"]
+        return float(budget["epochs"] * min(1.0, an_epoch / tokens))
+
+    @property
     def unigram(self) -> Baseline:
         """The floor under which a model has learned nothing about context."""
         return self.floor("unigram")

@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from bakeoff.analysis.diagnosis import FLAT, NEAR
 from bakeoff.analysis.questions.finding import Finding, evidence, link
 from bakeoff.analysis.questions.pair import Pair
-from bakeoff.analysis.rows import Repeats, Row, StudyRows
-from bakeoff.analysis.statistics import CANNOT_TELL, NOT_MEASURED
+from bakeoff.analysis.rows import Repeats, StudyRows
+from bakeoff.analysis.statistics import NOT_MEASURED, unknown
 
-#: Why a deeper model may be worse: it knows train by heart; its norms stand behind the residual sums; it is a stack of
-#: recurrent layers.
+#: Why a deeper one may be worse: it knows train by heart, its norms follow the residual sums, its layers are recurrent.
 BY_HEART, POST_NORM, STACKED = "by heart", "post-norm", "stacked"
-#: So many times as long a run, and with it its warm-up, tells a slow depth from one that does not learn.
+#: A run so many times as long, and with it its warm-up, shows whether a depth is only slow.
 LONGER = 4
 
 
@@ -27,7 +26,6 @@ class Depth:
     """
 
     experiment: Repeats
-    layers: int
     learned_at: tuple[float, ...]
     stuck_at: float | None
     tried: int
@@ -40,7 +38,6 @@ class Facts:
     Attributes:
         depths: The shallowest first.
         best: The best of the deeper ones against the shallowest of those that learned; None if only one has.
-        lost: Runs that were lost or learned nothing.
         failing: The deepest that is worse than the shallowest, or did not learn; None where there is none.
         cause: Why that may be; None where nothing is known that would explain it.
         command: What to type next.
@@ -48,7 +45,6 @@ class Facts:
 
     depths: tuple[Depth, ...]
     best: Pair | None
-    lost: tuple[Row, ...]
     failing: Depth | None
     cause: str | None
     command: str | None
@@ -69,7 +65,7 @@ def depth(study: StudyRows) -> list[Finding]:
 
 
 def best_pair(study: StudyRows, ladder: list[Repeats]) -> Pair | None:
-    """The best of the deeper ones against the shallowest of those that learned; None where only one has, or none."""
+    """The best of the deeper ones against the shallowest of those that learned; None where there are no two."""
     learned = [e for e in ladder if e.finished and not e.failure]
     pairs = [Pair(study=study, first=e, second=learned[0]) for e in learned[1:]]
     return min((pair for pair in pairs if pair.compared), key=lambda pair: pair.first.loss, default=None)
@@ -79,26 +75,21 @@ def _finding(study: StudyRows, ladder: list[Repeats]) -> Finding:
     row, best = ladder[0].rows[0], best_pair(study, ladder)
     depths = [_depth(study, e) for e in ladder]
     base = best.second if best else None
-    worse = {e for e in ladder if base and (c := study.compare(e, base)) and c.sign < 0} | {
-        e for e in ladder if e.failure
-    }
-    failing = next((d for d in reversed(depths) if d.experiment in worse), None)
+    behind = [e for e in ladder if base and (c := study.compare(e, base)) and c.sign < 0]
+    failing = next((d for d in reversed(depths) if d.experiment.failure or d.experiment in behind), None)
     over = sum(bool(e.finished or e.failure) for e in ladder)
-    longer = (
-        ["--only", str(failing.experiment.number), "--epochs", str(LONGER * row.entry["epochs"])] if failing else None
-    )
-    named = study.study["source"] or study.study["study"]
+    named, epochs = study.study["source"] or study.study["study"], LONGER * study.study["budget"]["epochs"]
+    longer = ["--only", str(failing.experiment.number), "--epochs", str(epochs)] if failing else []
     return Finding(
         name=link("depth", row.model, row.optimizer, row.number),
         template="depth",
-        verdict=best.verdict if best else CANNOT_TELL if over > 1 else NOT_MEASURED,
+        verdict=best.verdict if best else unknown(study.seeds) if over > 1 else NOT_MEASURED,
         facts=Facts(
             depths=tuple(depths),
             best=best,
-            lost=tuple(e.failure for e in ladder if e.failure),
             failing=failing,
             cause=_cause(failing.experiment, base) if failing else None,
-            command=(best and best.command) or (longer and shlex.join(["bakeoff", "run", named, *longer])),
+            command=(best and best.command) or (shlex.join(["bakeoff", "run", named, *longer]) if longer else None),
         ),
         evidence=evidence(row for e in ladder for row in e.rows),
         figures=(f"overlay-{row.model}-epochs", "gap-by-depth", "parameters"),
@@ -111,7 +102,6 @@ def _depth(study: StudyRows, experiment: Repeats) -> Depth:
     learned = [t["lr"] for t in trials if t["valid_loss"] is not None and t["valid_loss"] < below]
     return Depth(
         experiment=experiment,
-        layers=experiment.rows[0].layers,
         learned_at=tuple(learned),
         stuck_at=min((t["lr"] for t in trials if learned and t["lr"] > max(learned)), default=None),
         tried=len(trials),
