@@ -2,9 +2,13 @@
 
 from bakeoff.analysis.questions.architectures import architectures
 from bakeoff.analysis.questions.counting import counting
+from bakeoff.analysis.questions.depth import depth
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.questions.generalization import generalization
+from bakeoff.analysis.questions.memory import memory
 from bakeoff.analysis.questions.optimizers import optimizers
+from bakeoff.analysis.questions.overfitting import overfitting
+from bakeoff.analysis.questions.transformers import transformers
 from bakeoff.analysis.questions.wall_clock import wall_clock
 from bakeoff.analysis.rows import StudyRows
 
@@ -13,4 +17,8 @@ __all__ = ["Finding", "findings"]
 
 def findings(study: StudyRows) -> list[Finding]:
     """Everything that the rows answer, in the report's order."""
-    return [counting(study), wall_clock(study), generalization(study), *optimizers(study), *architectures(study)]
+    return [
+        *(counting(study), wall_clock(study), generalization(study)),
+        *(*optimizers(study), *architectures(study), *transformers(study), *depth(study)),
+        *(memory(study), *overfitting(study)),
+    ]
