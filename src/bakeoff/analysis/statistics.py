@@ -141,6 +141,11 @@ def verdict(gains: Sequence[float], deviation: float, over_documents: Interval |
     return CANNOT_TELL
 
 
+def unknown(seeds: int) -> str:
+    """The verdict where nothing is decided."""
+    return CANNOT_TELL if seeds < FEWEST_SEEDS else UNDECIDED
+
+
 def over_seeds(differences: Sequence[float], level: float = 0.95) -> Interval | None:
     """Student's interval for the mean of paired differences, one a seed; None with fewer than three seeds."""
     if len(differences) < FEWEST_SEEDS:
