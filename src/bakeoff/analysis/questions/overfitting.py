@@ -96,7 +96,7 @@ def _who(study: StudyRows) -> Finding:
     return Finding(
         name="overfitting",
         template="overfitting",
-        verdict=ANSWERED if finished else NOT_MEASURED,
+        verdict=ANSWERED if courses else NOT_MEASURED,
         facts=Who(
             courses=sorted(courses.values(), key=lambda course: -course.gap),
             lost=[e.failure for e in finished if e.failure],

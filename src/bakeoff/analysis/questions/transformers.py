@@ -80,7 +80,7 @@ def _finding(study: StudyRows, model: str) -> Finding:
     rows = [row for row in study.rows if row.model == model]
     expected, tokens = _expected(study, model), study.study["corpus"]["train"]["tokens"]
     most, fewest = (tokens / pick(row.learnable_parameters for row in rows) for pick in (min, max))
-    starved = any(e.met is False for e in expected) and most * study.reads < ENOUGH
+    starved = any(e.met is False for e in expected) and most < ENOUGH
     return Finding(
         name=link("as-expected", model),
         template="transformers",
