@@ -7,9 +7,10 @@ from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 
+from bakeoff import sources
 from bakeoff.errors import UserError
 from bakeoff.records import RunFolder, StudyFolder
-from bakeoff.study_file import decode_run
+from bakeoff.study_file import decode_run, foreign_types
 
 
 class Loaded(NamedTuple):
@@ -19,18 +20,43 @@ class Loaded(NamedTuple):
     tokenizer: Tokenizer
 
 
-def load_run(path: Path) -> Loaded:
+def load_run(path: Path, *, trust: bool = False) -> Loaded:
     """Build the run's model, with the weights of its best epoch, and its tokenizer.
 
+    Args:
+        path: The run's folder.
+        trust: Whether the study file that is kept with the study may be executed, if the model is defined there.
+
     Raises:
-        UserError: The folder is no run's, or the run has kept no weights.
+        UserError: The folder is no run's, or the run has kept no weights, or its model needs a study file that is not
+            trusted or is not what was kept.
     """
     folder, study = RunFolder(path), StudyFolder(path.resolve().parent.parent)
     if folder.spec is None or not folder.best_weights.is_file() or not study.exists:
         raise UserError(f"{path} is no folder of a run with weights, such as runs/quick/01-lstm-1-adam/seed-0")
-    source = study.study["source"]
-    run = decode_run(folder.spec["run"], Path(source) if source else None)
+    encoded = folder.spec["run"]
+    foreign = foreign_types(encoded)
+    run = decode_run(encoded, _trusted(study, foreign, trust=trust) if foreign else None)
     tokenizer = Tokenizer.from_file(str(study.tokenizer))
     symbols, length = tokenizer.get_vocab_size(), run.budget.sequence_length
     model = run.architecture.rebuild(symbols, length, load_file(folder.best_weights))
     return Loaded(model.eval(), tokenizer)
+
+
+def _trusted(study: StudyFolder, foreign: set[str], *, trust: bool) -> Path | None:
+    """The study file as it was kept with the study, if it may be executed; None if the study came from no file."""
+    checksums: dict[str, str] | None = study.study.get("code")
+    if not checksums:
+        return None
+    kept = study.code / next(iter(checksums))
+    if not trust:
+        raise UserError(
+            f"{kept} defines {', '.join(sorted(foreign))}: read it, then load with trust=True, which executes it"
+        )
+    try:
+        same = sources.checksums(kept) == checksums
+    except (OSError, SyntaxError) as error:
+        raise UserError(f"{kept} cannot be read: {error}", status=1) from error
+    if not same:
+        raise UserError(f"{kept}, or a module beside it, is not what was kept with the study, so it is not executed")
+    return kept
