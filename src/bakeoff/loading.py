@@ -1,7 +1,7 @@
 """A trained model back from its run folder."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
@@ -9,8 +9,12 @@ from torch import nn
 
 from bakeoff import sources
 from bakeoff.errors import UserError
+from bakeoff.identity import decode
 from bakeoff.records import RunFolder, StudyFolder
-from bakeoff.study_file import decode_run, foreign_types
+from bakeoff.spec import Architecture
+from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
+
+Json = dict[str, Any]
 
 
 class Loaded(NamedTuple):
@@ -34,13 +38,19 @@ def load_run(path: Path, *, trust: bool = False) -> Loaded:
     folder, study = RunFolder(path), StudyFolder(path.resolve().parent.parent)
     if folder.spec is None or not folder.best_weights.is_file() or not study.exists:
         raise UserError(f"{path} is no folder of a run with weights, such as runs/quick/01-lstm-1-adam/seed-0")
-    encoded = folder.spec["run"]
-    foreign = foreign_types(encoded)
-    run = decode_run(encoded, _trusted(study, foreign, trust=trust) if foreign else None)
+    run = folder.spec["run"]
     tokenizer = Tokenizer.from_file(str(study.tokenizer))
-    symbols, length = tokenizer.get_vocab_size(), run.budget.sequence_length
-    model = run.architecture.rebuild(symbols, length, load_file(folder.best_weights))
+    symbols, length = tokenizer.get_vocab_size(), run["budget"]["sequence_length"]
+    model = _architecture(run, study, trust=trust).rebuild(symbols, length, load_file(folder.best_weights))
     return Loaded(model.eval(), tokenizer)
+
+
+def _architecture(run: Json, study: StudyFolder, *, trust: bool) -> Architecture:
+    """An encoded run's architecture; the study file is executed only where it defines that."""
+    if foreign := foreign_types(run["architecture"]):
+        return decode_run(run, _trusted(study, foreign, trust=trust)).architecture
+    architecture: Architecture = decode(run["architecture"], BUILT_IN)
+    return architecture
 
 
 def _trusted(study: StudyFolder, foreign: set[str], *, trust: bool) -> Path | None:
