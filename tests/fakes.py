@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 
-from bakeoff.analysis.noise import Noise
 from bakeoff.analysis.rows import read_rows
 from bakeoff.files import write_json
+from bakeoff.rates import Deviation, Noise
 from bakeoff.records import RunFolder, StudyFolder
 
 #: The floors, in nats per token of valid; train is the same.
@@ -15,7 +15,15 @@ FLOORS = {"uniform": math.log(300), "unigram": 5.2, "kn2": 5.0, "kn3": 4.8, "kn3
 #: Where every run begins.
 START = math.log(300)
 #: What another seed typically changes.
-NOISE = Noise(study="quick", own=False, deviations={"lstm": 0.02, "gpt1": 0.005})
+NOISE = Noise(
+    study="quick",
+    folder="quick",
+    trained_tokens=1,
+    deviations={
+        "lstm": Deviation(nats=0.02, experiments=6, seeds=3),
+        "gpt1": Deviation(nats=0.005, experiments=6, seeds=3),
+    },
+)
 DOCUMENTS, PER_DOCUMENT = 20, 50
 TOKENS = DOCUMENTS * PER_DOCUMENT
 
