@@ -9,6 +9,9 @@ from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import NOT_MEASURED, unknown
 from bakeoff.records import DIVERGED, FINISHED
 
+#: Among the questions of a report.
+PLACE = 70
+
 #: Why a deeper one may be worse: it knows train by heart, its norms follow the residual sums, its layers are recurrent.
 BY_HEART, POST_NORM, STACKED = "by heart", "post-norm", "stacked"
 #: A run so many times as long, and with it its warm-up, shows whether a depth is only slow.

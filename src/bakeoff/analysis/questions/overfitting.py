@@ -15,6 +15,9 @@ from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED, Comparison
 
+#: Among the questions of a report.
+PLACE = 90
+
 
 @dataclass(frozen=True, kw_only=True)
 class Course:

@@ -15,6 +15,9 @@ from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, LEANING_NO, LEANING_YES, NO, NOT_MEASURED, SAME, YES
 
+#: Among the questions of a report.
+PLACE = 60
+
 #: What one expects: that the best beats counting, that adaptive steps beat plain ones, that more layers help, and that
 #: they help more than they help a recurrent model.
 COUNTING, STEPS, DEPTH, DEEPER = "counting", "steps", "depth", "deeper"
