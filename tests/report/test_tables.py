@@ -55,7 +55,7 @@ def test_cells_are_the_measured_numbers(table):
 
 def test_what_became_of_a_run_stands_in_its_line(table):
     remarks = {plain(line)["#"]: plain(line)["diagnosis"] for line in table if line["#"]}
-    expected = {"2": "worse than unigram", "3": "diverged", "4": "failed", "5": "missing", "6": "running"}
+    expected = {"2": "worse than a unigram", "3": "diverged", "4": "failed", "5": "missing", "6": "running"}
     assert {number: remarks[number] for number in expected} == expected
     assert all(remarks.values())
 

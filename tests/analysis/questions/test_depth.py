@@ -86,6 +86,11 @@ def test_what_to_type_next(tmp_path, curves, verdict, command):
     assert (found.verdict, found.facts.command) == (verdict, command)
 
 
+def test_a_run_that_failed_is_tried_again(tmp_path):
+    failed = {10: {"status": "failed", "error": "out of memory"}}
+    assert asked(tmp_path, {ONE: 4.5, FOUR: 4.6}, endings=failed).facts.command == "bakeoff run fake --only 10"
+
+
 def test_rates_at_which_a_depth_learned_are_those_clearly_below_the_unigram(tmp_path):
     losses = {6: (5.3, 4.9, 4.8, 5.0, 5.0), 12: (4.9, 5.19, 5.15, None, 5.3)}
     facts = asked(tmp_path, {GPT_ONE: 4.6, GPT_FOUR: 4.8}, edit=searched(losses)).facts

@@ -7,6 +7,7 @@ from bakeoff.analysis.questions.finding import Finding, evidence, link, run
 from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import NOT_MEASURED, unknown
+from bakeoff.records import DIVERGED, FINISHED
 
 #: Among the questions of a report.
 PLACE = 70
@@ -80,7 +81,7 @@ def _finding(study: StudyRows, ladder: list[Repeats]) -> Finding:
     behind = [e for e in ladder if base and (c := study.compare(e, base)) and c.sign < 0]
     failing = next((d for d in reversed(depths) if d.experiment.failure or d.experiment in behind), None)
     over = sum(bool(e.finished or e.failure) for e in ladder)
-    pending = ",".join(str(e.number) for e in ladder if not e.whole and not e.spoiled)
+    pending = ",".join(str(e.number) for e in ladder if any(r.status not in (FINISHED, DIVERGED) for r in e.rows))
     epochs = LONGER * study.study["budget"]["epochs"]
     longer = run(study, "--only", failing.experiment.number, "--epochs", epochs) if failing else None
     return Finding(
