@@ -162,8 +162,6 @@ def environment(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:
         loader=loader,
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 (plain text: the page and the typesetter escape what they show)
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
     made.filters |= {function.__name__: function for function in _FILTERS}
     return made
