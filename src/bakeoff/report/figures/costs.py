@@ -98,17 +98,11 @@ def _against_time(study: StudyRows, folder: Path, shown: list[Repeats]) -> Figur
                 opacity=PALE if e in bounded and len(bounded) < len(shown) else 1.0,
             )
         )
-    facts = {"seeds": study.seeds, "turns": timing.turns(timing.by_budget(study).seconds)}
-    return lines.draw(
-        folder,
-        series,
-        Axis(low=0.9 * begin, high=1.03 * end, title="training time, seconds (log scale)", log=True),
-        y,
-        lines.floors(study, y, lines.FEW),
-        name="pareto-time",
-        title="Lowest valid perplexity so far against training time",
-        caption=text.say("captions", "time", facts | {"bounded": len(bounded), "shown": len(shown)}),
-    )
+    x = Axis(low=0.9 * begin, high=1.03 * end, title="training time, seconds (log scale)", log=True)
+    facts = {"seeds": study.seeds, "bounded": len(bounded), "shown": len(shown)}
+    caption = text.say("captions", "time", facts | {"turns": timing.turns(timing.by_budget(study).seconds)})
+    about = {"title": "Lowest valid perplexity so far against training time", "caption": caption}
+    return lines.draw(folder, series, x, y, lines.floors(study, y, lines.FEW), name="pareto-time", **about)
 
 
 def _scatter(study: StudyRows, folder: Path, cost: Cost, priced: list[tuple[float, Repeats]]) -> Figure:
@@ -125,18 +119,12 @@ def _scatter(study: StudyRows, folder: Path, cost: Cost, priced: list[tuple[floa
         colour, shape = colours[e.rows[0].optimizer_title], shapes[e.rows[0].model_title]
         point = (value, min(e.loss, y.high), told)
         series.append(Series(colour, points=[point], note=f"#{e.number}", name=f"run-{e.number}", shape=shape, size=60))
-    low, high = min(values) / 1.2, max(values) * 1.2
+    title, low, high = f"{cost.title} (log scale)", min(values) / 1.2, max(values) * 1.2
+    x = Axis(low=low, high=high, title=title, log=True, format=cost.format)
     facts = {"seeds": study.seeds, "cost": cost, "front": best, "shapes": shapes}
-    return lines.draw(
-        folder,
-        series,
-        Axis(low=low, high=high, title=f"{cost.title} (log scale)", log=True, format=cost.format),
-        y,
-        lines.floors(study, y, lines.FEW),
-        name=cost.figure,
-        title=f"Valid perplexity against {cost.title.split(',')[0]}",
-        caption=text.say("captions", "cost", facts),
-    )
+    title, caption = f"Valid perplexity against {cost.title.split(',')[0]}", text.say("captions", "cost", facts)
+    floors = lines.floors(study, y, lines.FEW)
+    return lines.draw(folder, series, x, y, floors, name=cost.figure, title=title, caption=caption)
 
 
 def front(priced: list[tuple[float, Repeats]]) -> list[tuple[float, Repeats]]:

@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 from bakeoff import words
 from bakeoff.analysis import evaluations, timing
@@ -14,27 +13,13 @@ from bakeoff.metrics import Tally
 from bakeoff.report import text
 from bakeoff.report.figures import lines, style
 from bakeoff.report.figures.lines import Corner, Series
-from bakeoff.report.figures.style import Axis, Figure
+from bakeoff.report.figures.style import Axis, Figure, Json
 
 AXES = {"epochs": "epoch", "time": "training time, seconds"}
 TRAIN = [5, 3]
 #: The size of the numbers of a panel, which is shown at less than half its size.
 PANEL_FONT = 17
 _AROUND = re.compile(r'<g class="mark-(?:text role-(?:axis-)?title|\w+ role-mark beside).*?</g>')
-
-
-class Facts(NamedTuple):
-    """What a caption tells of one experiment."""
-
-    axis: str  # `epochs` or `time`
-    best: Row  # the run that came lowest on valid, which the numbers are of
-    runs: list[Row]  # all that have an evaluation
-    cut_off: float | None  # the highest loss that the axis cuts off
-    below: list[str]  # floors that its best evaluation is below
-    above: list[str]  # the others
-    passed: list[tuple[float, list[str]]]  # after how many seconds it was below which floors
-    gap: float  # in the end
-    exact: bool  # whether its times are more than upper bounds
 
 
 def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
@@ -116,21 +101,22 @@ def _ending(split: str, tally: Tally, y: Axis) -> str:
     return f"{split} {words.number(tally.perplexity)}{' ↑' if tally.loss > y.high else ''}"
 
 
-def _facts(study: StudyRows, rows: list[Row], best: Row, axis: str, y: Axis) -> Facts:
+def _facts(study: StudyRows, rows: list[Row], best: Row, axis: str, y: Axis) -> Json:
+    """The best run and all others, what the axis cuts off, which floors it passed and when, and its gap in the end."""
     floors = [floor for floor in study.baselines if floor != study.uniform]
     below = [floor for floor in floors if best.best_point.valid.loss <= floor.valid.loss]
     passed: dict[float, list[str]] = {}
     for floor in below:
         passed.setdefault(timing.crossing(best, floor.valid.loss).by or 0.0, []).append(floor.name)
     highest = max(max(point.train.loss, point.valid.loss) for row in rows for point in row.history)
-    return Facts(
-        axis=axis,
-        best=best,
-        runs=rows,
-        cut_off=highest if highest > y.high else None,
-        below=[floor.name for floor in below],
-        above=[floor.name for floor in floors if floor not in below],
-        passed=sorted(passed.items()),
-        gap=study.gap(best.history[-1]),
-        exact=timing.is_timed(best),
-    )
+    return {
+        "axis": axis,
+        "best": best,
+        "runs": rows,
+        "cut_off": highest if highest > y.high else None,
+        "below": [floor.name for floor in below],
+        "above": [floor.name for floor in floors if floor not in below],
+        "passed": sorted(passed.items()),
+        "gap": study.gap(best.history[-1]),
+        "exact": timing.is_timed(best),
+    }

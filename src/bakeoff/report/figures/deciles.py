@@ -24,7 +24,7 @@ def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
 
 
 def comparable(study: StudyRows, model: str) -> dict[Repeats, ByDecile]:
-    """What experiments pay that differ in their optimizer alone, at the depth that most of them share, the best first."""
+    """What experiments pay that differ in their optimizer alone, at the depth that most share; the best first."""
     groups: dict[tuple[str, int], dict[Repeats, ByDecile]] = {}
     for experiment in study.ranked_of(model):
         losses, first = _losses(experiment), experiment.rows[0]

@@ -2,29 +2,15 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from bakeoff import words
-from bakeoff.analysis.evaluations import Baseline
-from bakeoff.analysis.rows import Repeats, Row, StudyRows
+from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.report import text
 from bakeoff.report.figures import lines, style
 from bakeoff.report.figures.costs import is_bounded, seconds_to
 from bakeoff.report.figures.curves import AXES, dot, horizontal, way
 from bakeoff.report.figures.lines import Series
-from bakeoff.report.figures.style import Axis, Figure
-
-
-class Facts(NamedTuple):
-    """What a caption tells of all runs of an architecture."""
-
-    title: str  # the architecture's
-    axis: str  # `epochs` or `time`
-    seeds: int  # of the study
-    floor: Baseline  # the lowest
-    ranked: list[Repeats]  # experiments with a finished run, the best first
-    below: list[tuple[Repeats, float, bool]]  # those seen below the floor, after how many seconds, whether exactly
-    cut_off: list[int]  # experiments that the axis cuts off wholly
+from bakeoff.report.figures.style import Axis, Figure, Json
 
 
 def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
@@ -39,6 +25,7 @@ def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
 def _figure(study: StudyRows, folder: Path, groups: list[list[Row]], title: str, axis: str) -> Figure:
     rows, model, colours = [row for rows in groups for row in rows], groups[0][0].model, style.colours(study)
     y, dashes = style.contest(study, rows), style.dashes((row.layers, row.model_title) for row in rows)
+    caption = text.say("captions", "overlay", _facts(study, groups, title, axis, y))
     several, series = len({row.model_title for row in rows}) > 1, []
     for runs in groups:
         best = min(runs, key=lambda row: row.best_point.valid.nats)
@@ -56,24 +43,22 @@ def _figure(study: StudyRows, folder: Path, groups: list[list[Row]], title: str,
                 thick=1.6 if study.seeds == 1 else 1.1,
             )
         )
-    return lines.draw(
-        folder,
-        series,
-        horizontal(rows, axis),
-        y,
-        lines.floors(study, y, lines.FEW),
-        name=f"overlay-{model}-{axis}",
-        title=f"{title}: valid perplexity of every run over {'epochs' if axis == 'epochs' else 'training time'}",
-        caption=text.say("captions", "overlay", _facts(study, groups, title, axis, y)),
-        model=model,
-        axis=axis,
-    )
+    title = f"{title}: valid perplexity of every run over {'epochs' if axis == 'epochs' else 'training time'}"
+    about = {"name": f"overlay-{model}-{axis}", "title": title, "caption": caption, "model": model, "axis": axis}
+    return lines.draw(folder, series, horizontal(rows, axis), y, lines.floors(study, y, lines.FEW), **about)
 
 
-def _facts(study: StudyRows, groups: list[list[Row]], title: str, axis: str, y: Axis) -> Facts:
+def _facts(study: StudyRows, groups: list[list[Row]], title: str, axis: str, y: Axis) -> Json:
+    """Its experiments, the best first, those wholly above the axis, and who was below the lowest floor by when."""
     ranked, floor = study.ranked_of(groups[0][0].model), study.lowest_floor
     times = [(experiment, seconds_to(experiment, floor.valid.loss)) for experiment in ranked]
     below = [(experiment, seconds, not is_bounded(experiment)) for experiment, seconds in times if seconds is not None]
-    cut_off = [rows[0].number for rows in groups if min(row.best_point.valid.loss for row in rows) > y.high]
-    below.sort(key=lambda found: found[1])
-    return Facts(title, axis, study.seeds, floor, ranked, below, cut_off)
+    return {
+        "title": title,
+        "axis": axis,
+        "seeds": study.seeds,
+        "ranked": ranked,
+        "cut_off": [rows[0].number for rows in groups if min(row.best_point.valid.loss for row in rows) > y.high],
+        "floor": floor,
+        "below": sorted(below, key=lambda found: found[1]),
+    }

@@ -63,17 +63,10 @@ def _figure(study: StudyRows, folder: Path, model: Json, searched: Searched) -> 
         ]
     decades, low, high = style.decades(min(rates), max(rates)), min(rates) / 1.3, max(rates) * 1.3
     x = Axis(low=low, high=high, title="learning rate (log scale)", log=True, format="~g", ticks=decades)
-    return lines.draw(
-        folder,
-        series,
-        x,
-        y,
-        lines.floors(study, y, ("unigram",)) if has_floors(study) else (),
-        name=f"rates-{model['name']}",
-        title=f"{model['title']}: valid perplexity against learning rate",
-        caption=text.say("captions", "rates", _facts(study, searched)),
-        model=model["name"],
-    )
+    floors = lines.floors(study, y, ("unigram",)) if has_floors(study) else ()
+    title, caption = "valid perplexity against learning rate", text.say("captions", "rates", _facts(study, searched))
+    about = {"name": f"rates-{model['name']}", "title": f"{model['title']}: {title}", "caption": caption}
+    return lines.draw(folder, series, x, y, floors, model=model["name"], **about)
 
 
 def _point(trial: Json, y: Axis, name: str) -> tuple[float, float, str]:

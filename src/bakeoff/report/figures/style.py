@@ -37,7 +37,6 @@ ABOVE_WORST, MARGIN = 0.5, 0.1
 #: Attributes of SVG that hold coordinates, and numbers in them that are longer than anyone can see.
 _COORDINATES = re.compile(r' (?:d|transform|x|y|x2|y2)="[^"]*"')
 _LONG = re.compile(r"-?\d+\.\d{3,}")
-_INK = {"labelColor": INK, "titleColor": INK}
 _CONFIG = {
     # The face that comes with the renderer, so that text is as wide as it was measured.
     "font": "Liberation Sans, Arial, Helvetica, sans-serif",
