@@ -22,30 +22,13 @@ def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
             yield _figure(study, folder, model, searched)
 
 
-def _facts(study: StudyRows, searched: Searched) -> Json:
-    """What the search was, its best trial, and who got below the unigram at half of the rates or fewer."""
-    ended = [(e, t) for e, trials in searched.items() for t in trials if t["valid_loss"] is not None]
-    unigram = study.unigram.valid.loss
-    below = {e: [t["lr"] for other, t in ended if other is e and t["valid_loss"] < unigram] for e in searched}
-    return {
-        "tuning": study.study["tuning"],
-        "best": min(ended, key=lambda pair: float(pair[1]["valid_loss"])),
-        "narrow": {e: found for e, found in below.items() if has_floors(study) and 2 * len(found) <= len(searched[e])},
-        "diverged": len(ended) < sum(map(len, searched.values())),
-    }
-
-
-def has_floors(study: StudyRows) -> bool:
-    """Whether the search's trials were measured on the very tokens that the study's floors are."""
-    tuning = study.study["tuning"]
-    return bool((tuning["study"], tuning["corpus"]) == (study.study["study"], study.study["corpus"]["name"]))
-
-
 def _figure(study: StudyRows, folder: Path, model: Json, searched: Searched) -> Figure:
     """A line a search; what is above the axis is drawn at its edge, and what diverged as a cross there."""
     trials = [trial for found in searched.values() for trial in found]
     losses, rates = [t["valid_loss"] for t in trials if t["valid_loss"] is not None], [t["lr"] for t in trials]
-    worst = study.unigram.valid.loss if has_floors(study) else study.uniform.valid.loss
+    # Only a search on this very corpus has the study's floors.
+    tuning = study.study["tuning"]
+    worst = study.unigram.valid.loss if tuning["fits"] else study.uniform.valid.loss
     y = style.perplexity(min(losses) - MARGIN, min(max(losses), worst) + MARGIN)
     colours, series = style.colours(study), []
     dashes = style.dashes((e.rows[0].layers, e.rows[0].model_title) for e in searched)
@@ -63,10 +46,12 @@ def _figure(study: StudyRows, folder: Path, model: Json, searched: Searched) -> 
         ]
     decades, low, high = style.decades(min(rates), max(rates)), min(rates) / 1.3, max(rates) * 1.3
     x = Axis(low=low, high=high, title="learning rate (log scale)", log=True, format="~g", ticks=decades)
-    floors = lines.floors(study, y, ("unigram",)) if has_floors(study) else ()
-    title, caption = "valid perplexity against learning rate", text.say("captions", "rates", _facts(study, searched))
-    about = {"name": f"rates-{model['name']}", "title": f"{model['title']}: {title}", "caption": caption}
-    return lines.draw(folder, series, x, y, floors, model=model["name"], **about)
+    floors = lines.floors(study, y, ("unigram",)) if tuning["fits"] else ()
+    best = next((e, t) for e, found in searched.items() for t in found if t["valid_loss"] == min(losses))
+    facts = {"tuning": tuning, "best": best, "diverged": len(losses) < len(trials)}
+    title, caption = f"{model['title']}: valid perplexity against learning rate", text.say("captions", "rates", facts)
+    about = {"name": f"rates-{model['name']}", "title": title, "caption": caption, "model": model["name"]}
+    return lines.draw(folder, series, x, y, floors, **about)
 
 
 def _point(trial: Json, y: Axis, name: str) -> tuple[float, float, str]:
