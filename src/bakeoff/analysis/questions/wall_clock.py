@@ -10,6 +10,9 @@ from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, CANNOT_TELL, FEWEST_SEEDS, NOT_MEASURED, UNDECIDED, Comparison
 from bakeoff.analysis.timing import MEDIAN, Budget, Budgets, Crossing, Untimed
 
+#: Among the questions of a report.
+PLACE = 20
+
 TITLES = FLOOR_TITLES | {MEDIAN: "the loss of the median experiment"}
 
 
