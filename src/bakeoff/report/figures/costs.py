@@ -98,7 +98,7 @@ def _against_time(study: StudyRows, folder: Path, shown: list[Repeats]) -> Figur
                 opacity=PALE if e in bounded and len(bounded) < len(shown) else 1.0,
             )
         )
-    x = Axis(low=0.9 * begin, high=1.03 * end, title="training time, seconds (log scale)", log=True)
+    x = Axis(low=0.9 * begin, high=1.08 * end, title="training time, seconds (log scale)", log=True)
     facts = {"seeds": study.seeds, "bounded": len(bounded), "shown": len(shown)}
     caption = text.say("captions", "time", facts | {"turns": timing.turns(timing.by_budget(study).seconds)})
     about = {"title": "Lowest valid perplexity so far against training time", "caption": caption}
