@@ -86,13 +86,8 @@ class Facts:
 
     @property
     def turns(self) -> dict[str, list[Budget]]:
-        """The budgets that change the answer: the first, and where what was taken so far can be told from the best."""
-        found: dict[str, list[Budget]] = {"seconds": [], "bytes": []}
-        for unit, budgets in self.budgets._asdict().items():
-            for budget in budgets:
-                if not found[unit] or found[unit][-1].best not in (budget.best, *budget.ties):
-                    found[unit].append(budget)
-        return found
+        """The budgets that change the answer, of seconds and of bytes."""
+        return {unit: timing.turns(budgets) for unit, budgets in self.budgets._asdict().items()}
 
 
 def races(study: StudyRows) -> tuple[Race, ...]:

@@ -1,0 +1,64 @@
+"""All runs of an architecture in one figure, over epochs and over training seconds, labelled beside the plot."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bakeoff import words
+from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.report import text
+from bakeoff.report.figures import lines, style
+from bakeoff.report.figures.costs import is_bounded, seconds_to
+from bakeoff.report.figures.curves import AXES, dot, horizontal, way
+from bakeoff.report.figures.lines import Series
+from bakeoff.report.figures.style import Axis, Figure, Json
+
+
+def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
+    """Draw both figures of every architecture that has at least one evaluation."""
+    for model in study.study["models"]:
+        entered = [experiment.rows for experiment in study.experiments if experiment.rows[0].model == model["name"]]
+        groups = [found for rows in entered if (found := [row for row in rows if row.history])]
+        for axis in AXES if groups else ():
+            yield _figure(study, folder, groups, model["title"], axis)
+
+
+def _figure(study: StudyRows, folder: Path, groups: list[list[Row]], title: str, axis: str) -> Figure:
+    rows, model, colours = [row for rows in groups for row in rows], groups[0][0].model, style.colours(study)
+    y, dashes = style.contest(study, rows), style.dashes((row.layers, row.model_title) for row in rows)
+    caption = text.say("captions", "overlay", _facts(study, groups, title, axis, y))
+    several, series = len({row.model_title for row in rows}) > 1, []
+    for runs in groups:
+        best = min(runs, key=lambda row: row.best_point.valid.nats)
+        end, lowest = best.history[-1].valid.loss, words.number(best.best_point.valid.perplexity)
+        called = f"{best.optimizer_title}{lines.deep(best)}{f', {best.model_title}' if several else ''}"
+        series.append(
+            Series(
+                colours[best.optimizer_title],
+                [way(row, axis) for row in runs],
+                [dot(row, point, axis) for row in runs for point in row.history],
+                label=f"#{best.number} {lowest}{'↑' if end > y.high else ''} {called}",
+                end=end,
+                name=f"run-{best.number}",
+                dash=dashes[best.layers, best.model_title],
+                thick=1.6 if study.seeds == 1 else 1.1,
+            )
+        )
+    title = f"{title}: valid perplexity of every run over {'epochs' if axis == 'epochs' else 'training time'}"
+    about = {"name": f"overlay-{model}-{axis}", "title": title, "caption": caption, "model": model, "axis": axis}
+    return lines.draw(folder, series, horizontal(rows, axis), y, lines.floors(study, y, lines.FEW), **about)
+
+
+def _facts(study: StudyRows, groups: list[list[Row]], title: str, axis: str, y: Axis) -> Json:
+    """Its experiments, the best first, those wholly above the axis, and who was below the lowest floor by when."""
+    ranked, floor = study.ranked_of(groups[0][0].model), study.lowest_floor
+    times = [(experiment, seconds_to(experiment, floor.valid.loss)) for experiment in ranked]
+    below = [(experiment, seconds, not is_bounded(experiment)) for experiment, seconds in times if seconds is not None]
+    return {
+        "title": title,
+        "axis": axis,
+        "seeds": study.seeds,
+        "ranked": ranked,
+        "cut_off": [rows[0].number for rows in groups if min(row.best_point.valid.loss for row in rows) > y.high],
+        "floor": floor,
+        "below": sorted(below, key=lambda found: found[1]),
+    }

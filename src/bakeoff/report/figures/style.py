@@ -1,0 +1,210 @@
+"""What all figures share: colours, axes, and how they get onto the disk. Charts are Vega-Lite, written as data."""
+
+import itertools
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import vl_convert as vlc
+
+from bakeoff import metrics
+from bakeoff.analysis.rows import Row, StudyRows
+
+Json = dict[str, Any]
+
+#: Okabe & Ito's colour-blind-safe set, one colour an optimizer in the order of the registry.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+#: The same hues, lighter, for a dark page; the page puts them in place of the ones above.
+DARK_COLOURS = ("#4FA8DC", "#F0813A", "#2BC49A", "#DD9DC0", "#F0B93A", "#8CCBF0", "#F2F2F2")
+#: Text, what is quiet beside it, lines of a grid, and what is under it all; the page replaces these as well.
+INK, QUIET, GRID, PAPER = "#222222", "#666666", "#e2e2e2", "#ffffff"
+#: How lines are dashed and points are shaped, where several kinds are in one figure.
+DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [1, 3])
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
+#: Of a figure, and from its edges to the plot, in pixels; how much is to the right depends on what is said there.
+SIZE, LEFT, TOP, BOTTOM = (420, 290), 54, 28, 38
+HEIGHT = SIZE[1] - TOP - BOTTOM
+#: Pixels of a PNG for each pixel of the SVG.
+PNG_SCALE = 1.5
+#: No larger perplexity is ever drawn: it would be far outside of any axis, and no coordinate holds it.
+LARGEST = 1e12
+#: An axis of perplexity ends this far above the worst run's best, in nats per token, but little above the unigram.
+ABOVE_WORST, MARGIN = 0.5, 0.1
+
+#: Attributes of SVG that hold coordinates, and numbers in them that are longer than anyone can see.
+_COORDINATES = re.compile(r' (?:d|transform|x|y|x2|y2)="[^"]*"')
+_LONG = re.compile(r"-?\d+\.\d{3,}")
+_CONFIG = {
+    # The face that comes with the renderer, so that text is as wide as it was measured.
+    "font": "Liberation Sans, Arial, Helvetica, sans-serif",
+    "aria": False,
+    "autosize": "none",
+    "background": PAPER,
+    "view": {"stroke": None},
+    "text": {"fontSize": 10},
+    "title": {"fontSize": 12, "anchor": "start", "frame": "bounds", "fontWeight": 600, "color": INK},
+    "axis": {"titleFontWeight": "normal", "titleFontSize": 11, "labelFlush": False, "gridColor": GRID}
+    | {"tickColor": QUIET, "domainColor": QUIET, "labelColor": INK, "titleColor": INK},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """A figure on disk.
+
+    Attributes:
+        name: Such as `01-epochs`: the names of its files.
+        title: What it shows.
+        caption: What is plotted, then what to see in this very study.
+        svg: The picture itself.
+        plot: How wide the plot in it is, in pixels.
+        experiment: The number of the one experiment that it shows, if it shows one.
+        model: The one architecture that it shows, if it shows one.
+        axis: `epochs` or `time`, where the figure exists over both.
+    """
+
+    name: str
+    title: str
+    caption: str
+    svg: str
+    plot: float
+    experiment: int | None = None
+    model: str | None = None
+    axis: str | None = None
+
+
+def write(folder: Path, layers: list[Json], plot: float, **about: Any) -> Figure:  # noqa: ANN401
+    """Draw a figure from its layers, the backmost first, and write it as SVG and PNG; `about` as in `Figure`."""
+    spec = {
+        "width": plot,
+        "height": HEIGHT,
+        "padding": {"left": LEFT, "top": TOP, "right": SIZE[0] - LEFT - plot, "bottom": BOTTOM},
+        "title": {"text": about["title"], "limit": SIZE[0] - 8},
+        "layer": layers,
+        "config": _CONFIG,
+    }
+    # Names inside a picture are shared by the whole page that it will stand in.
+    svg = re.sub(r'(id="|url\(#)clip', rf"\g<1>{about['name']}-clip", vlc.vegalite_to_svg(spec))
+    svg = _COORDINATES.sub(lambda match: _LONG.sub(lambda long: f"{float(long[0]):.2f}", match[0]), svg)
+    (folder / f"{about['name']}.svg").write_text(svg, encoding="utf-8")
+    (folder / f"{about['name']}.png").write_bytes(vlc.svg_to_png(svg, scale=PNG_SCALE))
+    return Figure(svg=svg, plot=plot, **about)
+
+
+def as_pdf(svg: str) -> bytes:
+    """A picture as a PDF of one page, with its fonts."""
+    return bytes(vlc.svg_to_pdf(svg))
+
+
+def layer(mark: str, values: list[Json], channels: Json, name: str = "", **options: Any) -> Json:  # noqa: ANN401
+    """Marks of one kind; by a name such as `run-5`, which is their class, the page finds what belongs to a run."""
+    named = {"name": name} if name else {}
+    return {**named, "data": {"values": values}, "mark": {"type": mark, **options}, "encoding": channels}
+
+
+def as_is(field: str) -> Json:
+    """A channel that values give as it is drawn: in pixels, or as a dash."""
+    return {"field": field, "type": "quantitative", "scale": None, "axis": None}
+
+
+# --- axes -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Axis:
+    """An axis from one value to another; values above a vertical one, and below it, are cut off.
+
+    Attributes:
+        losses: Whether values are losses in nats per token, which are drawn as perplexity.
+        log: Whether it is logarithmic.
+        ticks: Where its numbers are; None for round places.
+        format: How d3 writes them.
+    """
+
+    low: float
+    high: float
+    title: str
+    losses: bool = False
+    log: bool = False
+    ticks: Sequence[float] | None = None
+    format: str = "~r"
+
+    def drawn(self, value: float) -> float:
+        """What is drawn for a value."""
+        return min(metrics.perplexity(value, 1), LARGEST) if self.losses else value
+
+    def share(self, value: float) -> float:
+        """Where a value is on it, from 0 at its low end to 1 at its high end; at an end if it is outside."""
+        low, high, at = (math.log(x) if self.log else x for x in map(self.drawn, (self.low, self.high, value)))
+        return min(max((at - low) / (high - low), 0.0), 1.0)
+
+    def height(self, value: float) -> float:
+        """Where a value is on a vertical axis, in pixels from the top of the plot."""
+        return HEIGHT * (1 - self.share(value))
+
+    def channel(self, field: str) -> Json:
+        """The axis for a chart: of `x` or of `y`, which has a grid."""
+        low, high = self.drawn(self.low), self.drawn(self.high)
+        places = log_ticks(low, high) if self.log and self.ticks is None else self.ticks
+        axis = {"grid": field == "y", "format": self.format, "tickCount": 6} | ({"values": places} if places else {})
+        scale = {"type": "log" if self.log else "linear", "domain": [low, high], "nice": False}
+        return {"field": field, "type": "quantitative", "title": self.title, "scale": scale, "axis": axis}
+
+
+def contest(study: StudyRows, rows: Sequence[Row], *, train: bool = False) -> Axis:
+    """Perplexity from below what is lowest to above the worst run's best: where the first steps lead from is cut off.
+
+    Args:
+        study: All rows, for the floors.
+        rows: Those that the axis is for; each has a history. Runs that did not finish do not stretch it.
+        train: Whether train is shown as well.
+    """
+    kept = [row for row in rows if row.finished] or rows
+    best = [row.best_point.valid.loss for row in kept]
+    trained = [point.train.loss for row in kept for point in row.history] if train else []
+    low = min(*best, *trained, study.lowest_floor.valid.loss)
+    return perplexity(low - MARGIN, min(max(best) + ABOVE_WORST, study.unigram.valid.loss + MARGIN))
+
+
+def perplexity(low: float, high: float) -> Axis:
+    """An axis of perplexity from one loss to another, long enough to show something."""
+    high = max(high, low + ABOVE_WORST)
+    return Axis(low=low, high=high, title="perplexity per token (log scale)", losses=True, log=True)
+
+
+def log_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times the powers of ten between two values, or finer where that leaves fewer than four."""
+    for factors in ((1, 2, 5), (1, 1.5, 2, 3, 5, 7)):
+        found = [factor * power for power in decades(low, high) for factor in factors if low <= factor * power <= high]
+        if len(found) > 3:  # noqa: PLR2004
+            return found
+    # So few are left only where the axis is short, and round places are as good as equal factors.
+    size = 10.0 ** math.floor(math.log10((high - low) / 6))
+    step = next(factor * size for factor in (1, 2, 5, 10) if factor * size >= (high - low) / 7)
+    return [place * step for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def decades(low: float, high: float) -> list[float]:
+    """The powers of ten around two values."""
+    return [10.0**place for place in range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)]
+
+
+# --- colours, dashes, shapes ------------------------------------------------------------------------------------------
+
+
+def colours(study: StudyRows) -> dict[str, str]:
+    """The colour of each optimizer, by its title."""
+    return dict(zip(study.optimizer_titles, itertools.cycle(COLOURS), strict=False))
+
+
+def shapes(study: StudyRows) -> dict[str, str]:
+    """The shape of each architecture, by its title."""
+    return dict(zip(dict.fromkeys(row.model_title for row in study.rows), itertools.cycle(SHAPES), strict=False))
+
+
+def dashes(kinds: Iterable[Any]) -> dict[Any, list[int]]:
+    """How the lines of some kinds are dashed, such as those of some depths; the lowest are solid."""
+    return dict(zip(sorted(set(kinds)), itertools.cycle(DASHES), strict=False))
