@@ -1,5 +1,6 @@
 """The command line. Each verb imports what it needs when it is called, so that help answers at once."""
 
+import contextlib
 import json
 import signal
 import sys
@@ -47,6 +48,9 @@ EpochsOption = Annotated[int | None, typer.Option(help="Passes over the train sp
 OutOption = Annotated[Path, typer.Option(help="The folder that holds the studies' folders.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, fp32 or bf16; fixed when a study is started.")]
+ThreadsOption = Annotated[
+    int | None, typer.Option(help="Processor threads of a run, instead of its share of the cores that are allowed.")
+]
 JobsOption = Annotated[
     str,
     typer.Option(
@@ -113,13 +117,14 @@ def run(
     out: OutOption = DEFAULT_OUT,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
     jobs: JobsOption = "1",
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the report at the end.")] = True,
 ) -> int:
     """Run what is missing of a study, then write its report.
 
     Finished and diverged runs stay as they are, failed ones are tried again. Ctrl-C is safe: repeat the command to go
-    on. An option that changes what is computed (--corpus, --epochs, --precision) makes another study folder.
+    on. An option that changes what is computed (--corpus, --epochs, --precision, --threads) makes another study folder.
     """
     from bakeoff import tuning
     from bakeoff.measure import resolve_device
@@ -128,17 +133,20 @@ def run(
 
     console = _console()
     built_in, source = find_study(study)
-    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=seeds)
+    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
     declared = tuning.apply(out, options, built_in)
     numbers = _numbers(only, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
-    with console.status(f"preparing {declared.corpus.name}"):
-        session = open_session(declared, folder, resolve_device(device), source, at_once)
-    missing = session.missing(numbers)
-    failed = _do(session, missing, at_once, console) if missing else 0
+    with contextlib.ExitStack() as stack:
+        with console.status(f"preparing {declared.corpus.name}"):
+            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
+        missing, damaged = session.missing(numbers), session.damaged(numbers)
+        failed = _do(session, missing, at_once, console) if missing else 0
+    for damage in damaged:
+        _say(damage)
     if report:
         _report(session.folder, console)
-    return 1 if failed else 0
+    return 1 if failed or damaged else 0
 
 
 @app.command()
@@ -204,13 +212,13 @@ def tune(
 
     console, at_once = _console(), parse_jobs(jobs)
     built_in, source = find_study(study)
-    declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=None)
+    declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
-        session = open_session(round_, folder / round_.name, resolve_device(device), source)
-        if missing := session.missing():
-            _do(session, missing, at_once, console)
+        with open_session(round_, folder / round_.name, resolve_device(device), source) as session:
+            if missing := session.missing():
+                _do(session, missing, at_once, console)
         search.learn(read_rows(session.folder))
         if failed := search.failed():
             _say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
@@ -260,7 +268,13 @@ def data_(name: Annotated[str | None, typer.Argument(help="A corpus to fetch and
 
 
 def _with_options(
-    study: "Study", *, corpus: str | None, epochs: int | None, precision: str, seeds: int | None
+    study: "Study",
+    *,
+    corpus: str | None,
+    epochs: int | None,
+    precision: str,
+    threads: int | None = None,
+    seeds: int | None = None,
 ) -> "Study":
     """The study with the command line's options in it."""
     from bakeoff.data import corpora
@@ -270,6 +284,8 @@ def _with_options(
     budget: dict[str, Any] = {"epochs": epochs} if epochs is not None else {}
     if precision != "auto":
         budget["precision"] = precision
+    if threads is not None:
+        budget["threads"] = threads
     try:
         changed = study.with_shared(corpus=corpora.choose(corpus) if corpus is not None else None, **budget)
     except ValueError as error:
