@@ -56,7 +56,7 @@ def _positive(value: object) -> bool:
     return _count(value) and value != 0
 
 
-SUMS: Shape = {"nats": _number, "tokens": _positive, "words": _positive, "bytes": _positive}
+SUMS: dict[str, Shape] = {"nats": _number, "tokens": _positive, "words": _positive, "bytes": _positive}
 MEASURED: Shape = {**SUMS, "deciles?": {"nats": [_number] * 10, "tokens": [_count] * 10}}
 EVALUATION: Shape = {
     "epoch": _count,

@@ -6,6 +6,7 @@ They tell within 5 % of a run when it reached a loss, and cost at most 3 % of it
 from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
 from bakeoff.data.sequences import Integers, TokenStream
 from bakeoff.spec import Budget
@@ -32,9 +33,9 @@ class Sampling:
     places: tuple[int, ...] = ()
     sequences: Integers = field(default_factory=lambda: np.arange(0))
 
-    def part(self, values_N: Integers, length: int) -> Integers:
-        """What belongs to the sample of values that all of valid's N targets have, in sequences of `length`."""
-        return values_N[np.isin(np.arange(len(values_N)) // length, self.sequences)]
+    def part(self, nats_N: npt.NDArray[np.float32], length: int) -> npt.NDArray[np.float32]:
+        """What belongs to the sample of the nats of all of valid's N targets, in sequences of `length`."""
+        return nats_N[np.isin(np.arange(len(nats_N)) // length, self.sequences)]
 
 
 def plan(train: TokenStream, valid: TokenStream, budget: Budget, steps_an_epoch: int) -> Sampling:

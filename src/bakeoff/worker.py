@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import psutil
 import torch
-from filelock import AcquireReturnProxy, FileLock, Timeout
+from filelock import FileLock, Timeout
 from torch import Tensor, nn
 
 from bakeoff import checkpoints, data, models, sampling
@@ -139,7 +139,7 @@ def work(job: Job, emit: Emit) -> None:
         folder.finish({"alone": job.alone, **ending})
 
 
-def _acquired(lock: FileLock, emit: Emit) -> AcquireReturnProxy:
+def _acquired(lock: FileLock, emit: Emit) -> contextlib.AbstractContextManager[object]:
     """The lock, once whoever else has it lets it go."""
     patience = PATIENCE
     while True:
