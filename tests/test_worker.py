@@ -1,23 +1,29 @@
 """One run: what its folder holds when it is over, however it ended."""
 
 import dataclasses
+import fcntl
 import itertools
 import json
+import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from safetensors.torch import load_file
 
-from bakeoff import data
+from bakeoff import checkpoints, data, provenance, worker
+from bakeoff.identity import decode, identity
 from bakeoff.models import GPT1
 from bakeoff.optimizers import SGD, Adam, Momentum
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
-from bakeoff.spec import Architecture, Run, decode, identity
+from bakeoff.spec import Architecture
+from bakeoff.study_file import decode_run
 from bakeoff.training import token_nats
-from bakeoff.worker import Job, decode_run, work
+from bakeoff.worker import Job, Messages, work
 
 SUMS = {"nats", "tokens", "words", "bytes"}
 
@@ -26,11 +32,7 @@ SUMS = {"nats", "tokens", "words", "bytes"}
 def run(tiny_study):
     """The study's first run, resolved as the runner would, of an LSTM that soon learns the text by heart."""
     study = tiny_study.with_shared(precision="fp32", threads=1, epochs=4)
-    return Run(experiment=dataclasses.replace(study.experiments[0], optimizer=Momentum(lr=1.0)), seed=3)
-
-
-def changed(run, **fields):
-    return dataclasses.replace(run, experiment=dataclasses.replace(run.experiment, **fields))
+    return dataclasses.replace(study.runs[0], optimizer=Momentum(lr=1.0), seed=3)
 
 
 def worked(run, path):
@@ -51,7 +53,7 @@ def folder(done):
 
 @pytest.fixture(scope="module")
 def tokens(run):
-    return data.prepare(run.experiment.corpus, run.experiment.budget)
+    return data.prepare(run.corpus, run.budget)
 
 
 @pytest.mark.parametrize("source", [True, False])
@@ -72,6 +74,7 @@ def test_a_finished_run_is_complete(folder, run):
     assert folder.spec["identity"] == identity(run)
     assert decode_run(folder.spec["run"], None) == run
     assert folder.environment["torch"] == torch.__version__
+    assert provenance.code().items() <= folder.environment.items()
 
 
 def test_every_line_of_the_history_keeps_the_contract(folder):
@@ -85,6 +88,22 @@ def test_every_line_of_the_history_keeps_the_contract(folder):
             assert sum(line[split]["deciles"]["tokens"]) == line[split]["tokens"]
             assert len(line[split]["deciles"]["nats"]) == 10
     assert all({"running", "learning_rate", "gradient_norm"} <= set(line) for line in lines[1:])
+
+
+def test_valid_is_sampled_evenly_between_evaluations_and_at_them(folder):
+    history = folder.history()
+    for line in history:
+        assert all(set(sample) == {"step", "train_seconds", "nats", "tokens"} for sample in line["sample"])
+        last = line["sample"][-1]
+        assert (last["step"], last["train_seconds"]) == (line["step"], line["train_seconds"])
+    samples = [sample for line in history for sample in line["sample"]]
+    steps = [sample["step"] for sample in samples]
+    assert steps == sorted(set(steps))
+    assert max(np.diff(steps)) <= max(1, 0.05 * steps[-1])
+    assert len({sample["tokens"] for sample in samples}) == 1
+    assert all(earlier["train_seconds"] < later["train_seconds"] for earlier, later in itertools.pairwise(samples))
+    sampled = (len(samples) - len(history)) * samples[0]["tokens"]
+    assert sampled / 3 <= 0.03 * sum(line["running"]["tokens"] for line in history[1:])
 
 
 def test_a_decile_holds_the_targets_that_are_as_frequent_in_train(folder, tokens):
@@ -137,8 +156,8 @@ def test_documents_sum_to_their_splits(folder, tokens):
 
 
 def test_the_best_weights_are_those_of_the_best_epoch_on_valid(folder, run, tokens):
-    budget, valid = run.experiment.budget, [line["valid"]["nats"] for line in folder.history()]
-    model = run.experiment.architecture.build(tokens.vocabulary, budget.sequence_length)
+    budget, valid = run.budget, [line["valid"]["nats"] for line in folder.history()]
+    model = run.architecture.build(tokens.vocabulary, budget.sequence_length)
     model.load_state_dict(load_file(folder.best_weights))
     assert folder.summary["best_epoch"] == int(np.argmin(valid))
     for split, recorded in (("valid", min(valid)), ("test", folder.summary["test"]["best"]["nats"])):
@@ -147,9 +166,9 @@ def test_the_best_weights_are_those_of_the_best_epoch_on_valid(folder, run, toke
 
 
 def test_where_an_earlier_epoch_was_best_its_weights_are_kept_and_the_last_are_measured_too(run, tmp_path):
-    worsening = dataclasses.replace(run.experiment.budget, schedule="constant", epochs=1)
+    worsening = dataclasses.replace(run.budget, schedule="constant", epochs=1)
     gpt1 = GPT1(width=16, heads=2)
-    folder, _ = worked(changed(run, architecture=gpt1, optimizer=Adam(lr=10.0), budget=worsening), tmp_path)
+    folder, _ = worked(dataclasses.replace(run, architecture=gpt1, optimizer=Adam(lr=10.0), budget=worsening), tmp_path)
     valid = [line["valid"]["nats"] for line in folder.history()]
     assert folder.status == FINISHED
     assert valid[0] < valid[1]
@@ -157,18 +176,21 @@ def test_where_an_earlier_epoch_was_best_its_weights_are_kept_and_the_last_are_m
     assert folder.summary["test"]["best"]["nats"] < folder.summary["test"]["last"]["nats"]
 
 
-def test_progress_tells_the_start_every_evaluation_and_the_end(done):
+def test_the_best_weights_carry_their_epoch(folder):
+    assert checkpoints.load(folder.best_weights).facts == {"epoch": folder.summary["best_epoch"]}
+
+
+def test_progress_tells_the_start_and_every_evaluation(done):
     _, messages = done
     events = [message["event"] for message in messages if message["event"] != "step"]
-    assert events == ["start", *["evaluation"] * 5, "end"]
-    assert messages[0]["steps"] == messages[-2]["step"]
-    assert messages[-1] == {"event": "end", "status": FINISHED, "error": None}
+    assert events == ["start", *["evaluation"] * 5]
+    assert messages[0]["steps"] == messages[-1]["step"]
 
 
 def test_a_diverging_run_is_recorded_with_the_history_until_then(run, tmp_path):
-    wild = dataclasses.replace(run.experiment.budget, clip=None)
-    folder, messages = worked(changed(run, optimizer=SGD(lr=1e30), budget=wild), tmp_path)
-    assert folder.status == messages[-1]["status"] == DIVERGED
+    wild = dataclasses.replace(run.budget, clip=None)
+    folder, _ = worked(dataclasses.replace(run, optimizer=SGD(lr=1e30), budget=wild), tmp_path)
+    assert folder.status == DIVERGED
     assert folder.summary["epoch"] == 1
     assert folder.summary["step"] >= 1
     assert "not finite" in folder.summary["error"]
@@ -186,24 +208,24 @@ class Unbuildable(Architecture):
 
 @pytest.mark.parametrize(("layers", "reason"), [(1, "RuntimeError: first line"), (2, "out of memory: ")])
 def test_a_run_that_cannot_be_trained_is_recorded_as_failed_with_its_reason(run, tmp_path, layers, reason):
-    folder, messages = worked(changed(run, architecture=Unbuildable(layers=layers)), tmp_path)
-    assert folder.status == messages[-1]["status"] == FAILED
+    folder, _ = worked(dataclasses.replace(run, architecture=Unbuildable(layers=layers)), tmp_path)
+    assert folder.status == FAILED
     assert folder.summary["error"] == reason
     assert "Traceback" in folder.summary["traceback"]
     assert folder.history() == []
 
 
 def test_a_second_try_leaves_nothing_of_the_first(run, tmp_path):
-    worked(changed(run, architecture=Unbuildable()), tmp_path)
+    worked(dataclasses.replace(run, architecture=Unbuildable()), tmp_path)
     (tmp_path / "history.jsonl").write_text('{"epoch": 77}\n')
-    folder, _ = worked(changed(run, budget=dataclasses.replace(run.experiment.budget, epochs=1)), tmp_path)
+    folder, _ = worked(dataclasses.replace(run, budget=dataclasses.replace(run.budget, epochs=1)), tmp_path)
     assert folder.status == FINISHED
     assert folder.history()[0]["epoch"] == 0
 
 
 def test_a_worker_ends_at_once_when_its_parent_is_gone(run, tmp_path):
-    long = dataclasses.replace(run.experiment.budget, epochs=100_000)
-    job = Job(run=changed(run, budget=long), folder=tmp_path, device="cpu", alone=True)
+    long = dataclasses.replace(run.budget, epochs=100_000)
+    job = Job(run=dataclasses.replace(run, budget=long), folder=tmp_path, device="cpu", alone=True)
     command = [sys.executable, "-m", "bakeoff.worker"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         process.stdin.write(job.to_line() + "\n")
@@ -216,9 +238,79 @@ def test_a_worker_ends_at_once_when_its_parent_is_gone(run, tmp_path):
     assert RunFolder(tmp_path).status == "missing"
 
 
+@pytest.fixture
+def pipe():
+    """Both ends of a pipe that takes a few thousand bytes, and what is spoken into it."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    messages = Messages(writer)
+    with os.fdopen(reader, "rb", buffering=0) as reading, os.fdopen(writer, "wb"):
+        yield reading, messages
+
+
+def test_a_reader_that_has_stopped_reading_stops_nobody_and_gets_whole_lines_later(pipe):
+    reading, messages = pipe
+    for number in range(1000):
+        messages({"event": "step", "step": number, "text": "x" * 100})
+    told = reading.read(4096).decode()
+    messages({"event": "step", "step": 1000})
+    messages({"event": "step", "step": 1001})
+    told += reading.read(4096).decode()
+    steps = [json.loads(line)["step"] for line in told.splitlines()]
+    assert steps[:3] == [0, 1, 2]
+    assert steps[-1] == 1001
+    assert len(steps) < 50
+
+
+def test_a_line_that_is_longer_than_the_pipe_arrives_whole(pipe):
+    reading, messages = pipe
+    messages({"text": "x" * 10_000})
+    told = b""
+    while not told.endswith(b"\n"):
+        told += reading.read(4096)
+        messages({"text": "dropped"})
+    assert len(json.loads(told.splitlines()[0])["text"]) == 10_000
+
+
+def test_a_reader_that_is_gone_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    Messages(writer)({"event": "step"})
+    os.close(writer)
+
+
+def test_while_the_parent_is_suspended_nothing_is_said_and_nobody_goes_on(pipe, monkeypatch):
+    reading, messages = pipe
+    states = ["stopped", "stopped", "sleeping"]
+    messages.parent = SimpleNamespace(status=lambda: states.pop(0))
+    slept = []
+    monkeypatch.setattr(worker.time, "sleep", slept.append)
+    messages({"event": "step"})
+    assert (states, len(slept)) == ([], 2)
+    assert reading.read(4096) == b'{"event": "step"}\n'
+
+
+def test_a_run_whose_folder_another_process_holds_waits_and_says_so(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "PATIENCE", 0.05)
+    lock, messages = FileLock(tmp_path / "run.lock"), []
+
+    def let_go(message):
+        messages.append(message)
+        lock.release()
+
+    with lock:
+        work(
+            Job(run=dataclasses.replace(run, architecture=Unbuildable()), folder=tmp_path, device="cpu", alone=True),
+            let_go,
+        )
+    assert messages[0]["event"] == "note"
+    assert str(tmp_path / "run.lock") in messages[0]["text"]
+    assert RunFolder(tmp_path).status == FAILED
+
+
 def test_an_option_added_later_with_a_default_keeps_old_runs_readable(run, folder):
     old = json.loads(json.dumps(folder.spec["run"]))
-    del old["experiment"]["architecture"]["dropout"]
+    del old["architecture"]["dropout"]
     assert identity(decode_run(old, None)) == identity(run)
     with pytest.raises(KeyError):
         decode(old, {})
