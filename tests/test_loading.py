@@ -18,11 +18,11 @@ from bakeoff.worker import Job, work
 @pytest.fixture(scope="module")
 def session(tiny_study, tmp_path_factory):
     study = dataclasses.replace(tiny_study, experiments=tiny_study.experiments[:1])
-    session = open_session(study, tmp_path_factory.mktemp("out") / study.name, torch.device("cpu"))
-    run = session.study.runs[0]
-    folder = session.folder.run(run.slug)
-    work(Job(run=run, folder=folder.path, device="cpu", alone=True), lambda message: None)
-    return session, folder.path
+    with open_session(study, tmp_path_factory.mktemp("out") / study.name, torch.device("cpu")) as session:
+        run = session.study.runs[0]
+        folder = session.folder.run(run.slug)
+        work(Job(run=run, folder=folder.path, device="cpu", alone=True), lambda message: None)
+        return session, folder.path
 
 
 def test_a_loaded_model_is_the_one_that_was_measured(session):

@@ -288,7 +288,8 @@ def test_no_changed_key_of_any_record_leads_to_another_error(tmp_path_factory, d
 
 def write_study(folder, **fields):
     folder.mkdir(exist_ok=True)
-    study = {"study": folder.name, "identity": "0", "experiments": [{"number": 1, "slug": "01-x"}], "seeds": [0]}
+    study = {"study": folder.name, "identity": "0", "budget": {}, "seeds": [0]}
+    study["experiments"] = [{"number": 1, "slug": "01-x"}]
     (folder / "study.json").write_text(json.dumps(study | fields))
 
 

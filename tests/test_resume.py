@@ -127,6 +127,7 @@ def test_a_run_goes_on_to_the_bit_from_any_step(beginning, undisturbed, kind, st
 
 
 def test_a_run_goes_on_from_between_two_epochs(beginning, undisturbed, tmp_path):
+    evaluations, last = undisturbed("gpt1", "adam")
     path = tmp_path / "checkpoint.safetensors"
     training = beginning("gpt1", "adam")()
     walk = training.evaluations()
@@ -134,7 +135,6 @@ def test_a_run_goes_on_from_between_two_epochs(beginning, undisturbed, tmp_path)
     checkpoints.save(path, *checkpoints.take(training))
     resumed = beginning("gpt1", "adam")()
     checkpoints.restore(resumed, checkpoints.load(path))
-    evaluations, last = undisturbed("gpt1", "adam")
     assert [facts(evaluation) for evaluation in resumed.evaluations()] == evaluations[2:]
     assert same(weights(resumed), last)
 
@@ -180,15 +180,21 @@ def outcome(folder):
     return [timeless(line) for line in folder.history()], folder.best_weights.read_bytes(), documents, kept
 
 
+def job_in(folder, tiny_study):
+    budget = dataclasses.replace(tiny_study.budget, epoch_steps=60)
+    run = dataclasses.replace(tiny_study.runs[0], architecture=MODELS["lstm"], budget=budget)
+    return Job(run=run, folder=folder / "run", device="cpu", alone=True)
+
+
 @pytest.fixture
 def job(tiny_study, tmp_path):
-    run = dataclasses.replace(tiny_study.runs[0], architecture=MODELS["lstm"])
-    return Job(run=run, folder=tmp_path / "run", device="cpu", alone=True)
+    return job_in(tmp_path, tiny_study)
 
 
-@pytest.fixture
-def calm(job, tmp_path):
-    calm = dataclasses.replace(job, folder=tmp_path / "calm")
+@pytest.fixture(scope="module")
+def calm(tiny_study, tmp_path_factory):
+    """What that job comes to when nothing disturbs it."""
+    calm = job_in(tmp_path_factory.mktemp("calm"), tiny_study)
     work(calm, lambda message: None)
     return outcome(RunFolder(calm.folder))
 
@@ -207,7 +213,7 @@ def dying_after(monkeypatch, steps, error):
     monkeypatch.setattr(Training, "_train_step", step)
 
 
-@pytest.mark.parametrize(("interval", "resumed_at"), [(0.0, [3, 43, 113]), (1e9, [0])])
+@pytest.mark.parametrize(("interval", "resumed_at"), [(0.0, [3, 43, 113]), (1e9, [0, 60])])
 def test_a_killed_worker_ends_as_an_undisturbed_one(job, calm, monkeypatch, interval, resumed_at):
     monkeypatch.setattr(checkpoints, "INTERVAL", interval)
     monkeypatch.setattr(checkpoints, "SHARE", 1e9)
@@ -252,17 +258,30 @@ def test_a_failed_run_keeps_its_checkpoint_and_goes_on_from_it(job, calm, monkey
     assert outcome(folder) == calm
 
 
-def interrupted(job, monkeypatch):
-    monkeypatch.setattr(checkpoints, "INTERVAL", 0.0)
-    monkeypatch.setattr(checkpoints, "SHARE", 1e9)
-    dying_after(monkeypatch, 30, KilledError())
-    with pytest.raises(KilledError):
-        work(job, lambda message: None)
+def interrupted(job):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checkpoints, "INTERVAL", 0.0)
+        patch.setattr(checkpoints, "SHARE", 1e9)
+        dying_after(patch, 30, KilledError())
+        with pytest.raises(KilledError):
+            work(job, lambda message: None)
     return RunFolder(job.folder)
 
 
-def test_a_run_that_once_shared_the_machine_was_not_alone(job, monkeypatch):
-    folder = interrupted(dataclasses.replace(job, alone=False), monkeypatch)
+@pytest.fixture(scope="module")
+def cut_off(tiny_study, tmp_path_factory):
+    """The folder of a job that was killed after 30 steps."""
+    return interrupted(job_in(tmp_path_factory.mktemp("cut-off"), tiny_study)).path
+
+
+@pytest.fixture
+def folder(cut_off, job):
+    """A copy of it, at the place of the test's own job."""
+    return RunFolder(shutil.copytree(cut_off, job.folder))
+
+
+def test_a_run_that_once_shared_the_machine_was_not_alone(job):
+    folder = interrupted(dataclasses.replace(job, alone=False))
     work(job, lambda message: None)
     assert folder.summary["resumed_at_step"] == [30]
     assert folder.summary["alone"] is False
@@ -275,8 +294,7 @@ def resumed(job):
     return [message["text"] for message in messages if message["event"] == "note"]
 
 
-def test_the_same_text_in_another_place_goes_on_where_it_was(job, calm, monkeypatch, tmp_path):
-    folder = interrupted(job, monkeypatch)
+def test_the_same_text_in_another_place_goes_on_where_it_was(job, calm, folder, tmp_path):
     moved = tmp_path / "moved.txt"
     shutil.copy(job.run.corpus.path, moved)
     corpus = dataclasses.replace(job.run.corpus, path=str(moved))
@@ -286,15 +304,14 @@ def test_the_same_text_in_another_place_goes_on_where_it_was(job, calm, monkeypa
     assert outcome(folder) == calm
 
 
-def test_a_run_folder_in_another_place_goes_on_where_it_was(job, calm, monkeypatch, tmp_path):
-    folder = RunFolder(interrupted(job, monkeypatch).path.rename(tmp_path / "elsewhere"))
+def test_a_run_folder_in_another_place_goes_on_where_it_was(job, calm, folder, tmp_path):
+    folder = RunFolder(folder.path.rename(tmp_path / "elsewhere"))
     assert resumed(dataclasses.replace(job, folder=folder.path)) == []
     assert folder.summary["resumed_at_step"] == [30]
     assert outcome(folder) == calm
 
 
-def test_going_on_under_other_code_is_recorded(job, monkeypatch):
-    folder = interrupted(job, monkeypatch)
+def test_going_on_under_other_code_is_recorded(job, folder, monkeypatch):
     before = folder.environment["sources"]
     monkeypatch.setattr(worker, "environment", lambda device: folder.environment | {"sources": "changed"})
     work(job, lambda message: None)
@@ -327,7 +344,7 @@ DAMAGES = {
     "cut off": lambda folder: folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:100]),
     "empty": lambda folder: folder.checkpoint.write_bytes(b""),
     "a flipped bit": lambda folder: flip(folder.checkpoint),
-    "a fact is missing": lambda folder: rewrite(folder.checkpoint, steps={}),
+    "a fact is missing": lambda folder: rewrite(folder.checkpoint, samples=[{"step": 2}]),
     "a fact is of another kind": lambda folder: rewrite(folder.checkpoint, seconds=None),
     "a weight is missing": lambda folder: drop(folder.checkpoint, "model.embedding.weight"),
     "random state is missing": lambda folder: drop(folder.checkpoint, "random.cpu"),
@@ -342,8 +359,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_what_cannot_be_gone_on_with_is_begun_anew_and_said_so(job, calm, monkeypatch, damage):
-    folder = interrupted(job, monkeypatch)
+def test_what_cannot_be_gone_on_with_is_begun_anew_and_said_so(job, calm, folder, damage):
     damage(folder)
     (said,) = resumed(job)
     assert said.startswith("the checkpoint is deleted and the run begins anew: ")
@@ -352,8 +368,7 @@ def test_what_cannot_be_gone_on_with_is_begun_anew_and_said_so(job, calm, monkey
 
 
 @pytest.mark.parametrize("name", ["spec.json", "environment.json"])
-def test_a_damaged_record_beside_a_whole_checkpoint_costs_nothing(job, calm, monkeypatch, name):
-    folder = interrupted(job, monkeypatch)
+def test_a_damaged_record_beside_a_whole_checkpoint_costs_nothing(job, calm, folder, name):
     (folder.path / name).write_text("{")
     assert resumed(job) == []
     assert folder.summary["resumed_at_step"] == [30]
@@ -361,8 +376,7 @@ def test_a_damaged_record_beside_a_whole_checkpoint_costs_nothing(job, calm, mon
     assert outcome(folder) == calm
 
 
-def test_a_run_begun_on_another_kind_of_device_begins_anew(job, calm, monkeypatch):
-    folder = interrupted(job, monkeypatch)
+def test_a_run_begun_on_another_kind_of_device_begins_anew(job, calm, folder):
     kept = checkpoints.load(folder.checkpoint).facts["kept"]
     rewrite(folder.checkpoint, kept=kept | {"environment": kept["environment"] | {"device": "cuda"}})
     assert resumed(job) == ["the checkpoint is deleted and the run begins anew: ValueError: it was taken on cuda"]
@@ -370,8 +384,7 @@ def test_a_run_begun_on_another_kind_of_device_begins_anew(job, calm, monkeypatc
     assert outcome(folder) == calm
 
 
-def test_a_checkpoint_that_the_memory_cannot_hold_now_is_kept(job, calm, monkeypatch):
-    folder = interrupted(job, monkeypatch)
+def test_a_checkpoint_that_the_memory_cannot_hold_now_is_kept(job, calm, folder, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(checkpoints, "load", lambda path: (_ for _ in ()).throw(MemoryError("too small")))
         assert resumed(job) == []
@@ -435,12 +448,12 @@ class Normed(LSTM):
         return model
 
 
-def test_a_model_with_running_statistics_goes_on_to_the_bit(job, monkeypatch, tmp_path):
+def test_a_model_with_running_statistics_goes_on_to_the_bit(job, tmp_path):
     normed = Normed(embedding=16, hidden=16)
     job = dataclasses.replace(job, run=dataclasses.replace(job.run, architecture=normed))
     calm = dataclasses.replace(job, folder=tmp_path / "calm")
     work(calm, lambda message: None)
-    folder = interrupted(job, monkeypatch)
+    folder = interrupted(job)
     work(job, lambda message: None)
     assert folder.summary["resumed_at_step"] == [30]
     assert outcome(folder) == outcome(RunFolder(calm.folder))
@@ -459,5 +472,6 @@ def test_a_long_run_opens_no_more_files_and_keeps_no_more_readings(job, monkeypa
     monkeypatch.setattr(worker, "REPORTING_INTERVAL", 0.0)
     work(job, lambda message: handles.append(psutil.Process().num_fds()))
     quarter = len(handles) // 4
-    assert max(handles[-quarter:]) <= max(handles[quarter : 2 * quarter])
+    # The least, as the thread that reads the memory has a file open now and then.
+    assert min(handles[-quarter:]) <= min(handles[quarter : 2 * quarter])
     assert np.isscalar(RunFolder(job.folder).summary["memory"]["samples"])

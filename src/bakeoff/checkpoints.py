@@ -93,9 +93,10 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Json) -> None:
         storage = own.untyped_storage().data_ptr()
         written[name] = own.clone() if storage in storages else own
         storages.add(storage)
-    text = json.dumps(facts)
+    record = {"sha256": _checksum(written, facts), "facts": facts}
     with written_atomically(path) as temporary:
-        save_file(written, temporary, metadata={"facts": text, "sha256": _checksum(written, text)})
+        # One entry, as several come in any order, and equal runs leave equal files.
+        save_file(written, temporary, metadata={"bakeoff": json.dumps(record)})
 
 
 def load(path: Path) -> State:
@@ -105,16 +106,16 @@ def load(path: Path) -> State:
         ValueError: It is not what was saved; other errors where it cannot be read at all.
     """
     with safe_open(path, framework="pt") as file:
-        metadata = file.metadata()
+        record = json.loads(file.metadata()["bakeoff"])
         # Cloned, as what the file is mapped to would count as no memory of this process.
         tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no dict)
-    if _checksum(tensors, metadata["facts"]) != metadata["sha256"]:
+    if _checksum(tensors, record["facts"]) != record["sha256"]:
         raise ValueError(f"{path.name} is damaged: its checksum is another")
-    return State(tensors, json.loads(metadata["facts"]))
+    return State(tensors, record["facts"])
 
 
-def _checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
-    digest = hashlib.sha256(facts.encode())
+def _checksum(tensors: Mapping[str, Tensor], facts: Json) -> str:
+    digest = hashlib.sha256(json.dumps(facts).encode())
     for name, tensor in sorted(tensors.items()):
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)

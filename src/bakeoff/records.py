@@ -85,6 +85,7 @@ DOCUMENTS: Shape = {"valid": BY_DOCUMENT, "test": BY_DOCUMENT}
 STUDY: Shape = {
     "study": _text,
     "identity": _text,
+    "budget": {"threads?": _count, "precision?": _text},
     "experiments": [{"number": _count, "slug": _text}],
     "seeds": [_count],
 }
