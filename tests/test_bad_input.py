@@ -86,6 +86,7 @@ MISTAKES = [
     ([*RUN, "--device", "cuda"], "device cuda is not available here: use --device auto"),
     ([*RUN, "--precision", "fp8"], "precision must be one of auto, fp32, bf16"),
     ([*RUN, "--epochs", "0"], "epochs must be a whole number from 1, not 0"),
+    ([*RUN, "--threads", "0"], "threads must be"),
     ([*RUN, "--epochs", "-1"], "epochs must be a whole number from 1, not -1"),
     ([*RUN, "--epochs", "abc"], "--epochs"),
     ([*RUN, "--seeds", "0"], "--seeds takes a number from 1, not 0"),

@@ -46,3 +46,12 @@ def test_a_folder_without_weights_is_refused_in_words(session, tmp_path):
     for path in (tmp_path, tmp_path / "nowhere", session[1].parent):
         with pytest.raises(UserError, match="no folder of a run with weights"):
             bakeoff.load(path)
+
+
+def test_damaged_weights_are_refused_in_words(session):
+    weights = RunFolder(session[1]).best_weights
+    before = weights.read_bytes()
+    weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"\A[^\n]*best\.safetensors is damaged[^\n]*\Z"):
+        bakeoff.load(session[1])
+    weights.write_bytes(before)

@@ -158,7 +158,7 @@ def test_what_a_killed_process_left_of_a_run_that_is_over_is_removed(folder):
 def test_whole_records_are_not_damaged(folder):
     for status in (FINISHED, DIVERGED, FAILED):
         folder.start({"identity": "a", "run": {}}, {"device": "cpu"})
-        assert complete(folder, status).damage is None
+        assert complete(folder, status).status == status
 
 
 @pytest.mark.parametrize("name", ["spec", "environment", "documents", "summary"])
@@ -169,9 +169,9 @@ def test_a_damaged_record_names_the_one_file_to_remove_and_removing_it_is_enough
     path = complete(folder).path / f"{name}.json"
     path.write_bytes(content)
     assert folder.status == DAMAGED
-    assert folder.damage.startswith(f"{path} is damaged (")
-    assert folder.damage.endswith("): remove it and repeat the command")
-    assert "\n" not in folder.damage[:200]
+    assert folder.read().summary["error"].startswith(f"{path} is damaged (")
+    assert folder.read().summary["error"].endswith("): remove it and repeat the command")
+    assert "\n" not in folder.read().summary["error"][:200]
     path.unlink()
     assert folder.status != DAMAGED
 
@@ -192,7 +192,7 @@ def test_a_history_that_is_not_what_the_summary_says_is_not_believed(folder, dam
     path = complete(folder).path / "history.jsonl"
     path.write_text("".join(f"{line}\n" for line in damage(path.read_text().splitlines())))
     assert folder.status == DAMAGED
-    assert folder.damage.endswith("remove the summary.json beside it and repeat the command")
+    assert folder.read().summary["error"].endswith("remove the summary.json beside it and repeat the command")
     with pytest.raises(DamagedError):
         folder.history()
 
@@ -209,7 +209,7 @@ def test_a_run_that_diverged_in_an_epoch_has_the_evaluations_before_it(folder):
 def test_a_damaged_history_of_a_run_that_is_not_over_is_begun_anew_by_the_command(folder):
     (folder.path / "history.jsonl").write_text("{cut\n")
     assert folder.status == DAMAGED
-    assert folder.damage.endswith("it is begun anew by repeating the command")
+    assert folder.read().summary["error"].endswith("it is begun anew by repeating the command")
     assert not folder.ended
 
 
@@ -224,7 +224,7 @@ def test_going_on_cuts_off_what_the_checkpoint_does_not_know(folder):
 
 def test_going_on_without_all_evaluations_is_refused_and_changes_nothing(folder):
     folder.append(evaluation(0))
-    with pytest.raises(DamagedError, match="1 evaluations, its checkpoint 2"):
+    with pytest.raises(ValueError, match="its history has 1 evaluations of 2"):
         folder.go_on({"identity": "a", "run": {}}, {"device": "cpu"}, 2)
     assert folder.history() == [evaluation(0)]
 
@@ -277,10 +277,11 @@ def test_no_changed_key_of_any_record_leads_to_another_error(tmp_path_factory, d
     path = complete(folder, status or FINISHED).path / name
     before = "".join(path.read_text().splitlines(keepends=True)[:-1]) if name == "history.jsonl" else ""
     path.write_text(f"{before}{json.dumps(record)}\n")
-    assert folder.status in STATUSES
-    if folder.status != DAMAGED:
-        assert [line["valid"]["nats"] / line["valid"]["tokens"] for line in folder.history()]
-        assert folder.summary["status"] == (status or FINISHED)
+    records = folder.read()
+    assert records.status in STATUSES
+    if records.status != DAMAGED:
+        assert [line["valid"]["nats"] / line["valid"]["tokens"] for line in records.history]
+        assert records.status == records.summary["status"] == (status or FINISHED)
 
 
 # --- studies ----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -103,15 +103,19 @@ def load(path: Path) -> State:
     """What was saved, on the processor.
 
     Raises:
-        ValueError: It is not what was saved; other errors where it cannot be read at all.
+        ValueError: It is not what was saved, or has no checksum.
     """
-    with safe_open(path, framework="pt") as file:
-        record = json.loads(file.metadata()["bakeoff"])
-        # Cloned, as what the file is mapped to would count as no memory of this process.
-        tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no dict)
-    if _checksum(tensors, record["facts"]) != record["sha256"]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            record = json.loads(file.metadata()["bakeoff"])
+            # Cloned, as what the file is mapped to would count as no memory of this process.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no dict)
+        facts, checksum = record["facts"], record["sha256"]
+    except (SafetensorError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{path.name} is damaged, or another version's ({error})") from error
+    if _checksum(tensors, facts) != checksum:
         raise ValueError(f"{path.name} is damaged: its checksum is another")
-    return State(tensors, record["facts"])
+    return State(tensors, facts)
 
 
 def _checksum(tensors: Mapping[str, Tensor], facts: Json) -> str:

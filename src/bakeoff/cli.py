@@ -12,10 +12,11 @@ import typer
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
+    from bakeoff.analysis.rows import StudyRows
     from bakeoff.records import StudyFolder
     from bakeoff.runner import Session
     from bakeoff.spec import Run, Study
@@ -150,26 +151,27 @@ def run(
 
 
 @app.command()
-def status(folder: FolderArgument = DEFAULT_OUT, *, as_json: JsonOption = False) -> None:
+def status(folder: FolderArgument = DEFAULT_OUT, *, as_json: JsonOption = False) -> int:
     """Tell what is finished, running, diverged, failed or missing, and how long the rest will take."""
     from bakeoff import terminal
     from bakeoff.analysis.rows import read_rows
     from bakeoff.records import find_studies
 
-    studies = [(found, read_rows(found)) for found in find_studies(folder)]
+    studies: list[tuple[StudyFolder, StudyRows]] = []
+    damaged = _for_each(find_studies(folder), lambda found: studies.append((found, read_rows(found))))
     if as_json:
         _print_json({"studies": [terminal.status_json(found, rows) for found, rows in studies]})
-    else:
+    elif studies:
         typer.echo("\n\n".join(terminal.status_text(found, rows) for found, rows in studies))
+    return damaged
 
 
 @app.command()
-def report(folder: FolderArgument = DEFAULT_OUT) -> None:
+def report(folder: FolderArgument = DEFAULT_OUT) -> int:
     """Rebuild the report from the run folders; this never trains."""
     from bakeoff.records import find_studies
 
-    for study in find_studies(folder):
-        _report(study, _console())
+    return _for_each(find_studies(folder), lambda study: _report(study, _console()))
 
 
 @app.command()
@@ -331,6 +333,20 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
     for run in failed:
         _say(f"{run.slug} failed: {(session.folder.run(run.slug).summary or {})['error']}")
     return len(failed)
+
+
+def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], None]") -> int:
+    """Do it for each study; one that is damaged is said and keeps no other from it. The exit status."""
+    from bakeoff.records import DamagedError
+
+    status = 0
+    for study in studies:
+        try:
+            do(study)
+        except DamagedError as error:
+            _say(str(error))
+            status = 1
+    return status
 
 
 def _report(folder: "StudyFolder", console: "Console") -> None:

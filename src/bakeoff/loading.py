@@ -3,10 +3,10 @@
 from pathlib import Path
 from typing import NamedTuple
 
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 
+from bakeoff import checkpoints
 from bakeoff.errors import UserError
 from bakeoff.records import RunFolder, StudyFolder
 from bakeoff.study_file import decode_run
@@ -23,7 +23,7 @@ def load_run(path: Path) -> Loaded:
     """Build the run's model, with the weights of its best epoch, and its tokenizer.
 
     Raises:
-        UserError: The folder is no run's, or the run has kept no weights.
+        UserError: The folder is no run's, or the run has kept no weights, or they are damaged.
     """
     folder, study = RunFolder(path), StudyFolder(path.resolve().parent.parent)
     if folder.spec is None or not folder.best_weights.is_file() or not study.exists:
@@ -32,5 +32,9 @@ def load_run(path: Path) -> Loaded:
     run = decode_run(folder.spec["run"], Path(source) if source else None)
     tokenizer = Tokenizer.from_file(str(study.tokenizer))
     symbols, length = tokenizer.get_vocab_size(), run.budget.sequence_length
-    model = run.architecture.rebuild(symbols, length, load_file(folder.best_weights))
+    try:
+        weights = checkpoints.load(folder.best_weights).tensors
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; remove its summary.json and run the study again", status=1) from error
+    model = run.architecture.rebuild(symbols, length, weights)
     return Loaded(model.eval(), tokenizer)

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -154,9 +154,19 @@ def _history_fault(history: list[Json], summary: Json) -> str | None:
     return f"it has {len(history)} evaluations of {expected}" if len(history) != expected else None
 
 
+class Records(NamedTuple):
+    """What is known of a run: one of `STATUSES`, and its records, empty where there is none yet."""
+
+    status: str
+    summary: Json
+    environment: Json
+    documents: Json
+    history: list[Json]
+
+
 @dataclass(frozen=True)
 class RunFolder:
-    """One run on disk. Where its status is not `DAMAGED`, all records can be read."""
+    """One run on disk. Reading a record raises `DamagedError` where it is not what was written."""
 
     path: Path
 
@@ -225,22 +235,19 @@ class RunFolder:
         return history
 
     @property
-    def damage(self) -> str | None:
-        """Which record is not what was written, and how to mend that; None if all can be read."""
-        try:
-            _ = self.summary, self.spec, self.environment, self.documents, self.history()
-        except DamagedError as error:
-            return str(error)
-        return None
-
-    @property
     def status(self) -> str:
         """One of `STATUSES`."""
-        if self.damage:
-            return DAMAGED
-        if (summary := self.summary) is not None:
-            return str(summary["status"])
-        return RUNNING if self.path.is_dir() and is_locked(self.path / "run.lock") else MISSING
+        return self.read().status
+
+    def read(self) -> "Records":
+        """All records together; of a run in which one is damaged, that alone."""
+        try:
+            _ = self.spec
+            records = Records("", self.summary or {}, self.environment, self.documents or {}, self.history())
+        except DamagedError as error:
+            return Records(DAMAGED, {"error": str(error)}, {}, {}, [])
+        alive = self.path.is_dir() and is_locked(self.path / "run.lock")
+        return records._replace(status=records.summary.get("status", RUNNING if alive else MISSING))
 
     def _read(self, name: str, shape: Shape) -> Json | None:
         path = self.path / name
@@ -262,11 +269,11 @@ class RunFolder:
         """Go on from a checkpoint that knew that many evaluations: later ones are cut off, to be made again.
 
         Raises:
-            DamagedError: They are not there.
+            ValueError: They are not there.
         """
         path, history = self.path / "history.jsonl", self.history()
         if len(history) < evaluations:
-            raise DamagedError(path, f"it has {len(history)} evaluations, its checkpoint {evaluations}")
+            raise ValueError(f"its history has {len(history)} evaluations of {evaluations}")
         self.reopen()
         write_json(self.path / "spec.json", spec)
         write_json(self.path / "environment.json", environment)

@@ -85,8 +85,8 @@ class Session:
 
     def damaged(self, only: Sequence[int] | None = None) -> list[str]:
         """What is wrong with runs that are over and not missing therefore, and how to mend it."""
-        folders = [self.folder.run(run.slug) for run in self._asked(only)]
-        return [str(folder.damage) for folder in folders if folder.ended and folder.status == DAMAGED]
+        over = [folder for run in self._asked(only) if (folder := self.folder.run(run.slug)).ended]
+        return [records.summary["error"] for folder in over if (records := folder.read()).status == DAMAGED]
 
     def run(self, runs: Sequence[Run], jobs: int, observer: Observer) -> None:
         """Do those runs, `jobs` at a time; on an interrupt, stop them and leave what is unfinished to the next time."""

@@ -286,8 +286,8 @@ def _table_order(study: Json) -> Any:  # noqa: ANN401 (a sort key)
 
 
 def _row(study: Json, experiment: Json, seed: int, run: RunFolder) -> Row:
-    status, summary = run.status, run.summary or {}
-    history = tuple(map(measured.point, run.history()))
+    status, summary, environment, documents, lines = run.read()
+    history = tuple(map(measured.point, lines))
     best = min(history, key=lambda point: point.valid.nats, default=None)
     declared = ("number", "model", "layers", "optimizer", "learning_rate", "weight_decay")
     told = ("error", "memory", "evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second", "alone")
@@ -300,7 +300,7 @@ def _row(study: Json, experiment: Json, seed: int, run: RunFolder) -> Row:
         optimizer_title=_title(study["optimizers"], experiment["optimizer"]),
         seed=seed,
         status=status,
-        device=run.environment.get("device"),
+        device=environment.get("device"),
         precision=study["budget"]["precision"],
         threads=study["budget"]["threads"],
         memory_parts=experiment.get("memory"),
@@ -309,7 +309,7 @@ def _row(study: Json, experiment: Json, seed: int, run: RunFolder) -> Row:
         diagnosis_text=None,
         folder=f"{run.path.parent.name}/{run.path.name}",
         history=history,
-        documents=measured.documents(run.documents),
+        documents=measured.documents(documents),
     )
 
 
