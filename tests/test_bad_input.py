@@ -168,7 +168,7 @@ def test_a_damaged_study_folder_is_told_in_one_line(folder, monkeypatch, capsys)
     for verb in ("status", "report"):
         status, _, stderr = call([verb, "nothing"], monkeypatch, capsys)
         assert status == 1
-        assert stderr.startswith("bakeoff: nothing/study.json cannot be read")
+        assert stderr.startswith("bakeoff: nothing/study.json is damaged")
         assert stderr.count("\n") == 1
 
 
