@@ -110,6 +110,9 @@ def run(
     study: StudyArgument = "quick",
     *,
     only: Annotated[str | None, typer.Option(help="Numbers of the experiments to run, such as 1,5.")] = None,
+    again: Annotated[
+        str | None, typer.Option(help="Numbers of experiments to train anew, whatever there is of them, such as 1,5.")
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(help="Repeat every experiment with this many seeds; those of earlier commands stay.")
     ] = None,
@@ -136,11 +139,12 @@ def run(
     built_in, source = find_study(study)
     options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
     declared = tuning.apply(out, options, built_in)
-    numbers = _numbers(only, declared)
+    numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
     with contextlib.ExitStack() as stack:
         with console.status(f"preparing {declared.corpus.name}"):
             session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
+        session.forget(anew or ())
         missing, damaged = session.missing(numbers), session.damaged(numbers)
         failed = _do(session, missing, at_once, console) if missing else 0
     for damage in damaged:
@@ -175,12 +179,13 @@ def report(folder: FolderArgument = DEFAULT_OUT) -> int:
 
 
 @app.command()
-def describe(study: StudyArgument = "quick", *, as_json: JsonOption = False) -> None:
-    """Show a study's experiments: numbers, sizes, exact parameter counts, tokens, learning rates."""
-    from bakeoff import data, declaration, terminal
+def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as_json: JsonOption = False) -> None:
+    """Show a study's experiments: numbers, sizes, exact parameter counts, tokens, the rates that `run` would use."""
+    from bakeoff import data, declaration, terminal, tuning
     from bakeoff.study_file import find_study
 
-    declared, _ = find_study(study)
+    built_in, _ = find_study(study)
+    declared = tuning.apply(out, built_in, built_in)
     tokens = data.prepare(declared.corpus, declared.budget) if data.is_here(declared.corpus, declared.budget) else None
     description = declaration.describe(declared, tokens)
     if as_json:
@@ -281,8 +286,6 @@ def _with_options(
     """The study with the command line's options in it."""
     from bakeoff.data import corpora
 
-    if seeds is not None and seeds < 1:
-        raise UserError(f"--seeds takes a number from 1, not {seeds}")
     budget: dict[str, Any] = {"epochs": epochs} if epochs is not None else {}
     if precision != "auto":
         budget["precision"] = precision
@@ -290,18 +293,18 @@ def _with_options(
         budget["threads"] = threads
     try:
         changed = study.with_shared(corpus=corpora.choose(corpus) if corpus is not None else None, **budget)
+        return changed.with_seeds(seeds) if seeds is not None else changed
     except ValueError as error:
         raise UserError(str(error)) from error
-    return changed.with_seeds(seeds) if seeds else changed
 
 
-def _numbers(only: str | None, study: "Study") -> list[int] | None:
-    if only is None:
+def _numbers(option: str, given: str | None, study: "Study") -> list[int] | None:
+    if given is None:
         return None
     known = ", ".join(map(str, study.numbers))
-    parts = [part.strip() for part in only.split(",")]
+    parts = [part.strip() for part in given.split(",")]
     if not all(part.isdecimal() and int(part) in study.numbers for part in parts):
-        raise UserError(f"--only takes experiment numbers such as 1,5; study {study.name} has {known}; not {only!r}")
+        raise UserError(f"{option} takes experiment numbers such as 1,5; study {study.name} has {known}; not {given!r}")
     return [int(part) for part in parts]
 
 

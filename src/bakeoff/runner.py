@@ -20,7 +20,7 @@ import psutil
 import torch
 from filelock import Timeout
 
-from bakeoff import costs, data
+from bakeoff import costs, data, sources
 from bakeoff.data import Tokens
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
@@ -79,14 +79,27 @@ class Session:
         """The runs to do: not yet finished and not diverged, of all experiments or of those numbers.
 
         Raises:
-            UserError: A run's folder holds another run.
+            UserError: A run that is over is another one than the study declares, or was made by other code.
         """
-        return [run for run in self._asked(only) if not self._is_over(run)]
+        statuses = {run: self.folder.run(run.slug).status for run in self._asked(only)}
+        over = [run for run, status in statuses.items() if status in (FINISHED, DIVERGED)]
+        self._require_declared(over)
+        for run in over:
+            self.folder.run(run.slug).tidy()
+        damaged = [run for run in statuses if statuses[run] == DAMAGED and self.folder.run(run.slug).ended]
+        return [run for run in statuses if run not in over and run not in damaged]
 
     def damaged(self, only: Sequence[int] | None = None) -> list[str]:
         """What is wrong with runs that are over and not missing therefore, and how to mend it."""
         over = [folder for run in self._asked(only) if (folder := self.folder.run(run.slug)).ended]
         return [records.summary["error"] for folder in over if (records := folder.read()).status == DAMAGED]
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Make the runs of those experiments missing, however they ended."""
+        for run in self.study.runs:
+            if run.number in numbers:
+                self.folder.run(run.slug).reopen()
+                self.folder.run(run.slug).checkpoint.unlink(missing_ok=True)
 
     def run(self, runs: Sequence[Run], jobs: int, observer: Observer) -> None:
         """Do those runs, `jobs` at a time; on an interrupt, stop them and leave what is unfinished to the next time."""
@@ -95,17 +108,22 @@ class Session:
     def _asked(self, only: Sequence[int] | None) -> list[Run]:
         return [run for run in self.study.runs if only is None or run.number in only]
 
-    def _is_over(self, run: Run) -> bool:
-        folder = self.folder.run(run.slug)
-        if folder.status == DAMAGED:
-            return folder.ended
-        if (spec := folder.spec) is None:
-            return False
-        if spec["identity"] != identity(run):
-            raise UserError(f"{folder.path} holds another run than the study declares: choose another --out", status=1)
-        if over := folder.status in (FINISHED, DIVERGED):
-            folder.tidy()
-        return over
+    def _require_declared(self, runs: Sequence[Run]) -> None:
+        others = {run: spec for run in runs if (spec := self._spec(run))["identity"] != identity(run)}
+        for run, spec in others.items():
+            if identity(dataclasses.replace(run, code=spec["run"].get("code"))) != spec["identity"]:
+                path = self.folder.run(run.slug).path
+                raise UserError(f"{path} holds another run than the study declares: choose another --out", status=1)
+        if others:
+            numbers = ",".join(map(str, sorted({run.number for run in others})))
+            raise UserError(
+                f"{self.folder.path} has results of {numbers} by other code than {self.source} has now: "
+                f"bakeoff run with --again {numbers} trains anew, and with another --out keeps both",
+                status=1,
+            )
+
+    def _spec(self, run: Run) -> Json:
+        return self.folder.run(run.slug).spec or {"identity": None, "run": {}}
 
 
 @contextlib.contextmanager
@@ -147,6 +165,9 @@ def open_session(
         write_json(path / "study.json", declare(study, tokens, declared, source))
         with written_atomically(folder.tokenizer) as temporary:
             tokens.tokenizer.save(str(temporary))
+        for name, content in sources.read(source).items() if source else ():
+            with written_atomically(folder.code / name) as temporary:
+                temporary.write_bytes(content)
         yield Session(study=study, folder=folder, tokens=tokens, device=device, source=source)
 
 
