@@ -86,6 +86,7 @@ MISTAKES = [
     ([*RUN, "--device", "cuda"], "device cuda is not available here: use --device auto"),
     ([*RUN, "--precision", "fp8"], "precision must be one of auto, fp32, bf16"),
     ([*RUN, "--epochs", "0"], "epochs must be a whole number from 1 to 1,000,000,000, not 0"),
+    ([*RUN, "--threads", "0"], "threads must be"),
     ([*RUN, "--epochs", "-1"], "epochs must be a whole number from 1 to 1,000,000,000, not -1"),
     ([*RUN, "--epochs", "abc"], "--epochs"),
     ([*RUN, "--again", "99"], "--again takes experiment numbers such as 1,5; study mine has 1"),
@@ -169,7 +170,7 @@ def test_a_damaged_study_folder_is_told_in_one_line(folder, monkeypatch, capsys)
     for verb in ("status", "report"):
         status, _, stderr = call([verb, "nothing"], monkeypatch, capsys)
         assert status == 1
-        assert stderr.startswith("bakeoff: nothing/study.json cannot be read")
+        assert stderr.startswith("bakeoff: nothing/study.json is damaged")
         assert stderr.count("\n") == 1
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from bakeoff import cli
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.identity import purpose
+from bakeoff.records import STATUSES
 from bakeoff.study_file import find_study
 
 #: A model and an optimizer that only this file knows, and one experiment with each kind of ours.
@@ -206,12 +208,26 @@ def test_a_study_file_may_print(folder, tmp_path):
 # --- status, report, describe -----------------------------------------------------------------------------------------
 
 
+def test_one_damaged_study_or_run_hides_no_other(fake_study, tmp_path, monkeypatch, capsys):
+    for name in ("a", "b", "c"):
+        shutil.copytree(fake_study.path, tmp_path / name)
+    (tmp_path / "a" / "study.json").write_text("[]")
+    (tmp_path / "b" / "01-lstm-1-adam" / "seed-0" / "summary.json").write_text("[]")
+    status, out, err = call(["status", tmp_path, "--json"], monkeypatch, capsys)
+    assert status == 1
+    assert err == f"bakeoff: {tmp_path}/a/study.json is damaged (it is no object): remove it and repeat the command\n"
+    b, c = json.loads(out)["studies"]
+    assert (b["counts"]["damaged"], c["counts"]["damaged"]) == (1, 0)
+    assert b["counts"]["finished"] == c["counts"]["finished"] - 1
+    assert b["runs"][0]["error"].startswith(f"{tmp_path}/b/01-lstm-1-adam/seed-0/summary.json is damaged")
+
+
 def test_status_is_one_json_document(study_folder, monkeypatch, capsys):
     status, out, err = call(["status", study_folder.parent, "--json"], monkeypatch, capsys)
     assert (status, err) == (0, "")
     (study,) = json.loads(out)["studies"]
     assert set(study) == {"study", "folder", "counts", "seconds_left", "runs"}
-    assert study["counts"] == {"finished": 2, "running": 0, "diverged": 0, "failed": 0, "missing": 0}
+    assert study["counts"] == dict.fromkeys(STATUSES, 0) | {"finished": 2}
     assert study["seconds_left"] == 0
     keys = {"number", "model", "layers", "optimizer", "seed", "status", "epochs", "best_epoch", "error", "folder"}
     assert [set(run) for run in study["runs"]] == [keys] * 2
@@ -322,7 +338,8 @@ def test_help_lists_exactly_the_registered_studies(monkeypatch, capsys):
 #: What scripts rely on. A new option is added here; one that is taken away breaks somebody's script.
 OPTIONS = {
     "run": {
-        *("--only", "--again", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--jobs"),
+        *("--only", "--again", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads"),
+        "--jobs",
         *("--report", "--no-report", "--help"),
     },
     "status": {"--json", "--help"},

@@ -21,11 +21,11 @@ from bakeoff.worker import Job, work
 @pytest.fixture(scope="module")
 def session(tiny_study, tmp_path_factory):
     study = dataclasses.replace(tiny_study, experiments=tiny_study.experiments[:1])
-    session = open_session(study, tmp_path_factory.mktemp("out") / study.name, torch.device("cpu"))
-    run = session.study.runs[0]
-    folder = session.folder.run(run.slug)
-    work(Job(run=run, folder=folder.path, device="cpu", alone=True), lambda message: None)
-    return session, folder.path
+    with open_session(study, tmp_path_factory.mktemp("out") / study.name, torch.device("cpu")) as session:
+        run = session.study.runs[0]
+        folder = session.folder.run(run.slug)
+        work(Job(run=run, folder=folder.path, device="cpu", alone=True), lambda message: None)
+        return session, folder.path
 
 
 def test_a_loaded_model_is_the_one_that_was_measured(session):
@@ -49,6 +49,15 @@ def test_a_folder_without_weights_is_refused_in_words(session, tmp_path):
     for path in (tmp_path, tmp_path / "nowhere", session[1].parent):
         with pytest.raises(UserError, match="no folder of a run with weights"):
             bakeoff.load(path)
+
+
+def test_damaged_weights_are_refused_in_words(session):
+    weights = RunFolder(session[1]).best_weights
+    before = weights.read_bytes()
+    weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"\A[^\n]*best\.safetensors is damaged[^\n]*\Z"):
+        bakeoff.load(session[1])
+    weights.write_bytes(before)
 
 
 OWN = """\
@@ -92,9 +101,10 @@ def own(tmp_path_factory, tiny_corpus_file):
     (project / "helpers.py").write_text("WIDTH = 8\n")
     (project / "mine.py").write_text(OWN.replace("CORPUS", repr(str(tiny_corpus_file))))
     study, source = find_study(str(project / "mine.py"))
-    session = open_session(study, project / "runs" / study.name, torch.device("cpu"), source)
-    for run in session.study.runs:
-        work(Job(run=run, folder=session.folder.run(run.slug).path, device="cpu", alone=True), lambda message: None)
+    with open_session(study, project / "runs" / study.name, torch.device("cpu"), source) as session:
+        for run in session.study.runs:
+            job = Job(run=run, folder=session.folder.run(run.slug).path, device="cpu", alone=True)
+            work(job, lambda message: None)
     moved = project.rename(project.with_name("moved"))
     return [moved / "runs" / study.name / run.slug for run in session.study.runs]
 

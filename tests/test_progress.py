@@ -53,6 +53,13 @@ def test_a_line_for_every_evaluation_and_end_and_none_for_a_step(runs):
     assert text.splitlines()[-1].endswith("finished")
 
 
+@pytest.mark.parametrize("kind", [Lines, Bars])
+def test_what_a_worker_says_beside_progress_is_shown(runs, kind):
+    note = {"event": "note", "text": "the checkpoint is [deleted]"}
+    said = [*((runs[0], message) for message in messages(10, 1)), (runs[0], note)]
+    assert f"{runs[0].slug}  the checkpoint is [deleted]" in shown(kind(runs, console()), said)
+
+
 def test_the_speed_is_tokens_by_training_time(runs):
     budget = runs[0].budget
     tokens_per_second = 10 * budget.batch_size * budget.sequence_length / 2.0

@@ -61,7 +61,8 @@ def test_a_trial_has_the_threads_that_the_study_declares_or_its_share(tiny_study
 def test_a_search_goes_on_with_the_threads_that_it_was_started_with(tmp_path, monkeypatch):
     monkeypatch.setattr(runner, "usable_cores", lambda: 8)
     assert [tuning.threads(tmp_path, jobs) for jobs in (None, 1, 2, 16)] == [1, 8, 4, 1]
-    write_json(tmp_path / "round-1" / "study.json", {"budget": {"threads": 3}})
+    begun = {"study": "round-1", "identity": "0", "budget": {"threads": 3}, "experiments": [], "seeds": []}
+    write_json(tmp_path / "round-1" / "study.json", begun)
     assert [tuning.threads(tmp_path, jobs) for jobs in (None, 1, 2)] == [3, 3, 3]
 
 

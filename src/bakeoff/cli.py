@@ -1,5 +1,6 @@
 """The command line. Each verb imports what it needs when it is called, so that help answers at once."""
 
+import contextlib
 import json
 import signal
 import sys
@@ -11,10 +12,11 @@ import typer
 from bakeoff.errors import UserError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
+    from bakeoff.analysis.rows import StudyRows
     from bakeoff.records import StudyFolder
     from bakeoff.runner import Session
     from bakeoff.spec import Run, Study
@@ -47,6 +49,9 @@ EpochsOption = Annotated[int | None, typer.Option(help="Passes over the train sp
 OutOption = Annotated[Path, typer.Option(help="The folder that holds the studies' folders.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, fp32 or bf16; fixed when a study is started.")]
+ThreadsOption = Annotated[
+    int | None, typer.Option(help="Processor threads of a run, instead of its share of the cores that are allowed.")
+]
 JobsOption = Annotated[
     str,
     typer.Option(
@@ -116,13 +121,14 @@ def run(
     out: OutOption = DEFAULT_OUT,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
     jobs: JobsOption = "1",
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the report at the end.")] = True,
 ) -> int:
     """Run what is missing of a study, then write its report.
 
     Finished and diverged runs stay as they are, failed ones are tried again. Ctrl-C is safe: repeat the command to go
-    on. An option that changes what is computed (--corpus, --epochs, --precision) makes another study folder.
+    on. An option that changes what is computed (--corpus, --epochs, --precision, --threads) makes another study folder.
     """
     from bakeoff import tuning
     from bakeoff.measure import resolve_device
@@ -131,41 +137,45 @@ def run(
 
     console = _console()
     built_in, source = find_study(study)
-    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=seeds)
+    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
     declared = tuning.apply(out, options, built_in)
     numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
-    with console.status(f"preparing {declared.corpus.name}"):
-        session = open_session(declared, folder, resolve_device(device), source, at_once)
-    session.forget(anew or ())
-    missing = session.missing(numbers)
-    failed = _do(session, missing, at_once, console) if missing else 0
+    with contextlib.ExitStack() as stack:
+        with console.status(f"preparing {declared.corpus.name}"):
+            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
+        session.forget(anew or ())
+        missing, damaged = session.missing(numbers), session.damaged(numbers)
+        failed = _do(session, missing, at_once, console) if missing else 0
+    for damage in damaged:
+        _say(damage)
     if report:
         _report(session.folder, console)
-    return 1 if failed else 0
+    return 1 if failed or damaged else 0
 
 
 @app.command()
-def status(folder: FolderArgument = DEFAULT_OUT, *, as_json: JsonOption = False) -> None:
+def status(folder: FolderArgument = DEFAULT_OUT, *, as_json: JsonOption = False) -> int:
     """Tell what is finished, running, diverged, failed or missing, and how long the rest will take."""
     from bakeoff import terminal
     from bakeoff.analysis.rows import read_rows
     from bakeoff.records import find_studies
 
-    studies = [(found, read_rows(found)) for found in find_studies(folder)]
+    studies: list[tuple[StudyFolder, StudyRows]] = []
+    damaged = _for_each(find_studies(folder), lambda found: studies.append((found, read_rows(found))))
     if as_json:
         _print_json({"studies": [terminal.status_json(found, rows) for found, rows in studies]})
-    else:
+    elif studies:
         typer.echo("\n\n".join(terminal.status_text(found, rows) for found, rows in studies))
+    return damaged
 
 
 @app.command()
-def report(folder: FolderArgument = DEFAULT_OUT) -> None:
+def report(folder: FolderArgument = DEFAULT_OUT) -> int:
     """Rebuild the report from the run folders; this never trains."""
     from bakeoff.records import find_studies
 
-    for study in find_studies(folder):
-        _report(study, _console())
+    return _for_each(find_studies(folder), lambda study: _report(study, _console()))
 
 
 @app.command()
@@ -209,13 +219,13 @@ def tune(
 
     console, at_once = _console(), parse_jobs(jobs)
     built_in, source = find_study(study)
-    declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=None)
+    declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
-        session = open_session(round_, folder / round_.name, resolve_device(device), source)
-        if missing := session.missing():
-            _do(session, missing, at_once, console)
+        with open_session(round_, folder / round_.name, resolve_device(device), source) as session:
+            if missing := session.missing():
+                _do(session, missing, at_once, console)
         search.learn(read_rows(session.folder))
         if failed := search.failed():
             _say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
@@ -265,7 +275,13 @@ def data_(name: Annotated[str | None, typer.Argument(help="A corpus to fetch and
 
 
 def _with_options(
-    study: "Study", *, corpus: str | None, epochs: int | None, precision: str, seeds: int | None
+    study: "Study",
+    *,
+    corpus: str | None,
+    epochs: int | None,
+    precision: str,
+    threads: int | None = None,
+    seeds: int | None = None,
 ) -> "Study":
     """The study with the command line's options in it."""
     from bakeoff.data import corpora
@@ -273,6 +289,8 @@ def _with_options(
     budget: dict[str, Any] = {"epochs": epochs} if epochs is not None else {}
     if precision != "auto":
         budget["precision"] = precision
+    if threads is not None:
+        budget["threads"] = threads
     try:
         changed = study.with_shared(corpus=corpora.choose(corpus) if corpus is not None else None, **budget)
         return changed.with_seeds(seeds) if seeds is not None else changed
@@ -318,6 +336,20 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
     for run in failed:
         _say(f"{run.slug} failed: {(session.folder.run(run.slug).summary or {})['error']}")
     return len(failed)
+
+
+def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], None]") -> int:
+    """Do it for each study; one that is damaged is said and keeps no other from it. The exit status."""
+    from bakeoff.records import DamagedError
+
+    status = 0
+    for study in studies:
+        try:
+            do(study)
+        except DamagedError as error:
+            _say(str(error))
+            status = 1
+    return status
 
 
 def _report(folder: "StudyFolder", console: "Console") -> None:

@@ -7,8 +7,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-#: How the names of files begin that are not whole yet.
-TEMPORARY = ".unfinished-"
+#: How the names of files begin that are not whole yet, and those that safetensors writes beside them.
+TEMPORARY, SAFETENSORS_TEMPORARY = ".unfinished-", ".tmp"
 
 
 @contextlib.contextmanager
@@ -37,8 +37,9 @@ def write_json(path: Path, data: object) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what a killed process left half-written; nobody else may be writing in the folder."""
-    for leftover in folder.glob(f"{TEMPORARY}*"):
-        leftover.unlink(missing_ok=True)
+    for prefix in (TEMPORARY, SAFETENSORS_TEMPORARY):
+        for leftover in folder.glob(f"{prefix}*"):
+            leftover.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -3,11 +3,10 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 
-from bakeoff import sources
+from bakeoff import checkpoints, sources
 from bakeoff.errors import UserError
 from bakeoff.identity import decode
 from bakeoff.records import RunFolder, StudyFolder
@@ -32,8 +31,8 @@ def load_run(path: Path, *, trust: bool = False) -> Loaded:
         trust: Whether the study file that is kept with the study may be executed, if the model is defined there.
 
     Raises:
-        UserError: The folder is no run's, or the run has kept no weights, or its model needs a study file that is not
-            trusted or is not what was kept.
+        UserError: The folder is no run's, or the run has kept no weights, or they are damaged, or its model needs a
+            study file that is not trusted or is not what was kept.
     """
     folder, study = RunFolder(path), StudyFolder(path.resolve().parent.parent)
     if folder.spec is None or not folder.best_weights.is_file() or not study.exists:
@@ -41,7 +40,12 @@ def load_run(path: Path, *, trust: bool = False) -> Loaded:
     run = folder.spec["run"]
     tokenizer = Tokenizer.from_file(str(study.tokenizer))
     symbols, length = tokenizer.get_vocab_size(), run["budget"]["sequence_length"]
-    model = _architecture(run, study, trust=trust).rebuild(symbols, length, load_file(folder.best_weights))
+    architecture = _architecture(run, study, trust=trust)
+    try:
+        weights = checkpoints.load(folder.best_weights).tensors
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; remove its summary.json and run the study again", status=1) from error
+    model = architecture.rebuild(symbols, length, weights)
     return Loaded(model.eval(), tokenizer)
 
 

@@ -78,6 +78,8 @@ class Lines:
             self._print(
                 run, f"epoch {message['epoch']}/{epochs}  {_perplexities(message)}  {_speed(run, message)}", left
             )
+        elif message["event"] == "note":
+            self._print(run, message["text"], None)
         elif message["event"] == "end":
             self._print(run, _ending(message), None)
 
@@ -120,6 +122,8 @@ class Bars:
         elif message["event"] == "evaluation":
             note = f"{_perplexities(message)}  {_speed(run, message)}"
             self.bars.update(self.tasks[run], completed=message["step"], note=note)
+        elif message["event"] == "note":
+            self.console.print(f"{run.slug}  {message['text']}", markup=False, highlight=False)
         elif message["event"] == "end":
             self._end(run, message)
 

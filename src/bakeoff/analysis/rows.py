@@ -439,12 +439,14 @@ def _read_rows(folder: StudyFolder) -> StudyRows:
     rows = [_diagnosed(row, floors, undiagnosed) for row in undiagnosed]
     models, optimizers = ([entry["name"] for entry in study[kind]] for kind in ("models", "optimizers"))
     rows.sort(key=lambda r: (models.index(r.model), r.layers, optimizers.index(r.optimizer), r.number, r.seed))
-    return StudyRows(study=study, rows=tuple(rows), baselines=baselines, noise=rates.nearest_noise(rates.trained_tokens(study)))
+    return StudyRows(
+        study=study, rows=tuple(rows), baselines=baselines, noise=rates.nearest_noise(rates.trained_tokens(study))
+    )
 
 
 def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:
-    status, summary = run.status, run.summary or {}
-    history = tuple(map(evaluations.point, run.history()))
+    status, summary, environment, documents, lines = run.read()
+    history = tuple(map(evaluations.point, lines))
     best = min(history, key=lambda point: point.valid.nats, default=None)
     last, test = history[-1] if history else None, summary.get("test")
     declared = ("number", "model", "layers", "optimizer", "learning_rate", "weight_decay")
@@ -471,7 +473,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         train_running_perplexity=best.running_perplexity if best else None,
         clipped=_mean([point.clipped for point in history]),
         train_seconds=last.train_seconds if last else None,
-        device=run.environment.get("device"),
+        device=environment.get("device"),
         precision=study["budget"]["precision"],
         threads=study["budget"]["threads"],
         memory_parts=entry.get("memory"),
@@ -481,7 +483,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         folder=f"{run.path.parent.name}/{run.path.name}",
         entry=entry,
         history=history,
-        documents=evaluations.documents(run.documents),
+        documents=evaluations.documents(documents),
     )
 
 
