@@ -21,7 +21,7 @@ class UserError(Exception):
 
 
 def plain(text: str) -> str:
-    """The text with every character that is not there to be seen written as its escape, such as `\\x1b`."""
+    """The text with every character that is not there to be seen written as its escape, as in a string's literal."""
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 

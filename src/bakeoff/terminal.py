@@ -119,7 +119,7 @@ def corpus_text(name: str, corpus: BuiltIn, text: Text | None) -> str:
 
 def _split_line(text: Text, split: str) -> str:
     documents = text.splits[split]
-    counted, size = sum(map(text.count_words, documents)), sum(len(document.encode()) for document in documents)
+    counted, size = map(sum, zip(*map(text.count, documents), strict=True))
     line = f"  {split}: {len(documents):,} documents, {counted:,} words, {size:,} bytes"
     if split == "train":
         return line

@@ -43,7 +43,7 @@ class Tokens:
         return int(self.tokenizer.get_vocab_size())
 
 
-def prepare(corpus: Corpus, budget: Budget, told: Callable[[str], None] = lambda doing: None) -> Tokens:
+def prepare(corpus: Corpus, budget: Budget, told: Callable[[str], object] = lambda _: None) -> Tokens:
     """Load, tokenize and cut a corpus; what was computed before comes from the cache.
 
     Args:
@@ -64,16 +64,15 @@ def prepare(corpus: Corpus, budget: Budget, told: Callable[[str], None] = lambda
         told(f"{text.name}: making a tokenizer")
         tokenizer = kind.make(text.splits["train"], budget.vocabulary)
         (folder / TOKENIZER).write_text(tokenizer.to_str(), encoding="utf-8")
-        # What a lossy tokenizer never predicts, line ends and how wide a space is, counts nothing.
-        counting = {"count_bytes": _bytes_of_words} if kind.lossy else {"count_words": text.count_words}
-        for split in SPLITS:
-            saying = partial(_say_share, told, f"{text.name}: tokenizing {split}")
-            sequences.write(folder, split, text.splits[split], tokenizer, told=saying, **counting)
+        for split, documents in text.splits.items():
+            doing = f"{text.name}: tokenizing {split}"
+            count = _count_lossy if kind.lossy else text.count
+            sequences.write(folder / split, documents, tokenizer, count=count, told=partial(_tell, told, doing))
         if corpora.load(corpus).sha256 != text.sha256:
             raise UserError(f"{text.source} was changed while it was read: repeat the command", status=1)
 
     folder = entry(f"tokens/{key}", make)
-    splits = {split: sequences.read(folder, split) for split in SPLITS}
+    splits = {split: sequences.read(folder / split) for split in SPLITS}
     for split, tokens in splits.items():
         _require_a_sequence(text.name, split, tokens, budget.sequence_length)
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
@@ -84,16 +83,19 @@ def prepare(corpus: Corpus, budget: Budget, told: Callable[[str], None] = lambda
 @functools.cache
 def _sources() -> str:
     """Checksum of the sources that make tokens of a text: what they made is not believed once they have changed."""
-    sources = [path for path in sorted(Path(__file__).parent.glob("*.py"))]
-    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    return hashlib.sha256(
+        b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    ).hexdigest()
 
 
-def _bytes_of_words(document: str) -> int:
-    return len(" ".join(document.split()).encode())
-
-
-def _say_share(told: Callable[[str], None], doing: str, share: float) -> None:
+def _tell(told: Callable[[str], object], doing: str, share: float) -> None:
     told(f"{doing}, {share:.0%}")
+
+
+def _count_lossy(document: str) -> tuple[int, int]:
+    """Words and bytes without what a lossy tokenizer never predicts: line ends, and how wide a space is."""
+    words = document.split()
+    return len(words), len(" ".join(words).encode())
 
 
 def is_here(corpus: Corpus, budget: Budget) -> bool:

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from bakeoff.data import own_text, vital_articles, wikitext2
+from bakeoff.data.sequences import words_and_bytes
 from bakeoff.data.splits import SPLITS, Splits
 from bakeoff.errors import UserError, plain
 from bakeoff.spec import Corpus
@@ -48,9 +49,10 @@ class Text:
         """
         return self.read()
 
-    def count_words(self, document: str) -> int:
-        """Whitespace-separated words, and line ends where they count."""
-        return len(document.split()) + (document.count("\n") if self.newline_is_word else 0)
+    def count(self, document: str) -> tuple[int, int]:
+        """Words of a document, separated by white space, with line ends where they count; and its bytes."""
+        words, size = words_and_bytes(document)
+        return words + (document.count("\n") if self.newline_is_word else 0), size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +100,9 @@ def load(corpus: Corpus) -> Text:
         UserError: It is unknown, is not there, or has changed since it was chosen.
     """
     text = _load_own(corpus.name, Path(corpus.path), corpus.sha256) if corpus.path else _load_built_in(corpus.name)
-    return text if corpus.documents is None else dataclasses.replace(text, read=partial(_excerpt, text, corpus.documents))
+    return (
+        text if corpus.documents is None else dataclasses.replace(text, read=partial(_excerpt, text, corpus.documents))
+    )
 
 
 def _excerpt(text: Text, documents: tuple[int, int, int]) -> Splits:

@@ -103,46 +103,49 @@ class TokenStream:
         )
 
 
+def words_and_bytes(document: str) -> tuple[int, int]:
+    """Whitespace-separated words and UTF-8 bytes of a document."""
+    return len(document.split()), len(document.encode())
+
+
 def write(
-    folder: Path,
-    split: str,
+    path: Path,
     documents: Collection[str],
     tokenizer: Tokenizer,
-    count_words: Callable[[str], int] = lambda text: len(text.split()),
-    count_bytes: Callable[[str], int] = lambda text: len(text.encode()),
-    told: Callable[[float], None] = lambda share: None,
+    *,
+    count: Callable[[str], tuple[int, int]] = words_and_bytes,
+    told: Callable[[float], object] = lambda _: None,
 ) -> None:
-    """Encode documents, each on its own so that no token spans two, a slice at a time, into a folder.
+    """Encode documents, each on its own so that no token spans two, a slice at a time.
 
     Args:
-        folder: Where `read` finds the stream again.
-        split: What it is called there.
+        path: Where `read` finds the stream again: two files, with suffixes of their own.
         documents: The text.
         tokenizer: What encodes it.
-        count_words: Words of a document.
-        count_bytes: Bytes of a document.
+        count: Words and bytes of a document.
         told: Is told the share that is done.
     """
     smallest = np.uint16 if tokenizer.get_vocab_size() <= np.iinfo(np.uint16).max + 1 else np.uint32
     facts = array("q")
-    with (folder / f"{split}.tokens").open("wb") as file:
+    with path.with_suffix(".tokens").open("wb") as file:
         for part in _slices(documents):
-            for document, encoded in zip(part, tokenizer.encode_batch_fast(part, add_special_tokens=False), strict=True):
+            for document, encoded in zip(
+                part, tokenizer.encode_batch_fast(part, add_special_tokens=False), strict=True
+            ):
                 tokens = np.array(encoded.ids, dtype=smallest)
                 file.write(tokens.tobytes())
-                facts.extend((len(tokens), count_words(document), count_bytes(document)))
+                facts.extend((len(tokens), *count(document)))
             told(len(facts) // 3 / len(documents))
-    np.savez(folder / f"{split}.npz", dtype=smallest(0), facts_Dx3=np.array(facts).reshape(-1, 3))
+    np.savez(path.with_suffix(".npz"), dtype=smallest(0), facts_Dx3=np.array(facts).reshape(-1, 3))
 
 
-def read(folder: Path, split: str) -> TokenStream:
+def read(path: Path) -> TokenStream:
     """The stream that `write` left there, its tokens memory-mapped."""
-    with np.load(folder / f"{split}.npz") as kept:
+    with np.load(path.with_suffix(".npz")) as kept:
         facts_Dx3, dtype = kept["facts_Dx3"], kept["dtype"].dtype
     tokens_D, words_D, bytes_D = facts_Dx3.T.copy()
-    size = int(tokens_D.sum())
     return TokenStream(
-        tokens_N=np.memmap(folder / f"{split}.tokens", dtype, "r") if size else np.zeros(0, dtype),
+        tokens_N=np.memmap(path.with_suffix(".tokens"), dtype, "r") if tokens_D.any() else np.zeros(0, dtype),
         starts_D=np.cumsum(tokens_D) - tokens_D,
         words_D=words_D,
         bytes_D=bytes_D,
