@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -155,12 +156,12 @@ def parse_jobs(jobs: str) -> int | None:
     """How many runs at a time; None for `auto`.
 
     Raises:
-        UserError: It is neither a number from 1 nor `auto`.
+        UserError: It is neither a number of at most three digits from 1 nor `auto`.
     """
     if jobs == "auto":
         return None
-    if not jobs.isdecimal() or int(jobs) < 1:
-        raise UserError(f"--jobs takes auto or a number from 1, not {jobs}")
+    if not re.fullmatch("[1-9][0-9]{0,2}", jobs):
+        raise UserError(f"--jobs takes auto or a number from 1 to 999, not {jobs}")
     return int(jobs)
 
 

@@ -83,13 +83,6 @@ def test_a_write_that_fails_names_the_place(place):
     assert caught.value.filename == str(place / "things/one")
 
 
-def test_without_a_home_the_user_is_told_to_name_a_folder(monkeypatch):
-    monkeypatch.delenv("BAKEOFF_CACHE")
-    monkeypatch.setattr("platformdirs.user_cache_dir", lambda *names, **options: "~/.cache/bakeoff")
-    with pytest.raises(UserError, match="BAKEOFF_CACHE"):
-        cache.cache_folder()
-
-
 def test_tokens_come_from_the_cache_without_the_text(tiny_study, monkeypatch):
     first = data.prepare(tiny_study.corpus, tiny_study.budget)
     monkeypatch.setattr("bakeoff.data.own_text._cut", None)

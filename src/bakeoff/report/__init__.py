@@ -21,13 +21,15 @@ NESTED = {
 }
 
 
-def build(folder: StudyFolder) -> Path:
+def build(folder: StudyFolder, out: Path | None = None) -> Path:
     """Write the report of whatever runs exist, and name its page.
 
-    `report/` then holds index.html, report.pdf, results.json, results.csv, table.md, table.tex and figures/.
+    `out`, or else the study's `report/`, then holds index.html, report.pdf, results.json, results.csv, table.md,
+    table.tex and figures/.
     """
     rows = read_rows(folder)
-    new = folder.path / f"{TEMPORARY}report"
+    report = out or folder.report
+    new = report.with_name(f"{TEMPORARY}{report.name}")
     shutil.rmtree(new, ignore_errors=True)
     drawn = figures.draw(rows, new / "figures")
     environments = [run.environment for _, _, run in folder.declared_runs()]
@@ -39,9 +41,9 @@ def build(folder: StudyFolder) -> Path:
     (new / "index.html").write_text(page.render(said, drawn), encoding="utf-8")
     pdf.write(said, drawn, new / "report.pdf")
     # The old report goes only now that the new one is whole.
-    shutil.rmtree(folder.report, ignore_errors=True)
-    new.rename(folder.report)
-    return folder.report / "index.html"
+    shutil.rmtree(report, ignore_errors=True)
+    new.rename(report)
+    return report / "index.html"
 
 
 def _results(rows: StudyRows) -> dict[str, object]:
