@@ -74,6 +74,35 @@ def test_of_a_reader_who_has_seen_enough_nothing_is_said(fake_study):
         assert (told.wait(), told.stderr.read()) == (1, b"")
 
 
+@pytest.mark.parametrize(("size", "name"), [(1_000, "study.json"), (30_000, "tokenizer.json")])
+def test_a_file_that_cannot_be_written_is_named(size, name, tiny_corpus_file, tmp_path):
+    """A limit on the size of files stands for a disk that is full, which takes more than a test may do."""
+    program = """
+from bakeoff.models import LSTM
+from bakeoff.optimizers import Adam
+from bakeoff.spec import Budget, Corpus, Study
+study = Study.of(
+    "mine",
+    corpus=Corpus(name="text", path=CORPUS),
+    budget=Budget(epochs=1, batch_size=8, sequence_length=16, vocabulary=1500, threads=1, compile=False),
+    contenders=[(LSTM(embedding=8, hidden=8), Adam(lr=1e-2))],
+)
+""".replace("CORPUS", repr(str(tiny_corpus_file)))
+    (tmp_path / "mine.py").write_text(program)
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
+    bakeoff("describe", tmp_path / "mine.py", stdout=subprocess.DEVNULL)  # from here on its tokens are in the cache
+    done = subprocess.run(
+        [sys.executable, "-c", f"{limit}from bakeoff.cli import main; main()", "run", "mine.py", "--out", "out"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"bakeoff: out/mine/{name}: File too large\n"
+    assert not list(tmp_path.rglob(".unfinished-*"))
+
+
 @pytest.mark.parametrize(("number", "mend"), [(28, "free some space there"), (13, "BAKEOFF_CACHE"), (5, "error")])
 def test_what_the_system_refuses_is_told_with_the_file_and_the_way_out(number, mend):
     told = process.what_was_refused(OSError(number, os.strerror(number), "some/file"))

@@ -105,6 +105,7 @@ def main() -> None:
         status = 1
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
+    if status == INTERRUPTED:  # which typer may also return
         _say_stopped()
     sys.exit(status if isinstance(status, int) else 0)
 
@@ -150,7 +151,7 @@ def run(
     Finished and diverged runs stay as they are, failed ones are tried again. Ctrl-C is safe: repeat the command to go
     on. An option that changes what is computed (--corpus, --epochs, --precision) makes another study folder.
     """
-    from bakeoff import data, tuning
+    from bakeoff import tuning
     from bakeoff.measure import resolve_device
     from bakeoff.runner import folder_name, open_session, parse_jobs
     from bakeoff.study_file import find_study
@@ -162,8 +163,8 @@ def run(
     numbers = _numbers(only, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
     _require_ours(folder, "study.json")
-    with console.status(f"preparing {declared.corpus.name}") as status_:
-        data.prepare(declared.corpus, declared.budget, status_.update)  # which open_session then finds in the cache
+    _prepare(declared, console)
+    with console.status(f"preparing {declared.corpus.name}"):
         session = open_session(declared, folder, resolve_device(device), source, at_once)
     missing = session.missing(numbers)
     failed = _do(session, missing, at_once, console) if missing else 0
@@ -211,8 +212,9 @@ def report(
     from bakeoff.records import find_studies
 
     for study in find_studies(folder):
-        into = out / study.path.resolve().name if out else study.report
-        _require_ours(into, "index.html")
+        into = out / study.path.resolve().name if out else None
+        if into:
+            _require_ours(into, "index.html")
         _report(study, _console(), into)
 
 
@@ -261,6 +263,7 @@ def tune(
     console, at_once = _console(), parse_jobs(jobs)
     built_in, source = find_study(study)
     declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=None)
+    _prepare(declared, console)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
@@ -332,6 +335,14 @@ def _require_ours(folder: Path, mark: str) -> None:
     """See that a folder that will be written, or replaced, holds what we write, known by a file, or nothing to see."""
     if folder.is_dir() and not (folder / mark).is_file() and any(path.name[0] != "." for path in folder.iterdir()):
         raise UserError(f"{folder} holds files, and no {mark}: choose another --out, or rename that folder")
+
+
+def _prepare(study: "Study", console: "Console") -> None:
+    """Make the tokens of a study's corpus, which takes long for a large one, and show how far that is."""
+    from bakeoff import data
+
+    with console.status(f"preparing {study.corpus.name}") as shown:
+        data.prepare(study.corpus, study.budget, shown.update)
 
 
 def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:

@@ -141,7 +141,7 @@ def open_session(
     declaration = declare(study, tokens, declared, source)
     write_json(folder.path / "study.json", declaration)
     with written_atomically(folder.tokenizer) as temporary:
-        tokens.tokenizer.save(str(temporary))
+        temporary.write_text(tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
     return Session(study=study, folder=folder, declaration=declaration, tokens=tokens, device=device, source=source)
 
 
