@@ -163,6 +163,7 @@ def declared_study(runs, corpus, seeds):
         "identity": "0" * 12,
         "bakeoff": "0.1.0",
         "source": None,
+        "code": None,
         "models": models,
         "optimizers": optimizers,
         "tuning": None,

@@ -1,5 +1,6 @@
 """The command line from outside: what it prints where, its exit status, and what it leaves on disk."""
 
+import dataclasses
 import json
 import re
 import signal
@@ -12,6 +13,9 @@ import pytest
 
 from bakeoff import cli
 from bakeoff.experiments import STUDIES
+from bakeoff.files import write_json
+from bakeoff.identity import purpose
+from bakeoff.study_file import find_study
 
 #: A model and an optimizer that only this file knows, and one experiment with each kind of ours.
 STUDY_FILE = """
@@ -289,6 +293,18 @@ def test_describe_answers_where_nothing_can_be_kept(folder, tmp_path, monkeypatc
     assert description["experiments"][0]["parameters"] == 256 * 256
 
 
+def test_describe_tells_the_rates_that_run_would_use(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    study, _ = find_study("study.py")
+    searched = dataclasses.replace(study, experiments=study.experiments[1:])
+    found = {"for": purpose(searched), "rates": {"02-lstm-1-adam": {"lr": 0.125, "trials": []}}}
+    write_json(tmp_path / "mine-tune" / "rates.json", found)
+    _, out, _ = call(["describe", "study.py", "--out", tmp_path, "--json"], monkeypatch, capsys)
+    assert [entry["learning_rate"] for entry in json.loads(out)["experiments"]] == [0.1, 0.125]
+    _, out, _ = call(["describe", "study.py", "--json"], monkeypatch, capsys)
+    assert [entry["learning_rate"] for entry in json.loads(out)["experiments"]] == [0.1, 0.01]
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_describe_in_words_has_a_line_for_every_experiment(study, monkeypatch, capsys):
     monkeypatch.setattr("bakeoff.data.is_here", lambda corpus, budget: False)
@@ -344,13 +360,13 @@ def test_help_lists_exactly_the_registered_studies(monkeypatch, capsys):
 #: What scripts rely on. A new option is added here; one that is taken away breaks somebody's script.
 OPTIONS = {
     "run": {
-        *("--only", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--jobs"),
+        *("--only", "--again", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--jobs"),
         *("--report", "--no-report", "--help"),
     },
     "data": {"--help"},
     "status": {"--json", "--help"},
     "report": {"--out", "--help"},
-    "describe": {"--json", "--help"},
+    "describe": {"--out", "--json", "--help"},
     "tune": {"--corpus", "--epochs", "--out", "--device", "--precision", "--jobs", "--help"},
     "bench": {"--fast", "--json", "--help"},
 }

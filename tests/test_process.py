@@ -74,7 +74,7 @@ def test_of_a_reader_who_has_seen_enough_nothing_is_said(fake_study):
         assert (told.wait(), told.stderr.read()) == (1, b"")
 
 
-@pytest.mark.parametrize(("size", "name"), [(1_000, "study.json"), (30_000, "tokenizer.json")])
+@pytest.mark.parametrize(("size", "name"), [(1_000, "study.json"), (15_000, "tokenizer.json")])
 def test_a_file_that_cannot_be_written_is_named(size, name, tiny_corpus_file, tmp_path):
     """A limit on the size of files stands for a disk that is full, which takes more than a test may do."""
     program = """

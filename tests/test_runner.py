@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from bakeoff import runner
 from bakeoff.data import hub
 from bakeoff.errors import UserError
+from bakeoff.identity import encode, identity
 from bakeoff.optimizers import SGD
 from bakeoff.records import DIVERGED, FAILED, FINISHED
 from bakeoff.runner import folder_name, open_session, parse_jobs
@@ -214,8 +215,33 @@ def test_no_file_of_the_users_folder_stands_in_for_a_module(session, tmp_path, m
 def test_a_folder_of_another_run_is_refused(session):
     folder = session.folder.run(session.study.runs[0].slug)
     folder.start({"identity": "0" * 12, "run": {}}, {})
+    folder.finish({"status": FINISHED})
     with pytest.raises(UserError, match="holds another run"):
         session.missing()
+
+
+def test_results_by_other_code_are_named_with_what_trains_them_anew(session):
+    first, second, third = session.study.runs
+    for run in (first, third):
+        before = dataclasses.replace(run, code="0" * 12)
+        folder = session.folder.run(run.slug)
+        folder.start({"identity": identity(before), "run": encode(before)}, {})
+        folder.finish({"status": FINISHED})
+    with pytest.raises(UserError, match=r"has results of 1,3 by other code than .* --again 1,3 trains anew"):
+        session.missing()
+    assert session.missing([2]) == [second]
+    session.forget([1, 3])
+    assert session.missing() == [first, second, third]
+
+
+def test_what_is_forgotten_is_trained_from_its_beginning(session):
+    run = session.study.runs[0]
+    set_status(session, run, FAILED)
+    folder = session.folder.run(run.slug)
+    folder.checkpoint.write_bytes(b"in the middle")
+    session.forget([run.number])
+    assert folder.summary is None
+    assert not folder.checkpoint.exists()
 
 
 def test_a_folder_of_another_study_is_refused_and_left_alone(session, study):

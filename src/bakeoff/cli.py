@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from bakeoff.spec import Run, Study
 
 DEFAULT_OUT = Path("runs")
-#: The bounds of --seeds.
-SEEDS = {"min": 1, "max": 1000}
 
 
 class Grouped(TyperGroup):
@@ -134,9 +132,11 @@ def run(
     study: StudyArgument = "quick",
     *,
     only: Annotated[str | None, typer.Option(help="Numbers of the experiments to run, such as 1,5.")] = None,
+    again: Annotated[
+        str | None, typer.Option(help="Numbers of experiments to train anew, whatever there is of them, such as 1,5.")
+    ] = None,
     seeds: Annotated[
-        int | None,
-        typer.Option(help="Repeat every experiment with this many seeds; those of earlier commands stay.", **SEEDS),
+        int | None, typer.Option(help="Repeat every experiment with this many seeds; those of earlier commands stay.")
     ] = None,
     corpus: CorpusOption = None,
     epochs: EpochsOption = None,
@@ -160,12 +160,13 @@ def run(
     built_in, source = find_study(study)
     options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=seeds)
     declared = tuning.apply(out, options, built_in)
-    numbers = _numbers(only, declared)
+    numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
     _require_ours(folder, "study.json")
     _prepare(declared, console)
     with console.status(f"preparing {declared.corpus.name}"):
         session = open_session(declared, folder, resolve_device(device), source, at_once)
+    session.forget(anew or ())
     missing = session.missing(numbers)
     failed = _do(session, missing, at_once, console) if missing else 0
     if report:
@@ -219,13 +220,13 @@ def report(
 
 
 @app.command(rich_help_panel=LOOK)
-def describe(study: StudyArgument = "quick", *, as_json: JsonOption = False) -> None:
-    """Show a study's experiments: numbers, sizes, exact parameter counts, tokens, learning rates."""
+def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as_json: JsonOption = False) -> None:
+    """Show a study's experiments: numbers, sizes, exact parameter counts, tokens, the rates that `run` would use."""
     from bakeoff import data, declaration, terminal, tuning
     from bakeoff.study_file import find_study
 
     built_in, _ = find_study(study)
-    declared = tuning.apply(DEFAULT_OUT, built_in, built_in)
+    declared = tuning.apply(out, built_in, built_in)
     tokens = None
     with contextlib.suppress(OSError):  # nothing can be kept, so counts stay unknown
         if data.is_here(declared.corpus, declared.budget):
@@ -316,18 +317,18 @@ def _with_options(
         budget["precision"] = precision
     try:
         changed = study.with_shared(corpus=corpora.choose(corpus) if corpus is not None else None, **budget)
-        return changed.with_seeds(seeds) if seeds else changed
+        return changed.with_seeds(seeds) if seeds is not None else changed
     except ValueError as error:
         raise UserError(str(error)) from error
 
 
-def _numbers(only: str | None, study: "Study") -> list[int] | None:
-    if only is None:
+def _numbers(option: str, given: str | None, study: "Study") -> list[int] | None:
+    if given is None:
         return None
     known = ", ".join(map(str, study.numbers))
-    parts = [part.strip() for part in only.split(",")]
+    parts = [part.strip() for part in given.split(",")]
     if not all(part in map(str, study.numbers) for part in parts):
-        raise UserError(f"--only takes experiment numbers such as 1,5; study {study.name} has {known}; not {only!r}")
+        raise UserError(f"{option} takes experiment numbers such as 1,5; study {study.name} has {known}; not {given!r}")
     return [int(part) for part in parts]
 
 

@@ -1,6 +1,6 @@
 """Study and run folders: the only place where results live. JSON and safetensors; nothing is ever unpickled.
 
-STUDY/study.json · tokenizer.json
+STUDY/study.json · tokenizer.json · code/ (the user's study file, if there is one)
 STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · best.safetensors
                            · summary.json (written last: the run is over)
 """
@@ -152,6 +152,11 @@ class StudyFolder:
     def tokenizer(self) -> Path:
         """The study's tokenizer, in the format of Hugging Face `tokenizers`."""
         return self.path / "tokenizer.json"
+
+    @property
+    def code(self) -> Path:
+        """The folder with the study file that the study came from, if it came from one, and what lay beside it."""
+        return self.path / "code"
 
     @property
     def report(self) -> Path:

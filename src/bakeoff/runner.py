@@ -20,7 +20,7 @@ import psutil
 import torch
 from filelock import Timeout
 
-from bakeoff import costs, data
+from bakeoff import costs, data, sources
 from bakeoff.data import Tokens
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
@@ -80,10 +80,19 @@ class Session:
         """The runs to do: not yet finished and not diverged, of all experiments or of those numbers.
 
         Raises:
-            UserError: A run's folder holds another run.
+            UserError: A run that is over is another one than the study declares, or was made by other code.
         """
         wanted = [run for run in self.study.runs if only is None or run.number in only]
-        return [run for run in wanted if not self._is_over(run)]
+        over = [run for run in wanted if self.folder.run(run.slug).status in (FINISHED, DIVERGED)]
+        self._require_declared(over)
+        return [run for run in wanted if run not in over]
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Make the runs of those experiments missing, however they ended."""
+        for run in self.study.runs:
+            if run.number in numbers:
+                self.folder.run(run.slug).reopen()
+                self.folder.run(run.slug).checkpoint.unlink(missing_ok=True)
 
     def run(self, runs: Sequence[Run], jobs: int, observer: Observer) -> None:
         """Do those runs, `jobs` at a time; on an interrupt, stop them and leave what is unfinished to the next time.
@@ -99,13 +108,22 @@ class Session:
         except Timeout as error:
             raise UserError(BUSY.format(self.folder.path), status=1) from error
 
-    def _is_over(self, run: Run) -> bool:
-        folder = self.folder.run(run.slug)
-        if (spec := folder.spec) is None:
-            return False
-        if spec["identity"] != identity(run):
-            raise UserError(f"{folder.path} holds another run than the study declares: choose another --out", status=1)
-        return folder.status in (FINISHED, DIVERGED)
+    def _require_declared(self, runs: Sequence[Run]) -> None:
+        others = {run: spec for run in runs if (spec := self._spec(run))["identity"] != identity(run)}
+        for run, spec in others.items():
+            if identity(dataclasses.replace(run, code=spec["run"].get("code"))) != spec["identity"]:
+                path = self.folder.run(run.slug).path
+                raise UserError(f"{path} holds another run than the study declares: choose another --out", status=1)
+        if others:
+            numbers = ",".join(map(str, sorted({run.number for run in others})))
+            raise UserError(
+                f"{self.folder.path} has results of {numbers} by other code than {self.source} has now: "
+                f"bakeoff run with --again {numbers} trains anew, and with another --out keeps both",
+                status=1,
+            )
+
+    def _spec(self, run: Run) -> Json:
+        return self.folder.run(run.slug).spec or {"identity": None, "run": {}}
 
 
 def open_session(
@@ -142,6 +160,9 @@ def open_session(
     write_json(folder.path / "study.json", declaration)
     with written_atomically(folder.tokenizer) as temporary:
         temporary.write_text(tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
+    for name, content in sources.read(source).items() if source else ():
+        with written_atomically(folder.code / name) as temporary:
+            temporary.write_bytes(content)
     return Session(study=study, folder=folder, declaration=declaration, tokens=tokens, device=device, source=source)
 
 
