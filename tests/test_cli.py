@@ -251,6 +251,27 @@ def test_report_rebuilds_the_page_from_the_folders_alone(study_folder, monkeypat
     assert page.is_file()
 
 
+def test_a_report_of_a_study_that_cannot_be_written_goes_elsewhere(study_folder, tmp_path, monkeypatch, capsys):
+    before = {path: path.stat().st_mtime_ns for path in study_folder.parent.rglob("*")}
+    for _ in range(2):  # the second one takes the place of the first
+        status, out, _ = call(["report", study_folder, "--out", tmp_path / "mine"], monkeypatch, capsys)
+        assert (status, out) == (0, f"report: {tmp_path / 'mine' / 'mine' / 'index.html'}\n")
+    assert (tmp_path / "mine" / "mine" / "results.json").is_file()
+    assert {path: path.stat().st_mtime_ns for path in study_folder.parent.rglob("*")} == before
+
+
+def test_a_report_replaces_no_files_of_the_users(study_folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("precious")
+    status, _, err = call(["report", study_folder, "--out", tmp_path], monkeypatch, capsys)
+    assert status == 2
+    assert (
+        err
+        == f"bakeoff: {tmp_path / 'mine'} holds files, and no index.html: choose another --out, or rename that folder\n"
+    )
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "precious"
+
+
 EXPERIMENT_KEYS = {
     *("number", "model", "layers", "optimizer", "learning_rate", "parameters", "learnable_parameters", "vocabulary"),
     *("sequence_length", "batch_size", "epochs"),
@@ -279,6 +300,15 @@ def test_describe_counts_what_is_known_where_the_corpus_is_not_here(monkeypatch,
     assert all(entry["parameters"] > entry["learnable_parameters"] > 0 for entry in description["experiments"])
 
 
+def test_describe_answers_where_nothing_can_be_kept(folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("BAKEOFF_CACHE", str(tmp_path / "file"))
+    status, out, _ = call(["describe", folder / "study.py", "--json"], monkeypatch, capsys)
+    description = json.loads(out)
+    assert (status, description["corpus"]["train"]["tokens"]) == (0, None)
+    assert description["experiments"][0]["parameters"] == 256 * 256
+
+
 def test_describe_tells_the_rates_that_run_would_use(folder, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     study, _ = find_study("study.py")
@@ -302,25 +332,33 @@ def test_describe_in_words_has_a_line_for_every_experiment(study, monkeypatch, c
 
 # --- help -------------------------------------------------------------------------------------------------------------
 
-#: Ends with the command's own status, or with 99 if anything has imported torch.
-WITHOUT_TORCH = """
+#: Ends with the command's own status, or with 99 if anything has imported what the verb does not need.
+WITHOUT = """
 import sys
 from bakeoff.cli import main
 try:
     main()
 finally:
-    if "torch" in sys.modules:
+    if {modules!r} & set(sys.modules):
         sys.exit(99)
 """
+HEAVY = {"torch", "scipy", "altair", "typst", "polars", "tokenizers", "huggingface_hub"}
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["run", "--help"], ["status", "DIR"], ["report", "DIR"]]
+    ("arguments", "modules"),
+    [
+        (["--version"], HEAVY),
+        (["--help"], HEAVY),
+        (["run", "--help"], HEAVY),
+        (["status", "DIR"], {"torch", "scipy", "tokenizers", "huggingface_hub"}),
+        (["report", "DIR"], {"torch"}),
+    ],
 )
-def test_these_work_without_torch(arguments, study_folder):
+def test_a_verb_imports_only_what_it_needs(arguments, modules, study_folder):
     arguments = [str(study_folder) if argument == "DIR" else argument for argument in arguments]
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-c", WITHOUT.format(modules=modules), *arguments], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout
@@ -342,12 +380,12 @@ OPTIONS = {
         "--jobs",
         *("--report", "--no-report", "--help"),
     },
+    "data": {"--help"},
     "status": {"--json", "--help"},
-    "report": {"--help"},
+    "report": {"--out", "--help"},
     "describe": {"--out", "--json", "--help"},
     "tune": {"--corpus", "--epochs", "--out", "--device", "--precision", "--jobs", "--help"},
     "bench": {"--fast", "--json", "--help"},
-    "data": {"--help"},
 }
 
 
@@ -358,9 +396,11 @@ def test_the_options_are_frozen(verb, monkeypatch, capsys):
     assert set(re.findall(r"(?:^  | / )(--[a-z-]+)", options, re.MULTILINE)) == OPTIONS[verb]
 
 
-def test_the_verbs_are_frozen(monkeypatch, capsys):
+def test_the_verbs_are_frozen_and_stand_under_headings(monkeypatch, capsys):
     _, out, _ = call(["--help"], monkeypatch, capsys)
-    assert re.findall(r"^  (\w+)  ", out[out.index("Commands:") :], re.MULTILINE) == list(OPTIONS)
+    shown = out[out.index("Start here:") :]
+    assert re.findall(r"^  (\w+)  ", shown, re.MULTILINE) == list(OPTIONS)
+    assert re.findall(r"^(\w[\w ]+):$", shown, re.MULTILINE) == ["Start here", "Look", "Be sure"]
 
 
 def test_without_arguments_help_is_shown_as_help(monkeypatch, capsys):

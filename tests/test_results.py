@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from bakeoff.analysis.findings import findings
 
 from bakeoff.analysis import summary
-from bakeoff.analysis.findings import findings
 from bakeoff.analysis.rows import read_rows
 from bakeoff.records import find_studies
 from bakeoff.report import tables, words

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -164,7 +165,7 @@ def open_session(
         study = _resolve(declared, existing, tokens, device, jobs)
         write_json(path / "study.json", declare(study, tokens, declared, source))
         with written_atomically(folder.tokenizer) as temporary:
-            tokens.tokenizer.save(str(temporary))
+            temporary.write_text(tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
         for name, content in sources.read(source).items() if source else ():
             with written_atomically(folder.code / name) as temporary:
                 temporary.write_bytes(content)
@@ -182,12 +183,12 @@ def parse_jobs(jobs: str) -> int | None:
     """How many runs at a time; None for `auto`.
 
     Raises:
-        UserError: It is neither a number from 1 nor `auto`.
+        UserError: It is neither a number of at most three digits from 1 nor `auto`.
     """
     if jobs == "auto":
         return None
-    if not jobs.isdecimal() or int(jobs) < 1:
-        raise UserError(f"--jobs takes auto or a number from 1, not {jobs}")
+    if not re.fullmatch("[1-9][0-9]{0,2}", jobs):
+        raise UserError(f"--jobs takes auto or a number from 1 to 999, not {jobs}")
     return int(jobs)
 
 

@@ -247,7 +247,7 @@ def test_a_rate_is_part_of_the_title_only_where_nothing_else_differs(tmp_path):
             entry["learning_rate"] = entry["optimizer_settings"]["lr"] = rate
 
     keys = [(1, "lstm", 1, "adamw"), (2, "lstm", 1, "adamw"), (3, "gpt1", 1, "adamw")]
-    study = fakes.read_study(tmp_path, dict.fromkeys(keys, [4.5]), edit=edit)
+    study = fakes.read_study(tmp_path, {key: [4.5] for key in keys}, edit=edit)
     assert [row.optimizer_title for row in study.rows] == ["AdamW (lr 0.1)", "AdamW (lr 0.2)", "AdamW"]
 
 

@@ -85,7 +85,7 @@ def noise() -> tuple[Noise, ...]:
 
 
 def carried(study: str) -> Carried | None:
-    """What became of the ranking of a study that is kept beside a larger one of the same experiments; None of others."""
+    """What became of a kept study's ranking in a larger one of the same experiments; None of others."""
     found = json.loads(NOISE.read_text(encoding="utf-8"))["carried"].get(study)
     return Carried(**found) if found else None
 

@@ -5,12 +5,12 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
+from bakeoff import words
 from bakeoff.analysis import diagnosis, published, summary
 from bakeoff.analysis.findings import Finding, findings
 from bakeoff.analysis.published.beside import SEED
 from bakeoff.analysis.published.table import TOKENS
 from bakeoff.analysis.rows import Row, StudyRows
-from bakeoff import words
 from bakeoff.report import protocol, tables
 from bakeoff.report.figures import Figures
 from bakeoff.report.style import Figure, colours

@@ -4,8 +4,8 @@ import shlex
 from collections.abc import Iterable
 from typing import Any
 
-from bakeoff.analysis.rows import StudyRows
 from bakeoff import words
+from bakeoff.analysis.rows import StudyRows
 
 Json = dict[str, Any]
 #: What an environment is told by, in the order of the report.

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from bakeoff import words
 from bakeoff.analysis.rows import Baseline, Experiment, Row, StudyRows
 from bakeoff.analysis.statistics import FEWEST_SEEDS, over_seeds
 from bakeoff.analysis.timing import is_timed
 from bakeoff.metrics import Tally
-from bakeoff import words
 
 SPLITS = ("train", "valid", "test")
 _BOLD = "**{}**"

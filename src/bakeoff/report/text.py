@@ -83,7 +83,9 @@ def runs(rows: Iterable[Row], seeds: int) -> str:
 
 def deviations(noise: Noise) -> str:
     """The typical deviations between seeds, the smallest and the largest: `0.006 to 0.014`."""
-    return words.joined(dict.fromkeys(map(words.small, sorted(found.nats for found in noise.deviations.values()))), "to")
+    return words.joined(
+        dict.fromkeys(map(words.small, sorted(found.nats for found in noise.deviations.values()))), "to"
+    )
 
 
 def interval(compared: Comparison) -> str:
