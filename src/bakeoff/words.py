@@ -156,6 +156,11 @@ def folded(text: str) -> str:
     return re.sub(r"\s+(?=[.,;:)?])|(?<=\()\s+", "", " ".join(text.split()))
 
 
+def printable(text: str) -> str:
+    """Text on one line, without characters that only steer: line ends, escapes, and what formats give a meaning."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
 def environment(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:
     """Where sentences are rendered: as plain text, with the functions of this module as filters."""
     made = jinja2.Environment(

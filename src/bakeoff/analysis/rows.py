@@ -49,6 +49,7 @@ class Row:
         diagnosis_rule: The key of the rule behind that.
         diagnosis_text: A sentence with the numbers that led to it.
         entry: What `study.json` declares of its experiment.
+        environment: What it recorded of where it was computed, and by what code.
         history: Every evaluation.
         documents: What each document of valid and test cost; empty before the end.
     """
@@ -90,6 +91,7 @@ class Row:
     diagnosis_text: str | None
     folder: str
     entry: Json = field(metadata=NOT_IN_JSON)
+    environment: Json = field(metadata=NOT_IN_JSON)
     history: tuple[Point, ...] = field(metadata=NOT_IN_JSON)
     documents: dict[str, Documents] = field(metadata=NOT_IN_JSON)
 
@@ -411,7 +413,7 @@ def _read_rows(folder: StudyFolder) -> StudyRows:
 
 
 def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:
-    status, summary = run.status, run.summary or {}
+    status, summary, environment = run.status, run.summary or {}, run.environment
     history = tuple(map(evaluations.point, run.history()))
     best = min(history, key=lambda point: point.valid.nats, default=None)
     last, test = history[-1] if history else None, summary.get("test")
@@ -439,7 +441,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         train_running_perplexity=best.running_perplexity if best else None,
         clipped=_mean([point.clipped for point in history]),
         train_seconds=last.train_seconds if last else None,
-        device=run.environment.get("device"),
+        device=environment.get("device"),
         precision=study["budget"]["precision"],
         threads=study["budget"]["threads"],
         memory_parts=entry.get("memory"),
@@ -448,6 +450,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         diagnosis_text=None,
         folder=f"{run.path.parent.name}/{run.path.name}",
         entry=entry,
+        environment=environment,
         history=history,
         documents=evaluations.documents(run.documents),
     )

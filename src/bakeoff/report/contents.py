@@ -1,270 +1,204 @@
 """What a report says, as plain data: the page and the PDF are two ways to show it."""
 
 import math
-import re
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from bakeoff.analysis import diagnosis, published, summary
-from bakeoff.analysis.findings import Finding, findings
-from bakeoff.analysis.published.beside import SEED
-from bakeoff.analysis.published.table import TOKENS
-from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff import words
-from bakeoff.report import protocol, tables
-from bakeoff.report.figures import Figures
-from bakeoff.report.style import Figure, colours
+from bakeoff.analysis import diagnosis, published
+from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.report import protocol, style, table
+from bakeoff.report.style import Figure
+from bakeoff.report.table import SEVERITIES, SIGNS, Line, Table
+from bakeoff.report.text import say
+
+if TYPE_CHECKING:
+    from bakeoff.report.figures import Figures
 
 Json = dict[str, Any]
-#: What each goal is called above its number.
-GOALS = {
-    "quality": "Best on valid",
-    "time": "Soonest",
-    "memory": "Least memory",
-    "parameters": "Fewest parameters",
-    "trouble": "Went wrong",
-}
-_MARKUP = re.compile(r"#(\d+)\b|`([^`]+)`")
+#: What stands in place of a first screen that could not be made.
+NO_SCREEN: Json = {"headline": "The answer could not be summed up.", "tiles": [], "notes": []}
 
 
-def of(study: StudyRows, figures: Figures, environments: Iterable[Json], folder: str) -> Json:
+def of(
+    study: StudyRows,
+    *,
+    screen: Json,
+    findings: Sequence[Json],
+    figures: "Figures",
+    folder: Path,
+    beside_published: bool = False,
+) -> Json:
     """Everything that the report says.
 
     Args:
         study: All rows.
+        screen: The first screen, in words.
+        findings: The answers, in words.
         figures: What was drawn.
-        environments: What each run recorded of where it was computed.
-        folder: The name of the study's folder.
+        folder: Of the study.
+        beside_published: Whether a study that does not repeat the published one is shown beside it all the same.
     """
-    told = Text(study)
     numbers = {figure.name: place for place, figure in enumerate(figures.numbered, start=1)}
-    return {
+    load = protocol.load(study, folder)
+    shown = beside_published or study.study["study"] in published.STUDIES
+    said: Json = {
         "study": study.study["study"],
         "corpus": study.study["corpus"]["name"],
-        "demonstration": summary.is_demonstration(study),
-        **_answer(study, told),
-        **_table(study, told),
-        **_figures(study, figures, numbers, told),
-        "findings": [_finding(finding, numbers, told) for finding in findings(study)],
-        **_diagnoses(study, told),
-        "published": _published(study),
+        "several": study.seeds > 1,
+        "screen": screen,
+        "setting": protocol.setting(study),
+        "next": [found for found in (("Next", screen.get("command")), ("Load the best", load)) if found[1]],
+        "findings": [_finding(finding, numbers) for finding in findings],
+        "scale": protocol.scale(study),
+        "tables": [_table(found) for found in table.tables(study)],
+        "caption": table.caption(study),
+        **_figures(study, figures, numbers),
+        "rules": _rules(study),
+        "published": _published(study) if shown else None,
         "protocol": protocol.sentences(study),
-        "facts": protocol.facts(study, environments),
-        "commands": protocol.commands(study, folder),
+        "facts": protocol.facts(study),
+        "commands": [*protocol.commands(study, folder.name), *([load] if load else [])],
+    }
+    return _printable(said)
+
+
+def _printable(said: Any) -> Any:  # noqa: ANN401 (plain data of any shape)
+    """The same without characters that a page or a typesetter could trip over, wherever names brought them in."""
+    if isinstance(said, str):
+        return words.printable(said)
+    if isinstance(said, dict):
+        return {key: _printable(value) for key, value in said.items()}
+    return [_printable(value) for value in said] if isinstance(said, list | tuple) else said
+
+
+def _finding(finding: Json, numbers: dict[str, int]) -> Json:
+    keys = finding["evidence"]
+    return finding | {
+        "runs": sorted({key["number"] for key in keys if "number" in key}),
+        "floors": [key["baseline"] for key in keys if "baseline" in key],
+        "figures": [{"name": name, "number": numbers[name]} for name in finding["figures"] if name in numbers],
     }
 
 
-class Text:
-    """Sentences cut into pieces: plain text, code, and the numbers of experiments, which become links."""
-
-    def __init__(self, study: StudyRows | None) -> None:
-        self._numbers = {row.number for row in study.rows} if study else set()
-
-    def __call__(self, text: str) -> list[Json]:
-        """The pieces of a text, each with what it is: `code`, the number of a `run`, or neither."""
-        pieces, end = [], 0
-        for match in _MARKUP.finditer(text):
-            number = int(match[1]) if match[1] else None
-            if number is None or number in self._numbers:
-                pieces += [_piece(text[end : match.start()]), _piece(match[2] or match[0], number, code=number is None)]
-                end = match.end()
-        return [piece for piece in [*pieces, _piece(text[end:])] if piece["text"]]
-
-
-def _piece(text: str, run: int | None = None, *, code: bool = False) -> Json:
-    return {"text": text, "run": run, "code": code}
-
-
-def _answer(study: StudyRows, told: Text) -> Json:
-    goals = [
-        {
-            "kind": goal.name,
-            "label": GOALS.get(goal.name, goal.name),
-            "value": goal.value,
-            "unit": goal.unit,
-            "run": goal.row.number if goal.row else None,
-            "name": goal.row.name if goal.row else "",
-            "text": told(goal.text),
-        }
-        for goal in summary.goals(study)
-    ]
-    caveats = [told(caveat) for caveat in summary.caveats(study)]
-    return {"headline": told(summary.headline(study)), "goals": goals, "caveats": caveats, "setting": _setting(study)}
-
-
-def _setting(study: StudyRows) -> str:
-    """Corpus, budget, machine and seeds in one line."""
-    declared, devices = study.study, sorted({row.device for row in study.rows if row.device})
-    seeds = len(declared["seeds"])
-    return (
-        f"{len(study.rows)} runs of {len(declared['experiments'])} experiments on {declared['corpus']['name']}, "
-        f"{words.epochs(declared['budget'])} on {words.count(declared['corpus']['train']['tokens'])} tokens, "
-        f"{'one seed' if seeds == 1 else f'{seeds} seeds'}, {words.plural(declared['budget']['threads'], 'thread')}, "
-        f"{declared['budget']['precision']}{', ' if devices else ''}{', '.join(devices)}"
-    )
-
-
-def _table(study: StudyRows, told: Text) -> Json:
-    columns, lines = tables.columns(study), tables.lines(study)
-    longest = [_longest(lines, place) if column.bar else 0.0 for place, column in enumerate(columns)]
+def _table(found: Table) -> Json:
+    longest = [_longest(found.lines, place) if column.bar else 0.0 for place, column in enumerate(found.columns)]
     seen: set[int] = set()
     return {
-        "columns": [
-            {"key": c.key, "head": c.head, "group": c.group, "short": c.short or c.head, "text": c.text}
-            for c in columns
-        ],
-        "groups": _groups(columns),
-        "lines": [_line(line, longest, seen) for line in lines],
-        "table_caption": told(tables.caption(study)),
-        "meanings": tables.meanings(study),
+        "name": found.name,
+        "columns": [{"head": c.head, "short": c.short or c.head, "text": c.text} for c in found.columns],
+        "groups": _groups(found),
+        "lines": [_line(found, line, longest, seen) for line in found.lines],
+        "meanings": found.meanings,
     }
 
 
-def _longest(lines: list[tables.Line], place: int) -> float:
-    values = [line.values[place] or 0.0 for line in lines if line.run]
-    return max((value for value in values if math.isfinite(value)), default=0.0)
+def _longest(lines: Sequence[Line], place: int) -> float:
+    values = [line.cells[place].value for line in lines if line.runs]
+    return max((value for value in values if value is not None and math.isfinite(value)), default=0.0)
 
 
-def _groups(columns: list[tables.Column]) -> list[Json]:
+def _groups(found: Table) -> list[Json]:
     """Neighbours with the same head above them, as that head and its width."""
     groups: list[Json] = []
-    for column in columns:
+    for column in found.columns:
         if column.group and groups and groups[-1]["title"] == column.group:
             groups[-1]["span"] += 1
         else:
-            groups.append({"title": column.group, "span": 1})
+            groups.append({"title": column.group, "span": 1, "first": column.head})
     return groups
 
 
-def _line(line: tables.Line, longest: list[float], seen: set[int]) -> Json:
-    values = line.values or (None,) * len(line.cells)
-    shares = [_share(value, most) for value, most in zip(values, longest, strict=True)]
-    finite = [value if value is not None and math.isfinite(value) else None for value in values]
-    cells = [
-        {"text": cell, "value": value, "bar": share}
-        for cell, value, share in zip(line.cells, finite, shares, strict=True)
-    ]
-    return {"cells": cells, "kind": line.kind, "best": line.best, "first": line.first, **_about(line.run, seen)}
+def _line(found: Table, line: Line, longest: list[float], seen: set[int]) -> Json:
+    cells = []
+    for column, cell, most in zip(found.columns, line.cells, longest, strict=True):
+        finite = cell.value if cell.value is not None and math.isfinite(cell.value) else None
+        share = round(finite / most, 3) if most and finite is not None and line.runs else None
+        cells.append({"text": cell.text, "value": finite, "bar": share, "bold": line.best and column.selects})
+    about: Json = {"kind": line.kind, "begins": line.begins, "cells": cells, "run": None, "status": ""}
+    if line.runs is None:
+        return about
+    # Only an experiment's first line has the short anchor, to which its number leads.
+    row, number = line.runs.rows[0], line.runs.number
+    anchor = f"run-{number}" if number not in seen else f"run-{number}-seed-{row.seed}"
+    seen.add(number)
+    severity, worst = table.severity(line.runs.rows)
+    sign = {"rule": worst.diagnosis_rule, "severity": severity, "sign": SIGNS[severity]}
+    return about | {"run": number, "anchor": anchor, "status": worst.status, "optimizer": row.optimizer} | sign
 
 
-def _share(value: float | None, most: float) -> float | None:
-    return round(min(value / most, 1.0), 3) if value is not None and most and math.isfinite(value) else None
-
-
-def _about(row: Row | None, seen: set[int]) -> Json:
-    """Which run a line is, and the sign of its diagnosis; only an experiment's first run has the short anchor."""
-    if row is None:
-        return {"run": None, "anchor": None, "rule": None, "severity": None, "sign": None, "status": "floor"}
-    anchor = f"run-{row.number}" if row.number not in seen else f"run-{row.number}-seed-{row.seed}"
-    seen.add(row.number)
-    severity = tables.severity(row)
-    sign = {"rule": row.diagnosis_rule, "severity": severity, "sign": tables.SIGNS[severity]}
-    return {"run": row.number, "anchor": anchor, "status": row.status, "optimizer": row.optimizer_title, **sign}
-
-
-def _figures(study: StudyRows, figures: Figures, numbers: dict[str, int], told: Text) -> Json:
+def _figures(study: StudyRows, figures: "Figures", numbers: dict[str, int]) -> Json:
     def shown(figure: Figure) -> Json:
-        about = {"experiment": figure.experiment, "model": figure.model, "axis": figure.axis}
-        caption = told(figure.caption)
-        return {"name": figure.name, "number": numbers[figure.name], "title": figure.title, "caption": caption} | about
+        about = {name: getattr(figure, name) for name in ("name", "title", "caption", "experiment", "axis")}
+        return about | {"number": numbers[figure.name]}
 
-    optimizers = colours(study.study)
     runs = {row.number: row for row in reversed(study.rows)}
+    small = dict.fromkeys(panel.experiment for panel in figures.panels)
+    models = {model["title"]: [n for n in small if runs[n].model == model["name"]] for model in study.study["models"]}
     return {
-        "colours": optimizers,
-        "architectures": [
-            {
-                "title": model["title"],
-                "overlays": [shown(figure) for figure in figures.overlays if figure.model == model["name"]],
-                "panels": [number for number in _numbers(figures) if runs[number].model == model["name"]],
-            }
-            for model in study.study["models"]
-            if any(figure.model == model["name"] for figure in figures.overlays)
-        ],
+        "overlays": [shown(figure) for figure in figures.overlays],
         "comparisons": [shown(figure) for figure in figures.study],
         "alone": [shown(figure) for figure in figures.alone],
+        "panels": [{"title": title, "runs": found} for title, found in models.items() if found],
         "runs": [
-            {"number": row.number, "name": row.name, "optimizer": row.optimizer_title, "layers": row.layers}
-            for row in sorted(runs.values(), key=lambda row: row.number)
+            {name: getattr(row, name) for name in ("number", "name", "layers", "optimizer", "optimizer_title")}
+            for _, row in sorted(runs.items())
         ],
+        "hues": {name: place % len(style.COLOURS) for place, name in enumerate(_optimizers(study))},
     }
 
 
-def _numbers(figures: Figures) -> list[int]:
-    return list(dict.fromkeys(panel.experiment for panel in figures.panels))
+def _optimizers(study: StudyRows) -> list[str]:
+    return [optimizer["name"] for optimizer in study.study["optimizers"]]
 
 
-def _finding(finding: Finding, numbers: dict[str, int], told: Text) -> Json:
-    why = finding.conjecture
-    return {
-        "name": finding.name,
-        "question": finding.question,
-        "verdict": finding.verdict,
-        "text": told(finding.text),
-        "runs": sorted({key["number"] for key in finding.evidence if "number" in key}),
-        "floors": [key["baseline"] for key in finding.evidence if "baseline" in key],
-        "figures": [{"name": name, "number": numbers[name]} for name in finding.figures if name in numbers],
-        "conjecture": {
-            "text": told(why.text),
-            "source": told(why.source),
-            "decided_by": told(why.decided_by),
-        }
-        if why
-        else None,
-    }
-
-
-def _diagnoses(study: StudyRows, told: Text) -> Json:
+def _rules(study: StudyRows) -> list[Json]:
     """The rules with the runs that each matched, and what led to it."""
-    matched: dict[str, list[Row]] = {}
+    matched: dict[str | None, list[Row]] = {}
     for row in study.rows:
-        matched.setdefault(row.diagnosis_rule or "", []).append(row)
-    several = len(study.study["seeds"]) > 1
-    rules = [
+        matched.setdefault(row.diagnosis_rule, []).append(row)
+    return [
         {
             "key": key,
             "name": key.replace("-", " "),
             "meaning": meaning,
-            "severity": tables.SEVERITIES.get(key, "note"),
-            "sign": tables.SIGNS[tables.SEVERITIES.get(key, "note")],
+            "severity": SEVERITIES[key],
+            "sign": SIGNS[SEVERITIES[key]],
             "runs": [
-                {"run": row.number, "seed": row.seed if several else None, "text": told(row.diagnosis_text or "")}
+                {"run": row.number, "seed": row.seed if study.seeds > 1 else None, "text": row.diagnosis_text}
                 for row in matched.get(key, [])
             ],
         }
         for key, meaning in diagnosis.RULES
     ]
-    return {"rules": rules}
 
 
 def _published(study: StudyRows) -> Json:
     """The published table, and beside it ours where this study repeats it."""
-    repeats = published.is_comparable(study)
-    # A published run's number is a link only where ours of that number is the same experiment.
-    told = Text(study if repeats else None)
+    facts = published.facts(study)
+    assumptions = (say("published", part, facts) for part in ("other_study", "biased", "tokens", "train"))
     return {
-        "open": study.study["study"] == SEED,
-        "repeats": repeats,
-        "assumptions": [told(sentence) for sentence in published.assumptions(study)],
-        "runs": [_published_run(study, entry, repeats=repeats) for entry in published.beside(study)],
+        "repeats": facts.repeats,
+        "assumptions": [sentence for sentence in assumptions if sentence],
+        "runs": [_published_run(study, beside, repeats=facts.repeats) for beside in facts.runs.values()],
         "conclusions": [
-            {"claim": told(c.claim), "verdict": c.verdict, "text": told(c.text)} for c in published.conclusions(study)
+            {"claim": say("published", f"{key}_claim", facts), "verdict": verdict, "text": say("published", key, facts)}
+            for key, verdict in published.CLAIMS.items()
         ],
     }
 
 
-def _published_run(study: StudyRows, entry: published.Beside, *, repeats: bool) -> Json:
-    run = entry.published
+def _published_run(study: StudyRows, beside: published.Beside, *, repeats: bool) -> Json:
+    run = beside.published
     titles = {named["name"]: named["title"] for kind in ("models", "optimizers") for named in study.study[kind]}
-    true = [published.true_perplexity(getattr(run, split), TOKENS[split]) for split in ("valid", "test")]
-    ours = [form.get(split) if repeats else None for form in (entry.true, entry.biased) for split in ("valid", "test")]
+    ours = [form.get(split) for form in (beside.true, beside.biased) for split in ("valid", "test")] if repeats else []
     return {
-        "number": run.number,
-        "printed_as": run.printed_as,
+        "run": f"{run.number} ({run.printed_as})",
         "model": titles.get(run.model, run.model),
         "layers": run.layers,
         "optimizer": titles.get(run.optimizer, run.optimizer),
-        "printed": [words.number(value) for value in (run.train, run.valid, run.test)],
-        "true": [words.number(value) for value in true],
-        "ours": [words.number(value) for value in ours],
+        "perplexities": [
+            words.number(value) for value in (run.train, run.valid, run.test, run.true("valid"), run.true("test"), *ours)
+        ],
     }

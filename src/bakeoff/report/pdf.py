@@ -3,18 +3,20 @@
 import tempfile
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typst
 
 from bakeoff.files import write_json
 from bakeoff.report import style
-from bakeoff.report.figures import Figures
+
+if TYPE_CHECKING:
+    from bakeoff.report.figures import Figures
 
 Json = dict[str, Any]
 
 
-def write(contents: Json, figures: Figures, path: Path) -> None:
+def write(contents: Json, figures: "Figures", path: Path) -> None:
     """Typeset the report.
 
     What users named reaches the typesetter as data, so nothing in it can be markup.

@@ -1,12 +1,13 @@
 """The questions, one file each: facts and verdicts, no prose."""
 
+from collections.abc import Callable
+
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.questions.generalization import generalization
 from bakeoff.analysis.rows import StudyRows
 
-__all__ = ["Finding", "findings"]
+__all__ = ["QUESTIONS", "Finding", "Question"]
 
-
-def findings(study: StudyRows) -> list[Finding]:
-    """Everything that the rows answer, in the report's order."""
-    return [generalization(study)]
+Question = Callable[[StudyRows], Finding | list[Finding]]
+#: Everything that the rows answer, in the report's order.
+QUESTIONS: tuple[Question, ...] = (generalization,)
