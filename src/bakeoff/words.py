@@ -75,13 +75,14 @@ def percent(share: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Seconds as `8.3 s`, `45 s`, `4 min 05 s` or `3 h 12 min`."""
+    """Seconds as `8.3 s`, `45 s`, `4 min 05 s`, `5 min` or `3 h 12 min`."""
     if seconds is None:
         return ABSENT
     if round(seconds, 1) < 60:  # noqa: PLR2004
         return f"{seconds:.1f} s" if round(seconds, 1) < 20 else f"{seconds:.0f} s"  # noqa: PLR2004
     minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"  # noqa: PLR2004
+    written = f"{minutes} min {rest:02d} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"  # noqa: PLR2004
+    return written.removesuffix(" 00 s").removesuffix(" 00 min")
 
 
 def megabytes(size: float | None) -> str:
@@ -167,8 +168,6 @@ def environment(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:
         loader=loader,
         undefined=jinja2.StrictUndefined,
         autoescape=False,  # noqa: S701 (plain text: the page and the typesetter escape what they show)
-        trim_blocks=True,
-        lstrip_blocks=True,
     )
     made.filters |= {function.__name__: function for function in _FILTERS}
     return made

@@ -2,17 +2,17 @@
 
 import math
 
-import fakes
 import numpy as np
 import pytest
-from golden import golden
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fakes
 from bakeoff.analysis import published
 from bakeoff.analysis.published import CLAIMS, RUNS, TOKENS, bias, biased_perplexity, true_perplexity
 from bakeoff.metrics import Tally
 from bakeoff.report import text
+from golden import golden
 
 
 def as_seed(study):

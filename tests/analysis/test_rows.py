@@ -1,11 +1,11 @@
 """Rows: what is on disk, one line a run."""
 
-import dataclasses
 import math
 
 import pytest
 
-from bakeoff.analysis.rows import read_rows
+import fakes
+from bakeoff.analysis.rows import mean_row, read_rows
 
 ROW = {
     "number",
@@ -93,9 +93,9 @@ def test_the_best_epoch_is_that_of_valid_though_train_and_test_say_otherwise(row
 
 
 def test_the_best_run_is_chosen_on_valid_and_never_on_test(study):
-    assert study.best("lstm").number == 1
-    assert study.best("gpt1").number == 8
-    assert study.best_of_all.number == 1
+    assert study.ranked_of("lstm")[0].number == 1
+    assert study.ranked_of("gpt1")[0].number == 8
+    assert study.ranked[0].number == 1
 
 
 def test_a_run_that_did_not_finish_is_never_the_best(make_fake_study, tmp_path, fake_study):
@@ -105,7 +105,7 @@ def test_a_run_that_did_not_finish_is_never_the_best(make_fake_study, tmp_path, 
         (3, "lstm", 1, "adamw"): ([evaluation(0, 1.0)], {"status": "failed", "error": "…"}),
     }
     study = read_rows(make_fake_study(tmp_path / "fake", runs=runs))
-    assert (study.best("lstm"), study.best_of_all) == (None, None)
+    assert (study.ranked_of("lstm"), study.ranked) == ([], ())
 
 
 def evaluation(epoch, nats):
@@ -172,32 +172,29 @@ def test_a_row_names_itself_and_its_folder(rows):
     assert (rows[5].name, rows[5].folder) == ("2-layer LSTM, AdamW", "05-lstm-2-adamw/seed-0")
 
 
-def test_a_run_beside_which_another_seed_was_lucky_is_not_the_best(build):
+def test_a_run_beside_which_another_seed_was_lucky_is_not_the_best(tmp_path):
     """The best experiment is best in the mean; of that one the best run is shown."""
-
-    def lucky(seed):
-        return [4.9, (4.3, 4.9, 4.9)[seed]]
-
-    def steady(seed):
-        return [4.9, (4.52, 4.50, 4.51)[seed]]
-
-    study = build({(1, "lstm", 1, "adam"): lucky, (2, "lstm", 1, "sgd"): steady}, seeds=(0, 1, 2))
-    assert (study.best("lstm").number, study.best("lstm").seed) == (2, 1)
-    assert study.best_of_all == study.best("lstm")
+    curves = {
+        (1, "lstm", 1, "adam"): lambda seed: [4.9, (4.3, 4.9, 4.9)[seed]],
+        (2, "lstm", 1, "sgd"): lambda seed: [4.9, (4.52, 4.50, 4.51)[seed]],
+    }
+    best = fakes.read_study(tmp_path, curves, seeds=(0, 1, 2)).ranked[0]
+    assert (best.number, best.best.seed) == (2, 1)
 
 
-def test_an_experiment_that_lost_a_run_comes_after_those_that_did_not(build, make_fake_study):
-    study = build({(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "sgd"): [4.9]}, seeds=(0, 1, 2))
-    rows = [
-        dataclasses.replace(row, status="diverged") if (row.number, row.seed) == (1, 2) else row for row in study.rows
-    ]
-    lost = dataclasses.replace(study, rows=tuple(rows))
-    assert study.best("lstm").number == 1
-    assert lost.best("lstm").number == 2
-    assert {row.number for row in lost.ties("lstm")} == {2}
+@pytest.mark.parametrize("status", ["diverged", "failed"])
+def test_an_experiment_that_lost_a_run_comes_after_those_that_did_not(tmp_path, status):
+    curves = {(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "sgd"): [4.9]}
+    kept = fakes.read_study(tmp_path / "kept", curves, seeds=(0, 1, 2))
+    lost = fakes.read_study(
+        tmp_path / "lost", curves, seeds=(0, 1, 2), endings={(1, 2): {"status": status, "error": "…"}}
+    )
+    assert [e.number for e in kept.ranked] == [1, 2]
+    assert [e.number for e in lost.ranked] == [2, 1]
+    assert lost.ties(lost.ranked[0], lost.ranked) == ()
 
 
-def test_ties_are_what_three_seeds_cannot_tell_from_the_best(build):
+def test_ties_are_what_cannot_be_told_from_the_best(tmp_path):
     def curve(*ends):
         return lambda seed: [4.9, ends[seed]]
 
@@ -206,40 +203,101 @@ def test_ties_are_what_three_seeds_cannot_tell_from_the_best(build):
         (2, "lstm", 1, "adamw"): curve(4.60, 4.52, 4.53),
         (3, "lstm", 1, "sgd"): curve(4.80, 4.84, 4.83),
     }
-    tied = build(curves, seeds=(0, 1, 2)).ties("lstm")
-    assert {row.number for row in tied} == {1, 2}
-    assert len(tied) == 6
+    study = fakes.read_study(tmp_path, curves, seeds=(0, 1, 2))
+    assert [e.number for e in study.ties(study.ranked[0], study.ranked)] == [2 if study.ranked[0].number == 1 else 1]
 
 
-@pytest.mark.parametrize("seeds", [(0,), (0, 1)])
-def test_with_fewer_than_three_seeds_only_the_best_is_named(build, seeds):
-    study = build({(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "sgd"): [4.5]}, seeds=seeds)
-    assert study.ties("lstm") == (study.best("lstm"),)
-    assert study.ties("gpt1") == ()
+def test_one_seed_is_judged_by_what_another_seed_typically_changes(tmp_path):
+    study = fakes.read_study(
+        tmp_path, {(1, "gpt1", 1, "adam"): [4.5], (2, "gpt1", 1, "sgd"): [4.5001], (3, "gpt1", 1, "adamw"): [4.9]}
+    )
+    deviation = study.noise.of("gpt1")
+    compared = study.compare(*study.ranked[:2])
+    assert (compared.deviation, compared.verdict) == (deviation, "cannot be told")
+    assert [e.number for e in study.ties(study.ranked[0], study.ranked)] == [2]
 
 
-def test_parts_of_the_memory_are_there_where_the_study_declares_them(build):
+def test_a_comparison_is_paired_by_seed_and_by_document(tmp_path):
+    curves = {
+        (1, "lstm", 1, "adam"): lambda seed: [4.5 + seed / 10],
+        (2, "lstm", 1, "sgd"): lambda seed: None if seed == 2 else [4.7 + seed / 10],
+    }
+    study = fakes.read_study(tmp_path, curves, seeds=(0, 1, 2))
+    compared = study.compare(*study.experiments)
+    assert compared.gains == pytest.approx((0.2, 0.2))
+    assert (compared.first_loss, compared.second_loss) == pytest.approx((4.55, 4.75))
+    assert compared.documents == 20
+    assert compared.over_documents.mean == pytest.approx(0.2)
+    assert study.compare(*study.experiments) is compared
+
+
+def test_optimizers_that_differ_only_in_a_setting_are_told_apart(tmp_path):
+    def edit(study):
+        for entry, decay in zip(study["experiments"], (0.0, 0.1, 0.5), strict=True):
+            entry["weight_decay"] = entry["optimizer_settings"]["weight_decay"] = decay
+
+    curves = {(number, "lstm", 1, "adamw"): [4.5] for number in (1, 2, 3)}
+    study = fakes.read_study(tmp_path, curves, edit=edit)
+    assert study.optimizer_titles == ("AdamW (weight decay 0)", "AdamW (weight decay 0.1)", "AdamW (weight decay 0.5)")
+
+
+def test_a_rate_is_part_of_the_title_only_where_nothing_else_differs(tmp_path):
+    def edit(study):
+        for entry, rate in zip(study["experiments"], (0.1, 0.2, 0.3), strict=True):
+            entry["learning_rate"] = entry["optimizer_settings"]["lr"] = rate
+
+    keys = [(1, "lstm", 1, "adamw"), (2, "lstm", 1, "adamw"), (3, "gpt1", 1, "adamw")]
+    study = fakes.read_study(tmp_path, dict.fromkeys(keys, [4.5]), edit=edit)
+    assert [row.optimizer_title for row in study.rows] == ["AdamW (lr 0.1)", "AdamW (lr 0.2)", "AdamW"]
+
+
+def test_sizes_are_told_apart(tmp_path):
+    def edit(study):
+        study["experiments"][1]["architecture"]["hidden"] = 64
+
+    study = fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "adam"): [4.5]}, edit=edit)
+    assert [row.name for row in study.rows] == ["1-layer LSTM (hidden 16), Adam", "1-layer LSTM (hidden 64), Adam"]
+
+
+def test_a_rate_is_interior_only_where_lower_and_higher_ones_were_tried(tmp_path):
+    def edit(study):
+        study["tuning"]["rates"]["02-lstm-1-sgd"]["trials"].pop()
+        del study["tuning"]["rates"]["03-gpt1-1-adam"]
+
+    curves = {(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "sgd"): [4.5], (3, "gpt1", 1, "adam"): [4.5]}
+    study = fakes.read_study(tmp_path, curves, edit=edit)
+    found = {e.number: (study.has_interior_rate(e), len(study.trials(e))) for e in study.experiments}
+    assert found == {1: (True, 3), 2: (False, 2), 3: (False, 0)}
+
+
+def test_a_mean_row_has_means_and_nothing_where_a_run_was_lost(tmp_path):
+    curves = {(1, "lstm", 1, "adam"): lambda seed: [4.5 + seed], (2, "lstm", 1, "sgd"): [4.5]}
+    study = fakes.read_study(tmp_path, curves, seeds=(0, 1), endings={(2, 1): {"status": "diverged", "error": "…"}})
+    means = {e.number: mean_row(e) for e in study.experiments}
+    assert means[1].valid.loss == pytest.approx(5.0)
+    assert means[1].memory == {"average_bytes": 5_000_000, "peak_bytes": 8_000_000}
+    assert (means[2].valid, means[2].train_seconds, means[2].memory) == (None, None, None)
+
+
+def test_parts_of_the_memory_are_there_where_the_study_declares_them(tmp_path):
     parts = {"weights": 1, "gradients": 2, "optimizer_state": 3, "activations": 4, "logits": 5}
-
-    def declare(memory):
-        row = build(
-            {(1, "lstm", 1, "adam"): [4.5]}, edit=lambda study: study["experiments"][0].update(memory=memory)
-        ).rows[0]
-        return row.memory_parts
-
-    assert declare(parts) == parts
-    assert declare(None) is None
+    for name, memory in (("told", parts), ("untold", None)):
+        rows = fakes.read_study(
+            tmp_path / name,
+            {(1, "lstm", 1, "adam"): [4.5]},
+            edit=lambda study, memory=memory: study["experiments"][0].update(memory=memory),
+        ).rows
+        assert rows[0].memory_parts == memory
 
 
-def test_deciles_and_documents_are_read_and_stay_out_of_the_json(build):
-    row = build({(1, "lstm", 1, "adam"): [4.5]}).rows[0]
+def test_deciles_and_documents_are_read_and_stay_out_of_the_json(tmp_path):
+    row = fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): [4.5]}).rows[0]
     assert row.history[1].valid_deciles.losses[-1] == pytest.approx(5.4)
     assert sum(row.documents["valid"].tokens) == 1000
-    assert {"history", "documents"} & set(row.as_json()) == set()
+    assert {"history", "documents", "entry"} & set(row.as_json()) == set()
     assert row.as_json()["diagnosis_text"]
 
 
-def test_a_smaller_sibling_that_is_better_makes_a_flat_run_an_underfitting_one(build):
-    curves = {(1, "lstm", 1, "adam"): [4.9, 4.5, 4.5], (2, "lstm", 2, "adam"): [4.9, 4.7, 4.7]}
-    rows = {row.number: row.diagnosis for row in build(curves, gap=0.05).rows}
-    assert rows == {1: "limited by capacity", 2: "underfitting"}
+def test_the_share_of_clipped_steps_is_the_mean_over_epochs(tmp_path):
+    rows = fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): [4.6, 4.5], (2, "lstm", 1, "sgd"): None}).rows
+    assert [row.clipped for row in rows] == [pytest.approx(0.1), None]

@@ -131,26 +131,56 @@ def test_holm_raises_and_keeps_the_order(p_values):
     assert [adjusted[name] for name in ordered] == sorted(adjusted.values())
 
 
-def seeds(*losses):
-    return dict(enumerate(losses))
+def test_a_narrower_level_is_a_narrower_interval():
+    values = np.random.default_rng(8).normal(size=5)
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.90)
+    interval = statistics.over_seeds(values, level=0.90)
+    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
 
 
-def test_what_seeds_cannot_tell_from_the_best_is_tied_with_it():
-    losses = {1: seeds(4.50, 4.60, 4.55), 2: seeds(4.51, 4.60, 4.56), 3: seeds(4.80, 4.90, 4.86)}
-    assert statistics.cannot_be_told_apart(losses) == (1, 2)
+@pytest.mark.parametrize(
+    ("gains", "expected"),
+    [
+        ([0.30, 0.31, 0.29], statistics.YES),
+        ([-0.30, -0.31, -0.29], statistics.NO),
+        ([0.001, -0.001, 0.002], statistics.SAME),
+        ([0.005, 0.0051, 0.0049], statistics.SAME),  # sure, and too small to matter
+        ([0.2, -0.1, 0.1], statistics.UNDECIDED),
+        ([0.105], statistics.YES),
+        ([-0.105], statistics.NO),
+        ([0.06, 0.06], statistics.LEANING_YES),
+        ([-0.06], statistics.LEANING_NO),
+        ([0.03], statistics.CANNOT_TELL),
+        ([0.0], statistics.CANNOT_TELL),
+    ],
+)
+def test_the_scale_of_verdicts(gains, expected):
+    assert statistics.verdict(gains, deviation=0.02) == expected
 
 
-def test_pairing_tells_apart_what_the_seeds_shift_alike():
-    losses = {1: seeds(4.0, 5.0, 6.0), 2: seeds(4.1, 5.1, 6.101)}
-    assert statistics.cannot_be_told_apart(losses) == (1,)
+def test_a_clear_difference_that_other_text_could_reverse_is_leaning():
+    doubtful = statistics.Interval(mean=0.2, low=-0.1, high=0.5)
+    assert statistics.verdict([0.2], 0.02, doubtful) == statistics.LEANING_YES
+    assert statistics.verdict([0.2, 0.2, 0.2], 0.02, doubtful) == statistics.YES
 
 
-def test_one_seed_ties_nothing_and_no_experiment_has_no_best():
-    assert statistics.cannot_be_told_apart({1: seeds(4.5), 2: seeds(4.5001), 3: {}}) == (1,)
-    assert statistics.cannot_be_told_apart({}) == ()
+@given(st.lists(st.floats(-2, 2).map(lambda x: round(x, 4)), min_size=1, max_size=8))
+def test_verdicts_turn_with_the_sign(gains):
+    turned = {"yes": "no", "no": "yes", "leaning yes": "leaning no", "leaning no": "leaning yes"}
+    verdict = statistics.verdict(gains, 0.02)
+    assert statistics.verdict([-gain for gain in gains], 0.02) == turned.get(verdict, verdict)
 
 
-@given(st.dictionaries(st.integers(1, 6), st.lists(st.floats(1, 9), min_size=3, max_size=3), min_size=1))
-def test_the_best_is_always_among_those_tied_with_it(losses):
-    tied = statistics.cannot_be_told_apart({number: seeds(*values) for number, values in losses.items()})
-    assert math.isclose(sum(losses[tied[0]]), min(map(sum, losses.values())))
+@given(differences)
+def test_as_many_seeds_as_are_said_to_decide_do(values):
+    needed = statistics.seeds_to_decide(values)
+    if needed is not None:
+        mean, deviation = abs(np.mean(values)), np.std(values, ddof=1)
+        half = [stats.t.ppf(0.975, n - 1) * deviation / math.sqrt(n) for n in (needed, max(2, needed - 1))]
+        assert half[0] < mean
+        assert half[1] >= mean or needed == len(values)
+
+
+def test_a_mean_of_zero_is_never_decided():
+    assert statistics.seeds_to_decide([1.0, -1.0, 0.0]) is None
+    assert statistics.seeds_to_decide([0.1, 0.1]) is None

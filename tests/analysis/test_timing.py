@@ -1,41 +1,173 @@
-"""Clocks that can be believed, and those that cannot."""
+"""Clocks that can be believed and those that cannot, when a loss was reached, and who is lowest within a budget."""
 
 import dataclasses
+import math
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bakeoff.analysis.timing import disturbed, epoch_seconds, is_timed, typical_epoch, unevenness, untimed
+import fakes
+from bakeoff.analysis import timing
 
-KEY = (1, "lstm", 1, "adam")
+FAST, SLOW = (1, "lstm", 1, "adam"), (2, "lstm", 1, "sgd")
 
 
 @pytest.fixture
-def row(build):
-    return build({KEY: [4.9, 4.8, 4.7, 4.6]}).rows[0]
+def study(tmp_path):
+    return fakes.read_study(tmp_path, {FAST: [4.9, 4.7, 4.6], SLOW: [5.3, 5.1, 4.9]})
 
 
-def with_times(row, times):
-    history = [dataclasses.replace(p, train_seconds=t) for p, t in zip(row.history, times, strict=True)]
+def with_times(row, *ends):
+    """The row with other seconds at the end of each epoch."""
+    history = [dataclasses.replace(p, train_seconds=s) for p, s in zip(row.history, (0.0, *ends), strict=True)]
     return dataclasses.replace(row, history=tuple(history))
 
 
-def test_an_even_run_that_was_alone_is_timed(row):
-    assert epoch_seconds(row) == (2.0, 2.0, 2.0, 2.0)
-    assert (typical_epoch(row), unevenness(row), is_timed(row), untimed([row])) == (2.0, 1.0, True, None)
+def changed(study, number, change):
+    """The study with all rows of an experiment changed."""
+    rows = tuple(change(row) if row.number == number else row for row in study.rows)
+    return dataclasses.replace(study, rows=rows)
 
 
-def test_a_disturbed_epoch_gives_a_run_away_though_it_was_alone_by_plan(row):
-    shared = with_times(row, [0.0, 30.0, 32.0, 34.0, 36.0])
-    assert (typical_epoch(shared), is_timed(shared), disturbed([row, shared])) == (2.0, False, (shared,))
-    assert untimed([shared]) == "#1 was disturbed (the slowest epoch took up to 15 times as long as the median one)"
+def stalled(row):
+    """The row with a first epoch that took 28 seconds longer, and all others as they were."""
+    return with_times(row, *(point.train_seconds + 28 for point in row.history[1:]))
 
 
-def test_a_run_beside_others_is_never_timed(row):
-    beside = dataclasses.replace(row, alone=False)
-    assert not is_timed(beside)
-    assert untimed([row, beside]) == "#1 shared the machine with other runs"
+def beside_others(row):
+    return dataclasses.replace(row, alone=False)
 
 
-def test_two_epochs_are_too_few_to_call_one_of_them_slow(row):
-    short = dataclasses.replace(row, history=with_times(row, [0.0, 30.0, 32.0, 34.0, 36.0]).history[:3])
-    assert is_timed(short)
+def best(budgets):
+    return [(budget.limit, budget.best.number, [tie.number for tie in budget.ties]) for budget in budgets]
+
+
+def test_an_even_run_that_was_alone_has_exact_times(study):
+    row = study.rows[0]
+    assert (timing.unevenness(row), timing.is_timed(row)) == (1.0, True)
+    assert timing.untimed(study.rows) == ((), (), 1.0, 2)
+
+
+def test_a_slow_epoch_gives_a_run_away_though_it_was_alone_by_plan(study):
+    row = stalled(study.rows[0])
+    assert not timing.is_timed(row)
+    assert timing.untimed([row, study.rows[1]]) == ((), (row,), 15.0, 2)
+
+
+def test_a_run_beside_others_has_no_exact_time(study):
+    row = beside_others(study.rows[0])
+    assert not timing.is_timed(row)
+    assert timing.untimed([row]) == ((row,), (), 1.0, 1)
+
+
+def test_two_epochs_are_too_few_to_call_one_of_them_slow(study):
+    row = study.rows[0]
+    assert timing.is_timed(dataclasses.replace(row, history=stalled(row).history[:3]))
+
+
+def test_a_loss_is_reached_between_two_measurements(study):
+    row = study.rows[0]
+    assert timing.crossing(row, 4.8) == (2.0, 4.0)
+    assert timing.crossing(row, row.history[2].valid.loss).by == 4.0
+    assert timing.crossing(row, 1.0) == (6.0, None)
+    assert timing.crossing(row, 9.0) == (0.0, 0.0)
+
+
+def test_samples_narrow_the_window(tmp_path):
+    row = fakes.read_study(tmp_path, {FAST: [4.9, 4.7]}, samples=3).rows[0]
+    assert timing.crossing(row, 4.79) == (pytest.approx(3.0), pytest.approx(3.5))
+
+
+def test_of_a_disturbed_run_the_time_is_an_upper_bound_only(study):
+    row = study.rows[0]
+    assert timing.crossing(stalled(row), 4.8) == (2.0, 32.0)
+    assert timing.crossing(beside_others(row), 4.8) == (0.0, 4.0)
+
+
+def test_best_so_far_never_rises(tmp_path):
+    row = fakes.read_study(tmp_path, {FAST: [4.6, 4.9, 4.5]}).rows[0]
+    assert timing.best_so_far(row)[1:] == [(2.0, 4.6), (4.0, 4.6), (6.0, 4.5)]
+    assert [timing.loss_by(row, seconds) for seconds in (1.9, 2.0, 5.0, 99.0)] == [fakes.START, 4.6, 4.6, 4.5]
+
+
+def test_targets_are_the_floors_and_the_median_experiment_the_easiest_first(tmp_path):
+    floors = {"unigram": 5.2, "kn2": 5.0, "kn3": 4.8, "kn3+cache": 4.75}
+    three = {FAST: [4.6], SLOW: [4.9], (3, "lstm", 2, "adam"): [4.7]}
+    study = fakes.read_study(tmp_path / "three", three)
+    assert timing.targets(study) == pytest.approx(floors | {"median": 4.7})
+    assert list(timing.targets(study)) == ["unigram", "kn2", "kn3", "kn3+cache", "median"]
+    alone = fakes.read_study(tmp_path / "one", {FAST: [4.6]})
+    assert timing.targets(alone) == pytest.approx(floors)
+
+
+def test_who_is_lowest_by_a_time_and_who_cannot_be_told_from_it(study):
+    assert best(timing.by_budget(study).seconds) == [(2, 1, []), (5, 1, []), (10, 1, [])]
+    assert [budget.cut_short for budget in timing.by_budget(study).seconds] == [True, True, False]
+    assert [budget.loss for budget in timing.by_budget(study).seconds] == pytest.approx([4.9, 4.7, 4.6])
+
+
+def test_between_its_measurements_a_run_may_have_been_as_low_as_at_the_next(tmp_path):
+    study = fakes.read_study(tmp_path, {FAST: [4.9, 4.8, 4.6], SLOW: [5.3, 4.7, 4.63]})
+    late = changed(study, 2, lambda row: with_times(row, 2.1, 4.2, 6.3))
+    assert best(timing.by_budget(late).seconds) == [(2, 1, []), (5, 2, [1]), (10, 1, [2])]
+
+
+def test_another_seed_may_change_who_is_lowest(tmp_path):
+    study = fakes.read_study(tmp_path, {FAST: [4.9, 4.6], SLOW: [4.93, 4.65]})
+    assert best(timing.by_budget(study).seconds) == [(2, 1, [2]), (5, 1, [])]
+
+
+def test_a_disturbed_run_may_win_and_may_have_been_there_sooner(study):
+    assert best(timing.by_budget(changed(study, 1, stalled)).seconds) == [
+        *[(limit, 2, [1]) for limit in (5, 10, 20)],
+        *[(30, 1, [2]), (60, 1, [])],
+    ]
+
+
+def test_an_experiment_that_lost_a_run_is_in_no_budget(tmp_path):
+    curves = {FAST: [4.9, 4.7], SLOW: [5.1, 4.9]}
+    endings = {1: {}, 2: {}, (1, 1): {"status": "diverged", "error": "loss is nan"}}
+    study = fakes.read_study(tmp_path, curves, seeds=(0, 1), endings=endings)
+    assert {budget.best.number for kind in timing.by_budget(study) for budget in kind} == {2}
+
+
+def test_who_is_lowest_within_some_memory(study):
+    def needs(size):
+        return lambda row: dataclasses.replace(row, memory={**row.memory, "average_bytes": size})
+
+    sized = changed(changed(study, 1, needs(900e6)), 2, needs(200e6))
+    assert best(timing.by_budget(sized).bytes) == [(200e6, 2, []), (500e6, 2, []), (1e9, 1, [])]
+    unmeasured = changed(study, 1, lambda row: dataclasses.replace(row, memory=None))
+    assert {budget.best.number for budget in timing.by_budget(unmeasured).bytes} == {2}
+
+
+def test_without_a_finished_run_there_is_no_budget(tmp_path):
+    study = fakes.read_study(tmp_path, {FAST: None, SLOW: [5.0]}, endings={2: None})
+    assert timing.by_budget(study) == ((), ())
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory):
+    return fakes.read_study(tmp_path_factory.mktemp("example"), {FAST: [4.9, 4.7]}).rows[0]
+
+
+@given(costs=st.lists(st.tuples(st.integers(1, 9), st.integers(4000, 4009)), min_size=1, max_size=8))
+def test_every_run_is_on_the_front_or_beaten_by_one_that_is(example, costs):
+    rows = [
+        dataclasses.replace(
+            example, number=n, learnable_parameters=cost, valid=dataclasses.replace(example.valid, nats=float(nats))
+        )
+        for n, (cost, nats) in enumerate(costs)
+    ]
+    front = timing.front(rows, lambda row: row.learnable_parameters)
+    for row in rows:
+        assert any(o.learnable_parameters <= row.learnable_parameters and o.valid.nats <= row.valid.nats for o in front)
+    assert [row.learnable_parameters for row in front] == sorted({row.learnable_parameters for row in front})
+    assert [row.valid.nats for row in front] == sorted({row.valid.nats for row in front}, reverse=True)
+
+
+def test_what_has_no_cost_or_has_not_finished_is_on_no_front(example):
+    assert timing.front([example], lambda row: None) == ()
+    assert timing.front([dataclasses.replace(example, status="diverged")], lambda row: 1.0) == ()
+    assert math.isfinite(example.valid.nats)

@@ -1,9 +1,11 @@
 """What was measured of a run: its evaluations, the samples between them, and what each document cost in the end."""
 
 import bisect
+import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from bakeoff.metrics import Tally, perplexity
 
@@ -149,8 +151,47 @@ def point(line: Json) -> Point:
     )
 
 
+class Moment(NamedTuple):
+    """A measurement on a run's way down.
+
+    Attributes:
+        earliest: Seconds of training after which the run may have been there, had nothing disturbed it.
+        by: Seconds after which it was.
+        loss: Nats per token of valid, the lowest so far.
+    """
+
+    earliest: float
+    by: float
+    loss: float
+
+
+def way_down(history: Sequence[Point], *, alone: bool) -> tuple[Moment, ...]:
+    """Every measurement of a run, with the lowest loss so far; a sample never counts as lower than the best evaluation.
+
+    A run that something disturbed was only slowed down. So its times are upper bounds. The lower ones are those that it
+    would have, had all its steps taken as long as those of its fastest epoch.
+
+    Args:
+        history: At least one evaluation.
+        alone: Whether the run had the machine to itself, or else even its fastest epoch says nothing.
+    """
+    pairs = itertools.pairwise(history)
+    paces = [(after.train_seconds - before.train_seconds) / (after.step - before.step) for before, after in pairs]
+    fastest = min(paces, default=0.0) if alone else 0.0
+    end, lowest, found = min(point.valid.loss for point in history), math.inf, []
+    for step, seconds, loss in measurements(history):
+        lowest = min(lowest, max(loss, end))
+        found.append(Moment(min(fastest * step, seconds), seconds, lowest))
+    return tuple(found)
+
+
 def curve(history: Sequence[Point]) -> list[tuple[float, float]]:
-    """Seconds of training and loss on valid, as densely as it was measured.
+    """Seconds of training and loss on valid, as densely as it was measured."""
+    return [(seconds, loss) for _, seconds, loss in measurements(history)]
+
+
+def measurements(history: Sequence[Point]) -> list[tuple[int, float, float]]:
+    """Step, seconds of training and loss on valid of every evaluation and of every sample between them.
 
     A sample is a small part of valid, easier or harder than all of it. At an evaluation both are known, so each sample
     is corrected by the difference at the evaluations around it, interpolated over the steps.
@@ -160,7 +201,7 @@ def curve(history: Sequence[Point]) -> list[tuple[float, float]]:
     samples = [
         (s.step, s.train_seconds, s.loss + _interpolated(places, s.step)) for p in history for s in p.samples[:-1]
     ]
-    return [(seconds, loss) for _, seconds, loss in sorted(whole + samples)]
+    return sorted(whole + samples)
 
 
 def _interpolated(places: Sequence[tuple[int, float]], step: int) -> float:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from bakeoff.analysis import diagnosis, evaluations, statistics
-from bakeoff.analysis.evaluations import Baseline, Documents, Point
+from bakeoff.analysis.evaluations import Baseline, Documents, Moment, Point
 from bakeoff.analysis.noise import Noise, noise_of
 from bakeoff.analysis.statistics import Comparison
 from bakeoff.errors import UserError
@@ -130,6 +130,11 @@ class Row:
         """The evaluation that was lowest on valid; there is at least one."""
         return min(self.history, key=lambda point: point.valid.nats)
 
+    @cached_property
+    def way_down(self) -> tuple[Moment, ...]:
+        """Every measurement with the lowest loss so far; there is at least one."""
+        return evaluations.way_down(self.history, alone=self.alone is True)
+
     def as_json(self) -> Json:
         """The row as plain data, without its history."""
         kept = [f.name for f in dataclasses.fields(self) if f.metadata.get("json", True)]
@@ -240,7 +245,7 @@ class StudyRows:
     rows: tuple[Row, ...]
     baselines: tuple[Baseline, ...]
     noise: Noise
-    _compared: dict[tuple[int, int], Comparison | None] = field(default_factory=dict, repr=False)
+    _compared: dict[tuple[int, int], Comparison | None] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def seeds(self) -> int:
@@ -269,6 +274,10 @@ class StudyRows:
     def gap(self, point: Point) -> float:
         """The generalization gap at an evaluation, token frequencies matched, in nats per token."""
         return diagnosis.gap_of(point, self.unigram.valid.loss - self.unigram.train.loss)
+
+    def final_gap(self, experiment: Repeats) -> float:
+        """The gap of an experiment in the end, the mean over the seeds that finished; at least one has."""
+        return mathematics.fmean(self.gap(row.history[-1]) for row in experiment.finished)
 
     @cached_property
     def experiments(self) -> tuple[Repeats, ...]:
@@ -302,6 +311,11 @@ class StudyRows:
         """
         finished = [experiment for experiment in self.experiments if experiment.finished]
         return tuple(sorted(finished, key=lambda e: (e.spoiled, not e.whole, e.loss)))
+
+    @property
+    def set_aside(self) -> tuple[Repeats, ...]:
+        """Experiments with a lower mean than the first of `ranked`, behind it as they lost or still miss a run."""
+        return tuple(experiment for experiment in self.ranked if experiment.loss < self.ranked[0].loss)
 
     def ranked_of(self, model: str) -> list[Repeats]:
         """The same of one architecture."""

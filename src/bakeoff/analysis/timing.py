@@ -1,54 +1,194 @@
-"""Which runs' clocks can be believed: only those of runs that had the machine to themselves, all the way."""
+"""What the clock says: whose times are exact, when a run reached a loss, and who is lowest within a budget.
 
+A run that something disturbed was only slowed down: its times are upper bounds, and with them it may win.
+"""
+
+import bisect
 import itertools
+import math
 import statistics
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
-from bakeoff import words
-from bakeoff.analysis.rows import Row
+from bakeoff.analysis.rows import Repeats, Row, StudyRows
+from bakeoff.analysis.statistics import LEANING_YES, YES, Comparison
 
-#: Every epoch of a run is the same work; one that took half again as long as the median had to share the machine.
+#: Every epoch of a run is the same work; one that took half again as long as the median was disturbed.
 UNEVEN = 1.5
 #: With fewer epochs there is no median to speak of.
 FEWEST_EPOCHS = 3
-
-
-def epoch_seconds(row: Row) -> tuple[float, ...]:
-    """Seconds of training of each epoch."""
-    times = [point.train_seconds for point in row.history]
-    return tuple(after - before for before, after in itertools.pairwise(times))
-
-
-def typical_epoch(row: Row) -> float | None:
-    """Seconds of the median epoch, which a short disturbance does not change."""
-    seconds = epoch_seconds(row)
-    return statistics.median(seconds) if seconds else None
+#: The target that is not a floor: what half of the experiments reach.
+MEDIAN = "median"
+#: Round budgets: of seconds, minutes and hours; of bytes.
+TIMES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, *(60 * n for n in (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3000)))
+SIZES = tuple(n * 10**power for power in range(3, 15) for n in (1, 2, 5))
 
 
 def unevenness(row: Row) -> float:
     """How much longer the slowest epoch took than the median one; 1 where there is nothing to compare."""
-    seconds, typical = epoch_seconds(row), typical_epoch(row)
-    return max(seconds) / typical if typical and len(seconds) >= FEWEST_EPOCHS else 1.0
+    times = [point.train_seconds for point in row.history]
+    epochs = [after - before for before, after in itertools.pairwise(times)]
+    return max(epochs) / statistics.median(epochs) if len(epochs) >= FEWEST_EPOCHS else 1.0
 
 
 def is_timed(row: Row) -> bool:
-    """Whether its times may carry a claim."""
+    """Whether its times are exact, and not upper bounds only."""
     return row.alone is True and unevenness(row) <= UNEVEN
 
 
-def disturbed(rows: Iterable[Row]) -> tuple[Row, ...]:
-    """Runs that were alone by plan, but whose epochs say that something else ran as well."""
-    return tuple(row for row in rows if row.alone is True and unevenness(row) > UNEVEN)
+class Untimed(NamedTuple):
+    """The finished runs whose times are upper bounds: they shared the machine, or were disturbed all the same."""
+
+    shared: tuple[Row, ...]
+    disturbed: tuple[Row, ...]
+    slowest: float  # the largest unevenness of the disturbed ones
+    runs: int  # all that finished
 
 
-def untimed(rows: Iterable[Row]) -> str | None:
-    """In words, which finished runs have no time that counts, and why; None where all have."""
-    rows = [row for row in rows if row.finished]
-    shared = words.numbers(row.number for row in rows if row.alone is not True)
-    uneven = {row.number: unevenness(row) for row in disturbed(rows)}
-    parts = [f"{shared} shared the machine with other runs"] if shared else []
-    if uneven:
-        most = max(uneven.values())
-        several = f"the slowest epoch took up to {most:.{0 if most >= 10 else 1}f} times as long as the median one"  # noqa: PLR2004
-        parts.append(f"{words.numbers(uneven)} {'was' if len(uneven) == 1 else 'were'} disturbed ({several})")
-    return "; ".join(parts) or None
+def untimed(rows: Iterable[Row]) -> Untimed:
+    """Which of the finished runs have no exact time, and why."""
+    finished = [row for row in rows if row.finished]
+    shared = tuple(row for row in finished if row.alone is not True)
+    disturbed = tuple(row for row in finished if row.alone is True and not is_timed(row))
+    return Untimed(shared, disturbed, max(map(unevenness, disturbed), default=1.0), len(finished))
+
+
+def best_so_far(row: Row) -> list[tuple[float, float]]:
+    """Seconds of training, and the lowest loss on valid by then."""
+    return [(moment.by, moment.loss) for moment in row.way_down]
+
+
+def loss_by(row: Row, seconds: float) -> float:
+    """The lowest loss on valid that a finished run was seen at by then."""
+    return min(loss for by, loss in best_so_far(row) if by <= seconds)
+
+
+class Crossing(NamedTuple):
+    """When a run got to a loss: not before `after`, and `by` then; None for a miss, which is never given a time."""
+
+    after: float
+    by: float | None
+
+
+def crossing(row: Row, loss: float) -> Crossing:
+    """When a finished run got to a loss; the first time counts, whatever came later."""
+    after = 0.0
+    for moment in row.way_down:
+        if moment.loss <= loss:
+            return Crossing(after, moment.by)
+        after = moment.earliest
+    return Crossing(after, None)
+
+
+def targets(study: StudyRows) -> dict[str, float]:
+    """Losses to get to, fixed in advance: the floors but the uniform one, and the median experiment; easiest first."""
+    found = {floor.name: floor.valid.loss for floor in study.baselines if floor != study.uniform}
+    losses = [experiment.loss for experiment in study.ranked]
+    found |= {MEDIAN: statistics.median_high(losses)} if len(losses) > 2 else {}  # noqa: PLR2004 (of two it is one)
+    return dict(sorted(found.items(), key=lambda target: -target[1]))
+
+
+def lag(study: StudyRows, best: Repeats, other: Repeats, marks: Mapping[int, tuple[float, float]]) -> Comparison | None:
+    """How much higher the other still was when the best was at some losses, at least; None where they share no seed.
+
+    Args:
+        study: All rows.
+        best: Who was there first.
+        other: Judged by the lowest loss that each of its runs may have had by then, undisturbed.
+        marks: When the best was there, in seconds of training, and the loss, by seed.
+    """
+    ways = [(row.way_down, *marks[row.seed]) for row in other.finished if row.seed in marks]
+    possible = [next((m.loss for m in way if m.earliest >= seconds), way[-1].loss) for way, seconds, _ in ways]
+    if not ways:
+        return None
+    return Comparison(
+        first_loss=statistics.fmean(loss for _, _, loss in ways),
+        second_loss=statistics.fmean(possible),
+        gains=tuple(theirs - loss for theirs, (_, _, loss) in zip(possible, ways, strict=True)),
+        deviation=study.noise.of(best.rows[0].model, other.rows[0].model),
+    )
+
+
+def tied(
+    study: StudyRows, best: Repeats, others: Iterable[Repeats], marks: Mapping[int, tuple[float, float]]
+) -> tuple[Repeats, ...]:
+    """Those of the others that may have been there as well: by what is between measurements, or with another seed."""
+    found = [(other, lag(study, best, other, marks)) for other in others if other is not best]
+    return tuple(other for other, behind in found if not (behind and behind.verdict in (YES, LEANING_YES)))
+
+
+class Budget(NamedTuple):
+    """Who is lowest on valid within a budget.
+
+    Attributes:
+        limit: Seconds of training, or bytes of steady memory.
+        best: The lowest that was seen within it, by the mean over seeds, and `loss` its nats per token.
+        ties: Those that cannot be told from it.
+        cut_short: Whether its runs go on beyond the limit: its learning rate had not decayed by then.
+    """
+
+    limit: float
+    best: Repeats
+    loss: float
+    ties: tuple[Repeats, ...]
+    cut_short: bool
+
+
+class Budgets(NamedTuple):
+    """The table by budget: who is lowest by round times, and with round amounts of memory; the smallest first."""
+
+    seconds: tuple[Budget, ...]
+    bytes: tuple[Budget, ...]
+
+
+def by_budget(study: StudyRows) -> Budgets:
+    """Who is lowest within budgets of training time and of memory; an experiment that lost a run is nowhere."""
+    entered = [experiment for experiment in study.ranked if not experiment.spoiled]
+    return Budgets(_by_seconds(study, entered), _by_bytes(study, entered))
+
+
+def _by_seconds(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:
+    """From when the first run is below the unigram until the last one is over."""
+    rows = [row for experiment in entered for row in experiment.finished]
+    below = [found for row in rows if (found := crossing(row, study.unigram.valid.loss).by)]
+    budgets = []
+    for limit in _round(below, [row.history[-1].train_seconds for row in rows], TIMES):
+        seen = {e: {row.seed: loss_by(row, limit) for row in e.finished} for e in entered}
+        means = {e: statistics.fmean(losses.values()) for e, losses in seen.items()}
+        best = min(entered, key=means.__getitem__)
+        marks = {seed: (limit, loss) for seed, loss in seen[best].items()}
+        cut_short = any(row.history[-1].train_seconds > limit for row in best.finished)
+        budgets.append(Budget(limit, best, means[best], tied(study, best, entered, marks), cut_short))
+    return tuple(budgets)
+
+
+def _by_bytes(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:
+    needs = {e: [row.memory["average_bytes"] for row in e.finished if row.memory] for e in entered}
+    sizes = {e: statistics.fmean(found) for e, found in needs.items() if found}
+    budgets = []
+    for limit in _round(sizes.values(), sizes.values(), SIZES):
+        within = [e for e, size in sizes.items() if size <= limit]
+        best = min(within, key=lambda e: e.loss)
+        budgets.append(Budget(limit, best, best.loss, study.ties(best, within), cut_short=False))
+    return tuple(budgets)
+
+
+def _round(low: Collection[float], high: Collection[float], ladder: Sequence[float]) -> Sequence[float]:
+    """From the first step that the lowest is within to the first that all are; none where there is nothing."""
+    return ladder[bisect.bisect_left(ladder, min(low)) : bisect.bisect_left(ladder, max(high)) + 1] if low else ()
+
+
+def front(rows: Iterable[Row], cost: Callable[[Row], float | None]) -> tuple[Row, ...]:
+    """The Pareto front: finished runs than which none is better on valid at the same or a smaller cost, cheapest first.
+
+    Args:
+        rows: Any runs; those that are not finished, or have no cost, are left out.
+        cost: What a run costs.
+    """
+    priced = [(price, row.valid.nats, row) for row in rows if row.finished and row.valid and (price := cost(row))]
+    best, found = math.inf, []
+    for _, nats, row in sorted(priced, key=lambda entry: entry[:2]):
+        if nats < best:
+            best = nats
+            found.append(row)
+    return tuple(found)

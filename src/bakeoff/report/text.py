@@ -1,10 +1,14 @@
 """The words: templates that say what findings found. A sentence that does not apply leaves no trace."""
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import jinja2
 
 from bakeoff import words
+from bakeoff.analysis import answer as answers
+from bakeoff.analysis.noise import Noise
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.rows import Repeats, Row
 from bakeoff.analysis.statistics import Comparison
@@ -30,6 +34,31 @@ def finding(found: Finding) -> Json:
     }
 
 
+#: What the first screen shows side by side, and the sentences under it, the gravest first.
+TILES = ("quality", "time", "memory", "parameters", "trouble")
+NOTES = ("unfinished", "falling", "budgets", "carried", "seeds", "clocks", "rates")
+
+
+def answer(facts: answers.Facts) -> Json:
+    """The first screen in words: a headline, tiles with a number each, and what must not be overlooked."""
+    first = {
+        "quality": facts.best,
+        "time": facts.clock.races[0].arrivals[0].experiment if facts.clock.races else None,
+        "memory": facts.memory.least if facts.memory else None,
+        "parameters": facts.parameters.least if facts.parameters else None,
+    }
+    parts = ("label", "value", "unit", "text")
+    return {
+        "headline": say("answer", "headline", facts),
+        "tiles": [
+            {"kind": kind, "run": found.number if (found := first.get(kind)) else None}
+            | {part: say("answer", f"{kind}_{part}", facts) for part in parts}
+            for kind in TILES
+        ],
+        "notes": [said for note in NOTES if (said := say("answer", f"note_{note}", facts))],
+    }
+
+
 def say(template: str, part: str, facts: object) -> str:
     """What one macro of a template says of some facts, white space folded; empty where it has no such macro."""
     macro = getattr(_ENVIRONMENT.get_template(f"{template}.j2").module, part, None)
@@ -41,9 +70,20 @@ def named(what: Repeats | Row) -> str:
     return f"#{what.number} ({what.name})"
 
 
-def numbers(found: list[Repeats | Row | int]) -> str:
+def numbers(found: Iterable[Repeats | Row | int], last: str = "and") -> str:
     """Numbers alone: `#3, #4 and #7`; each once, in order."""
-    return words.numbers(each if isinstance(each, int) else each.number for each in found)
+    return words.numbers((each if isinstance(each, int) else each.number for each in found), last)
+
+
+def runs(rows: Iterable[Row], seeds: int) -> str:
+    """The same of runs, with how many of their seeds where it is not all: `#3 and #4 (2 of 3 seeds)`."""
+    counts = sorted(Counter(row.number for row in rows).items())
+    return words.joined(f"#{number}{f' ({n} of {seeds} seeds)' if n < seeds else ''}" for number, n in counts)
+
+
+def deviations(noise: Noise) -> str:
+    """The typical deviations between seeds, the smallest and the largest: `0.006 to 0.014`."""
+    return words.joined(dict.fromkeys(map(words.small, sorted(noise.deviations.values()))), "to")
 
 
 def interval(compared: Comparison) -> str:
@@ -59,4 +99,4 @@ def times(factor: float) -> str:
 
 
 _ENVIRONMENT = words.environment(jinja2.PackageLoader("bakeoff.report", "text"))
-_ENVIRONMENT.filters |= {function.__name__: function for function in (named, numbers, interval, times)}
+_ENVIRONMENT.filters |= {function.__name__: function for function in (named, numbers, runs, deviations, interval, times)}

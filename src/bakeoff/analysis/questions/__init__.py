@@ -2,12 +2,25 @@
 
 from collections.abc import Callable
 
+from bakeoff.analysis.questions.counting import counting
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.questions.generalization import generalization
+from bakeoff.analysis.questions.wall_clock import wall_clock
 from bakeoff.analysis.rows import StudyRows
 
-__all__ = ["QUESTIONS", "Finding", "Question"]
+__all__ = ["QUESTIONS", "Finding", "Question", "answers", "findings"]
 
 Question = Callable[[StudyRows], Finding | list[Finding]]
-#: Everything that the rows answer, in the report's order.
-QUESTIONS: tuple[Question, ...] = (generalization,)
+#: In the report's order.
+QUESTIONS: tuple[Question, ...] = (counting, wall_clock, generalization)
+
+
+def answers(question: Question, study: StudyRows) -> list[Finding]:
+    """What a question finds in the rows, one or several."""
+    found = question(study)
+    return found if isinstance(found, list) else [found]
+
+
+def findings(study: StudyRows) -> list[Finding]:
+    """Everything that the rows answer."""
+    return [finding for question in QUESTIONS for finding in answers(question, study)]

@@ -1,13 +1,17 @@
 """A finding: an answer as facts, its verdict, and the rows that it rests on; its words are a template."""
 
 import re
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.analysis.rows import Row
+from bakeoff.analysis.rows import Repeats, Row, StudyRows
+from bakeoff.analysis.statistics import FEWEST_SEEDS, SAME, Comparison
 
 Evidence = tuple[dict[str, Any], ...]
+#: Seeds to run where fewer than three cannot decide.
+NEXT_SEEDS = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,3 +47,18 @@ def evidence(rows: Iterable[Row], floors: Iterable[str] = ()) -> Evidence:
         *({"number": number, "seed": seed} for number, seed in keys),
         *({"baseline": name} for name in floors),
     )
+
+
+def command(study: StudyRows, experiments: Iterable[Repeats], compared: Comparison | None) -> str | None:
+    """What to type next to decide a comparison; None where it is decided, or nothing would decide it.
+
+    Args:
+        study: All rows.
+        experiments: That are compared.
+        compared: What came of it; None where nothing did.
+    """
+    if compared is None or compared.decided or compared.verdict == SAME:
+        return None
+    named, numbers = shlex.quote(study.study["source"] or study.study["study"]), sorted(e.number for e in experiments)
+    seeds = NEXT_SEEDS if len(compared.gains) < FEWEST_SEEDS else compared.seeds_to_decide
+    return f"bakeoff run {named} --only {','.join(map(str, numbers))} --seeds {seeds}" if seeds else None

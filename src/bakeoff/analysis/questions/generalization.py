@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from bakeoff.analysis.diagnosis import FLAT
-from bakeoff.analysis.questions.finding import Finding, evidence
+from bakeoff.analysis.questions.finding import Finding, command, evidence
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED, Comparison
 
@@ -16,45 +16,49 @@ class Facts:
         best: Has the lowest validation perplexity of all; None where no run finished.
         next: The second, with how far it is behind; None where there is no other.
         tied: Those that cannot be told from the best.
-        lower_on_test: Experiments that test would have put first.
+        set_aside: Experiments with a lower mean, of which not every run finished.
+        lower_on_test: Experiments that test would have put before the best.
         gap: Of the best in the end, in nats per token.
-        smallest_gap: Another experiment with a clearly smaller gap, and that gap; None where there is none.
-        noise: The study that the typical deviation between seeds is from.
+        smallest_gap: The experiment with the smallest gap, and that; None where it is not clearly smaller.
+        command: What may tell the best from the next.
     """
 
-    best: Repeats | None
+    best: Repeats | None = None
     next: tuple[Repeats, Comparison] | None = None
     tied: tuple[Repeats, ...] = ()
+    set_aside: tuple[Repeats, ...] = ()
     lower_on_test: tuple[Repeats, ...] = ()
     gap: float = 0.0
     smallest_gap: tuple[Repeats, float] | None = None
+    command: str | None = None
 
 
 def generalization(study: StudyRows) -> Finding:
     """The best experiment on valid, what it is on test, and whether others can be told from it."""
     if not study.ranked:
         return Finding(
-            name="generalization", template="generalization", verdict=NOT_MEASURED, facts=Facts(best=None), evidence=()
+            name="generalization", template="generalization", verdict=NOT_MEASURED, facts=Facts(), evidence=()
         )
     best, *rest = study.ranked
-    gaps = {e.number: study.gap(e.best.history[-1]) for e in study.ranked}
-    closest = min(rest, key=lambda e: gaps[e.number], default=best)
+    gaps = {e: study.final_gap(e) for e in study.ranked}
+    closest = min(study.ranked, key=lambda e: gaps[e])
     compared = study.compare(best, rest[0]) if rest else None
-    test = best.test_loss
+    tied, test = study.ties(best, rest), best.test_loss
     facts = Facts(
         best=best,
         next=(rest[0], compared) if compared else None,
-        tied=study.ties(best, rest),
+        tied=tied,
+        set_aside=study.set_aside,
         lower_on_test=tuple(e for e in rest if test and e.test_loss and e.test_loss < test),
-        gap=gaps[best.number],
-        smallest_gap=(closest, gaps[closest.number]) if gaps[best.number] - gaps[closest.number] >= FLAT else None,
+        gap=gaps[best],
+        smallest_gap=(closest, gaps[closest]) if gaps[best] - gaps[closest] >= FLAT else None,
+        command=command(study, (best, *rest[:1]), compared),
     )
-    shown = [best, *([rest[0]] if rest else []), *facts.tied]
     return Finding(
         name="generalization",
         template="generalization",
         verdict=ANSWERED,
         facts=facts,
-        evidence=evidence(row for e in shown for row in e.finished),
+        evidence=evidence(row for e in (best, *rest[:1], *tied) for row in e.finished),
         figures=("pareto-time", f"overlay-{best.rows[0].model}-epochs"),
     )

@@ -1,8 +1,11 @@
 """Numbers as they are read."""
 
+import jinja2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bakeoff.analysis import words
+from bakeoff import words
 
 
 @pytest.mark.parametrize(
@@ -12,7 +15,10 @@ from bakeoff.analysis import words
         (words.number, 610.26, "610.3"),
         (words.number, 2051.4, "2,051"),
         (words.perplexity, 4.5, "90.02"),
-        (words.perplexity, 800.0, "e^800"),
+        (words.number, 3.2e12, "3.2e+12"),
+        (words.number, None, "—"),
+        (words.perplexity, 800.0, "∞"),
+        (words.perplexity, 8471.0, "∞"),
         (words.nats, -0.142, "0.14"),
         (words.nats, 0.0123, "0.012"),
         (words.signed, -0.142, "−0.14"),  # noqa: RUF001
@@ -24,8 +30,12 @@ from bakeoff.analysis import words
         (words.duration, 44.7, "45 s"),
         (words.duration, 245, "4 min 05 s"),
         (words.duration, 11_520, "3 h 12 min"),
+        (words.duration, 300, "5 min"),
+        (words.duration, 7200, "2 h"),
         (words.megabytes, 3_300_000, "3.3 MB"),
         (words.megabytes, 1_240_000_000, "1,240 MB"),
+        (words.in_megabytes, 1_240_000_000, "1,240"),
+        (words.millions, 34_106_624, "34.1"),
         (words.rate, 0.03, "0.03"),
         (words.spelled, 3, "three"),
         (words.spelled, 36, "36"),
@@ -50,3 +60,23 @@ def test_lists_and_counts():
     assert words.joined(["a", "b", "c"]) == "a, b and c"
     assert words.joined(["a", "b"], "or") == "a or b"
     assert [words.counted(count, "run") for count in (0, 1, 2)] == ["no runs", "one run", "two runs"]
+
+
+@given(st.floats(allow_nan=False))
+def test_no_number_is_longer_than_a_cell(value):
+    assert len(words.number(value)) <= len("-9,999,999")
+
+
+def test_what_a_templates_unused_lines_leave_behind_goes():
+    source = """{% macro a() %}
+one
+{% if false %}, two{% endif %}
+{% endmacro %}
+Here {{ a() }}. ( {{ a() }} ) , and {{ n|counted("run") }}."""
+    template = words.environment().from_string(source)
+    assert words.folded(template.render(n=1)) == "Here one. (one), and one run."
+
+
+def test_a_fact_that_is_not_there_is_an_error_and_no_gap():
+    with pytest.raises(jinja2.UndefinedError):
+        words.environment().from_string("{{ missing }}").render()

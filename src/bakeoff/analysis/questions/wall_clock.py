@@ -1,0 +1,139 @@
+"""Which run to take when wall-clock time matters most: time to targets that were fixed in advance, and by budget."""
+
+import statistics
+from dataclasses import dataclass
+
+from bakeoff.analysis import timing
+from bakeoff.analysis.evaluations import FLOOR_TITLES
+from bakeoff.analysis.questions.finding import Finding, command, evidence
+from bakeoff.analysis.rows import Repeats, StudyRows
+from bakeoff.analysis.statistics import ANSWERED, CANNOT_TELL, FEWEST_SEEDS, NOT_MEASURED, UNDECIDED, Comparison
+from bakeoff.analysis.timing import MEDIAN, Budget, Budgets, Crossing, Untimed
+
+TITLES = FLOOR_TITLES | {MEDIAN: "the loss of the median experiment"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arrival:
+    """An experiment of which every finished run reached a target: when, by seed."""
+
+    experiment: Repeats
+    crossings: dict[int, Crossing]
+
+    @property
+    def times(self) -> list[float]:
+        """Seconds by which each run was there, the soonest first; `by` is their median."""
+        return sorted(found.by for found in self.crossings.values() if found.by is not None)
+
+    @property
+    def by(self) -> float:
+        """The median over seeds."""
+        return statistics.median(self.times)
+
+    @property
+    def after(self) -> float:
+        """Seconds before which no run can have been there."""
+        return min(found.after for found in self.crossings.values())
+
+    @property
+    def exact(self) -> bool:
+        """Whether its times are more than upper bounds."""
+        return all(map(timing.is_timed, self.experiment.finished))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Race:
+    """Who reached a target.
+
+    Attributes:
+        name: The floor's, or `median`; `title` is what sentences call it.
+        loss: Nats per token.
+        arrivals: The soonest first; at least one.
+        tied: Those that may have been there as soon as the first.
+        lag: How far behind the first of those was, at least.
+    """
+
+    name: str
+    title: str
+    loss: float
+    arrivals: tuple[Arrival, ...]
+    tied: tuple[Repeats, ...]
+    lag: Comparison | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """The races and the table by budget.
+
+    Attributes:
+        races: To the targets that were reached, the hardest first.
+        entered: How many experiments took part.
+        lost: Those that did not, as one of their runs was lost.
+        untimed: Runs whose times are only upper bounds.
+        budgets: Who is lowest within round budgets.
+        command: What may decide an open race, where all times are exact: more seeds decide nothing about others.
+    """
+
+    races: tuple[Race, ...]
+    entered: int
+    lost: tuple[Repeats, ...]
+    untimed: Untimed
+    budgets: Budgets
+    command: str | None
+
+    @property
+    def turns(self) -> dict[str, list[Budget]]:
+        """The budgets that change the answer: the first, and where what was taken so far can be told from the best."""
+        found: dict[str, list[Budget]] = {"seconds": [], "bytes": []}
+        for unit, budgets in self.budgets._asdict().items():
+            for budget in budgets:
+                if not found[unit] or found[unit][-1].best not in (budget.best, *budget.ties):
+                    found[unit].append(budget)
+        return found
+
+
+def races(study: StudyRows) -> tuple[Race, ...]:
+    """Who reached each target, the hardest first; targets that nobody reached are left out."""
+    entered = [experiment for experiment in study.ranked if not experiment.spoiled]
+    found = []
+    for name, loss in timing.targets(study).items():
+        ways = [
+            Arrival(experiment=e, crossings={row.seed: timing.crossing(row, loss) for row in e.finished})
+            for e in entered
+        ]
+        arrivals = sorted((w for w in ways if len(w.times) == len(w.crossings)), key=lambda arrival: arrival.by)
+        if arrivals:
+            first, *others = arrivals
+            marks = {seed: (each.by, loss) for seed, each in first.crossings.items() if each.by is not None}
+            tied = timing.tied(study, first.experiment, [other.experiment for other in others], marks)
+            lag = timing.lag(study, first.experiment, tied[0], marks) if tied else None
+            found.append(Race(name=name, title=TITLES[name], loss=loss, arrivals=tuple(arrivals), tied=tied, lag=lag))
+    return tuple(reversed(found))
+
+
+def wall_clock(study: StudyRows) -> Finding:
+    """Who is first at each target, and who is lowest by when."""
+    found = races(study)
+    hardest = found[0] if found else None
+    reached = [arrival.experiment for arrival in hardest.arrivals] if hardest else []
+    exact = hardest is not None and all(arrival.exact for arrival in hardest.arrivals)
+    unknown = CANNOT_TELL if reached and len(reached[0].finished) < FEWEST_SEEDS else UNDECIDED
+    facts = Facts(
+        races=found,
+        entered=sum(not experiment.spoiled for experiment in study.ranked),
+        lost=tuple(experiment for experiment in study.ranked if experiment.spoiled),
+        untimed=timing.untimed(study.rows),
+        budgets=timing.by_budget(study),
+        command=command(study, [reached[0], *hardest.tied], hardest.lag) if hardest and exact else None,
+    )
+    return Finding(
+        name="wall-clock",
+        template="wall_clock",
+        verdict=(unknown if hardest.tied else ANSWERED) if hardest else NOT_MEASURED,
+        facts=facts,
+        evidence=evidence(
+            (row for experiment in reached for row in experiment.finished),
+            [hardest.name] if hardest and hardest.name != MEDIAN else [],
+        ),
+        figures=("pareto-time", *(f"overlay-{model}-time" for model in study.models)),
+    )
