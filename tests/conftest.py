@@ -9,12 +9,14 @@ import pytest
 from filelock import FileLock
 
 from bakeoff.data import corpora
+from bakeoff.declaration import traits
 from bakeoff.errors import UserError
 from bakeoff.files import write_json
-from bakeoff.models import GPT1, LSTM
-from bakeoff.optimizers import SGD, Adam
+from bakeoff.identity import encode
+from bakeoff.models import ARCHITECTURES, GPT1, LSTM
+from bakeoff.optimizers import OPTIMIZERS, SGD, Adam
 from bakeoff.records import StudyFolder
-from bakeoff.spec import Budget, Corpus, Study, encode
+from bakeoff.spec import Budget, Corpus, Study
 
 #: What the caller named, before the tests hide it from everything that should do without.
 GIVEN_DATA = os.environ.get("BAKEOFF_DATA")
@@ -181,6 +183,7 @@ def declared_experiment(number, model, layers, optimizer):
         "memory": dict.fromkeys(("weights", "gradients", "optimizer_state", "activations", "logits"), 1_000_000),
         "architecture": {},
         "optimizer_settings": {},
+        "traits": traits(ARCHITECTURES[model](), OPTIMIZERS[optimizer]()),
     }
 
 

@@ -11,7 +11,7 @@ from bakeoff import accounting
 from bakeoff.experiments import SEED
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import SGD, Adam, AdamW, Momentum
-from bakeoff.spec import Architecture, Budget, Corpus, Experiment
+from bakeoff.spec import Architecture, Budget
 
 VOCABULARY = 3000
 #: What a step ends each of its parts with, for the profile.
@@ -19,14 +19,10 @@ FORWARD, BACKWARD, STEP = MARKS = ("forward is over", "backward is over", "step 
 LARGE = {"lstm": LSTM(embedding=96, hidden=128, layers=2), "gpt1": GPT1(width=128, heads=4, layers=2)}
 
 
-def experiment(architecture, optimizer=None, precision="fp32"):
-    return Experiment(
-        number=1,
-        corpus=Corpus(name="none"),
-        architecture=architecture,
-        optimizer=optimizer or AdamW(),
-        budget=Budget(batch_size=8, sequence_length=64, vocabulary=VOCABULARY, precision=precision),
-    )
+def specs(architecture, optimizer=None, precision="fp32"):
+    """What `accounting.memory` takes before the vocabulary."""
+    budget = Budget(batch_size=8, sequence_length=64, vocabulary=VOCABULARY, precision=precision)
+    return architecture, optimizer or AdamW(), budget
 
 
 def take_a_step(model, optimizer, budget):
@@ -45,11 +41,11 @@ def take_a_step(model, optimizer, budget):
     optimizer.zero_grad()
 
 
-def allocated(model, experiment):
+def allocated(model, described, budget):
     """Bytes that a first step holds when each of its parts is over, and the most before, by torch's own profiler."""
-    optimizer = experiment.optimizer.build(model)
+    optimizer = described.build(model)
     with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as told:
-        take_a_step(model, optimizer, experiment.budget)
+        take_a_step(model, optimizer, budget)
     events = [e for e in told.profiler.kineto_results.events() if e.name() in ("[memory]", *MARKS)]
     held = most = 0
     at_the_end = {}
@@ -69,13 +65,13 @@ def allocated(model, experiment):
 def test_it_is_what_torch_allocates(name, frozen, precision, monkeypatch):
     if precision == "bf16" and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
         pytest.skip("this processor does not compute in bfloat16")
-    ours = experiment(LARGE[name], precision=precision)
-    model = ours.architecture.build(VOCABULARY, 64)
+    model = LARGE[name].build(VOCABULARY, 64)
     if frozen:
-        ours = dataclasses.replace(ours, architecture=dataclasses.replace(ours.architecture, embeddings="gpt1"))
         model.freeze_embeddings()
-    computed = accounting.memory(ours, VOCABULARY)
-    real = allocated(model, ours)
+    embeddings = "gpt1" if frozen else "learned"
+    ours = specs(dataclasses.replace(LARGE[name], embeddings=embeddings), precision=precision)
+    computed = accounting.memory(*ours, VOCABULARY)
+    real = allocated(model, *ours[1:])
     kept, most = real[FORWARD]
     # The output layer's gradient is computed along with the loss.
     early = 0 if frozen else model.embedding.weight.nbytes
@@ -88,13 +84,13 @@ def test_it_is_what_torch_allocates(name, frozen, precision, monkeypatch):
 
 @pytest.mark.parametrize(("optimizer", "copies"), [(SGD(), 0), (Momentum(), 1), (Adam(), 2), (AdamW(), 2)])
 def test_an_optimizer_keeps_as_many_copies_of_what_it_learns(optimizer, copies):
-    told = accounting.memory(experiment(LARGE["gpt1"], optimizer), VOCABULARY)
+    told = accounting.memory(*specs(LARGE["gpt1"], optimizer), VOCABULARY)
     assert told["optimizer_state"] == pytest.approx(copies * told["gradients"], rel=0.001)
 
 
 def test_the_seeds_parts_are_those_of_its_parameters():
-    by_slug = {e.slug: accounting.memory(e, 40_478) for e in (SEED.experiments[0], SEED.experiments[11])}
-    small, large = by_slug.values()
+    ends = SEED.experiments[0], SEED.experiments[-1]
+    small, large = (accounting.memory(e.architecture, e.optimizer, SEED.budget, 40_478) for e in ends)
     assert small["weights"] == 34_106_624 * 4
     assert small["gradients"] == 3_019_520 * 4
     assert large["optimizer_state"] == pytest.approx(2 * 28_351_488 * 4, rel=0.001)
@@ -102,23 +98,23 @@ def test_the_seeds_parts_are_those_of_its_parameters():
 
 
 def test_twice_the_sequences_keep_twice_the_activations():
-    one = experiment(LARGE["lstm"])
-    two = dataclasses.replace(one, budget=dataclasses.replace(one.budget, batch_size=16))
-    activations = [accounting.memory(e, VOCABULARY)["activations"] for e in (one, two)]
+    architecture, optimizer, budget = specs(LARGE["lstm"])
+    budgets = budget, dataclasses.replace(budget, batch_size=16)
+    activations = [accounting.memory(architecture, optimizer, b, VOCABULARY)["activations"] for b in budgets]
     assert activations[1] == pytest.approx(2 * activations[0], rel=0.02)
 
 
 @pytest.mark.parametrize("vocabulary", [512, 513])
 def test_layers_as_wide_as_the_vocabulary_are_not_taken_for_logits(vocabulary):
     """The MLP of a model of width 128 is 512 wide."""
-    narrow, wide = (accounting.memory(experiment(LARGE["gpt1"]), symbols) for symbols in (vocabulary, 514))
+    narrow, wide = (accounting.memory(*specs(LARGE["gpt1"]), symbols) for symbols in (vocabulary, 514))
     assert narrow["logits"] == pytest.approx(wide["logits"], rel=0.01)
     assert narrow["activations"] == pytest.approx(wide["activations"], rel=0.01)
 
 
 def test_counting_draws_nothing():
     state = torch.get_rng_state()
-    accounting.memory(experiment(LARGE["lstm"]), VOCABULARY)
+    accounting.memory(*specs(LARGE["lstm"]), VOCABULARY)
     assert torch.equal(torch.get_rng_state(), state)
 
 
@@ -148,11 +144,11 @@ class BigramModel(nn.Module):
 
 
 def test_a_users_model_is_counted_as_well():
-    told = accounting.memory(experiment(Bigram()), 300)
+    told = accounting.memory(*specs(Bigram()), 300)
     # The logits, their logarithm of softmax, and the gradients of both.
     assert 2 <= told["logits"] / (8 * 64 * 300 * 4) <= 4
     assert told["activations"] < told["logits"] / 10
 
 
 def test_of_a_model_that_cannot_do_without_numbers_nothing_is_said():
-    assert accounting.memory(experiment(Bigram(wants_numbers=True)), 300) is None
+    assert accounting.memory(*specs(Bigram(wants_numbers=True)), 300) is None

@@ -38,13 +38,13 @@ def test_memory_holds_at_least_a_process_with_torch(cost):
 
 def test_disk_holds_the_weights_of_every_run(cost, study, tokens):
     length = study.budget.sequence_length
-    counts = [count_parameters(r.experiment.architecture, tokens.vocabulary, length)[0] for r in study.runs]
+    counts = [count_parameters(r.architecture, tokens.vocabulary, length)[0] for r in study.runs]
     assert cost.disk_bytes == 4 * sum(counts)
 
 
 def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatch):
     probe = costs._Probe(step=1.0, first_step=0.0, evaluated_token=0.0, memory_bytes=0)
-    monkeypatch.setattr(costs, "_probe", lambda experiment, tokens, device: probe)
+    monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
     long = study.with_shared(epochs=20)
     steps = -(-tokens.splits["train"].sequences(study.budget.sequence_length) // study.budget.batch_size)
     expected = 2 * (costs.START_SECONDS + 20 * steps)
@@ -55,7 +55,7 @@ def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatc
 
 def test_a_model_that_this_machine_cannot_hold_is_not_tried(study, tokens, monkeypatch):
     monkeypatch.setattr(costs.psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
-    monkeypatch.setattr(costs, "_probe", lambda experiment, tokens, device: pytest.fail("it would have been killed"))
+    monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: pytest.fail("it would have been killed"))
     assert costs.estimate(study.runs, tokens, CPU).seconds == 0
 
 
@@ -76,8 +76,7 @@ class Unbuildable(Architecture):
 
 
 def test_a_model_that_fails_does_not_stop_the_estimate_of_the_others(study, tokens):
-    broken = dataclasses.replace(study.runs[0].experiment, architecture=Unbuildable())
-    costs.estimate([*study.runs, dataclasses.replace(study.runs[0], experiment=broken)], tokens, CPU)
+    costs.estimate([*study.runs, dataclasses.replace(study.runs[0], architecture=Unbuildable())], tokens, CPU)
 
 
 @pytest.fixture
@@ -87,9 +86,9 @@ def compiling(study, tokens, monkeypatch):
     def decide(eager, compiled, first_step, epochs=1000):
         tried = []
 
-        def probe(experiment, tokens, device):
-            tried.append(experiment.budget.compile)
-            step = compiled if experiment.budget.compile else eager
+        def probe(run, tokens, device):
+            tried.append(run.budget.compile)
+            step = compiled if run.budget.compile else eager
             return step and costs._Probe(step=step, first_step=first_step, evaluated_token=0.0, memory_bytes=0)
 
         monkeypatch.setattr(costs, "_try", probe)

@@ -8,9 +8,9 @@ import pytest
 
 from bakeoff import data
 from bakeoff.declaration import declare, describe
+from bakeoff.identity import identity, purpose
 from bakeoff.models import ARCHITECTURES
 from bakeoff.optimizers import OPTIMIZERS
-from bakeoff.spec import identity, purpose
 
 EXPERIMENT = {
     "number",
@@ -96,3 +96,10 @@ def test_the_study_that_tests_write_by_hand_is_like_a_real_one(declared, fake_st
 @pytest.mark.parametrize(("tokenizer", "lossy"), [("bpe", False), ("gpt1", True)])
 def test_a_tokenizer_that_loses_text_is_told(tiny_study, tokenizer, lossy):
     assert describe(tiny_study.with_shared(tokenizer=tokenizer), None)["corpus"]["lossy"] == lossy
+
+
+def test_an_experiment_tells_what_its_classes_say_they_are(tiny_study):
+    lstm, gpt1 = (experiment["traits"] for experiment in describe(tiny_study, None)["experiments"])
+    names = ("adaptive", "rule", "heavy_ball", "decoupled_decay", "step_scale", "attends", "recurrent", "post_norm")
+    assert tuple(lstm) == tuple(gpt1) == names
+    assert (lstm["rule"], lstm["recurrent"], gpt1["step_scale"], gpt1["attends"]) == ("adam", True, 1.0, True)

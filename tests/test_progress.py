@@ -54,7 +54,7 @@ def test_a_line_for_every_evaluation_and_end_and_none_for_a_step(runs):
 
 
 def test_the_speed_is_tokens_by_training_time(runs):
-    budget = runs[0].experiment.budget
+    budget = runs[0].budget
     tokens_per_second = 10 * budget.batch_size * budget.sequence_length / 2.0
     text = shown(Lines(runs, console()), [(runs[0], m) for m in messages(10, 1)])
     assert f"{tokens_per_second:,.0f} tokens/s" in text

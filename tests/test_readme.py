@@ -31,7 +31,7 @@ def test_its_study_is_one(tmp_path):
     assert len(block.splitlines()) <= 10
 
 
-def test_the_optimizer_that_contributing_adds_trains(tmp_path):
+def test_the_optimizer_that_contributing_adds_trains_and_is_seen_as_what_it_is(tmp_path):
     page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     (block,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "TorchOptimizer" in block]
     path = tmp_path / "mine.py"
@@ -41,7 +41,9 @@ def test_the_optimizer_that_contributing_adds_trains(tmp_path):
     )
     model = nn.Linear(2, 2)
     before = model.weight.detach().clone()
-    made = load_study(path).experiments[0].optimizer.build(model)
+    described = load_study(path).experiments[0].optimizer
+    assert (described.adaptive, described.rule, described.heavy_ball) == (True, "rmsprop", False)
+    made = described.build(model)
     model(torch.ones(1, 2)).sum().backward()
     made.step()
     assert not torch.equal(model.weight, before)

@@ -16,7 +16,6 @@ from bakeoff.measure import Clock, resolve_device
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SCHEDULES
 from bakeoff.records import FAILED, FINISHED, RunFolder
-from bakeoff.spec import Run
 from bakeoff.training import Training, token_nats
 from bakeoff.worker import Job, work
 
@@ -180,8 +179,8 @@ def outcome(folder):
 
 @pytest.fixture
 def job(tiny_study, tmp_path):
-    experiment = dataclasses.replace(tiny_study.experiments[0], architecture=MODELS["lstm"])
-    return Job(run=Run(experiment=experiment, seed=0), folder=tmp_path / "run", device="cpu", alone=True)
+    run = dataclasses.replace(tiny_study.runs[0], architecture=MODELS["lstm"])
+    return Job(run=run, folder=tmp_path / "run", device="cpu", alone=True)
 
 
 @pytest.fixture

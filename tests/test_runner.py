@@ -103,13 +103,13 @@ def test_finished_and_diverged_stay_while_failed_and_cut_off_ones_are_tried_agai
 
 
 def test_only_limits_what_is_missing(session):
-    assert [run.experiment.number for run in session.missing([3, 1])] == [1, 3]
+    assert [run.number for run in session.missing([3, 1])] == [1, 3]
 
 
 def test_seeds_come_one_after_the_other(study, tmp_path):
     twice = dataclasses.replace(study, seeds=(0, 1))
     session = open_session(twice, tmp_path / study.name, CPU)
-    assert [(run.seed, run.experiment.number) for run in session.missing()] == [
+    assert [(run.seed, run.number) for run in session.missing()] == [
         *((0, 1), (0, 2), (0, 3)),
         *((1, 1), (1, 2), (1, 3)),
     ]

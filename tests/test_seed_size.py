@@ -59,13 +59,13 @@ def said(capsys):
     return say
 
 
-def trained(experiment, tokens, seconds):
-    """The experiment after so many seconds, its clock and its memory, by the loop that its runs use."""
+def trained(run, tokens, seconds):
+    """The run after so many seconds, its clock and its memory, by the loop that its runs use."""
     torch.manual_seed(42)
-    torch.set_num_threads(experiment.budget.threads)
+    torch.set_num_threads(run.budget.threads)
     keep_freed_memory()
     memory, clock = MemoryMeter(CPU), Clock()
-    model = models.build(experiment, tokens.vocabulary, CPU)
+    model = models.build(run.architecture, run.budget, tokens.vocabulary, CPU)
     ends = time.monotonic() + seconds
 
     def on_step(step, loss):
@@ -74,11 +74,11 @@ def trained(experiment, tokens, seconds):
 
     training = Training(
         model=model,
-        optimizer=experiment.optimizer.build(model),
+        optimizer=run.optimizer.build(model),
         schedule=lambda step: 1.0,
         train=tokens.splits["train"],
         measured={},
-        budget=experiment.budget,
+        budget=run.budget,
         seed=42,
         device=CPU,
         clock=clock,
@@ -92,16 +92,16 @@ def trained(experiment, tokens, seconds):
 
 @pytest.mark.parametrize("number", [1, 5])
 def test_it_learns_in_the_memory_that_there_is(number, study, tokens, said):
-    experiment = study.experiments[number - 1]
-    training, clock, memory = trained(experiment, tokens, 60 * float(MINUTES))
-    budget = experiment.budget
+    run = study.runs[number - 1]
+    training, clock, memory = trained(run, tokens, 60 * float(MINUTES))
+    budget = run.budget
     valid = tokens.splits["valid"]
     part = dataclasses.replace(valid, tokens_N=valid.tokens_N[: EVALUATED * budget.sequence_length + 1])
     loss = float(token_nats(training.model, part, budget, CPU).mean())
     seen = training.step * budget.batch_size * budget.sequence_length
     peak = memory["baseline_bytes"] + memory["peak_bytes"]
     said(
-        f"{experiment.slug}, {budget.precision}, {budget.threads} threads: {training.step} steps, {words.count(seen)} "
+        f"{run.slug}, {budget.precision}, {budget.threads} threads: {training.step} steps, {words.count(seen)} "
         f"tokens, {words.count(seen / clock.seconds['training'])} tokens/s; memory {words.megabytes(peak)} MB at its "
         f"peak; train {np.mean(training.steps.losses[-20:]):.3f}, valid {loss:.3f} nats"
     )

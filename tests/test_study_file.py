@@ -4,8 +4,8 @@ import pytest
 
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
+from bakeoff.identity import identity
 from bakeoff.models import count_parameters
-from bakeoff.spec import identity
 from bakeoff.study_file import find_study
 
 STUDY = """\

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from bakeoff import rates, runner, tuning
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
+from bakeoff.identity import purpose
 from bakeoff.metrics import Tally
 from bakeoff.optimizers import OPTIMIZERS
-from bakeoff.spec import purpose
 
 
 def rows_of(study, valid_loss):
@@ -47,7 +47,7 @@ def test_everyone_gets_seven_rates_around_its_centre_and_the_same_schedule(tiny_
     trials = tuning.Search(tiny_study).next_round()
     assert len(trials.experiments) == 7 * len(tiny_study.experiments)
     assert trials.seeds == (tuning.SEED,)
-    assert {experiment.budget.epochs for experiment in trials.experiments} == {1}
+    assert trials.budget.epochs == 1
     lrs = [experiment.optimizer.lr for experiment in trials.experiments[:7]]
     assert lrs == [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
 

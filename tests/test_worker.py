@@ -12,12 +12,14 @@ import torch
 from safetensors.torch import load_file
 
 from bakeoff import data
+from bakeoff.identity import decode, identity
 from bakeoff.models import GPT1
 from bakeoff.optimizers import SGD, Adam, Momentum
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
-from bakeoff.spec import Architecture, Run, decode, identity
+from bakeoff.spec import Architecture
+from bakeoff.study_file import decode_run
 from bakeoff.training import token_nats
-from bakeoff.worker import Job, decode_run, work
+from bakeoff.worker import Job, work
 
 SUMS = {"nats", "tokens", "words", "bytes"}
 
@@ -26,11 +28,7 @@ SUMS = {"nats", "tokens", "words", "bytes"}
 def run(tiny_study):
     """The study's first run, resolved as the runner would, of an LSTM that soon learns the text by heart."""
     study = tiny_study.with_shared(precision="fp32", threads=1, epochs=4)
-    return Run(experiment=dataclasses.replace(study.experiments[0], optimizer=Momentum(lr=1.0)), seed=3)
-
-
-def changed(run, **fields):
-    return dataclasses.replace(run, experiment=dataclasses.replace(run.experiment, **fields))
+    return dataclasses.replace(study.runs[0], optimizer=Momentum(lr=1.0), seed=3)
 
 
 def worked(run, path):
@@ -51,7 +49,7 @@ def folder(done):
 
 @pytest.fixture(scope="module")
 def tokens(run):
-    return data.prepare(run.experiment.corpus, run.experiment.budget)
+    return data.prepare(run.corpus, run.budget)
 
 
 @pytest.mark.parametrize("source", [True, False])
@@ -137,8 +135,8 @@ def test_documents_sum_to_their_splits(folder, tokens):
 
 
 def test_the_best_weights_are_those_of_the_best_epoch_on_valid(folder, run, tokens):
-    budget, valid = run.experiment.budget, [line["valid"]["nats"] for line in folder.history()]
-    model = run.experiment.architecture.build(tokens.vocabulary, budget.sequence_length)
+    budget, valid = run.budget, [line["valid"]["nats"] for line in folder.history()]
+    model = run.architecture.build(tokens.vocabulary, budget.sequence_length)
     model.load_state_dict(load_file(folder.best_weights))
     assert folder.summary["best_epoch"] == int(np.argmin(valid))
     for split, recorded in (("valid", min(valid)), ("test", folder.summary["test"]["best"]["nats"])):
@@ -147,9 +145,9 @@ def test_the_best_weights_are_those_of_the_best_epoch_on_valid(folder, run, toke
 
 
 def test_where_an_earlier_epoch_was_best_its_weights_are_kept_and_the_last_are_measured_too(run, tmp_path):
-    worsening = dataclasses.replace(run.experiment.budget, schedule="constant", epochs=1)
+    worsening = dataclasses.replace(run.budget, schedule="constant", epochs=1)
     gpt1 = GPT1(width=16, heads=2)
-    folder, _ = worked(changed(run, architecture=gpt1, optimizer=Adam(lr=10.0), budget=worsening), tmp_path)
+    folder, _ = worked(dataclasses.replace(run, architecture=gpt1, optimizer=Adam(lr=10.0), budget=worsening), tmp_path)
     valid = [line["valid"]["nats"] for line in folder.history()]
     assert folder.status == FINISHED
     assert valid[0] < valid[1]
@@ -166,8 +164,8 @@ def test_progress_tells_the_start_every_evaluation_and_the_end(done):
 
 
 def test_a_diverging_run_is_recorded_with_the_history_until_then(run, tmp_path):
-    wild = dataclasses.replace(run.experiment.budget, clip=None)
-    folder, messages = worked(changed(run, optimizer=SGD(lr=1e30), budget=wild), tmp_path)
+    wild = dataclasses.replace(run.budget, clip=None)
+    folder, messages = worked(dataclasses.replace(run, optimizer=SGD(lr=1e30), budget=wild), tmp_path)
     assert folder.status == messages[-1]["status"] == DIVERGED
     assert folder.summary["epoch"] == 1
     assert folder.summary["step"] >= 1
@@ -186,7 +184,7 @@ class Unbuildable(Architecture):
 
 @pytest.mark.parametrize(("layers", "reason"), [(1, "RuntimeError: first line"), (2, "out of memory: ")])
 def test_a_run_that_cannot_be_trained_is_recorded_as_failed_with_its_reason(run, tmp_path, layers, reason):
-    folder, messages = worked(changed(run, architecture=Unbuildable(layers=layers)), tmp_path)
+    folder, messages = worked(dataclasses.replace(run, architecture=Unbuildable(layers=layers)), tmp_path)
     assert folder.status == messages[-1]["status"] == FAILED
     assert folder.summary["error"] == reason
     assert "Traceback" in folder.summary["traceback"]
@@ -194,16 +192,16 @@ def test_a_run_that_cannot_be_trained_is_recorded_as_failed_with_its_reason(run,
 
 
 def test_a_second_try_leaves_nothing_of_the_first(run, tmp_path):
-    worked(changed(run, architecture=Unbuildable()), tmp_path)
+    worked(dataclasses.replace(run, architecture=Unbuildable()), tmp_path)
     (tmp_path / "history.jsonl").write_text('{"epoch": 77}\n')
-    folder, _ = worked(changed(run, budget=dataclasses.replace(run.experiment.budget, epochs=1)), tmp_path)
+    folder, _ = worked(dataclasses.replace(run, budget=dataclasses.replace(run.budget, epochs=1)), tmp_path)
     assert folder.status == FINISHED
     assert folder.history()[0]["epoch"] == 0
 
 
 def test_a_worker_ends_at_once_when_its_parent_is_gone(run, tmp_path):
-    long = dataclasses.replace(run.experiment.budget, epochs=100_000)
-    job = Job(run=changed(run, budget=long), folder=tmp_path, device="cpu", alone=True)
+    long = dataclasses.replace(run.budget, epochs=100_000)
+    job = Job(run=dataclasses.replace(run, budget=long), folder=tmp_path, device="cpu", alone=True)
     command = [sys.executable, "-m", "bakeoff.worker"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         process.stdin.write(job.to_line() + "\n")
@@ -218,7 +216,7 @@ def test_a_worker_ends_at_once_when_its_parent_is_gone(run, tmp_path):
 
 def test_an_option_added_later_with_a_default_keeps_old_runs_readable(run, folder):
     old = json.loads(json.dumps(folder.spec["run"]))
-    del old["experiment"]["architecture"]["dropout"]
+    del old["architecture"]["dropout"]
     assert identity(decode_run(old, None)) == identity(run)
     with pytest.raises(KeyError):
         decode(old, {})

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
 from bakeoff.measure import in_precision
-from bakeoff.spec import Architecture, Budget, Experiment
+from bakeoff.spec import Architecture, Budget, Optimizer
 
 #: The workspace of oneDNN's LSTM is measured at this many places and at twice as many: it grows evenly with them.
 MEASURED_PLACES = 8
@@ -25,7 +25,7 @@ MEASURED_PLACES = 8
 aten = torch.ops.aten
 
 
-def memory(experiment: Experiment, vocabulary: int) -> dict[str, int] | None:
+def memory(architecture: Architecture, optimizer: Optimizer, budget: Budget, vocabulary: int) -> dict[str, int] | None:
     """Bytes of a step's parts on a processor; None where a model or an optimizer needs more than shapes to tell.
 
     Returns:
@@ -35,17 +35,17 @@ def memory(experiment: Experiment, vocabulary: int) -> dict[str, int] | None:
     """
     try:
         with FakeTensorMode(allow_non_fake_inputs=True):
-            return _parameters(experiment, vocabulary) | _kept(experiment.architecture, vocabulary, experiment.budget)
+            model = _fake(architecture, vocabulary, budget.sequence_length)
+            return _parameters(model, optimizer) | _kept(architecture, vocabulary, budget)
     except Exception:  # noqa: BLE001 (whatever a user's model does here, it can still be described and trained)
         return None
 
 
-def _parameters(experiment: Experiment, vocabulary: int) -> dict[str, int]:
-    model = _fake(experiment.architecture, vocabulary, experiment.budget.sequence_length)
+def _parameters(model: nn.Module, described: Optimizer) -> dict[str, int]:
     learnable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in learnable:
         parameter.grad = torch.empty_like(parameter)
-    optimizer = experiment.optimizer.build(model)
+    optimizer = described.build(model)
     with _Allocations():
         optimizer.step()
     state = [value for values in optimizer.state.values() for value in values.values() if isinstance(value, Tensor)]

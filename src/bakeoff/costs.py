@@ -15,7 +15,7 @@ from bakeoff.data import Tokens
 from bakeoff.data.sequences import TokenStream
 from bakeoff.measure import Clock, MemoryMeter, keep_freed_memory, return_freed_memory, synchronizer
 from bakeoff.models import build, count_parameters
-from bakeoff.spec import Experiment, Run, Study
+from bakeoff.spec import Run, Study
 from bakeoff.training import EVALUATED_AT_ONCE, Training, steps_an_epoch
 
 #: Steps of each model that are timed.
@@ -66,17 +66,17 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     """
     keep_freed_memory()
     baseline = MemoryMeter(device).baseline
-    first_of = {run.experiment.architecture: run.experiment for run in runs}
+    first_of = {run.architecture: run for run in runs}
     with torch.random.fork_rng():
-        attempts = {architecture: _try(experiment, tokens, device) for architecture, experiment in first_of.items()}
+        attempts = {architecture: _try(run, tokens, device) for architecture, run in first_of.items()}
     return_freed_memory(device)  # which is the runs' from now on
     probes = {architecture: probe for architecture, probe in attempts.items() if probe}
-    able = [run for run in runs if run.experiment.architecture in probes]
-    seconds = [_seconds(run.experiment, probes[run.experiment.architecture], tokens) for run in able]
+    able = [run for run in runs if run.architecture in probes]
+    seconds = [_seconds(run, probes[run.architecture], tokens) for run in able]
     return Cost(
         seconds=sum(seconds),
         memory_bytes=baseline + max((probe.memory_bytes for probe in probes.values()), default=0),
-        disk_bytes=sum(_weights_bytes(run.experiment, tokens.vocabulary) for run in able),
+        disk_bytes=sum(_weights_bytes(run, tokens.vocabulary) for run in able),
         runs=len(runs),
     )
 
@@ -86,10 +86,10 @@ def compiling_pays(study: Study, tokens: Tokens, device: torch.device) -> bool:
 
     Where even a lucky outcome would not pay, it is not tried; where it fails, as without a compiler, it does not pay.
     """
-    able = [experiment for experiment in study.experiments if experiment.architecture.compiles]
+    able = [run for run in study.runs if run.architecture.compiles]
     if not able:
         return False
-    smallest = min(able, key=lambda experiment: experiment.architecture.layers)
+    smallest = min(able, key=lambda run: run.architecture.layers)
     plain, compiled = (_with_compiling(smallest, compile_) for compile_ in (False, True))
     attempt = functools.partial(_try, tokens=tokens, device=device)
     with torch.random.fork_rng():
@@ -101,40 +101,40 @@ def compiling_pays(study: Study, tokens: Tokens, device: torch.device) -> bool:
     return faster is not None and (eager.step - faster.step) * _steps(smallest, tokens) > faster.first_step
 
 
-def _with_compiling(experiment: Experiment, compiling: bool) -> Experiment:
-    return dataclasses.replace(experiment, budget=dataclasses.replace(experiment.budget, compile=compiling))
+def _with_compiling(run: Run, compiling: bool) -> Run:
+    return dataclasses.replace(run, budget=dataclasses.replace(run.budget, compile=compiling))
 
 
-def _try(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Probe | None:
+def _try(run: Run, tokens: Tokens, device: torch.device) -> _Probe | None:
     try:
-        return _probe(experiment, tokens, device) if _fits(experiment, tokens.vocabulary, device) else None
+        return _probe(run, tokens, device) if _fits(run, tokens.vocabulary, device) else None
     except Exception:  # noqa: BLE001 (an estimate must not stop a study)
         return None
 
 
-def _fits(experiment: Experiment, vocabulary: int, device: torch.device) -> bool:
+def _fits(run: Run, vocabulary: int, device: torch.device) -> bool:
     """Whether a step fits into this machine's memory: a system that runs out of it kills, where a GPU refuses."""
-    parts = (accounting.memory(experiment, vocabulary) or {}) if device.type == "cpu" else {}
-    return sum(parts.values()) < int(psutil.virtual_memory().available)
+    parts = accounting.memory(run.architecture, run.optimizer, run.budget, vocabulary) if device.type == "cpu" else {}
+    return sum((parts or {}).values()) < int(psutil.virtual_memory().available)
 
 
-def _probe(experiment: Experiment, tokens: Tokens, device: torch.device) -> _Probe:
+def _probe(run: Run, tokens: Tokens, device: torch.device) -> _Probe:
     """Rehearse a step and an evaluation to see their memory, then, once all is warm, some more to see their time."""
-    torch.set_num_threads(experiment.budget.threads or 1)
+    torch.set_num_threads(run.budget.threads or 1)
     memory = MemoryMeter(device, interval=0.02, share=0.5)
     with memory.window():
-        model = build(experiment, tokens.vocabulary, device)
-        cold = _rehearse(model, experiment, tokens, device, steps=1)
-    warm = _rehearse(model, experiment, tokens, device, steps=PROBE_STEPS)
+        model = build(run.architecture, run.budget, tokens.vocabulary, device)
+        cold = _rehearse(model, run, tokens, device, steps=1)
+    warm = _rehearse(model, run, tokens, device, steps=PROBE_STEPS)
     return dataclasses.replace(warm, first_step=cold.first_step, memory_bytes=memory.as_json()["peak_bytes"])
 
 
-def _rehearse(model: nn.Module, experiment: Experiment, tokens: Tokens, device: torch.device, steps: int) -> _Probe:
+def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, steps: int) -> _Probe:
     """Train a few steps on the first sequences of train, by the very loop that the runs use, and evaluate some."""
-    clock, budget = Clock(synchronizer(device)), dataclasses.replace(experiment.budget, epochs=1)
+    clock, budget = Clock(synchronizer(device)), dataclasses.replace(run.budget, epochs=1)
     training = Training(
         model=model,
-        optimizer=experiment.optimizer.build(model),
+        optimizer=run.optimizer.build(model),
         schedule=lambda step: 0.0,  # noqa: ARG005 (weights that stay cannot diverge)
         train=_head(tokens.splits["train"], steps * budget.batch_size * budget.sequence_length),
         measured={"valid": _head(tokens.splits["valid"], EVALUATED_AT_ONCE)},
@@ -142,7 +142,7 @@ def _rehearse(model: nn.Module, experiment: Experiment, tokens: Tokens, device: 
         seed=0,
         device=device,
         clock=clock,
-        compiled=experiment.compiled,
+        compiled=budget.compiles(run.architecture),
     )
     evaluated = sum(len(evaluation.nats["valid"]) for evaluation in training.evaluations())
     return _Probe(
@@ -158,17 +158,17 @@ def _head(stream: TokenStream, targets: int) -> TokenStream:
     return TokenStream(tokens_N=stream.tokens_N[: targets + 1], starts_D=one, words_D=one, bytes_D=one)
 
 
-def _steps(experiment: Experiment, tokens: Tokens) -> int:
-    return experiment.budget.epochs * steps_an_epoch(tokens.splits["train"], experiment.budget)
+def _steps(run: Run, tokens: Tokens) -> int:
+    return run.budget.epochs * steps_an_epoch(tokens.splits["train"], run.budget)
 
 
-def _seconds(experiment: Experiment, probe: _Probe, tokens: Tokens) -> float:
-    budget, steps = experiment.budget, _steps(experiment, tokens)
+def _seconds(run: Run, probe: _Probe, tokens: Tokens) -> float:
+    budget, steps = run.budget, _steps(run, tokens)
     each_evaluation = tokens.train_sample.targets + tokens.splits["valid"].targets
     evaluated = (budget.epochs + 1) * each_evaluation + tokens.splits["test"].targets
     return START_SECONDS + steps * probe.step + evaluated * probe.evaluated_token
 
 
-def _weights_bytes(experiment: Experiment, vocabulary: int) -> int:
-    parameters, _ = count_parameters(experiment.architecture, vocabulary, experiment.budget.sequence_length)
+def _weights_bytes(run: Run, vocabulary: int) -> int:
+    parameters, _ = count_parameters(run.architecture, vocabulary, run.budget.sequence_length)
     return parameters * BYTES_PER_PARAMETER

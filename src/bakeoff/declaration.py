@@ -8,9 +8,10 @@ from typing import Any
 from bakeoff import accounting
 from bakeoff.data import Tokens, tokenizers
 from bakeoff.data.splits import SPLITS
+from bakeoff.identity import encode, identity, purpose
 from bakeoff.models import ARCHITECTURES, count_parameters, ngram
 from bakeoff.optimizers import OPTIMIZERS
-from bakeoff.spec import Architecture, Experiment, Optimizer, Study, encode, identity, purpose
+from bakeoff.spec import Architecture, Budget, Experiment, Optimizer, Study
 
 Json = dict[str, Any]
 
@@ -22,7 +23,7 @@ def describe(study: Study, tokens: Tokens | None) -> Json:
         "study": study.name,
         "corpus": _corpus(study, tokens),
         "budget": encode(study.budget),
-        "experiments": [_experiment(experiment, vocabulary) for experiment in study.experiments],
+        "experiments": [_experiment(experiment, study.budget, vocabulary) for experiment in study.experiments],
         "seeds": list(study.seeds),
     }
 
@@ -68,8 +69,8 @@ def _corpus(study: Study, tokens: Tokens | None) -> Json:
     )
 
 
-def _experiment(experiment: Experiment, vocabulary: int) -> Json:
-    architecture, optimizer, budget = experiment.architecture, experiment.optimizer, experiment.budget
+def _experiment(experiment: Experiment, budget: Budget, vocabulary: int) -> Json:
+    architecture, optimizer = experiment.architecture, experiment.optimizer
     parameters, learnable = count_parameters(architecture, vocabulary, budget.sequence_length)
     return {
         "number": experiment.number,
@@ -85,9 +86,19 @@ def _experiment(experiment: Experiment, vocabulary: int) -> Json:
         "sequence_length": budget.sequence_length,
         "batch_size": budget.batch_size,
         "epochs": budget.epochs,
-        "memory": accounting.memory(experiment, vocabulary),
+        "memory": accounting.memory(architecture, optimizer, budget, vocabulary),
         "architecture": encode(architecture),
         "optimizer_settings": encode(optimizer),
+        "traits": traits(architecture, optimizer),
+    }
+
+
+def traits(architecture: Architecture, optimizer: Optimizer) -> Json:
+    """What the two are beyond their numbers, as their classes say; null where one does not."""
+    of_optimizer = ("adaptive", "rule", "heavy_ball", "decoupled_decay", "step_scale")
+    of_architecture = ("attends", "recurrent", "post_norm")
+    return {name: getattr(optimizer, name) for name in of_optimizer} | {
+        name: getattr(architecture, name) for name in of_architecture
     }
 
 

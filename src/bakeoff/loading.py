@@ -9,7 +9,7 @@ from torch import nn
 
 from bakeoff.errors import UserError
 from bakeoff.records import RunFolder, StudyFolder
-from bakeoff.worker import decode_run
+from bakeoff.study_file import decode_run
 
 
 class Loaded(NamedTuple):
@@ -29,8 +29,8 @@ def load_run(path: Path) -> Loaded:
     if folder.spec is None or not folder.best_weights.is_file() or not study.exists:
         raise UserError(f"{path} is no folder of a run with weights, such as runs/quick/01-lstm-1-adam/seed-0")
     source = study.study["source"]
-    experiment = decode_run(folder.spec["run"], Path(source) if source else None).experiment
+    run = decode_run(folder.spec["run"], Path(source) if source else None)
     tokenizer = Tokenizer.from_file(str(study.tokenizer))
-    symbols, length = tokenizer.get_vocab_size(), experiment.budget.sequence_length
-    model = experiment.architecture.rebuild(symbols, length, load_file(folder.best_weights))
+    symbols, length = tokenizer.get_vocab_size(), run.budget.sequence_length
+    model = run.architecture.rebuild(symbols, length, load_file(folder.best_weights))
     return Loaded(model.eval(), tokenizer)

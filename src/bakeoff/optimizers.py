@@ -6,13 +6,13 @@ To add an optimizer of torch's: a class of a few lines and an entry in `OPTIMIZE
 import dataclasses
 import inspect
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
 from torch import nn
 
-from bakeoff.spec import ALWAYS_IDENTITY, Optimizer
+from bakeoff.spec import Optimizer
 
 #: Share of the steps in which the linear schedule rises to the peak.
 WARMUP = 0.05
@@ -70,7 +70,12 @@ class Adam(TorchOptimizer):
     title: ClassVar[str] = "Adam"
     implementation: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.Adam
 
-    lr: float = field(default=3e-3, metadata=ALWAYS_IDENTITY)
+    adaptive: ClassVar[bool | None] = True
+    rule: ClassVar[str] = "adam"
+    heavy_ball: ClassVar[bool | None] = False
+    decoupled_decay: ClassVar[bool | None] = False
+
+    lr: float = 3e-3
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
 
@@ -82,6 +87,7 @@ class AdamW(Adam):
     name: ClassVar[str] = "adamw"
     title: ClassVar[str] = "AdamW"
     implementation: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.AdamW
+    decoupled_decay: ClassVar[bool | None] = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +98,17 @@ class SGD(TorchOptimizer):
     title: ClassVar[str] = "SGD"
     implementation: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.SGD
 
-    lr: float = field(default=3.0, metadata=ALWAYS_IDENTITY)
+    adaptive: ClassVar[bool | None] = False
+    rule: ClassVar[str] = "sgd"
+    heavy_ball: ClassVar[bool | None] = False
+    decoupled_decay: ClassVar[bool | None] = False
+
+    lr: float = 3.0
+
+    @property
+    def step_scale(self) -> float | None:
+        """A steady gradient moves a weight by the learning rate, each step."""
+        return 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,8 +118,16 @@ class Momentum(SGD):
     name: ClassVar[str] = "momentum"
     title: ClassVar[str] = "Momentum"
 
-    lr: float = field(default=1.0, metadata=ALWAYS_IDENTITY)
+    rule: ClassVar[str] = "momentum"
+    heavy_ball: ClassVar[bool | None] = True
+
+    lr: float = 1.0
     momentum: float = 0.9
+
+    @property
+    def step_scale(self) -> float | None:
+        """Under a steady gradient the velocity becomes the sum of the powers of the momentum, times the gradient."""
+        return 1 / (1 - self.momentum)
 
 
 #: In the order in which tables and figures show them; the order also fixes their colours.

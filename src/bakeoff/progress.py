@@ -72,7 +72,7 @@ class Lines:
         """Print what an evaluation found, or how a run ended."""
         self.pace.note(message)
         if message["event"] == "evaluation":
-            epochs = run.experiment.budget.epochs
+            epochs = run.budget.epochs
             share = message["epoch"] / epochs if epochs else 0.0
             left = self.pace.left(share)
             self._print(
@@ -139,7 +139,7 @@ def _perplexities(message: Json) -> str:
 
 def _speed(run: Run, message: Json) -> str:
     """Tokens per second of training so far; full batches are assumed, which is right but for the last of an epoch."""
-    budget = run.experiment.budget
+    budget = run.budget
     tokens = message["step"] * budget.batch_size * budget.sequence_length
     return f"{words.count(tokens / message['train_seconds'])} tokens/s" if message["step"] else ""
 

@@ -24,9 +24,10 @@ from bakeoff.data import Tokens
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
 from bakeoff.files import free_folder, write_json, written_atomically
+from bakeoff.identity import identity
 from bakeoff.measure import resolve_precision, usable_cores
 from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder, is_locked
-from bakeoff.spec import Run, Study, identity
+from bakeoff.spec import Run, Study
 from bakeoff.worker import Job
 
 Json = dict[str, Any]
@@ -80,7 +81,7 @@ class Session:
         Raises:
             UserError: A run's folder holds another run.
         """
-        wanted = [run for run in self.study.runs if only is None or run.experiment.number in only]
+        wanted = [run for run in self.study.runs if only is None or run.number in only]
         return [run for run in wanted if not self._is_over(run)]
 
     def run(self, runs: Sequence[Run], jobs: int, observer: Observer) -> None:

@@ -1,4 +1,7 @@
-"""What is compared, as frozen data: corpus, architecture, optimizer, budget, experiment, study, and a run's identity.
+"""What is compared, as frozen data: corpus, architecture, optimizer, budget, experiment, run and study.
+
+What a spec is, beyond its numbers, stands on its class as traits, such as `adaptive` or `recurrent`: questions are
+planned from them, and from no name. None stands for what a class does not say.
 
 Nothing here imports torch; the `build` methods are implemented in `models` and `optimizers`.
 """
@@ -6,24 +9,20 @@ Nothing here imports torch; the `build` methods are implemented in `models` and 
 from __future__ import annotations
 
 import dataclasses
-import hashlib
-import json
 import math
 import re
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     import torch
 
 #: A field with this metadata does not change what is computed, so it is no part of any identity.
 NOT_IDENTITY = {"identity": False}
-#: A field with this metadata is part of an identity even where it has its default.
-ALWAYS_IDENTITY = {"always": True}
 #: Fewer symbols than bytes cannot spell every text.
 SMALLEST_VOCABULARY = 256
 PRECISIONS = ("auto", "fp32", "bf16")
@@ -69,10 +68,16 @@ class Architecture(ABC):
 
     Attributes:
         layers: How many layers are stacked.
+        attends: Whether a place looks at earlier ones by attention.
+        recurrent: Whether a state is carried from place to place.
+        post_norm: Whether each residual sum is normalized, as in the first transformers, and not its branch's input.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    attends: ClassVar[bool | None] = None
+    recurrent: ClassVar[bool | None] = None
+    post_norm: ClassVar[bool | None] = None
     #: Whether its modules have `compile_for`, which a study calls where compiling pays.
     compiles: ClassVar[bool] = False
 
@@ -114,12 +119,22 @@ class Optimizer(ABC):
     Attributes:
         lr: Peak learning rate; an optimizer's default is the centre of the search for its best.
         weight_decay: Weight decay (decoupled or L2, as the optimizer defines it).
+        adaptive: Whether it scales each weight's step by running statistics of that weight's gradient.
+        rule: The update rule, whatever the decay: the same for Adam and AdamW.
+        heavy_ball: Whether steps add up as those of a heavy ball do (Polyak 1964).
+        decoupled_decay: Whether decay shrinks the weights themselves (Loshchilov & Hutter 2019) and is no L2 penalty.
     """
 
     name: ClassVar[str]
     title: ClassVar[str]
+    adaptive: ClassVar[bool | None] = None
+    rule: ClassVar[str] = ""
+    heavy_ball: ClassVar[bool | None] = None
+    decoupled_decay: ClassVar[bool | None] = None
+    #: Fields that are part of an identity even where they have their default: a better default rate is another run.
+    always_identity: ClassVar[frozenset[str]] = frozenset({"lr"})
 
-    lr: float = field(default=1e-2, metadata=ALWAYS_IDENTITY)
+    lr: float = 1e-2
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
@@ -128,6 +143,11 @@ class Optimizer(ABC):
             object.__setattr__(self, name, float(getattr(self, name)))
         _require(0 < self.lr < math.inf, f"a learning rate must be positive and finite, not {self.lr}")
         _require(0 <= self.weight_decay < math.inf, f"weight decay must not be negative, not {self.weight_decay}")
+
+    @property
+    def step_scale(self) -> float | None:
+        """Learning rates that a steady gradient of 1 moves a weight, each step, in the long run; None if undefined."""
+        return None
 
     @abstractmethod
     def build(self, model: torch.nn.Module) -> torch.optim.Optimizer:
@@ -184,33 +204,34 @@ class Budget:
             limit = getattr(self, name)
             _require(limit is None or limit >= 1, f"{name} must be at least 1, not {limit}")
 
+    def compiles(self, architecture: Architecture) -> bool:
+        """Whether a model is compiled: the budget says so, and the architecture can be."""
+        return bool(self.compile) and architecture.compiles
+
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """One corpus, architecture, optimizer and budget, with its number in the study."""
+    """An architecture with an optimizer, and their number in the study."""
+
+    number: int = field(metadata=NOT_IDENTITY)
+    architecture: Architecture
+    optimizer: Optimizer
+
+    @property
+    def slug(self) -> str:
+        """A readable name that sorts by number, such as `01-lstm-1-adam`."""
+        return _slug(self.number, self.architecture, self.optimizer)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One experiment of a study with one seed: all that decides what is computed; equal runs compute the same."""
 
     number: int = field(metadata=NOT_IDENTITY)
     corpus: Corpus
     architecture: Architecture
     optimizer: Optimizer
     budget: Budget
-
-    @property
-    def slug(self) -> str:
-        """A readable name that sorts by number, such as `01-lstm-1-adam`."""
-        return f"{self.number:02d}-{self.architecture.name}-{self.architecture.layers}-{self.optimizer.name}"
-
-    @property
-    def compiled(self) -> bool:
-        """Whether its model is compiled: the budget says so, and the architecture can be."""
-        return bool(self.budget.compile) and self.architecture.compiles
-
-
-@dataclass(frozen=True, kw_only=True)
-class Run:
-    """One experiment with one seed; equal runs compute the same thing, on any day and in any study."""
-
-    experiment: Experiment
     seed: int
 
     def __post_init__(self) -> None:
@@ -219,12 +240,12 @@ class Run:
     @property
     def slug(self) -> str:
         """The run's folder inside the study's, such as `01-lstm-1-adam/seed-0`."""
-        return f"{self.experiment.slug}/seed-{self.seed}"
+        return f"{_slug(self.number, self.architecture, self.optimizer)}/seed-{self.seed}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Study:
-    """A numbered list of experiments that share corpus and budget, and the seeds to repeat them with.
+    """A numbered list of experiments, the corpus and the budget that all of them get, and seeds to repeat them with.
 
     Attributes:
         name: Also the name of its folder.
@@ -234,6 +255,8 @@ class Study:
     """
 
     name: str
+    corpus: Corpus
+    budget: Budget
     experiments: tuple[Experiment, ...]
     seeds: tuple[int, ...] = field(default=(0,), metadata=NOT_IDENTITY)
     tuning: Mapping[str, Any] | None = field(default=None, metadata=NOT_IDENTITY)
@@ -248,8 +271,6 @@ class Study:
             len(self.seeds) > 0 and _unique(self.seeds), "seeds must be different from each other, and at least one"
         )
         _require(_unique(self.numbers), f"study {self.name} numbers two experiments alike")
-        shared = all(e.corpus == self.corpus and e.budget == self.budget for e in self.experiments)
-        _require(shared, f"all experiments of study {self.name} must share one corpus and one budget")
 
     @classmethod
     def of(
@@ -261,22 +282,12 @@ class Study:
         contenders: Sequence[tuple[Architecture, Optimizer]],
         seeds: tuple[int, ...] = (0,),
     ) -> Self:
-        """Number the contenders from 1 and give each the same corpus and budget."""
+        """A study that numbers its contenders from 1."""
         experiments = tuple(
-            Experiment(number=number, corpus=corpus, architecture=architecture, optimizer=optimizer, budget=budget)
+            Experiment(number=number, architecture=architecture, optimizer=optimizer)
             for number, (architecture, optimizer) in enumerate(contenders, start=1)
         )
-        return cls(name=name, experiments=experiments, seeds=seeds)
-
-    @property
-    def corpus(self) -> Corpus:
-        """The corpus that all experiments share."""
-        return self.experiments[0].corpus
-
-    @property
-    def budget(self) -> Budget:
-        """The budget that all experiments share."""
-        return self.experiments[0].budget
+        return cls(name=name, corpus=corpus, budget=budget, experiments=experiments, seeds=seeds)
 
     @property
     def numbers(self) -> tuple[int, ...]:
@@ -286,14 +297,27 @@ class Study:
     @property
     def runs(self) -> tuple[Run, ...]:
         """Every experiment with every seed, seed by seed, so that a first whole answer comes early."""
-        return tuple(Run(experiment=experiment, seed=seed) for seed in self.seeds for experiment in self.experiments)
+        return tuple(self.run(experiment, seed) for seed in self.seeds for experiment in self.experiments)
+
+    def run(self, experiment: Experiment, seed: int) -> Run:
+        """One of its experiments with a seed."""
+        return Run(
+            number=experiment.number,
+            corpus=self.corpus,
+            architecture=experiment.architecture,
+            optimizer=experiment.optimizer,
+            budget=self.budget,
+            seed=seed,
+        )
 
     def with_shared(self, *, name: str | None = None, corpus: Corpus | None = None, **budget: Any) -> Self:  # noqa: ANN401
         """The same study under another name, on another corpus, or with other fields of the budget."""
-        shared = partial(
-            dataclasses.replace, corpus=corpus or self.corpus, budget=dataclasses.replace(self.budget, **budget)
+        return dataclasses.replace(
+            self,
+            name=name or self.name,
+            corpus=corpus or self.corpus,
+            budget=dataclasses.replace(self.budget, **budget),
         )
-        return dataclasses.replace(self, name=name or self.name, experiments=tuple(map(shared, self.experiments)))
 
     def with_seeds(self, count: int) -> Self:
         """The same study with that many seeds: its own first, then the smallest numbers that are not among them."""
@@ -314,49 +338,8 @@ class Study:
         return dataclasses.replace(self.with_rates(rates), tuning=tuning)
 
 
-def encode(spec: object, *, minimal: bool = False) -> Any:  # noqa: ANN401
-    """A spec as plain JSON data, with each dataclass's name under `type`.
-
-    Args:
-        spec: A dataclass of this module, or a value inside one.
-        minimal: Leave out defaults and whatever is no part of an identity, so that a new option with a default
-            changes no existing identity.
-    """
-    if dataclasses.is_dataclass(spec) and not isinstance(spec, type):
-        kept = [f for f in dataclasses.fields(spec) if not minimal or _is_telling(f, getattr(spec, f.name))]
-        return {"type": type(spec).__name__} | {f.name: encode(getattr(spec, f.name), minimal=minimal) for f in kept}
-    if isinstance(spec, tuple | list):
-        return [encode(item, minimal=minimal) for item in spec]
-    if isinstance(spec, Mapping):
-        return {name: encode(value, minimal=minimal) for name, value in spec.items()}
-    return spec
-
-
-def decode(data: Any, types: Mapping[str, type]) -> Any:  # noqa: ANN401
-    """The inverse of `encode`; `types` maps the names under `type` to dataclasses."""
-    if isinstance(data, dict):
-        fields = {name: decode(value, types) for name, value in data.items() if name != "type"}
-        return types[data["type"]](**fields) if "type" in data else fields
-    if isinstance(data, list):
-        return tuple(decode(item, types) for item in data)
-    return data
-
-
-def identity(spec: object) -> str:
-    """Twelve hexadecimal digits of the SHA-256 of the spec's canonical JSON, without defaults."""
-    canonical = json.dumps(encode(spec, minimal=True), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
-
-
-def purpose(study: Study) -> str:
-    """The identity of a study but for its learning rates: what a search for them is good for."""
-    return identity(study.with_rates(dict.fromkeys((experiment.slug for experiment in study.experiments), 1.0)))
-
-
-def _is_telling(spec_field: dataclasses.Field[Any], value: object) -> bool:
-    if not spec_field.metadata.get("identity", True):
-        return False
-    return value != spec_field.default or spec_field.metadata.get("always", False)
+def _slug(number: int, architecture: Architecture, optimizer: Optimizer) -> str:
+    return f"{number:02d}-{architecture.name}-{architecture.layers}-{optimizer.name}"
 
 
 def _unique(values: Sequence[int]) -> bool:

@@ -6,11 +6,15 @@ import runpy
 import sys
 import traceback
 from pathlib import Path
+from typing import Any
 
 from bakeoff.data import own_text
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
-from bakeoff.spec import Study
+from bakeoff.identity import decode
+from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Run, Study
+
+Json = dict[str, Any]
 
 
 def find_study(name_or_path: str) -> tuple[Study, Path | None]:
@@ -55,6 +59,20 @@ def load_study(path: Path) -> Study:
     if not isinstance(study, Study):
         raise UserError(f"{path} defines no study: it needs a line such as `study = Study.of(...)`")
     return study
+
+
+def decode_run(encoded: Json, source: Path | None) -> Run:
+    """A run from its JSON, with the architectures and optimizers of a user's study file, if it has one."""
+    if source:
+        load_study(source)
+    kinds = [Corpus, Budget, Run, *_subclasses(Architecture), *_subclasses(Optimizer)]
+    run: Run = decode(encoded, {kind.__name__: kind for kind in kinds})
+    return run
+
+
+def _subclasses(base: type) -> list[type]:
+    children: list[type] = base.__subclasses__()
+    return [found for child in children for found in (child, *_subclasses(child))]
 
 
 def _where(path: Path, error: BaseException) -> str:

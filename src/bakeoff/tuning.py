@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.identity import purpose
 from bakeoff.records import FAILED, StudyFolder, read_json
 from bakeoff.runner import folder_name, share_of_cores
-from bakeoff.spec import Budget, Experiment, Study, purpose
+from bakeoff.spec import Budget, Experiment, Study
 
 #: No study uses this seed, so that no result was seen while the rates were chosen.
 SEED = 1000

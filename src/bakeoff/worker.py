@@ -27,12 +27,13 @@ from bakeoff import checkpoints, data, models
 from bakeoff.data import frequencies
 from bakeoff.data.sequences import TokenStream
 from bakeoff.files import remove_leftovers
+from bakeoff.identity import encode, identity
 from bakeoff.measure import Clock, MemoryMeter, Readings, environment, keep_freed_memory, synchronizer
 from bakeoff.metrics import Tally
 from bakeoff.optimizers import SCHEDULES
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
-from bakeoff.spec import Architecture, Budget, Corpus, Experiment, Optimizer, Run, decode, encode, identity
-from bakeoff.study_file import load_study
+from bakeoff.spec import Run
+from bakeoff.study_file import decode_run
 from bakeoff.training import DivergedError, EpochRecord, Evaluation, Nats, Training, steps_an_epoch, token_nats
 
 #: Seconds between two progress messages.
@@ -88,20 +89,6 @@ class Job:
             alone=job["alone"],
             source=source,
         )
-
-
-def decode_run(encoded: Json, source: Path | None) -> Run:
-    """A run from its JSON, with the architectures and optimizers of a user's study file, if it has one."""
-    if source:
-        load_study(source)
-    kinds = [Corpus, Budget, Experiment, Run, *_subclasses(Architecture), *_subclasses(Optimizer)]
-    run: Run = decode(encoded, {kind.__name__: kind for kind in kinds})
-    return run
-
-
-def _subclasses(base: type) -> list[type]:
-    children: list[type] = base.__subclasses__()
-    return [found for child in children for found in (child, *_subclasses(child))]
 
 
 def main() -> None:
@@ -169,7 +156,7 @@ class _Recording:
         self.job, self.folder, self.emit = job, folder, emit
         self.device = torch.device(job.device)
         self.clock = Clock(synchronizer(self.device))
-        self.budget = job.run.experiment.budget
+        self.budget = job.run.budget
         torch.set_num_threads(self.budget.threads or 1)
         self.alone = job.alone
         self.spec = {"identity": identity(job.run), "run": encode(job.run)}
@@ -193,30 +180,30 @@ class _Recording:
         same = self.folder.spec == self.spec and self.folder.environment.get("device") == self.device.type
         if not (same and self.folder.checkpoint.is_file()):
             self._start()
-        self.tokens = data.prepare(self.job.run.experiment.corpus, self.budget)
+        self.tokens = data.prepare(self.job.run.corpus, self.budget)
         self.measured = {"train": self.tokens.train_sample, "valid": self.tokens.splits["valid"]}
         train_counts = frequencies.counts(self.tokens.splits["train"], self.tokens.vocabulary)
         self.deciles_V = frequencies.deciles(train_counts)
         self.memory = MemoryMeter(self.device)
 
     def _training(self) -> Training:
-        torch.manual_seed(self.job.run.seed)
-        experiment, budget = self.job.run.experiment, self.budget
-        model = models.build(experiment, self.tokens.vocabulary, self.device)
+        run, budget = self.job.run, self.budget
+        torch.manual_seed(run.seed)
+        model = models.build(run.architecture, budget, self.tokens.vocabulary, self.device)
         train = self.tokens.splits["train"]
         steps = budget.epochs * steps_an_epoch(train, budget)
         self.emit({"event": "start", "steps": steps})
         training = Training(
             model=model,
-            optimizer=experiment.optimizer.build(model),
+            optimizer=run.optimizer.build(model),
             schedule=SCHEDULES[budget.schedule](steps),
             train=train,
             measured=self.measured,
             budget=budget,
-            seed=self.job.run.seed,
+            seed=run.seed,
             device=self.device,
             clock=self.clock,
-            compiled=experiment.compiled,
+            compiled=budget.compiles(run.architecture),
             steady=self.memory.window,
             on_step=lambda step, loss: self._after_step(training, step, loss),
         )

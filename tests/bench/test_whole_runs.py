@@ -52,13 +52,13 @@ def _noting(batches, trained):
 
 
 def _train_targets(case):
-    experiment = whole_runs._experiment(case, 1, 2)
-    return data.prepare(experiment.corpus, experiment.budget).splits["train"].targets
+    run = whole_runs._run(case, 1, 2)
+    return data.prepare(run.corpus, run.budget).splits["train"].targets
 
 
 def test_a_comparison_takes_turns_and_counts_the_whole_run(tiny, monkeypatch):
     done = []
-    monkeypatch.setattr(whole_runs, "_own", lambda experiment: done.append("own"))
+    monkeypatch.setattr(whole_runs, "_own", lambda run: done.append("own"))
     monkeypatch.setattr(whole_runs, "_peer", lambda *arguments: done.append("peer"))
     now = iter([0.0, 1.0, 1.0, 5.0, 5.0, 6.0, 6.0, 10.0])
     monkeypatch.setattr(whole_runs.time, "perf_counter", lambda: next(now))
@@ -70,7 +70,7 @@ def test_a_comparison_takes_turns_and_counts_the_whole_run(tiny, monkeypatch):
 
 
 def test_our_own_run_is_a_worker_that_ends_well(tiny):
-    whole_runs._own(whole_runs._experiment(tiny[1], 1, 1))
+    whole_runs._own(whole_runs._run(tiny[1], 1, 1))
 
 
 def test_a_peer_that_fails_is_noticed(monkeypatch):

@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 
 from bakeoff.models import GPT1, LSTM, build, loss
-from bakeoff.optimizers import Adam
-from bakeoff.spec import Budget, Corpus, Experiment
+from bakeoff.spec import Budget
 
 ARCHITECTURES = [LSTM(embedding=8, hidden=8), GPT1(width=8, heads=2)]
 #: Few and many symbols and places.
@@ -122,6 +121,5 @@ def test_a_model_is_compiled_if_the_budget_says_so_and_it_can_be(monkeypatch):
     for architecture in ARCHITECTURES:
         for wanted in (True, False):
             budget = Budget(batch_size=4, sequence_length=6, compile=wanted)
-            parts = {"corpus": Corpus(name="text"), "architecture": architecture, "optimizer": Adam(), "budget": budget}
-            model = build(Experiment(number=1, **parts), 50, torch.device("cpu"))
+            model = build(architecture, budget, 50, torch.device("cpu"))
             assert model.compiled_shape == ((4, 6) if wanted and architecture.compiles else None)

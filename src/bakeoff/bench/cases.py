@@ -42,7 +42,7 @@ LSTM_PEERS = ("word-lm", "word-lm-bf16")
 def _case(study: Study, kind: type[Architecture], peers: tuple[str, ...]) -> Case:
     """The one-layer model of a study."""
     experiment = next(e for e in study.experiments if isinstance(e.architecture, kind) and e.architecture.layers == 1)
-    budget = experiment.budget
+    budget = study.budget
     return Case(
         name=f"{kind.title}, {study.name} size",
         architecture=experiment.architecture,

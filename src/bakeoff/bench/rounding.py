@@ -19,8 +19,8 @@ from bakeoff.loading import load_run
 from bakeoff.measure import keep_freed_memory
 from bakeoff.records import RunFolder
 from bakeoff.spec import Budget
+from bakeoff.study_file import decode_run
 from bakeoff.training import Nats, token_nats
-from bakeoff.worker import decode_run
 
 #: Evaluations in each precision, of which the fastest counts.
 REPEATS = 5
@@ -31,16 +31,16 @@ def compare(path: Path) -> list[str]:
     """The numbers of one run, in the order of `HEAD`."""
     model, spec = load_run(path).model, RunFolder(path).spec
     assert spec is not None, "a model was loaded by it"
-    experiment = decode_run(spec["run"], None).experiment
-    budget = experiment.budget
+    run = decode_run(spec["run"], None)
+    budget = run.budget
     torch.set_num_threads(budget.threads or 1)
-    valid = data.prepare(experiment.corpus, budget).splits["valid"]
+    valid = data.prepare(run.corpus, budget).splits["valid"]
     exact, slow = _measured(model, valid, dataclasses.replace(budget, precision="fp32"))
     rounded, fast = _measured(model, valid, dataclasses.replace(budget, precision="bf16"))
     difference = rounded.astype(np.float64) - exact
     error = difference.std() / np.sqrt(len(difference))
     numbers = (f"{difference.mean():+.1e}", f"{error:.1e}", f"{difference.std():.1e}", f"{slow / fast:.2f}")
-    return [experiment.slug, f"{exact.mean(dtype=np.float64):.4f}", *numbers]
+    return [run.slug, f"{exact.mean(dtype=np.float64):.4f}", *numbers]
 
 
 def _measured(model: nn.Module, stream: TokenStream, budget: Budget) -> tuple[Nats, float]:

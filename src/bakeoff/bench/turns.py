@@ -15,9 +15,9 @@ import torch
 
 from bakeoff.bench import contenders, products
 from bakeoff.bench.cases import Case
+from bakeoff.identity import decode, encode
 from bakeoff.measure import resolve_precision
 from bakeoff.models import ARCHITECTURES
-from bakeoff.spec import decode, encode
 
 OWN, LIMIT = "bakeoff", "limit"
 #: What a case on the command line is made of.

@@ -26,7 +26,7 @@ from bakeoff.data import Tokens
 from bakeoff.data.sequences import TokenStream
 from bakeoff.experiments import QUICK
 from bakeoff.measure import resolve_precision
-from bakeoff.spec import Budget, Experiment, Run
+from bakeoff.spec import Budget, Run
 from bakeoff.training import token_nats
 from bakeoff.worker import Job
 
@@ -48,10 +48,10 @@ def compare(index: int, threads: int, rounds: int, epochs: int, tell: Callable[[
         tell: Told what is under way.
     """
     case, peer = CASES[index], PEERS[index]
-    experiment = _experiment(case, threads, epochs)
-    tokens = data.prepare(experiment.corpus, experiment.budget)  # so that both find it in the cache
+    own = _run(case, threads, epochs)
+    tokens = data.prepare(own.corpus, own.budget)  # so that both find it in the cache
     trained = tokens.splits["train"].targets * epochs
-    runs = {OWN: partial(_own, experiment), peer: partial(_peer, index, threads, epochs)}
+    runs = {OWN: partial(_own, own), peer: partial(_peer, index, threads, epochs)}
     speeds: dict[str, list[float]] = {OWN: [], peer: []}
     for number in range(rounds):
         for name, run in runs.items():
@@ -62,15 +62,15 @@ def compare(index: int, threads: int, rounds: int, epochs: int, tell: Callable[[
     return entry(f"{case.architecture.title}, quick, end to end", speeds, peer) | {"loss": None, "peer_loss": None}
 
 
-def _experiment(case: Case, threads: int, epochs: int) -> Experiment:
+def _run(case: Case, threads: int, epochs: int) -> Run:
     study = QUICK.with_shared(epochs=epochs, threads=threads, precision=resolve_precision("auto", CPU), compile=False)
-    return next(e for e in study.experiments if e.architecture == case.architecture)
+    return next(run for run in study.runs if run.architecture == case.architecture)
 
 
-def _own(experiment: Experiment) -> None:
+def _own(run: Run) -> None:
     """A run as the runner starts it; its input stays open until it has ended."""
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(run=Run(experiment=experiment, seed=0), folder=Path(folder), device="cpu", alone=True)
+        job = Job(run=run, folder=Path(folder), device="cpu", alone=True)
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         with subprocess.Popen([sys.executable, "-P", "-m", "bakeoff.worker"], text=True, **pipes) as process:
             assert process.stdin is not None, "its input is a pipe"
@@ -94,8 +94,8 @@ def main() -> None:
     """Be the peer in one whole run."""
     index, threads, epochs = map(int, sys.argv[1:])
     torch.set_num_threads(threads)
-    experiment = _experiment(CASES[index], threads, epochs)
-    tokens = data.prepare(experiment.corpus, experiment.budget)
+    run = _run(CASES[index], threads, epochs)
+    tokens = data.prepare(run.corpus, run.budget)
     {"trainer": _trainer, "word-lm": _word_lm}[PEERS[index]](CASES[index], tokens, epochs)
 
 

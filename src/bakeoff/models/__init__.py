@@ -5,7 +5,7 @@ from torch import nn
 
 from bakeoff.models.gpt1 import GPT1
 from bakeoff.models.lstm import LSTM
-from bakeoff.spec import Architecture, Experiment
+from bakeoff.spec import Architecture, Budget
 
 #: In the order in which tables and figures show them.
 ARCHITECTURES: dict[str, type[Architecture]] = {architecture.name: architecture for architecture in (LSTM, GPT1)}
@@ -13,14 +13,13 @@ ARCHITECTURES: dict[str, type[Architecture]] = {architecture.name: architecture 
 __all__ = ["ARCHITECTURES", "GPT1", "LSTM", "build", "count_parameters"]
 
 
-def build(experiment: Experiment, vocabulary: int, device: torch.device) -> nn.Module:
-    """An experiment's model, freshly initialized from torch's global generator, compiled if its budget says so.
+def build(architecture: Architecture, budget: Budget, vocabulary: int, device: torch.device) -> nn.Module:
+    """A model, freshly initialized from torch's global generator, compiled if its budget says so.
 
     It is built on the processor, so that a seed means the same weights on every device.
     """
-    budget = experiment.budget
-    model = experiment.architecture.build(vocabulary, budget.sequence_length).to(device)
-    if experiment.compiled:
+    model = architecture.build(vocabulary, budget.sequence_length).to(device)
+    if budget.compiles(architecture):
         model.compile_for((budget.batch_size, budget.sequence_length))  # type: ignore[operator]
     return model
 

@@ -29,6 +29,9 @@ class GPT1(TiedArchitecture):
 
     name: ClassVar[str] = "gpt1"
     title: ClassVar[str] = "GPT-1"
+    attends: ClassVar[bool | None] = True
+    recurrent: ClassVar[bool | None] = False
+    post_norm: ClassVar[bool | None] = True
     compiles: ClassVar[bool] = True
 
     width: int = 128

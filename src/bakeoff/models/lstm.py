@@ -20,6 +20,9 @@ class LSTM(TiedArchitecture):
 
     name: ClassVar[str] = "lstm"
     title: ClassVar[str] = "LSTM"
+    attends: ClassVar[bool | None] = False
+    recurrent: ClassVar[bool | None] = True
+    post_norm: ClassVar[bool | None] = False
     # Does not compile: torch's LSTM is one kernel already, at which compiled code would have to stop.
 
     embedding: int = 128

@@ -1,0 +1,54 @@
+"""What makes two runs the same: specs as canonical JSON, and its hash."""
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from bakeoff.spec import Study
+
+
+def encode(spec: object, *, minimal: bool = False) -> Any:  # noqa: ANN401
+    """A spec as plain JSON data, with each dataclass's name under `type`.
+
+    Args:
+        spec: A dataclass of `spec`, or a value inside one.
+        minimal: Leave out defaults and whatever is no part of an identity, so that a new option with a default
+            changes no existing identity.
+    """
+    if dataclasses.is_dataclass(spec) and not isinstance(spec, type):
+        kept = [f for f in dataclasses.fields(spec) if not minimal or _is_telling(f, spec)]
+        return {"type": type(spec).__name__} | {f.name: encode(getattr(spec, f.name), minimal=minimal) for f in kept}
+    if isinstance(spec, tuple | list):
+        return [encode(item, minimal=minimal) for item in spec]
+    if isinstance(spec, Mapping):
+        return {name: encode(value, minimal=minimal) for name, value in spec.items()}
+    return spec
+
+
+def decode(data: Any, types: Mapping[str, type]) -> Any:  # noqa: ANN401
+    """The inverse of `encode`; `types` maps the names under `type` to dataclasses."""
+    if isinstance(data, dict):
+        fields = {name: decode(value, types) for name, value in data.items() if name != "type"}
+        return types[data["type"]](**fields) if "type" in data else fields
+    if isinstance(data, list):
+        return tuple(decode(item, types) for item in data)
+    return data
+
+
+def identity(spec: object) -> str:
+    """Twelve hexadecimal digits of the SHA-256 of the spec's canonical JSON, without defaults."""
+    canonical = json.dumps(encode(spec, minimal=True), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+
+
+def purpose(study: Study) -> str:
+    """The identity of a study but for its learning rates: what a search for them is good for."""
+    return identity(study.with_rates(dict.fromkeys((experiment.slug for experiment in study.experiments), 1.0)))
+
+
+def _is_telling(field: dataclasses.Field[Any], spec: object) -> bool:
+    if not field.metadata.get("identity", True):
+        return False
+    return getattr(spec, field.name) != field.default or field.name in getattr(spec, "always_identity", ())
