@@ -76,9 +76,16 @@ def _write(folder: StudyFolder, new: Path, *, beside_published: bool) -> None:
     study, failed = read_rows(folder), list[str]()
     drawn = _tried("Drawing", lambda: figures.draw(study, new / "figures"), NO_FIGURES, failed)
     found, said = _findings(study, failed)
-    screen = _tried("The first screen", lambda: text.answer(answer.first_screen(study, found)), contents.NO_SCREEN, failed)
+    screen = _tried(
+        "The first screen", lambda: text.answer(answer.first_screen(study, found)), contents.NO_SCREEN, failed
+    )
     told = contents.of(
-        study, screen=screen, findings=said, figures=drawn, folder=folder.path.resolve(), beside_published=beside_published
+        study,
+        screen=screen,
+        findings=said,
+        figures=drawn,
+        folder=folder.path.resolve(),
+        beside_published=beside_published,
     )
     write_json(new / "results.json", _results(study, said))
     forms: dict[str, Callable[[Path], object]] = {

@@ -53,7 +53,7 @@ def of(
         "findings": [_finding(finding, numbers) for finding in findings],
         "scale": protocol.scale(study),
         "tables": [_table(found) for found in table.tables(study)],
-        "caption": table.caption(study),
+        "captions": [table.caption(study), table.settings(study)],
         **_figures(study, figures, numbers),
         "rules": _rules(study),
         "published": _published(study) if shown else None,
@@ -199,6 +199,7 @@ def _published_run(study: StudyRows, beside: published.Beside, *, repeats: bool)
         "layers": run.layers,
         "optimizer": titles.get(run.optimizer, run.optimizer),
         "perplexities": [
-            words.number(value) for value in (run.train, run.valid, run.test, run.true("valid"), run.true("test"), *ours)
+            words.number(value)
+            for value in (run.train, run.valid, run.test, run.true("valid"), run.true("test"), *ours)
         ],
     }

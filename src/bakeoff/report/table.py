@@ -123,6 +123,21 @@ def caption(study: StudyRows) -> str:
     return say("table", "caption", facts)
 
 
+def settings(study: StudyRows) -> str:
+    """What the architectures and the optimizers are set to, but for what has a column."""
+    models = {experiment.rows[0].model_title: experiment.size for experiment in study.experiments}
+    optimizers = {experiment.rows[0].optimizer_title: experiment.settings for experiment in study.experiments}
+    listed = {
+        title: ", ".join(
+            f"{name.replace('_', ' ')} {_short(value)}"
+            for name, value in values.items()
+            if name not in ("type", "weight_decay")
+        )
+        for title, values in (*models.items(), *optimizers.items())
+    }
+    return say("table", "settings", listed)
+
+
 def markdown(study: StudyRows) -> str:
     """The tables in Markdown, with their caption and what their heads mean."""
     parts = []
@@ -131,7 +146,7 @@ def markdown(study: StudyRows) -> str:
         rows = [[_escaped(text) for text in _texts(table, line)] for line in table.lines]
         heads = [_escaped(column.head) for column in table.columns]
         parts += [_tabulated(table, heads, rows, "pipe"), f"Columns: {meanings}."]
-    parts.insert(1, _escaped(caption(study)))
+    parts = [*parts[:1], _escaped(caption(study)), *parts[1:], _escaped(settings(study))]
     return "\n\n".join(parts).replace(BOLD, "**").replace(BOLD_ENDS, "**") + "\n"
 
 
@@ -146,7 +161,9 @@ def latex(study: StudyRows) -> str:
             rows.append(_texts(table, line))
         drawn = _tabulated(table, [column.head for column in table.columns], rows, "latex_booktabs")
         meanings = "; ".join(f"{head}: {meaning}" for head, meaning in table.meanings)
-        told = f"{caption(study) if table.name == 'results' else 'Details.'} Columns: {meanings}.".translate(to_escape)
+        told = f"{caption(study) if table.name == 'results' else settings(study)} Columns: {meanings}.".translate(
+            to_escape
+        )
         parts += [r"\begin{table*}", r"\centering", rf"\caption{{{told}}}", rf"\label{{tab:{name}-{table.name}}}"]
         parts += [r"\resizebox{\textwidth}{!}{%", drawn.replace(BOLD, r"\textbf{").replace(BOLD_ENDS, "}") + "}"]
         parts += [r"\end{table*}", ""]
@@ -263,7 +280,6 @@ def _details(study: StudyRows) -> list[Column]:
         Column("tokens/s", _timed(lambda row: row.tokens_per_second, words.count)),
         Column("peak, MB", peak),
         *(_part(name) for name in PARTS),
-        Column("settings", _settings, text=True),
     ]
 
 
@@ -280,11 +296,12 @@ def _said(of: Callable[[Row], Any], form: Callable[[Any], str] = str) -> Callabl
 def _mean(
     of: Callable[[Row], float | None], form: Callable[[float], str], then: Callable[[float], float] = float
 ) -> Callable[[Repeats], Cell]:
-    """The mean of what was measured, then a function of it; of several runs only if all of them finished."""
+    """What was measured of a run, or the mean over those of several that finished, none if one was lost; then a function."""
 
     def cell(runs: Repeats) -> Cell:
-        known = [value for row in runs.rows if (value := of(row)) is not None]
-        if len(known) < len(runs.rows) or (len(known) > 1 and not runs.whole):
+        counted = runs.rows if len(runs.rows) == 1 else () if runs.spoiled else runs.finished
+        known = [value for row in counted if (value := of(row)) is not None]
+        if not known:
             return Cell(words.ABSENT)
         value = then(statistics.fmean(known))
         return Cell(form(value), value)
@@ -330,6 +347,16 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:,.1f}"
 
 
+def _short(value: object) -> str:
+    return (
+        "/".join(map(_short, value))
+        if isinstance(value, list)
+        else words.rate(value)
+        if isinstance(value, float)
+        else str(value)
+    )
+
+
 def _name(floor: Baseline) -> Cell:
     return Cell(floor.name)
 
@@ -347,11 +374,11 @@ def _part(name: str) -> Column:
 
 def _seed(runs: Repeats) -> Cell:
     seeds = [row.seed for row in runs.rows]
-    return Cell(f"all {len(seeds)}") if len(seeds) > 1 else Cell(str(seeds[0]), seeds[0])
+    return Cell(f"{len(runs.finished)} of {len(seeds)}") if len(seeds) > 1 else Cell(str(seeds[0]), seeds[0])
 
 
 def _spread(runs: Repeats) -> Cell:
-    interval = over_seeds(list(runs.losses.values())) if runs.whole else None
+    interval = None if runs.spoiled else over_seeds(list(runs.losses.values()))
     absent = words.ABSENT if len(runs.rows) > 1 else ""
     return Cell(words.small(interval.half_width), interval.half_width) if interval else Cell(absent)
 
@@ -371,12 +398,6 @@ def _good_rates(study: StudyRows, runs: Repeats) -> Cell:
 
 def _range(values: list[Any], form: Callable[[Any], str]) -> str:
     return "–".join(form(value) for value in sorted({min(values), max(values)}))  # noqa: RUF001 (from, to)
-
-
-def _settings(runs: Repeats) -> Cell:
-    shown = {name.replace("_", " "): value for name, value in runs.settings.items() if name != "weight_decay"}
-    listed = {name: "/".join(map(str, value)) if isinstance(value, list) else value for name, value in shown.items()}
-    return Cell(", ".join(f"{name} {value}" for name, value in listed.items()))
 
 
 def _remark(runs: Repeats) -> Cell:

@@ -99,4 +99,6 @@ def times(factor: float) -> str:
 
 
 _ENVIRONMENT = words.environment(jinja2.PackageLoader("bakeoff.report", "text"))
-_ENVIRONMENT.filters |= {function.__name__: function for function in (named, numbers, runs, deviations, interval, times)}
+_ENVIRONMENT.filters |= {
+    function.__name__: function for function in (named, numbers, runs, deviations, interval, times)
+}
