@@ -4,36 +4,31 @@ A run that lost to counting is never called over- or underfitting: what it shows
 between its curves. All thresholds are in nats per token.
 """
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bakeoff import words
 from bakeoff.analysis.evaluations import Baseline, Point, gap_at_equal_mix
 
-#: Diagnoses of runs that learned no context: they say something about their settings, nothing about their kind.
-UNLEARNED = ("diverged", "dead", "worse-than-unigram", "unigram-plateau")
+Floors = Mapping[str, Baseline]
 #: Less than this is not seen as a change. It is 2 % of a perplexity, about what another seed changes.
 FLAT = 0.02
 #: As near as this to uniform or to the unigram, a run has learned no more than they know: 10 % of a perplexity.
 NEAR = 0.1
-#: A rise of train that no noise explains: the sample is fixed, and three times what counts as flat.
+#: A rise of train that no noise explains: its sample is fixed.
 RISE = 3 * FLAT
-#: From here on valid costs a third more perplexity than train at equal mix: the model knows train by heart in part.
-LARGE_GAP = 0.3
-#: Up to here train itself is what is hard: 10 % of a perplexity.
-SMALL_GAP = 0.1
-#: How many evaluations in a row valid must be above its lowest; one alone may be noise.
+#: From here on valid costs a third more perplexity than train, which is known by heart in part; up to the other one a
+#: tenth more, and train itself is what is hard.
+LARGE_GAP, SMALL_GAP = 0.3, 0.1
+#: In so many evaluations in a row valid must be above its lowest; one alone may be noise.
 RISEN_EVALUATIONS = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Floors:
-    """What the floors pay, in nats per token."""
-
-    uniform: float
-    unigram_train: float
-    unigram_valid: float
-    kn2_valid: float
+#: Whether a run still learns is read from this last part of it. Where the learning rate decays to zero the last epoch
+#: alone says little: of eight, it has 1.6 % of the sum of all rates; the last quarter has 6 %.
+LATE = 0.25
+_LATE = "the last evaluation before the run's last quarter"
+#: How bad a diagnosis is. Bad: nothing was learned about context. What is bad or a warning has gone wrong.
+BAD, WARN, NOTE, GOOD = "bad", "warn", "note", "good"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +37,7 @@ class Case:
 
     Attributes:
         history: Its evaluations; at least one unless it diverged.
-        floors: On the same tokens.
+        floors: By name, on the same tokens.
         diverged: How it diverged, if it did.
         smaller: The lowest loss on valid of a smaller sibling: same architecture, optimizer and seed, fewer parameters.
     """
@@ -58,34 +53,52 @@ class Case:
         return min(self.history, key=lambda point: point.valid.nats)
 
     @property
-    def last(self) -> Point:
-        """The last evaluation."""
-        return self.history[-1]
+    def off_unigram(self) -> tuple[float, float]:
+        """By how much train and valid at the best evaluation are above the unigram; negative below it."""
+        unigram = self.floors["unigram"]
+        return self.best.train.loss - unigram.train.loss, self.best.valid.loss - unigram.valid.loss
 
     @property
     def gap(self) -> float:
-        """How much more valid costs than train in the end, at equal mix of frequent and rare tokens.
+        """The generalization gap in the end."""
+        return gap_of(self.history[-1], self.floors["unigram"].valid.loss - self.floors["unigram"].train.loss)
 
-        Without deciles: after what the unigram pays for either has been taken off.
-        """
-        return gap_of(self.last, self.floors.unigram_valid - self.floors.unigram_train)
+    @property
+    def late(self) -> Point:
+        """The last evaluation before the run's last quarter; the very last one where there is none."""
+        *before, last = self.history
+        return next((point for point in reversed(before) if point.step <= (1 - LATE) * last.step), last)
 
     @property
     def falls(self) -> tuple[float, float]:
-        """By how much train and valid fell in the last epoch; zero where there is nothing to compare with."""
-        if len(self.history) < 2:  # noqa: PLR2004
-            return 0.0, 0.0
-        before, last = self.history[-2:]
-        return before.train.loss - last.train.loss, before.valid.loss - last.valid.loss
+        """By how much train and valid fell from there to the end."""
+        late, last = self.late, self.history[-1]
+        return late.train.loss - last.train.loss, late.valid.loss - last.valid.loss
+
+    @property
+    def falling(self) -> bool:
+        """Whether both still fell."""
+        return min(self.falls) > FLAT
+
+    @property
+    def memorizes(self) -> bool:
+        """Whether the gap is large, and what was still learned about train hardly carried over to valid."""
+        return self.gap > LARGE_GAP and self.falls[1] <= max(FLAT, self.falls[0] / 2)
+
+    @property
+    def rises(self) -> tuple[float, float]:
+        """How far train and valid ended above their lowest."""
+        train, last = min(point.train.loss for point in self.history), self.history[-1]
+        return last.train.loss - train, last.valid.loss - self.best.valid.loss
+
+    @property
+    def outdone(self) -> bool:
+        """Whether a smaller sibling is better, so that size is not what this one lacks."""
+        return self.smaller is not None and self.smaller < self.best.valid.loss - FLAT
 
 
 def gap_of(point: Point, intrinsic: float) -> float:
-    """The gap between valid and train at one evaluation, corrected for valid being easier or harder by itself.
-
-    Args:
-        point: The evaluation.
-        intrinsic: The unigram's loss on valid less that on train, for evaluations without deciles.
-    """
+    """The generalization gap: token frequencies matched or, without deciles, less `intrinsic`, the unigram's gap."""
     if point.train_deciles and point.valid_deciles:
         gap = gap_at_equal_mix(point.train_deciles, point.valid_deciles)
         if gap is not None:
@@ -93,305 +106,189 @@ def gap_of(point: Point, intrinsic: float) -> float:
     return point.valid.loss - point.train.loss - intrinsic
 
 
+def overfits(history: Sequence[Point]) -> bool:
+    """Whether the last evaluations of valid are all above its lowest, and train ended below what it was there."""
+    best = min(history, key=lambda point: point.valid.nats)
+    risen = [point.valid.loss - best.valid.loss >= FLAT for point in history if point.epoch > best.epoch]
+    in_the_end = risen[-RISEN_EVALUATIONS:]
+    return len(in_the_end) == RISEN_EVALUATIONS and all(in_the_end) and history[-1].train.loss < best.train.loss
+
+
+def still_falling(history: Sequence[Point]) -> bool:
+    """Whether valid fell since the last evaluation before the run's last quarter."""
+    return Case(history=tuple(history), floors={}).falls[1] > FLAT
+
+
 @dataclass(frozen=True, kw_only=True)
-class Diagnosis:
-    """What became of a run.
+class Rule:
+    """A rule, and all that is said of it.
 
     Attributes:
-        rule: The key of the rule that matched.
-        name: In a few words.
-        text: A sentence with the numbers that led to it.
+        key: Stable, for links and data.
+        name: In a few words; a template of the case, `c`.
+        when: Whether it holds, whatever the rules before it say.
+        means: The same for the reader.
+        severity: `bad`, `warn`, `note` or `good`.
+        says: What led to it, with its numbers; a template as well.
     """
+
+    key: str
+    name: str
+    when: Callable[[Case], bool]
+    means: str
+    severity: str
+    says: str
+
+
+_PHRASES = """
+{% macro at_best() %}At its best (epoch {{ c.best.epoch }}) it has a perplexity of {{ c.best.valid.loss|perplexity }} on
+    valid{% endmacro %}
+{% macro gap() %}the generalization gap is {{ c.gap|signed }} nats (token frequencies matched){% endmacro %}
+{% macro late() %}since epoch {{ c.late.epoch }} train {{ moved(c.falls[0]) }} and valid {{ moved(c.falls[1]) }} nats
+    {% endmacro %}
+{% macro moved(fall) %}{{ "fell" if fall >= 0 else "rose" }} by {{ fall|nats }}{% endmacro %}
+{% macro rose() %}{% if c.rises[1] > FLAT %} Valid ended {{ c.rises[1]|nats }} nats above its lowest, which may be
+    noise.{% endif %}{% endmacro %}
+{% macro outdone() %}{% if c.outdone %} A smaller model of the kind reaches {{ c.smaller|perplexity }} on valid:
+    optimization is suspect here, not size.{% endif %}{% endmacro %}
+"""
+#: In the order in which they are tried; the last one always holds.
+RULES = (
+    Rule(
+        key="diverged",
+        name="diverged",
+        when=lambda c: c.diverged is not None,
+        means="a loss, a gradient or a weight stopped being finite",
+        severity=BAD,
+        says="{{ c.diverged|sentence }}.",
+    ),
+    Rule(
+        key="dead",
+        name="dead",
+        when=lambda c: abs(c.best.valid.loss - c.floors["uniform"].valid.loss) < NEAR,
+        means=f"at its best less than {NEAR} nats from a uniform guess on valid: nothing was learned",
+        severity=BAD,
+        says="{{ at_best() }}; a uniform guess has {{ c.floors.uniform.valid.loss|perplexity }}.",
+    ),
+    Rule(
+        key="worse-than-a-unigram",
+        name="worse than a unigram",
+        when=lambda c: c.off_unigram[1] >= 0 and c.off_unigram[0] >= -NEAR,
+        means=f"at its best not below the unigram on valid, nor more than {NEAR} nats below it on train: nothing was "
+        "learned about context",
+        severity=BAD,
+        says="{{ at_best() }} (unigram: {{ c.floors.unigram.valid.loss|perplexity }}), and of "
+        "{{ c.best.train.loss|perplexity }} on train ({{ c.floors.unigram.train.loss|perplexity }}): it has learned "
+        "nothing about context, and can neither over- nor underfit.",
+    ),
+    Rule(
+        key="unigram-plateau",
+        name="on the unigram plateau",
+        when=lambda c: max(map(abs, c.off_unigram)) < NEAR,
+        means=f"at its best less than {NEAR} nats from the unigram on train and on valid: token frequencies, no more",
+        severity=BAD,
+        says="{{ at_best() }}; there and on train it is within {{ c.off_unigram|map('abs')|max|nats }} nats of the "
+        "unigram: it has learned how frequent tokens are, and no more.",
+    ),
+    Rule(
+        key="worse-than-a-bigram",
+        name="worse than a bigram",
+        when=lambda c: c.best.valid.loss >= c.floors["kn2"].valid.loss,
+        means="at its best not below the Kneser-Ney bigram on valid, which sees a single token back",
+        severity=WARN,
+        says="{{ at_best() }}, not below the {{ c.floors.kn2.valid.loss|perplexity }} of a Kneser-Ney bigram, which "
+        "sees a single token back. {% if c.memorizes %}It has learned about train what does not carry over: "
+        "{{ gap() }}{% if overfits(c.history) %}, and valid has risen since epoch {{ c.best.epoch }}{% endif %}."
+        "{% elif c.falling %}{{ late()|sentence }}: the budget ended before learning did.{% endif %}{{ outdone() }}",
+    ),
+    Rule(
+        key="late-instability",
+        name="late instability",
+        when=lambda c: c.rises[0] > RISE,
+        means=f"train ended more than {RISE:.2g} nats above its own lowest",
+        severity=WARN,
+        says="Train ended {{ c.rises[0]|nats }} nats above its lowest, at {{ c.history[-1].train.loss|perplexity }}.",
+    ),
+    Rule(
+        key="overfitting",
+        name="overfitting since epoch {{ c.best.epoch }}",
+        when=lambda c: overfits(c.history),
+        means=f"the last {RISEN_EVALUATIONS} evaluations of valid or more are at least {FLAT} nats above its lowest, "
+        "and train ended below what it was there",
+        severity=WARN,
+        says="Valid was lowest after epoch {{ c.best.epoch }}, at {{ c.best.valid.loss|perplexity }}, and rose by "
+        "{{ c.rises[1]|nats }} nats to {{ c.history[-1].valid.loss|perplexity }}, while train went on falling from "
+        "{{ c.best.train.loss|perplexity }} to {{ c.history[-1].train.loss|perplexity }}.",
+    ),
+    Rule(
+        key="memorizing",
+        name="memorizing",
+        when=lambda c: c.memorizes,
+        means=f"a generalization gap of more than {LARGE_GAP} nats in the end, while since {_LATE} valid fell by no "
+        f"more than half as much as train, or by no more than {FLAT} nats",
+        severity=NOTE,
+        says="{{ gap()|sentence }}, and most of what is still learned does not carry over: {{ late() }}.{{ rose() }}",
+    ),
+    Rule(
+        key="undertrained",
+        name="undertrained",
+        when=lambda c: c.falling,
+        means=f"train and valid both fell by more than {FLAT} nats since {_LATE} (the last epoch alone says little "
+        "where the learning rate decays to zero)",
+        severity=NOTE,
+        says="{{ late()|sentence }}: the budget ended before learning did.",
+    ),
+    Rule(
+        key="underfitting",
+        name="underfitting",
+        when=lambda c: c.gap < SMALL_GAP and not c.falling and c.outdone,
+        means=f"a generalization gap below {SMALL_GAP} nats, not undertrained, and more than {FLAT} nats worse on "
+        "valid than a smaller model of the same kind, optimizer and seed",
+        severity=WARN,
+        says="{{ late()|sentence }}; {{ gap() }}.{{ outdone() }}{{ rose() }}",
+    ),
+    Rule(
+        key="capacity",
+        name="limited by capacity",
+        when=lambda c: c.gap < SMALL_GAP and not c.falling and not c.outdone,
+        means=f"a generalization gap below {SMALL_GAP} nats, not undertrained, and no smaller model that much better",
+        severity=NOTE,
+        says="{{ late()|sentence }}; {{ gap() }}: the model has learned what it can.{{ rose() }}",
+    ),
+    Rule(
+        key="healthy",
+        name="healthy",
+        when=lambda c: True,  # noqa: ARG005
+        means="none of the above",
+        severity=GOOD,
+        says="{{ at_best() }}, below the bigram's {{ c.floors.kn2.valid.loss|perplexity }}; {{ gap() }}.{{ rose() }}",
+    ),
+)
+_SEVERITIES = {rule.key: rule.severity for rule in RULES} | {"failed": BAD, "damaged": BAD}
+#: Runs that learned nothing about context say something about their settings, and nothing about their kind.
+UNLEARNED = frozenset(rule.key for rule in RULES if rule.severity == BAD)
+_ENVIRONMENT = words.environment()
+_ENVIRONMENT.globals |= {"FLAT": FLAT, "overfits": overfits}
+_template = functools.cache(_ENVIRONMENT.from_string)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What became of a run: the key of the rule that holds, and what its templates say of the run."""
 
     rule: str
     name: str
     text: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class _Rule:
-    """A rule: what it means, and the sentence with its numbers where it matches."""
-
-    key: str
-    meaning: str
-    sentence: Callable[[Case], str | None]
-    name: Callable[[Case], str]
+def diagnose(history: Sequence[Point], floors: Floors, *, diverged: str | None, smaller: float | None) -> Diagnosis:
+    """What became of a run, by the first rule that holds; the arguments are those of a `Case`."""
+    case = Case(history=tuple(history), floors=floors, diverged=diverged, smaller=smaller)
+    rule = next(rule for rule in RULES if rule.when(case))
+    name, text = (words.folded(_template(source).render(c=case)) for source in (rule.name, _PHRASES + rule.says))
+    return Diagnosis(rule=rule.key, name=name, text=text)
 
 
-def diagnose(
-    history: Sequence[Point],
-    floors: Mapping[str, Baseline],
-    *,
-    diverged: str | None = None,
-    smaller: float | None = None,
-    schedule: str = "linear",  # noqa: ARG001
-) -> Diagnosis:
-    """What became of a run: the first rule that matches; the last one always does.
-
-    Args:
-        history: Its evaluations; at least one unless it diverged.
-        floors: By name, on the same tokens.
-        diverged: How it diverged, if it did.
-        smaller: The lowest loss on valid of a smaller sibling: same architecture, optimizer and seed, fewer parameters.
-        schedule: Of its learning rate: under `linear` the last epoch's rate decays to zero.
-    """
-    unigram = floors["unigram"]
-    known = Floors(
-        uniform=floors["uniform"].valid.loss,
-        unigram_train=unigram.train.loss,
-        unigram_valid=unigram.valid.loss,
-        kn2_valid=floors["kn2"].valid.loss,
-    )
-    case = Case(history=tuple(history), floors=known, diverged=diverged, smaller=smaller)
-    for rule in _RULES:
-        text = rule.sentence(case)
-        if text is not None:
-            return Diagnosis(rule=rule.key, name=rule.name(case), text=text)
-    raise AssertionError("the last rule matches everything")
-
-
-def _diverged(case: Case) -> str | None:
-    return f"{words.sentence(case.diverged)}." if case.diverged else None
-
-
-def _dead(case: Case) -> str | None:
-    loss, uniform = case.best.valid.loss, case.floors.uniform
-    if abs(loss - uniform) >= NEAR:
-        return None
-    return f"Valid never got below {loss:.2f} nats per token; a uniform guess pays {uniform:.2f}."
-
-
-def _worse_than_unigram(case: Case) -> str | None:
-    best, floors = case.best, case.floors
-    if best.valid.loss < floors.unigram_valid or best.train.loss < floors.unigram_train - NEAR:
-        return None
-    return (
-        f"Even at its best{_epoch(best)} valid is at {_ppl(best.valid.loss)}, not below the unigram's "
-        f"{_ppl(floors.unigram_valid)}, and train at {_ppl(best.train.loss)} against {_ppl(floors.unigram_train)}: "
-        "it has learned nothing about context, and can neither over- nor underfit."
-    )
-
-
-def _unigram_plateau(case: Case) -> str | None:
-    best, floors = case.best, case.floors
-    off = abs(best.valid.loss - floors.unigram_valid), abs(best.train.loss - floors.unigram_train)
-    if max(off) >= NEAR:
-        return None
-    return (
-        f"Valid stays at {_ppl(best.valid.loss)} and train at {_ppl(best.train.loss)}, within "
-        f"{words.nats(max(off))} nats of the unigram: it has learned how frequent tokens are, and no more."
-    )
-
-
-def _below_context(case: Case) -> str | None:
-    best, floors = case.best, case.floors
-    if not floors.kn2_valid <= best.valid.loss < floors.unigram_valid or case.gap > LARGE_GAP:
-        return None
-    falling = min(case.falls) > FLAT
-    return (
-        f"At its best{_epoch(best)} valid is at {_ppl(best.valid.loss)}: below the unigram's "
-        f"{_ppl(floors.unigram_valid)}, but above the {_ppl(floors.kn2_valid)} of a bigram, which sees one token back."
-        f"{' Both splits were still falling when the budget ended.' if falling else ''}"
-    )
-
-
-def _late_instability(case: Case) -> str | None:
-    lowest = min(case.history, key=lambda point: point.train.loss)
-    rise = case.last.train.loss - lowest.train.loss
-    if rise <= RISE:
-        return None
-    return (
-        f"Train was at {_ppl(lowest.train.loss)} after epoch {lowest.epoch} and ended {words.nats(rise)} nats higher, "
-        f"at {_ppl(case.last.train.loss)}."
-    )
-
-
-def _overfitting(case: Case) -> str | None:
-    best, last = case.best, case.last
-    risen = [point.valid.loss - best.valid.loss >= FLAT for point in case.history if point.epoch > best.epoch]
-    in_the_end = risen[-RISEN_EVALUATIONS:]
-    if len(in_the_end) < RISEN_EVALUATIONS or not all(in_the_end) or last.train.loss >= best.train.loss:
-        return None
-    return (
-        f"Valid was lowest after epoch {best.epoch}, at {_ppl(best.valid.loss)}, and rose by "
-        f"{words.nats(last.valid.loss - best.valid.loss)} nats to {_ppl(last.valid.loss)}, while train went on falling "
-        f"from {_ppl(best.train.loss)} to {_ppl(last.train.loss)}.{_even_so(case)}"
-    )
-
-
-def _memorizing(case: Case) -> str | None:
-    if case.gap <= LARGE_GAP or case.falls[1] > FLAT:
-        return None
-    return (
-        f"In the end valid costs {words.nats(case.gap)} nats more than train at equal mix of tokens, and has stopped "
-        f"falling: what is still learned about train does not carry over.{_rose(case)}{_even_so(case)}"
-    )
-
-
-def _undertrained(case: Case) -> str | None:
-    train, valid = case.falls
-    if min(train, valid) <= FLAT:
-        return None
-    return (
-        f"In the last epoch train still fell by {words.nats(train)} and valid by {words.nats(valid)} nats: "
-        "the budget ended before learning did."
-    )
-
-
-def _outdone(case: Case) -> str | None:
-    best, bigram = case.best, case.floors.kn2_valid
-    if best.valid.loss < bigram:
-        return None
-    return (
-        f"Even at its best{_epoch(best)} valid is at {_ppl(best.valid.loss)}, not below the bigram's {_ppl(bigram)}, "
-        f"with train at {_ppl(best.train.loss)}: it has learned about train what does not carry over.{_rose(case)}"
-    )
-
-
-def _underfitting(case: Case) -> str | None:
-    loss = case.best.valid.loss
-    if case.gap >= SMALL_GAP or case.smaller is None or case.smaller >= loss - FLAT:
-        return None
-    return (
-        f"Train and valid are {_apart(case.gap)} and no longer fall, and a smaller model of the kind reaches "
-        f"{_ppl(case.smaller)} on valid where this one stays at {_ppl(loss)}: "
-        f"its optimization is suspect, not its size.{_rose(case)}"
-    )
-
-
-def _capacity(case: Case) -> str | None:
-    if case.gap >= SMALL_GAP:
-        return None
-    return (
-        f"Train and valid are {_apart(case.gap)} and no longer fall: on this budget the model has learned what it can."
-        f"{_rose(case)}"
-    )
-
-
-def _healthy(case: Case) -> str:
-    return (
-        f"Valid is at {_ppl(case.best.valid.loss)}{_epoch(case.best)}, below the bigram's "
-        f"{_ppl(case.floors.kn2_valid)}; it costs {words.nats(case.gap)} nats more than train at equal mix in the end."
-        f"{_rose(case)}"
-    )
-
-
-def _rose(case: Case) -> str:
-    """That valid ended higher than it was, where it did: too late to be called a trend."""
-    rise = case.last.valid.loss - case.best.valid.loss
-    return f" Valid ended {words.nats(rise)} nats above its lowest, which may be noise." if rise > FLAT else ""
-
-
-def _even_so(case: Case) -> str:
-    """That a run which learned much about train is still no better than a bigram on valid, where that is so."""
-    best, bigram = case.best.valid.loss, case.floors.kn2_valid
-    return f" Even its best {_ppl(best)} on valid is not below the bigram's {_ppl(bigram)}." if best >= bigram else ""
-
-
-def _epoch(point: Point) -> str:
-    return f" (epoch {point.epoch})"
-
-
-def _ppl(loss: float) -> str:
-    """A loss as a perplexity, which is what tables and figures show."""
-    return words.perplexity(loss)
-
-
-def _apart(gap: float) -> str:
-    return f"{words.nats(gap)} nats apart at equal mix of tokens"
-
-
-def _always(name: str) -> Callable[[Case], str]:
-    return lambda case: name  # noqa: ARG005
-
-
-_RULES = (
-    _Rule(
-        key="diverged",
-        name=_always("diverged"),
-        sentence=_diverged,
-        meaning="a loss, a gradient or a weight stopped being finite",
-    ),
-    _Rule(
-        key="dead",
-        name=_always("dead"),
-        sentence=_dead,
-        meaning=f"at its best within {NEAR} nats of a uniform guess, ln V: nothing was learned",
-    ),
-    _Rule(
-        key="worse-than-unigram",
-        name=_always("worse than unigram"),
-        sentence=_worse_than_unigram,
-        meaning=(
-            f"not below the unigram on valid, even at its best, nor more than {NEAR} nats below it on train: nothing "
-            "was learned about context"
-        ),
-    ),
-    _Rule(
-        key="unigram-plateau",
-        name=_always("on the unigram plateau"),
-        sentence=_unigram_plateau,
-        meaning=f"within {NEAR} nats of the unigram on train and on valid: token frequencies and no more",
-    ),
-    _Rule(
-        key="below-context",
-        name=_always("below context"),
-        sentence=_below_context,
-        meaning=(
-            "better than the unigram on valid, not better than the Kneser-Ney bigram, which sees a single token back, "
-            f"and no more than {LARGE_GAP} nats better on train"
-        ),
-    ),
-    _Rule(
-        key="late-instability",
-        name=_always("late instability"),
-        sentence=_late_instability,
-        meaning=f"train ended more than {RISE:.2g} nats above its own lowest",
-    ),
-    _Rule(
-        key="overfitting",
-        name=lambda case: f"overfitting since epoch {case.best.epoch}",
-        sentence=_overfitting,
-        meaning=(
-            f"the last {RISEN_EVALUATIONS} evaluations of valid or more are at least {FLAT} nats above its lowest, "
-            "and train went on falling"
-        ),
-    ),
-    _Rule(
-        key="memorizing",
-        name=_always("memorizing"),
-        sentence=_memorizing,
-        meaning=f"a gap of more than {LARGE_GAP} nats between valid and train, and valid no longer falls",
-    ),
-    _Rule(
-        key="undertrained",
-        name=_always("undertrained"),
-        sentence=_undertrained,
-        meaning=f"train and valid both fell by more than {FLAT} nats in the last epoch",
-    ),
-    _Rule(
-        key="outdone",
-        name=_always("outdone by a bigram"),
-        sentence=_outdone,
-        meaning="not better than the Kneser-Ney bigram on valid, though better on train",
-    ),
-    _Rule(
-        key="underfitting",
-        name=_always("underfitting"),
-        sentence=_underfitting,
-        meaning=(
-            f"a gap below {SMALL_GAP} nats, flat, and more than {FLAT} nats worse than a smaller model of the same "
-            "kind, optimizer and seed: optimization is suspected"
-        ),
-    ),
-    _Rule(
-        key="capacity",
-        name=_always("limited by capacity"),
-        sentence=_capacity,
-        meaning=f"a gap below {SMALL_GAP} nats, flat, and no smaller model of the kind is better",
-    ),
-    _Rule(key="healthy", name=_always("healthy"), sentence=_healthy, meaning="none of the above"),
-)
-
-#: For the reader: each rule's key and what it means, in the order in which they are tried.
-RULES = tuple((rule.key, rule.meaning) for rule in _RULES)
+def severity(kind: str | None) -> str:
+    """How bad it is, by the key of the rule, or by the status of a run without a diagnosis."""
+    return _SEVERITIES.get(kind or "", NOTE)

@@ -121,6 +121,11 @@ class Row:
         return self.diagnosis_rule in diagnosis.UNLEARNED
 
     @property
+    def severity(self) -> str:
+        """How bad what became of it is: `bad`, `warn`, `note` or `good`; the first two count as having gone wrong."""
+        return diagnosis.severity(self.diagnosis_rule or self.status)
+
+    @property
     def traits(self) -> Json:
         """What its architecture and its optimizer say they are; None, or not there, where they do not say."""
         return self.entry.get("traits") or {}
@@ -205,6 +210,11 @@ class Repeats:
         return tuple(row for row in self.rows if row.unlearned)
 
     @property
+    def failure(self) -> Row | None:
+        """The first of its runs that was lost or learned nothing about context: it says nothing about its kind."""
+        return next((row for row in self.rows if row.lost or row.unlearned), None)
+
+    @property
     def losses(self) -> dict[int, float]:
         """Nats per token of valid at the best epoch, by the seeds that finished."""
         return {row.seed: row.valid.loss for row in self.finished if row.valid}
@@ -251,6 +261,13 @@ class StudyRows:
     def seeds(self) -> int:
         """How many seeds the study declares."""
         return len(self.study["seeds"])
+
+    @property
+    def reads(self) -> float:
+        """How often a run reads each token of train, on average."""
+        budget, tokens = self.study["budget"], self.study["corpus"]["train"]["tokens"]
+        an_epoch = (budget["epoch_steps"] or math.inf) * budget["batch_size"] * budget["sequence_length"]
+        return float(budget["epochs"] * min(1.0, an_epoch / tokens))
 
     @property
     def unigram(self) -> Baseline:
@@ -420,7 +437,7 @@ def _read_rows(folder: StudyFolder) -> StudyRows:
     titles = _titles(study)
     undiagnosed = [_row(study, titles, entry, seed, run) for entry, seed, run in folder.declared_runs()]
     floors = {baseline.name: baseline for baseline in baselines}
-    rows = [_diagnosed(row, floors, undiagnosed, study["budget"]["schedule"]) for row in undiagnosed]
+    rows = [_diagnosed(row, floors, undiagnosed) for row in undiagnosed]
     models, optimizers = ([entry["name"] for entry in study[kind]] for kind in ("models", "optimizers"))
     rows.sort(key=lambda r: (models.index(r.model), r.layers, optimizers.index(r.optimizer), r.number, r.seed))
     return StudyRows(study=study, rows=tuple(rows), baselines=baselines, noise=noise_of(study))
@@ -470,7 +487,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
     )
 
 
-def _diagnosed(row: Row, floors: Mapping[str, Baseline], rows: list[Row], schedule: str) -> Row:
+def _diagnosed(row: Row, floors: Mapping[str, Baseline], rows: list[Row]) -> Row:
     """The row with what became of it, if it is over."""
     if not (row.status == DIVERGED or row.finished):
         return row
@@ -479,7 +496,6 @@ def _diagnosed(row: Row, floors: Mapping[str, Baseline], rows: list[Row], schedu
         floors,
         diverged=(row.error or "diverged") if row.status == DIVERGED else None,
         smaller=_smaller(row, rows),
-        schedule=schedule,
     )
     return dataclasses.replace(row, diagnosis=found.name, diagnosis_rule=found.rule, diagnosis_text=found.text)
 

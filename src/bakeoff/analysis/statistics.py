@@ -101,6 +101,11 @@ class Comparison:
         return self.verdict in (SAME, UNDECIDED, CANNOT_TELL)
 
     @property
+    def sign(self) -> int:
+        """1 where the first is better or leaning so, -1 where the second is, 0 where they cannot be told apart."""
+        return 0 if self.open else (1 if self.gain > 0 else -1)
+
+    @property
     def seeds_to_decide(self) -> int | None:
         """With how many seeds this would be decided, were mean and spread to stay; None where that is not known."""
         return seeds_to_decide(self.gains)
@@ -134,6 +139,11 @@ def verdict(gains: Sequence[float], deviation: float, over_documents: Interval |
     if abs(mean) >= LEANING * deviation:
         return LEANING_YES if mean > 0 else LEANING_NO
     return CANNOT_TELL
+
+
+def unknown(seeds: int) -> str:
+    """The verdict where nothing is decided."""
+    return CANNOT_TELL if seeds < FEWEST_SEEDS else UNDECIDED
 
 
 def over_seeds(differences: Sequence[float], level: float = 0.95) -> Interval | None:

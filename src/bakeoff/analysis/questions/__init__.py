@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 
+from bakeoff.analysis.questions.architectures import architectures
 from bakeoff.analysis.questions.counting import counting
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.questions.generalization import generalization
+from bakeoff.analysis.questions.optimizers import optimizers
 from bakeoff.analysis.questions.wall_clock import wall_clock
 from bakeoff.analysis.rows import StudyRows
 
@@ -12,7 +14,7 @@ __all__ = ["QUESTIONS", "Finding", "Question", "answers", "findings"]
 
 Question = Callable[[StudyRows], Finding | list[Finding]]
 #: In the report's order.
-QUESTIONS: tuple[Question, ...] = (counting, wall_clock, generalization)
+QUESTIONS: tuple[Question, ...] = (counting, wall_clock, generalization, optimizers, architectures)
 
 
 def answers(question: Question, study: StudyRows) -> list[Finding]:

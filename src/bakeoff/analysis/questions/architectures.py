@@ -1,0 +1,130 @@
+"""Architectures at equal budget: with nothing else changed, then the best of each, equal sizes and equal seconds."""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from statistics import fmean
+
+from bakeoff.analysis import timing
+from bakeoff.analysis.evaluations import Baseline
+from bakeoff.analysis.questions.finding import Finding, evidence, link
+from bakeoff.analysis.questions.pair import Pair
+from bakeoff.analysis.rows import StudyRows
+from bakeoff.analysis.statistics import NOT_MEASURED, Comparison
+
+#: Sizes that differ by no more than this are called equal, and so are training times.
+EQUAL = 0.1
+#: What an architecture may have that another has not.
+TRAITS = ("attends", "recurrent")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Match(Pair):
+    """An experiment of one architecture against one of another."""
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Learnable parameters of both."""
+        return self.first.rows[0].learnable_parameters, self.second.rows[0].learnable_parameters
+
+    @property
+    def same_size(self) -> bool:
+        """Whether they train about as many."""
+        return _equal(*self.sizes)
+
+    @property
+    def floors(self) -> tuple[tuple[Baseline | None, Baseline | None], ...]:
+        """Of each side the lowest floor that it beats on valid, and the next that it does not beat."""
+        floors = sorted(self.study.baselines, key=lambda floor: -floor.valid.loss)
+        beaten = [sum(floor.valid.loss > side.loss for floor in floors) for side in self.sides]
+        return tuple((floors[n - 1] if n else None, floors[n] if n < len(floors) else None) for n in beaten)
+
+    @property
+    def seconds(self) -> tuple[float, float] | None:
+        """Of training, of both; None where a run was disturbed or shared the machine."""
+        times = [(a.train_seconds or 0.0, b.train_seconds or 0.0) for a, b in self.runs]
+        timed = all(timing.is_timed(row) for rows in self.runs for row in rows)
+        return (fmean(a for a, _ in times), fmean(b for _, b in times)) if timed else None
+
+    @property
+    def at_equal_seconds(self) -> Comparison | None:
+        """The best so far of both when the shorter run ended; None where times are not exact, or about the same."""
+        if not self.compared or not self.seconds or _equal(*self.seconds):
+            return None
+        ends = [min(a.train_seconds or 0.0, b.train_seconds or 0.0) for a, b in self.runs]
+        losses = [[timing.loss_by(row, end) for row in rows] for rows, end in zip(self.runs, ends, strict=True)]
+        first, second = (fmean(side) for side in zip(*losses, strict=True))
+        gains = tuple(b - a for a, b in losses)
+        return Comparison(first_loss=first, second_loss=second, gains=gains, deviation=self.compared.deviation)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Two architectures, by two experiments that differ in nothing else (`alike`), or by the best of each.
+
+    Attributes:
+        titles: Of both.
+        match: None where one of them has no result.
+        matches: For the best: every pair with a result whose depth and optimizer are alike.
+        equal_size: For the best, where it differs in size: the lowest pair that does not.
+    """
+
+    titles: list[str]
+    match: Match | None
+    alike: bool
+    matches: tuple[Match, ...] = ()
+    equal_size: Match | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """The trait that the better one has and the other has not, where nothing else differs: a conjecture."""
+        if not self.alike or not self.match or not self.match.compared or not self.match.compared.sign:
+            return None
+        better, worse = self.match.sides[:: self.match.compared.sign]
+        found = (trait for trait in TRAITS if better.traits.get(trait) and worse.traits.get(trait) is False)
+        return next(found, None)
+
+
+def architectures(study: StudyRows) -> list[Finding]:
+    """For every two architectures the first pair that differs in nothing else, then the best of each."""
+    return [_finding(*found) for models in itertools.combinations(study.models, 2) for found in _facts(study, models)]
+
+
+def _facts(study: StudyRows, models: tuple[str, ...]) -> Iterator[tuple[str, Facts]]:
+    first, second = ([e for e in study.experiments if e.rows[0].model == model] for model in models)
+    pairs = [Match(study=study, first=a, second=b) for a in sorted(first, key=lambda e: e.number) for b in second]
+    kinds = [[(e.rows[0].layers, e.rows[0].optimizer, e.settings) for e in pair.sides] for pair in pairs]
+    alike = [pair for pair, (a, b) in zip(pairs, kinds, strict=True) if a == b]
+    titles = [entry["title"] for model in models for entry in study.study["models"] if entry["name"] == model]
+    if alike:
+        name = link("-against-".join(str(side.number) for side in alike[0].sides))
+        yield name, Facts(titles=titles, match=alike[0], alike=True)
+    if len(pairs) > len(alike) or len(pairs) > 1:
+        best = [next((e for e in study.ranked_of(model) if not e.failure), None) for model in models]
+        match = Match(study=study, first=best[0], second=best[1]) if best[0] and best[1] else None
+        others = [pair for pair in pairs if match and not match.same_size and pair.same_size and pair.compared]
+        facts = Facts(
+            titles=titles,
+            match=match,
+            alike=False,
+            matches=tuple(pair for pair in alike if pair.compared),
+            equal_size=min(others, key=lambda pair: pair.first.loss + pair.second.loss, default=None),
+        )
+        yield link(models[0], "against", models[1]), facts
+
+
+def _finding(name: str, facts: Facts) -> Finding:
+    sides = facts.match.sides if facts.match else ()
+    return Finding(
+        name=name,
+        template="architectures",
+        verdict=facts.match.verdict if facts.match else NOT_MEASURED,
+        facts=facts,
+        evidence=evidence(row for side in sides for row in side.rows),
+        figures=(*(f"overlay-{side.rows[0].model}-epochs" for side in sides), "parameters"),
+    )
+
+
+def _equal(a: float, b: float) -> bool:
+    """Whether two sizes or times differ by no more than `EQUAL`."""
+    return abs(a - b) <= EQUAL * max(a, b)

@@ -1,0 +1,124 @@
+"""Steady-state memory of every experiment, and why it is larger or smaller, by what each has to hold."""
+
+import itertools
+import statistics
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bakeoff.analysis.questions.depth import ladders
+from bakeoff.analysis.questions.finding import Finding, evidence
+from bakeoff.analysis.rows import Repeats, StudyRows
+from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED
+
+#: With fewer experiments a correlation says nothing.
+FEWEST = 4
+
+
+class Needs(NamedTuple):
+    """What an experiment needs in bytes: measured on average in steady training by run, and by computed part."""
+
+    experiment: Repeats
+    runs: tuple[float, ...]
+    parts: dict[str, int]
+
+    @property
+    def measured(self) -> float:
+        """The mean over its runs, above the process before the model existed."""
+        return statistics.fmean(self.runs)
+
+    @property
+    def computed(self) -> int:
+        """The sum of its parts."""
+        return sum(self.parts.values())
+
+    @property
+    def rest(self) -> float:
+        """What was measured beyond its parts."""
+        return self.measured - self.computed
+
+
+class Model(NamedTuple):
+    """An architecture's experiments, the least measured first, and how measured and computed totals correlate."""
+
+    needs: list[Needs]
+    correlation: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """Needs, and pairs that explain them.
+
+    Attributes:
+        models: The architectures of which memory was measured.
+        known: Those whose parts are known, the least by computation first; all that follows is of them.
+        states: Bytes of optimizer state for every trained parameter, with the optimizer's title.
+        layers: Experiments that differ in depth alone, the shallowest and the deepest.
+        kinds: Two architectures at equal depth, with equal optimizers.
+        logits: Batch x length x vocabulary in float32.
+        twins: Those that have to hold exactly the same, and whose runs were measured furthest apart, by `spread`.
+        smallest: The smallest difference by computation between two of one architecture that differ.
+    """
+
+    models: list[Model]
+    known: list[Needs]
+    states: list[tuple[float, str]]
+    layers: list[tuple[Needs, Needs]]
+    kinds: tuple[Needs, Needs] | None
+    logits: int
+    twins: list[Needs]
+    spread: float
+    smallest: int
+
+
+def parts(study: StudyRows) -> dict[int, dict[str, int]]:
+    """What every experiment has to hold by computation, by number and part, in bytes; where the folder says it."""
+    return {e.number: found for e in study.experiments if (found := e.rows[0].memory_parts)}
+
+
+def memory(study: StudyRows) -> Finding:
+    """What was measured, and pairs of experiments that differ in one thing."""
+    runs = {e: tuple(row.memory["average_bytes"] for row in e.finished if row.memory) for e in study.experiments}
+    needs = {e: Needs(e, found, parts(study).get(e.number, {})) for e, found in runs.items() if found}
+    models = [[n for e, n in needs.items() if e.rows[0].model == model] for model in study.models]
+    known = sorted((n for n in needs.values() if n.parts), key=lambda n: (n.computed, *n.parts.values()))
+    depths = [[needs[e] for e in ladder if e in needs and needs[e].parts] for ladder in ladders(study)]
+    states = [(n.parts["optimizer_state"], n.experiment.rows[0]) for n in known]
+    twins = max((list(alike) for _, alike in itertools.groupby(known, key=lambda n: n.parts)), key=_spread, default=[])
+    totals = [sorted({n.computed for n in model}) for model in models]
+    budget, vocabulary = study.study["budget"], study.study["experiments"][0]["vocabulary"]
+    facts = Facts(
+        models=[Model(sorted(found, key=lambda n: n.measured), _correlation(found)) for found in models if found],
+        known=known,
+        states=sorted({(round(size / row.learnable_parameters, 1), row.optimizer_title) for size, row in states}),
+        layers=[(ladder[0], ladder[-1]) for ladder in depths if len(ladder) > 1],
+        kinds=next((pair for pair in itertools.combinations(known, 2) if _differ_in_kind_alone(*pair)), None),
+        logits=4 * budget["batch_size"] * budget["sequence_length"] * vocabulary,
+        twins=twins,
+        spread=_spread(twins),
+        smallest=min((b - a for found in totals for a, b in itertools.pairwise(found)), default=0),
+    )
+    return Finding(
+        name="memory",
+        template="memory",
+        verdict=ANSWERED if needs else NOT_MEASURED,
+        facts=facts,
+        evidence=evidence(row for e in needs for row in e.finished),
+        figures=("pareto-memory",),
+    )
+
+
+def _spread(twins: list[Needs]) -> float:
+    runs = [size for n in twins for size in n.runs]
+    return max(runs, default=0) - min(runs, default=0)
+
+
+def _correlation(needs: list[Needs]) -> float | None:
+    computed, measured = [n.computed for n in needs], [n.measured for n in needs]
+    enough = len(needs) >= FEWEST and len(set(computed)) > 1 and len(set(measured)) > 1
+    return statistics.correlation(computed, measured) if enough else None
+
+
+def _differ_in_kind_alone(one: Needs, other: Needs) -> bool:
+    a, b = one.experiment.rows[0], other.experiment.rows[0]
+    alike = (a.layers, a.optimizer, one.experiment.settings) == (b.layers, b.optimizer, other.experiment.settings)
+    return alike and a.model != b.model

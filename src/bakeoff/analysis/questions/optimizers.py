@@ -1,0 +1,290 @@
+"""What an optimizer changes: experiments that are alike in all but the optimizer, compared as their traits say."""
+
+import itertools
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import fmean
+from typing import NamedTuple
+
+from bakeoff.analysis import statistics
+from bakeoff.analysis.questions.contrasts import (
+    ADAPTIVE,
+    AGAINST_MOMENTUM,
+    DECAY,
+    MOMENTUM,
+    Contrast,
+    Group,
+    contrasts,
+    decay,
+    groups,
+)
+from bakeoff.analysis.questions.finding import Finding, evidence, link
+from bakeoff.analysis.rows import Repeats, Row, StudyRows
+from bakeoff.analysis.statistics import ANSWERED, LEANING, NOT_MEASURED, SAME
+
+#: A rate can be used where the search came within this of the best, in nats per token: a third more perplexity.
+USABLE = 0.3
+#: So near its best an optimizer is hardly worse: 5 % of a perplexity.
+NEAR_BEST = 0.05
+#: Mean of a schedule over a run, as a share of the peak: `linear` rises in 5 % of S steps to the peak and falls to zero
+#: one step after the last, which sums to (S + 1) / 2 steps at the peak whatever the share of the rise.
+MEAN_RATE = {"linear": 0.5, "constant": 1.0}
+#: Rates within this factor of each other are neighbours in a search half a decade apart.
+ALIKE = 3**0.5
+#: A decay that takes less than this from a weight in a whole run cannot be what makes a difference.
+NOTHING = 0.02
+
+
+class RateRange(NamedTuple):
+    """The learning rates around the best of a search within `NEAR_BEST` of it, and whether no others were tried."""
+
+    low: float
+    high: float
+    low_is_edge: bool
+    high_is_edge: bool
+
+
+class Order(NamedTuple):
+    """The optimizers of an architecture: those with a result, best first, neighbours that tie, and who has none."""
+
+    title: str
+    ranked: tuple[Repeats, ...]
+    ties: tuple[tuple[Repeats, Repeats], ...]
+    lost: tuple[Row, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Orders:
+    """The optimizers at one depth, and whether their order is the same in every architecture.
+
+    Attributes:
+        pairs: How many pairs of optimizers have a result in every architecture; None where there is only one.
+        reversed: Titles of those that are ordered one way here and the other way there.
+        open: Titles of those that cannot be told apart everywhere, with the architectures in which they cannot.
+        outdone: Those that are not better than the bigram.
+        ranges: What the search says of their learning rates.
+    """
+
+    layers: int
+    optimizers: int
+    orders: tuple[Order, ...]
+    pairs: int | None
+    reversed: tuple[tuple[str, str], ...]
+    open: tuple[tuple[str, str, tuple[str, ...]], ...]
+    outdone: tuple[Repeats, ...]
+    ranges: dict[int, RateRange]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EqualRates:
+    """An optimizer with and without decay at equal learning rates, by the trials of the search.
+
+    Attributes:
+        best: The rates that were best with decay and without it.
+        usable: The highest rates within `USABLE` of the best trial of the two, with decay and without it.
+        at_most: The largest difference at rates up to the best without decay, in nats per token.
+        noise: Whether that is no more than another seed may change.
+        above: Higher rates that decay can use, and what it gains there.
+    """
+
+    best: tuple[float, float]
+    usable: tuple[float, float]
+    at_most: float
+    noise: bool
+    above: tuple[tuple[float, float], ...]
+
+    @property
+    def higher(self) -> bool:
+        """Whether decay lets a higher rate be used."""
+        return self.usable[0] > self.usable[1] or (self.best[0] > self.best[1] and bool(self.above))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """A contrast, and what the rows show of it besides the difference.
+
+    Attributes:
+        adjusted: The sign-flip p after Holm's correction over all contrasts; None with fewer than six seeds.
+    """
+
+    contrast: Contrast
+    adjusted: float | None
+
+    @property
+    def clipped(self) -> tuple[float, float] | None:
+        """The shares of their steps whose gradient was clipped; None where none ever is."""
+        shares = [(a.clipped or 0.0, b.clipped or 0.0) for a, b in self.contrast.runs]
+        first, second = zip(*shares, strict=True)
+        return (fmean(first), fmean(second)) if self.contrast.study.study["budget"]["clip"] else None
+
+    @property
+    def by_frequency(self) -> tuple[float, float] | None:
+        """What the first gains on the most frequent tenth of the tokens and on the rarest; None if not recorded."""
+        deciles = [(a.best_point.valid_deciles, b.best_point.valid_deciles) for a, b in self.contrast.runs]
+        losses = [zip(a.losses, b.losses, strict=True) for a, b in deciles if a and b]
+        gains = [[y - x for x, y in pairs if x is not None and y is not None] for pairs in losses]
+        return (fmean(gain[0] for gain in gains), fmean(gain[-1] for gain in gains)) if gains else None
+
+    @property
+    def lengths(self) -> tuple[float, float] | None:
+        """Of their steps under a steady gradient of 1, in the long run; None where an optimizer does not say."""
+        first, second = (e.entry["learning_rate"] * (e.traits.get("step_scale") or 0.0) for e in self.contrast.sides)
+        return (first, second) if first and second else None
+
+    @property
+    def as_long(self) -> float | None:
+        """How much worse than at its best the search found the second with steps as long; None if it did not try.
+
+        In nats per token; infinite where it diverged.
+        """
+        trials = _trials(self.contrast.study, self.contrast.second)
+        first, second = self.lengths or (math.nan, 1.0)
+        rate = self.contrast.second.entry["learning_rate"] * first / second
+        return next((loss - min(trials.values()) for lr, loss in trials.items() if math.isclose(lr, rate)), None)
+
+    @cached_property
+    def equal_rates(self) -> EqualRates | None:
+        """With and without decay at equal rates; None where no search has tried both."""
+        decayed, plain = (_trials(self.contrast.study, side) for side in self.contrast.sides)
+        gains = {rate: plain[rate] - decayed[rate] for rate in decayed.keys() & plain.keys()}
+        gains = {rate: gains[rate] for rate in sorted(gains) if math.isfinite(gains[rate])}
+        if not gains or not self.contrast.compared:
+            return None
+        best = min(decayed, key=lambda rate: decayed[rate]), min(plain, key=lambda rate: plain[rate])
+        limit = min(decayed[best[0]], plain[best[1]]) + USABLE
+        highest = [max((r for r in trials if trials[r] <= limit), default=0.0) for trials in (decayed, plain)]
+        at_most = max((abs(gain) for rate, gain in gains.items() if rate <= best[1]), default=0.0)
+        return EqualRates(
+            best=best,
+            usable=(highest[0], highest[1]),
+            at_most=at_most,
+            noise=at_most < LEANING * self.contrast.compared.deviation,
+            above=tuple((rate, gain) for rate, gain in gains.items() if rate > best[1] and decayed[rate] <= limit),
+        )
+
+    @property
+    def steps(self) -> int:
+        """Of a run."""
+        return self.contrast.runs[0][0].history[-1].step
+
+    @property
+    def half_life(self) -> float | None:
+        """In how many steps at the peak rate decay alone would halve a weight; None unless it is decoupled."""
+        first = self.contrast.first
+        a_step = first.entry["learning_rate"] * decay(first)
+        return math.log(2) / a_step if first.traits.get("decoupled_decay") and a_step else None
+
+    @property
+    def shrunk(self) -> float | None:
+        """The share that it would take from a weight in a run, were no gradient to move it; None likewise."""
+        mean_rate = MEAN_RATE[self.contrast.study.study["budget"]["schedule"]]
+        return 1 - 0.5 ** (mean_rate * self.steps / self.half_life) if self.half_life else None
+
+    @property
+    def reason(self) -> str | None:
+        """The conjecture that the rows support: `rare`, `large steps`, `longer steps` or `decay`; None without one."""
+        kind, compared = self.contrast.kind, self.contrast.compared
+        if not compared:
+            return None
+        better, clear = compared.sign > 0, LEANING * compared.deviation
+        if kind in (ADAPTIVE, AGAINST_MOMENTUM) and better and self.by_frequency:
+            common, rare = self.by_frequency
+            return "rare" if rare - common > clear and self.contrast.train_gain > clear else None
+        if kind == MOMENTUM and self.lengths:
+            ratio = self.lengths[0] / self.lengths[1]
+            alike = 1 / ALIKE < ratio < ALIKE
+            if better and (alike or (ratio > 1 and self.as_long)):
+                return "large steps"
+            return "longer steps" if (better and ratio > 1) or (alike and compared.verdict == SAME) else None
+        if kind == DECAY and better and self.equal_rates and self.equal_rates.higher and (self.shrunk or 0) >= NOTHING:
+            return "decay"
+        return None
+
+
+def _trials(study: StudyRows, experiment: Repeats) -> dict[float, float]:
+    """The loss of every trial of the search by its rate, in order; infinite where it did not finish."""
+    trials = study.trials(experiment)
+    return {trial["lr"]: math.inf if trial["valid_loss"] is None else trial["valid_loss"] for trial in trials}
+
+
+def rate_ranges(study: StudyRows) -> dict[int, RateRange]:
+    """How sensitive each experiment is to its learning rate, by number; what no search has tried is left out."""
+    return {e.number: found for e in study.experiments if (found := _range(_trials(study, e)))}
+
+
+def _range(trials: dict[float, float]) -> RateRange | None:
+    rates, losses = list(trials), list(trials.values())
+    limit = min(losses, default=math.inf) + NEAR_BEST
+    if limit == math.inf:
+        return None
+    best, last = losses.index(min(losses)), len(losses) - 1
+    low = next((place + 1 for place in range(best, -1, -1) if losses[place] > limit), 0)
+    high = next((place - 1 for place in range(best, last + 1) if losses[place] > limit), last)
+    return RateRange(rates[low], rates[high], low_is_edge=low == 0, high_is_edge=high == last)
+
+
+def optimizers(study: StudyRows) -> list[Finding]:
+    """The order of the optimizers at every depth that has several, then a finding for every planned comparison."""
+    depths: dict[int, list[Group]] = {}
+    for group in groups(study):
+        depths.setdefault(group[0].rows[0].layers, []).append(group)
+    planned = contrasts(study)
+    p_values = {c.name: c.compared.p for c in planned if c.compared and c.compared.p is not None}
+    adjusted = statistics.holm(p_values)
+    return [
+        *(_ordered(study, depth, found) for depth, found in depths.items()),
+        *(_contrasted(Facts(contrast=contrast, adjusted=adjusted.get(contrast.name))) for contrast in planned),
+    ]
+
+
+def _ordered(study: StudyRows, layers: int, groups: list[Group]) -> Finding:
+    orders = [_order(study, group) for group in groups]
+    by_title = [{e.rows[0].optimizer_title: e for e in order.ranked} for order in orders]
+    shared = [title for title in by_title[0] if all(title in found for found in by_title)] if len(groups) > 1 else []
+    reversed_, open_ = [], []
+    for a, b in itertools.combinations(shared, 2):
+        compared = [study.compare(found[a], found[b]) for found in by_title]
+        signs = [c.sign if c else 0 for c in compared]
+        if {1, -1} <= set(signs):
+            reversed_.append((a, b))
+        elif 0 in signs:
+            open_.append((a, b, tuple(order.title for order, sign in zip(orders, signs, strict=True) if not sign)))
+    models = dict.fromkeys(group[0].rows[0].model for group in groups)
+    return Finding(
+        name=link("optimizers", layers, "layers"),
+        template="optimizers",
+        verdict=ANSWERED if any(len(order.ranked) > 1 for order in orders) else NOT_MEASURED,
+        facts=Orders(
+            layers=layers,
+            optimizers=len({e.rows[0].optimizer_title for group in groups for e in group}),
+            orders=tuple(orders),
+            pairs=math.comb(len(shared), 2) if len(groups) > 1 else None,
+            reversed=tuple(reversed_),
+            open=tuple(open_),
+            outdone=tuple(e for order in orders for e in order.ranked if e.loss >= study.floor("kn2").valid.loss),
+            ranges=rate_ranges(study),
+        ),
+        evidence=evidence(row for group in groups for e in group for row in e.rows),
+        figures=(*(f"overlay-{model}-epochs" for model in models), *(f"rates-{model}" for model in models)),
+    )
+
+
+def _order(study: StudyRows, group: Group) -> Order:
+    lost = tuple(failure for e in group if (failure := e.failure))
+    ranked = tuple(e for e in study.ranked if e in group and not e.failure)
+    ties = tuple(pair for pair in itertools.pairwise(ranked) if not (c := study.compare(*pair)) or not c.sign)
+    return Order(group[0].rows[0].model_title, ranked, ties, lost)
+
+
+def _contrasted(facts: Facts) -> Finding:
+    contrast, model = facts.contrast, facts.contrast.first.rows[0].model
+    shows = {ADAPTIVE: (f"deciles-{model}",), AGAINST_MOMENTUM: (f"deciles-{model}",), DECAY: (f"rates-{model}",)}
+    return Finding(
+        name=contrast.name,
+        template="contrast",
+        verdict=contrast.verdict,
+        facts=facts,
+        evidence=evidence(row for side in contrast.sides for row in side.rows),
+        figures=(f"overlay-{model}-epochs", *shows.get(contrast.kind, ())),
+    )

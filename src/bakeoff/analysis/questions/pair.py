@@ -1,0 +1,67 @@
+"""Two experiments against each other, and what must be known of both before their difference is believed."""
+
+import shlex
+from dataclasses import dataclass
+from statistics import fmean
+
+from bakeoff.analysis.questions.finding import command
+from bakeoff.analysis.rows import Repeats, Row, StudyRows
+from bakeoff.analysis.statistics import NOT_MEASURED, Comparison
+
+#: Whether both learning rates come from a search on this corpus and budget that tried lower and higher ones too, from
+#: such a search on another, or not both from a search.
+SEARCHED, ELSEWHERE, UNSEARCHED = "searched", "elsewhere", "unsearched"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """Two experiments of a study, of which it is asked whether the first is better than the second."""
+
+    study: StudyRows
+    first: Repeats
+    second: Repeats
+
+    @property
+    def sides(self) -> tuple[Repeats, Repeats]:
+        """Both."""
+        return self.first, self.second
+
+    @property
+    def lost(self) -> tuple[Row, ...]:
+        """Of each side a run that was lost or learned nothing about context: such a pair says nothing about a kind."""
+        return tuple(failure for side in self.sides if (failure := side.failure))
+
+    @property
+    def compared(self) -> Comparison | None:
+        """The difference; None where nothing can be said of it."""
+        return None if self.lost else self.study.compare(self.first, self.second)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the first is better."""
+        return self.compared.verdict if self.compared else NOT_MEASURED
+
+    @property
+    def runs(self) -> tuple[tuple[Row, Row], ...]:
+        """The finished runs of both, by seed."""
+        return tuple((a, b) for a in self.first.finished for b in self.second.finished if a.seed == b.seed)
+
+    @property
+    def train_gain(self) -> float:
+        """How much less the first pays on train in the end, in nats per token, where both finished a seed."""
+        return fmean(b.history[-1].train.loss - a.history[-1].train.loss for a, b in self.runs)
+
+    @property
+    def rates(self) -> str:
+        """Where the learning rates come from: `SEARCHED`, `ELSEWHERE` or `UNSEARCHED`."""
+        if not all(self.study.has_interior_rate(side) for side in self.sides):
+            return UNSEARCHED
+        return SEARCHED if self.study.study["tuning"]["fits"] else ELSEWHERE
+
+    @property
+    def command(self) -> str | None:
+        """What to type next to decide it; None where it is decided, or nothing would decide it."""
+        named = shlex.quote(self.study.study["source"] or self.study.study["study"])
+        if any(row.status not in ("finished", "diverged") for side in self.sides for row in side.rows):
+            return f"bakeoff run {named} --only {','.join(map(str, sorted(side.number for side in self.sides)))}"
+        return f"bakeoff tune {named}" if self.rates != SEARCHED else command(self.study, self.sides, self.compared)
