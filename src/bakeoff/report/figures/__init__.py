@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from altair.utils.schemapi import debug_mode
-
 from bakeoff.analysis.rows import StudyRows
-from bakeoff.report import comparisons, curves, deciles, depth, overlays, sensitivity
-from bakeoff.report.curves import Panel
-from bakeoff.report.style import Figure
+from bakeoff.report.figures import costs, curves, deciles, depth, overlays, rates
+from bakeoff.report.figures.curves import Panel
+from bakeoff.report.figures.style import Figure
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,17 +34,11 @@ class Figures:
 def draw(study: StudyRows, folder: Path) -> Figures:
     """Draw and write every figure that the rows allow."""
     folder.mkdir(parents=True, exist_ok=True)
-    # Checking every part of a chart against the schema at every step takes longer than drawing it.
-    with debug_mode(False):
-        return _draw(study, folder)
-
-
-def _draw(study: StudyRows, folder: Path) -> Figures:
-    pairs = list(curves.draw(study, folder))
-    kinds = (comparisons, depth, deciles, sensitivity)
+    alone = tuple(curves.draw(study, folder))
+    kinds = (costs, depth, deciles, rates)
     return Figures(
         overlays=tuple(overlays.draw(study, folder)),
         study=tuple(figure for kind in kinds for figure in kind.draw(study, folder)),
-        alone=tuple(figure for figure, _ in pairs),
-        panels=tuple(panel for _, panel in pairs),
+        alone=alone,
+        panels=tuple(map(curves.panel, alone)),
     )
