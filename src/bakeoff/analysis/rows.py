@@ -20,8 +20,6 @@ from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
 
 Json = dict[str, Any]
 NOT_IN_JSON = {"json": False}
-#: What a table has of a run's memory.
-MEMORY = ("average_bytes", "peak_bytes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -385,36 +383,9 @@ def _compare(first: Repeats, second: Repeats, noise: Noise) -> Comparison | None
     )
 
 
-def mean_row(experiment: Repeats) -> Row:
-    """The runs of an experiment as one row of means; with nothing measured where one of them was lost or is not over.
-
-    A perplexity of such a row is that of the mean loss, as all runs are measured on the same tokens.
-    """
-    rows = experiment.finished if experiment.whole else ()
-    memory = [row.memory for row in rows if row.memory]
-    return dataclasses.replace(
-        experiment.rows[0],
-        best_epoch=None,
-        train=_mean_tally([row.train for row in rows]),
-        valid=_mean_tally([row.valid for row in rows]),
-        test=_mean_tally([row.test for row in rows]),
-        clipped=_mean([row.clipped for row in rows]),
-        memory={name: _mean([entry[name] for entry in memory]) for name in MEMORY} if memory else None,
-        train_seconds=_mean([row.train_seconds for row in rows]),
-        tokens_per_second=_mean([row.tokens_per_second for row in rows]),
-        history=(),
-    )
-
-
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return mathematics.fmean(known) if known else None
-
-
-def _mean_tally(tallies: list[Tally | None]) -> Tally | None:
-    known = [tally for tally in tallies if tally]
-    nats = _mean(tally.nats for tally in known)
-    return None if nats is None else dataclasses.replace(known[0], nats=nats)
 
 
 def read_rows(folder: StudyFolder) -> StudyRows:

@@ -11,13 +11,12 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from bakeoff import words
-from bakeoff.analysis import answer
-from bakeoff.analysis.questions import QUESTIONS, Finding, Question
+from bakeoff.analysis import answer, published
+from bakeoff.analysis.questions import QUESTIONS, Finding, Question, answers
 from bakeoff.analysis.rows import StudyRows, read_rows
 from bakeoff.analysis.statistics import NOT_MEASURED
 from bakeoff.errors import UserError
 from bakeoff.files import TEMPORARY, write_json
-from bakeoff.metrics import Tally
 from bakeoff.records import StudyFolder
 from bakeoff.report import contents, figures, page, pdf, table, text
 
@@ -29,16 +28,11 @@ PAGE = "index.html"
 MANIFEST = ".files"
 #: How many seconds to wait for another command that writes the same report.
 PATIENCE = 600
-_TALLY = tuple(Tally(nats=0, tokens=1, words=1, bytes=1).as_json())
-#: The columns of what may be there or not.
-NESTED = {
-    **dict.fromkeys(("train", "valid", "test"), _TALLY),
-    "memory": ("average_bytes", "peak_bytes", "baseline_bytes", "kind", "samples", "process_bytes"),
-    "memory_parts": table.PARTS,
-}
+#: What stands in place of parts that could not be made.
 NO_FIGURES = figures.Figures(overlays=(), study=(), alone=(), panels=())
-#: A cell that begins like this is a formula to a spreadsheet.
-FORMULA = ("=", "+", "-", "@")
+NO_SCREEN: Json = {"headline": "The answer could not be summed up.", "tiles": [], "notes": [], "command": None}
+#: What begins like this is a formula to a spreadsheet.
+FORMULA = r"^[=+\-@]"
 
 
 def build(folder: StudyFolder, out: Path | None = None, *, beside_published: bool = False) -> Path:
@@ -76,17 +70,12 @@ def _write(folder: StudyFolder, new: Path, *, beside_published: bool) -> None:
     study, failed = read_rows(folder), list[str]()
     drawn = _tried("Drawing", lambda: figures.draw(study, new / "figures"), NO_FIGURES, failed)
     found, said = _findings(study, failed)
-    screen = _tried(
-        "The first screen", lambda: text.answer(answer.first_screen(study, found)), contents.NO_SCREEN, failed
-    )
-    told = contents.of(
-        study,
-        screen=screen,
-        findings=said,
-        figures=drawn,
-        folder=folder.path.resolve(),
-        beside_published=beside_published,
-    )
+    screen = NO_SCREEN | _tried("The first screen", lambda: text.answer(answer.first_screen(study, found)), {}, failed)
+    told = contents.of(study, screen, said, drawn, folder.path.resolve()) | {"failed": failed, "published": None}
+    if beside_published or study.study["study"] in published.STUDIES:
+        beside = _tried("The published table", lambda: contents.beside_published(study), None, failed)
+        told["published"] = beside
+    told = contents.printable(told)
     write_json(new / "results.json", _results(study, said))
     forms: dict[str, Callable[[Path], object]] = {
         "results.csv": lambda path: _flat_table(study).write_csv(path),
@@ -96,7 +85,7 @@ def _write(folder: StudyFolder, new: Path, *, beside_published: bool) -> None:
     }
     for name, write in forms.items():
         _tried(name, functools.partial(write, new / name), None, failed)
-    (new / PAGE).write_text(page.render(told, drawn, failed), encoding="utf-8")
+    (new / PAGE).write_text(page.render(told | {"failed": failed}, drawn), encoding="utf-8")
 
 
 def _tried(what: str, make: Callable[[], Made], otherwise: Made, failed: list[str]) -> Made:
@@ -112,8 +101,7 @@ def _findings(study: StudyRows, failed: list[str]) -> tuple[list[Finding], list[
     """Every answer, as facts and in words; one that fails has its reason for words."""
 
     def answered(question: Question) -> list[tuple[Finding, Json]]:
-        found = question(study)
-        return [(each, text.finding(each)) for each in (found if isinstance(found, list) else [found])]
+        return [(found, text.finding(found)) for found in answers(question, study)]
 
     pairs: list[tuple[Finding | None, Json]] = []
     for question in QUESTIONS:
@@ -160,16 +148,7 @@ def _results(study: StudyRows, findings: list[Json]) -> Json:
 
 
 def _flat_table(study: StudyRows) -> pl.DataFrame:
-    """One line a run, nested values as columns such as `valid_perplexity`."""
-    return pl.DataFrame([_flat(row.as_json()) for row in study.rows], infer_schema_length=None)
-
-
-def _flat(nested: Json, prefix: str = "") -> Json:
-    """Nested values under joined names; what is not measured yet has its columns all the same, and no text is a formula."""
-    flat: Json = {}
-    for name, value in nested.items():
-        known = dict.fromkeys(NESTED[name]) if value is None and name in NESTED else value
-        plain = words.printable(known) if isinstance(known, str) else known
-        plain = f"'{plain}" if isinstance(plain, str) and plain.startswith(FORMULA) else plain
-        flat |= _flat(plain, f"{prefix}{name}_") if isinstance(plain, dict) else {f"{prefix}{name}": plain}
-    return flat
+    """One line a run, nested values as columns such as `valid_perplexity`; no text in it steers, or is a formula."""
+    flat = pl.json_normalize([row.as_json() for row in study.rows], separator="_", infer_schema_length=None)
+    printable = pl.col(pl.String).str.replace_all(r"\p{C}", " ")
+    return flat.with_columns(printable.str.replace(FORMULA, "'$0"))

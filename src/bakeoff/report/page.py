@@ -3,15 +3,12 @@
 import re
 from collections.abc import Callable, Collection
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
 
-from bakeoff.report import style
-
-if TYPE_CHECKING:
-    from bakeoff.report.figures import Figures
+from bakeoff.report.figures import Figures, style
 
 Json = dict[str, Any]
 #: What pictures repeat and the page says once, or never shows.
@@ -23,14 +20,8 @@ _SUPERFLUOUS = re.compile(
 _MARKUP = re.compile(r"(#\d+\b|`[^`]+`)")
 
 
-def render(contents: Json, figures: "Figures", failed: Collection[str] = ()) -> str:
-    """The whole page as text.
-
-    Args:
-        contents: What the report says (`contents.of`).
-        figures: What was drawn.
-        failed: Parts of the report that could not be made, each with its reason.
-    """
+def render(contents: Json, figures: Figures) -> str:
+    """The whole page as text, of what the report says (`contents.of`) and what was drawn."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bakeoff.report"),
         autoescape=True,
@@ -42,20 +33,13 @@ def render(contents: Json, figures: "Figures", failed: Collection[str] = ()) -> 
     titles = {run["number"]: f"#{run['number']}, {run['name']}" for run in contents["runs"]}
     return environment.get_template("index.html").render(
         contents,
-        failed=failed,
         style=_part("page.css"),
         palette=Markup(_palette()),  # noqa: S704 (made of our own colours)
         script=_part("page.js"),
         named={run["number"]: run for run in contents["runs"]},
         svg={figure.name: inline(figure.svg, figure.title) for figure in figures.numbered},
         linear={figure.name: figure.linear and inline(figure.linear, figure.title) for figure in figures.numbered},
-        small={
-            (panel.experiment, panel.axis): {
-                "log": inline(panel.svg, titles[panel.experiment]),
-                "linear": panel.linear and inline(panel.linear, titles[panel.experiment]),
-            }
-            for panel in figures.panels
-        },
+        small={(panel.experiment, panel.axis): inline(panel.svg, titles[panel.experiment]) for panel in figures.panels},
     )
 
 
@@ -86,7 +70,7 @@ def _palette() -> str:
     """The optimizers' colours as variables, and every colour in a picture as the variable that it stands for."""
     light = "".join(f"--o{place}:{colour};" for place, colour in enumerate(style.COLOURS))
     dark = "".join(f"--o{place}:{colour};" for place, colour in enumerate(style.DARK_COLOURS))
-    shared = {style.INK: "--text", style.QUIET: "--quiet", style.GRID: "--rule"}
+    shared = {style.INK: "--text", style.QUIET: "--quiet", style.GRID: "--rule", style.PAPER: "--page"}
     named = shared | {colour: f"--o{place}" for place, colour in enumerate(style.COLOURS)}
     rules = [
         f'svg [{attribute}="{colour}"]{{{attribute}:var({name})}}'

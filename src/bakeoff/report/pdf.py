@@ -3,20 +3,17 @@
 import tempfile
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import typst
 
 from bakeoff.files import write_json
-from bakeoff.report import style
-
-if TYPE_CHECKING:
-    from bakeoff.report.figures import Figures
+from bakeoff.report.figures import Figures, style
 
 Json = dict[str, Any]
 
 
-def write(contents: Json, figures: "Figures", path: Path) -> None:
+def write(contents: Json, figures: Figures, path: Path) -> None:
     """Typeset the report.
 
     What users named reaches the typesetter as data, so nothing in it can be markup.

@@ -14,6 +14,8 @@ from bakeoff.report.text import say
 Json = dict[str, Any]
 #: Paragraphs of the protocol: macros of `text/protocol.j2`. Here and below, what comes out empty is left out.
 PARAGRAPHS = ("measures", "fairness", "clock", "search", "mixed")
+#: Paragraphs of the scale of verdicts.
+SCALE = ("verdicts", "judged")
 #: The terms of its facts, and their macros.
 FACTS = {
     "Corpus": "corpus",
@@ -35,34 +37,31 @@ FACTS = {
 VERSIONS = ("python", "torch", "numpy", "tokenizers")
 
 
-def sentences(study: StudyRows) -> list[str]:
-    """The protocol, a paragraph each."""
-    return [text for part in PARAGRAPHS if (text := say("protocol", part, _facts(study)))]
-
-
-def facts(study: StudyRows) -> list[tuple[str, str]]:
-    """How it was measured, as pairs of a term and its description."""
-    found = _facts(study)
-    return [(term, text) for term, macro in FACTS.items() if (text := say("protocol", macro, found))]
-
-
-def scale(study: StudyRows) -> list[str]:
-    """What the verdicts mean, a paragraph each."""
-    return [say("protocol", part, {"study": study, "constants": statistics}) for part in ("verdicts", "judged")]
-
-
-def setting(study: StudyRows) -> str:
-    """Corpus, budget, machine and seeds in one line."""
-    return say("protocol", "setting", _facts(study))
-
-
-def commands(study: StudyRows, folder: str) -> list[str]:
-    """What repeats the study and its report.
+def of(study: StudyRows, folder: Path) -> Json:
+    """The protocol as the report shows it.
 
     Args:
         study: All rows.
-        folder: The name of the study's folder.
+        folder: Of the study.
+
+    Returns:
+        `setting`, one line; `protocol`, its paragraphs; `scale`, what the verdicts mean; `facts`, pairs of a term and
+        its description; `commands`, what repeats the study and its report; and `load`, what loads the best model, None
+        where its weights were not kept.
     """
+    facts = _facts(study)
+    said = {macro: say("protocol", macro, facts) for macro in ("setting", *PARAGRAPHS, *SCALE, *FACTS.values())}
+    return {
+        "setting": said["setting"],
+        "protocol": [said[macro] for macro in PARAGRAPHS if said[macro]],
+        "scale": [said[macro] for macro in SCALE],
+        "facts": [(term, said[macro]) for term, macro in FACTS.items() if said[macro]],
+        "commands": _commands(study, folder.name),
+        "load": _load(study, folder),
+    }
+
+
+def _commands(study: StudyRows, folder: str) -> list[str]:
     declared, seeds = study.study, study.study["seeds"]
     run = ["bakeoff", "run", declared["source"] or declared["study"]]
     if seeds == list(range(len(seeds))) and len(seeds) > 1:
@@ -72,8 +71,7 @@ def commands(study: StudyRows, folder: str) -> list[str]:
     return [f"{shlex.join(run)}{changed}", shlex.join(["bakeoff", "report", f"runs/{folder}"])]
 
 
-def load(study: StudyRows, folder: Path) -> str | None:
-    """What loads the best run in Python; None where there is none, or its weights were not kept."""
+def _load(study: StudyRows, folder: Path) -> str | None:
     best = study.ranked[0].best.folder if study.ranked else None
     kept = best and RunFolder(folder / best).best_weights.is_file()
     return f"bakeoff.load({json.dumps(f'runs/{folder.name}/{best}')})" if kept else None
@@ -88,6 +86,7 @@ def _facts(study: StudyRows) -> Json:
     versions = {name: [str(row.environment[name]) for row in begun if row.environment.get(name)] for name in VERSIONS}
     return {
         "study": study,
+        "constants": statistics,
         "declared": study.study,
         "machines": list(dict.fromkeys(say("protocol", "environment", row.environment) for row in begun)),
         "kinds": sorted({row.memory["kind"] for row in study.rows if row.memory}),

@@ -12,7 +12,7 @@ for (const table of all(".runs-and-floors")) {
     const cell = row.cells[place];
     return cell.classList.contains("text") ? cell.textContent.trim() : cell.dataset.value === "" ? null : Number(cell.dataset.value);
   };
-  for (const head of all("thead tr:last-child th", table)) head.querySelector("button").addEventListener("click", () => {
+  for (const head of all("thead th", table)) head.querySelector("button").addEventListener("click", () => {
     const next = { none: "ascending", ascending: "descending", descending: "none" }[head.getAttribute("aria-sort")];
     for (const other of all("th[aria-sort]", table)) other.setAttribute("aria-sort", "none");
     head.setAttribute("aria-sort", next);
@@ -27,8 +27,11 @@ for (const table of all(".runs-and-floors")) {
   });
 }
 
-// A link into something folded opens it.
-const unfold = () => document.getElementById(decodeURIComponent(location.hash.slice(1)))?.closest("details")?.setAttribute("open", "");
+// A link to something folded, or to what has something folded in it, opens it.
+const unfold = () => {
+  const target = location.hash.length > 1 ? document.getElementById(decodeURIComponent(location.hash.slice(1))) : null;
+  for (const details of [target?.closest("details"), target?.querySelector(":scope > details")]) if (details) details.open = true;
+};
 addEventListener("hashchange", unfold);
 unfold();
 
