@@ -62,6 +62,16 @@ def with_deciles(study, rare):
     return dataclasses.replace(study, rows=tuple(rows))
 
 
+def with_train(study, losses):
+    """The study with so much loss on train in the end, by number."""
+    rows = []
+    for row in study.rows:
+        *before, last = row.history
+        train = dataclasses.replace(last.train, nats=last.train.tokens * losses.get(row.number, last.train.loss))
+        rows.append(dataclasses.replace(row, history=(*before, dataclasses.replace(last, train=train))))
+    return dataclasses.replace(study, rows=tuple(rows))
+
+
 def clipped(study, shares):
     rows = [dataclasses.replace(row, clipped=shares.get(row.number, 0.0)) for row in study.rows]
     return dataclasses.replace(study, rows=tuple(rows))
@@ -235,6 +245,12 @@ def test_decay_is_compared_at_equal_rates_in_the_search(tmp_path):
     assert (equal.noise, equal.higher, found.reason) == (True, True, "decay")
 
 
+def test_decay_that_does_not_fit_better_may_regularize(tmp_path):
+    study = with_train(four(tmp_path, edit=as_quick), {1: 4.3, 2: 4.4})
+    found = facts(study, "adamw-2-against-adam-1")
+    assert (found.contrast.train_gain, found.reason) == (pytest.approx(-0.1), None)
+
+
 def test_decay_that_changed_nothing_explains_nothing(tmp_path):
     def edit(study):
         searched(study, 1, RATES, WITHOUT)
@@ -259,6 +275,14 @@ def test_trials_that_diverged_are_no_gain_and_no_usable_rate(tmp_path):
 
     equal = facts(four(tmp_path, edit=edit), "adamw-2-against-adam-1").equal_rates
     assert (equal.usable, equal.above) == ((0.1, 0.01), ())
+
+
+def test_rates_above_the_best_without_decay_say_nothing_by_themselves(tmp_path):
+    def edit(study):
+        searched(study, 1, (0.01, 0.03), (5.0, 5.1))
+        searched(study, 2, (0.03, 0.1), (4.9, 5.0))
+
+    assert facts(four(tmp_path, edit=edit), "adamw-2-against-adam-1").equal_rates is None
 
 
 @pytest.mark.parametrize("tuning", [None, {"fits": True, "rates": {}}])

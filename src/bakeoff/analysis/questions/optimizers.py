@@ -145,21 +145,23 @@ class Facts:
 
     @cached_property
     def equal_rates(self) -> EqualRates | None:
-        """With and without decay at equal rates; None where no search has tried both."""
+        """With and without decay at equal rates; None where no search has tried both, up to the best without decay."""
         decayed, plain = (_trials(self.contrast.study, side) for side in self.contrast.sides)
         gains = {rate: plain[rate] - decayed[rate] for rate in decayed.keys() & plain.keys()}
         gains = {rate: gains[rate] for rate in sorted(gains) if math.isfinite(gains[rate])}
         if not gains or not self.contrast.compared:
             return None
         best = min(decayed, key=lambda rate: decayed[rate]), min(plain, key=lambda rate: plain[rate])
+        below = [abs(gain) for rate, gain in gains.items() if rate <= best[1]]
+        if not below:
+            return None
         limit = min(decayed[best[0]], plain[best[1]]) + USABLE
         highest = [max((r for r in trials if trials[r] <= limit), default=0.0) for trials in (decayed, plain)]
-        at_most = max((abs(gain) for rate, gain in gains.items() if rate <= best[1]), default=0.0)
         return EqualRates(
             best=best,
             usable=(highest[0], highest[1]),
-            at_most=at_most,
-            noise=at_most < LEANING * self.contrast.compared.deviation,
+            at_most=max(below),
+            noise=max(below) < LEANING * self.contrast.compared.deviation,
             above=tuple((rate, gain) for rate, gain in gains.items() if rate > best[1] and decayed[rate] <= limit),
         )
 
@@ -178,8 +180,8 @@ class Facts:
     @property
     def shrunk(self) -> float | None:
         """The share that it would take from a weight in a run, were no gradient to move it; None likewise."""
-        mean_rate = MEAN_RATE[self.contrast.study.study["budget"]["schedule"]]
-        return 1 - 0.5 ** (mean_rate * self.steps / self.half_life) if self.half_life else None
+        schedule = self.contrast.study.study["budget"]["schedule"]
+        return 1 - 0.5 ** (MEAN_RATE[schedule] * self.steps / self.half_life) if self.half_life else None
 
     @property
     def reason(self) -> str | None:
@@ -187,18 +189,19 @@ class Facts:
         kind, compared = self.contrast.kind, self.contrast.compared
         if not compared:
             return None
-        better, clear = compared.sign > 0, LEANING * compared.deviation
-        if kind in (ADAPTIVE, AGAINST_MOMENTUM) and better and self.by_frequency:
+        clear = LEANING * compared.deviation
+        better, fits = compared.sign > 0, self.contrast.train_gain > clear
+        if kind in (ADAPTIVE, AGAINST_MOMENTUM) and self.by_frequency:
             common, rare = self.by_frequency
-            return "rare" if rare - common > clear and self.contrast.train_gain > clear else None
+            return "rare" if better and fits and rare - common > clear else None
         if kind == MOMENTUM and self.lengths:
             ratio = self.lengths[0] / self.lengths[1]
             alike = 1 / ALIKE < ratio < ALIKE
             if better and (alike or (ratio > 1 and self.as_long)):
                 return "large steps"
             return "longer steps" if (better and ratio > 1) or (alike and compared.verdict == SAME) else None
-        if kind == DECAY and better and self.equal_rates and self.equal_rates.higher and (self.shrunk or 0) >= NOTHING:
-            return "decay"
+        if kind == DECAY and self.equal_rates and (self.shrunk or 0.0) >= NOTHING:
+            return "decay" if better and fits and self.equal_rates.higher else None
         return None
 
 
