@@ -17,6 +17,7 @@ from bakeoff.analysis.statistics import Comparison
 from bakeoff.errors import UserError
 from bakeoff.metrics import Tally
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
+from bakeoff.words import printable
 
 Json = dict[str, Any]
 NOT_IN_JSON = {"json": False}
@@ -403,7 +404,7 @@ def read_rows(folder: StudyFolder) -> StudyRows:
 
 
 def _read_rows(folder: StudyFolder) -> StudyRows:
-    study = folder.study
+    study = printable(folder.study)
     baselines = tuple(evaluations.baseline(entry) for entry in study["baselines"])
     titles = _titles(study)
     undiagnosed = [_row(study, titles, entry, seed, run) for entry, seed, run in folder.declared_runs()]
@@ -415,7 +416,7 @@ def _read_rows(folder: StudyFolder) -> StudyRows:
 
 
 def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:
-    status, summary, environment = run.status, run.summary or {}, run.environment
+    status, summary, environment = run.status, printable(run.summary or {}), printable(run.environment)
     history = tuple(map(evaluations.point, run.history()))
     best = min(history, key=lambda point: point.valid.nats, default=None)
     last, test = history[-1] if history else None, summary.get("test")

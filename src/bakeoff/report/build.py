@@ -22,6 +22,7 @@ from bakeoff.report import contents, figures, page, pdf, table, text
 
 Json = dict[str, Any]
 Made = TypeVar("Made")
+Otherwise = TypeVar("Otherwise")
 
 PAGE = "index.html"
 #: The files of a report, listed in it: only they are replaced by the next one, whatever else lies beside them.
@@ -73,9 +74,7 @@ def _write(folder: StudyFolder, new: Path, *, beside_published: bool) -> None:
     screen = NO_SCREEN | _tried("The first screen", lambda: text.answer(answer.first_screen(study, found)), {}, failed)
     told = contents.of(study, screen, said, drawn, folder.path.resolve()) | {"failed": failed, "published": None}
     if beside_published or study.study["study"] in published.STUDIES:
-        beside = _tried("The published table", lambda: contents.beside_published(study), None, failed)
-        told["published"] = beside
-    told = contents.printable(told)
+        told["published"] = _tried("The published table", lambda: contents.beside_published(study), None, failed)
     write_json(new / "results.json", _results(study, said))
     forms: dict[str, Callable[[Path], object]] = {
         "results.csv": lambda path: _flat_table(study).write_csv(path),
@@ -85,10 +84,10 @@ def _write(folder: StudyFolder, new: Path, *, beside_published: bool) -> None:
     }
     for name, write in forms.items():
         _tried(name, functools.partial(write, new / name), None, failed)
-    (new / PAGE).write_text(page.render(told | {"failed": failed}, drawn), encoding="utf-8")
+    (new / PAGE).write_text(page.render(told, drawn), encoding="utf-8")
 
 
-def _tried(what: str, make: Callable[[], Made], otherwise: Made, failed: list[str]) -> Made:
+def _tried(what: str, make: Callable[[], Made], otherwise: Otherwise, failed: list[str]) -> Made | Otherwise:
     """What was made; where that fails the reason is kept, so that the report has all its other parts."""
     try:
         return make()
@@ -98,18 +97,20 @@ def _tried(what: str, make: Callable[[], Made], otherwise: Made, failed: list[st
 
 
 def _findings(study: StudyRows, failed: list[str]) -> tuple[list[Finding], list[Json]]:
-    """Every answer, as facts and in words; one that fails has its reason for words."""
+    """Every answer, as facts and in words; a question that fails has the reason for an answer."""
 
     def answered(question: Question) -> list[tuple[Finding, Json]]:
         return [(found, text.finding(found)) for found in answers(question, study)]
 
-    pairs: list[tuple[Finding | None, Json]] = []
+    facts: list[Finding] = []
+    said: list[Json] = []
     for question in QUESTIONS:
-        what = words.sentence(question.__name__.replace("_", " "))
-        before = len(failed)
-        pairs += _tried(what, functools.partial(answered, question), [], failed)
-        pairs += [(None, _unanswered(question.__name__, what, reason)) for reason in failed[before:]]
-    return [found for found, _ in pairs if found], [said for _, said in pairs]
+        name = question.__name__.replace("_", "-")
+        what = words.sentence(name.replace("-", " "))
+        pairs = _tried(f"The answer about {name}", functools.partial(answered, question), None, failed)
+        facts += [found for found, _ in pairs or []]
+        said += [told for _, told in pairs] if pairs is not None else [_unanswered(name, what, failed[-1])]
+    return facts, said
 
 
 def _unanswered(name: str, what: str, reason: str) -> Json:
@@ -134,8 +135,9 @@ def _put(new: Path, target: Path, *, owned: bool) -> None:
     if not owned and (alien := next((name for name in made if name not in known and (target / name).exists()), None)):
         raise UserError(f"{target / alien} was not made by a report: move it away, or name another folder")
     (target / PAGE).unlink(missing_ok=True)
-    for name in set(known) - {*made, MANIFEST}:
-        (target / name).unlink(missing_ok=True)
+    for stale in {target / name for name in known} - {target / name for name in (*made, MANIFEST)}:
+        if stale.parent.resolve().is_relative_to(target):  # a list may have been tampered with
+            stale.unlink(missing_ok=True)
     for name in [MANIFEST, *(name for name in made if name != PAGE), PAGE]:
         (target / name).parent.mkdir(exist_ok=True)
         (new / name).replace(target / name)
@@ -148,7 +150,6 @@ def _results(study: StudyRows, findings: list[Json]) -> Json:
 
 
 def _flat_table(study: StudyRows) -> pl.DataFrame:
-    """One line a run, nested values as columns such as `valid_perplexity`; no text in it steers, or is a formula."""
+    """One line a run, nested values as columns such as `valid_perplexity`; no text in it is a formula."""
     flat = pl.json_normalize([row.as_json() for row in study.rows], separator="_", infer_schema_length=None)
-    printable = pl.col(pl.String).str.replace_all(r"\p{C}", " ")
-    return flat.with_columns(printable.str.replace(FORMULA, "'$0"))
+    return flat.with_columns(pl.col(pl.String).str.replace(FORMULA, "'$0"))

@@ -40,15 +40,6 @@ def of(study: StudyRows, screen: Json, findings: Sequence[Json], figures: Figure
     }
 
 
-def printable(said: Any) -> Any:  # noqa: ANN401 (plain data of any shape)
-    """The same without characters that a page or a typesetter could trip over, wherever names brought them in."""
-    if isinstance(said, str):
-        return words.printable(said)
-    if isinstance(said, dict):
-        return {printable(key): printable(value) for key, value in said.items()}
-    return [printable(value) for value in said] if isinstance(said, list | tuple) else said
-
-
 def _finding(finding: Json, numbers: dict[str, int]) -> Json:
     keys = finding["evidence"]
     return finding | {

@@ -166,7 +166,7 @@ def _table(study: StudyRows, columns: list[Column]) -> Json:
 
 def _plain(cell: Cell, *, bold: bool) -> Json:
     value = cell.value if cell.value is not None and math.isfinite(cell.value) else None
-    return {"text": words.printable(cell.text), "value": value, "bar": None, "bold": bold}
+    return {"text": cell.text, "value": value, "bar": None, "bold": bold}
 
 
 def _about(kind: str, runs: Repeats) -> Json:

@@ -4,9 +4,13 @@ from collections.abc import Callable
 
 from bakeoff.analysis.questions.architectures import architectures
 from bakeoff.analysis.questions.counting import counting
+from bakeoff.analysis.questions.depth import depth
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.questions.generalization import generalization
+from bakeoff.analysis.questions.memory import memory
 from bakeoff.analysis.questions.optimizers import optimizers
+from bakeoff.analysis.questions.overfitting import overfitting
+from bakeoff.analysis.questions.transformers import transformers
 from bakeoff.analysis.questions.wall_clock import wall_clock
 from bakeoff.analysis.rows import StudyRows
 
@@ -14,7 +18,10 @@ __all__ = ["QUESTIONS", "Finding", "Question", "answers", "findings"]
 
 Question = Callable[[StudyRows], Finding | list[Finding]]
 #: In the report's order.
-QUESTIONS: tuple[Question, ...] = (counting, wall_clock, generalization, optimizers, architectures)
+QUESTIONS: tuple[Question, ...] = (
+    *(counting, wall_clock, generalization, optimizers, architectures),
+    *(transformers, depth, memory, overfitting),
+)
 
 
 def answers(question: Question, study: StudyRows) -> list[Finding]:
