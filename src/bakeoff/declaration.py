@@ -57,6 +57,7 @@ def _corpus(study: Study, tokens: Tokens | None) -> Json:
     return (
         facts
         | {"licence": text.licence, "source": text.source, "sha256": text.sha256}
+        | {"newline_is_word": text.newline_is_word and not facts["lossy"]}
         | {
             split: {
                 "documents": len(stream.starts_D),

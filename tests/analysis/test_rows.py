@@ -5,7 +5,7 @@ import math
 import pytest
 
 import fakes
-from bakeoff.analysis.rows import mean_row, read_rows
+from bakeoff.analysis.rows import read_rows
 
 ROW = {
     "number",
@@ -268,15 +268,6 @@ def test_a_rate_is_interior_only_where_lower_and_higher_ones_were_tried(tmp_path
     study = fakes.read_study(tmp_path, curves, edit=edit)
     found = {e.number: (study.has_interior_rate(e), len(study.trials(e))) for e in study.experiments}
     assert found == {1: (True, 3), 2: (False, 2), 3: (False, 0)}
-
-
-def test_a_mean_row_has_means_and_nothing_where_a_run_was_lost(tmp_path):
-    curves = {(1, "lstm", 1, "adam"): lambda seed: [4.5 + seed], (2, "lstm", 1, "sgd"): [4.5]}
-    study = fakes.read_study(tmp_path, curves, seeds=(0, 1), endings={(2, 1): {"status": "diverged", "error": "…"}})
-    means = {e.number: mean_row(e) for e in study.experiments}
-    assert means[1].valid.loss == pytest.approx(5.0)
-    assert means[1].memory == {"average_bytes": 5_000_000, "peak_bytes": 8_000_000}
-    assert (means[2].valid, means[2].train_seconds, means[2].memory) == (None, None, None)
 
 
 def test_parts_of_the_memory_are_there_where_the_study_declares_them(tmp_path):

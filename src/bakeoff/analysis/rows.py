@@ -18,11 +18,10 @@ from bakeoff.errors import UserError
 from bakeoff.metrics import Tally
 from bakeoff.rates import Noise
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
+from bakeoff.words import printable
 
 Json = dict[str, Any]
 NOT_IN_JSON = {"json": False}
-#: What a table has of a run's memory.
-MEMORY = ("average_bytes", "peak_bytes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +49,7 @@ class Row:
         diagnosis_rule: The key of the rule behind that.
         diagnosis_text: A sentence with the numbers that led to it.
         entry: What `study.json` declares of its experiment.
+        environment: What it recorded of where it was computed, and by what code.
         history: Every evaluation.
         documents: What each document of valid and test cost; empty before the end.
     """
@@ -91,6 +91,7 @@ class Row:
     diagnosis_text: str | None
     folder: str
     entry: Json = field(metadata=NOT_IN_JSON)
+    environment: Json = field(metadata=NOT_IN_JSON)
     history: tuple[Point, ...] = field(metadata=NOT_IN_JSON)
     documents: dict[str, Documents] = field(metadata=NOT_IN_JSON)
 
@@ -384,36 +385,9 @@ def _compare(first: Repeats, second: Repeats, noise: Noise) -> Comparison | None
     )
 
 
-def mean_row(experiment: Repeats) -> Row:
-    """The runs of an experiment as one row of means; with nothing measured where one of them was lost or is not over.
-
-    A perplexity of such a row is that of the mean loss, as all runs are measured on the same tokens.
-    """
-    rows = experiment.finished if experiment.whole else ()
-    memory = [row.memory for row in rows if row.memory]
-    return dataclasses.replace(
-        experiment.rows[0],
-        best_epoch=None,
-        train=_mean_tally([row.train for row in rows]),
-        valid=_mean_tally([row.valid for row in rows]),
-        test=_mean_tally([row.test for row in rows]),
-        clipped=_mean([row.clipped for row in rows]),
-        memory={name: _mean([entry[name] for entry in memory]) for name in MEMORY} if memory else None,
-        train_seconds=_mean([row.train_seconds for row in rows]),
-        tokens_per_second=_mean([row.tokens_per_second for row in rows]),
-        history=(),
-    )
-
-
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return mathematics.fmean(known) if known else None
-
-
-def _mean_tally(tallies: list[Tally | None]) -> Tally | None:
-    known = [tally for tally in tallies if tally]
-    nats = _mean(tally.nats for tally in known)
-    return None if nats is None else dataclasses.replace(known[0], nats=nats)
 
 
 def read_rows(folder: StudyFolder) -> StudyRows:
@@ -431,7 +405,7 @@ def read_rows(folder: StudyFolder) -> StudyRows:
 
 
 def _read_rows(folder: StudyFolder) -> StudyRows:
-    study = folder.study
+    study = printable(folder.study)
     baselines = tuple(evaluations.baseline(entry) for entry in study["baselines"])
     titles = _titles(study)
     undiagnosed = [_row(study, titles, entry, seed, run) for entry, seed, run in folder.declared_runs()]
@@ -446,6 +420,7 @@ def _read_rows(folder: StudyFolder) -> StudyRows:
 
 def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:
     status, summary, environment, documents, lines = run.read()
+    summary, environment = printable(summary), printable(environment)
     history = tuple(map(evaluations.point, lines))
     best = min(history, key=lambda point: point.valid.nats, default=None)
     last, test = history[-1] if history else None, summary.get("test")
@@ -482,6 +457,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         diagnosis_text=None,
         folder=f"{run.path.parent.name}/{run.path.name}",
         entry=entry,
+        environment=environment,
         history=history,
         documents=evaluations.documents(documents),
     )

@@ -1,69 +1,155 @@
-"""The report of a study, computed from its rows alone; `build` writes it. Nothing here imports torch."""
+"""The report of a study, whole or not there: built in a folder of its own, then put into place. Imports no torch."""
 
+import functools
 import shutil
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import polars as pl
+from filelock import FileLock, Timeout
 
-from bakeoff.analysis.findings import findings
+from bakeoff import words
+from bakeoff.analysis import answer, published
+from bakeoff.analysis.questions import QUESTIONS, Finding, Question, answers
 from bakeoff.analysis.rows import StudyRows, read_rows
+from bakeoff.analysis.statistics import NOT_MEASURED
+from bakeoff.errors import UserError
 from bakeoff.files import TEMPORARY, write_json
-from bakeoff.metrics import Tally
 from bakeoff.records import StudyFolder
-from bakeoff.report import contents, figures, latex, page, pdf, tables
+from bakeoff.report import contents, figures, page, pdf, table, text
 
-_TALLY = tuple(Tally(nats=0, tokens=1, words=1, bytes=1).as_json())
-#: The columns of what may be there or not.
-NESTED = {
-    **dict.fromkeys(("train", "valid", "test"), _TALLY),
-    "memory": ("average_bytes", "peak_bytes", "baseline_bytes", "kind", "samples", "process_bytes"),
-    "memory_parts": ("weights", "gradients", "optimizer_state", "activations", "logits"),
-}
+Json = dict[str, Any]
+Made = TypeVar("Made")
+Otherwise = TypeVar("Otherwise")
+
+PAGE = "index.html"
+#: The files of a report, listed in it: only they are replaced by the next one, whatever else lies beside them.
+MANIFEST = ".files"
+#: How many seconds to wait for another command that writes the same report.
+PATIENCE = 600
+#: What stands in place of parts that could not be made.
+NO_FIGURES = figures.Figures(overlays=(), study=(), alone=(), panels=())
+NO_SCREEN: Json = {"headline": "The answer could not be summed up.", "tiles": [], "notes": [], "command": None}
+#: What begins like this is a formula to a spreadsheet.
+FORMULA = r"^[=+\-@]"
 
 
-def build(folder: StudyFolder) -> Path:
+def build(folder: StudyFolder, out: Path | None = None, *, beside_published: bool = False) -> Path:
     """Write the report of whatever runs exist, and name its page.
 
-    `report/` then holds index.html, report.pdf, results.json, results.csv, table.md, table.tex and figures/.
+    The report then has index.html, report.pdf, results.json, results.csv, table.md, table.tex and figures/. A part that
+    cannot be made is said to have failed, with its reason, and the others are made all the same.
+
+    Args:
+        folder: Of the study, in which nothing is written if `out` is another folder.
+        out: Where to; by default the study's own `report/`.
+        beside_published: Whether a study that does not repeat the published one is shown beside it all the same.
+
+    Raises:
+        UserError: A file in `out` that no report made is in the way, or another command is writing there.
     """
-    rows = read_rows(folder)
-    new = folder.path / f"{TEMPORARY}report"
-    shutil.rmtree(new, ignore_errors=True)
-    drawn = figures.draw(rows, new / "figures")
-    environments = [run.environment for _, _, run in folder.declared_runs()]
-    said = contents.of(rows, drawn, [told for told in environments if told], folder.path.resolve().name)
-    write_json(new / "results.json", _results(rows))
-    _table(rows).write_csv(new / "results.csv")
-    (new / "table.md").write_text(tables.markdown(rows), encoding="utf-8")
-    (new / "table.tex").write_text(latex.table(rows), encoding="utf-8")
-    (new / "index.html").write_text(page.render(said, drawn), encoding="utf-8")
-    pdf.write(said, drawn, new / "report.pdf")
-    # The old report goes only now that the new one is whole.
-    shutil.rmtree(folder.report, ignore_errors=True)
-    new.rename(folder.report)
-    return folder.report / "index.html"
+    target = (out or folder.report).resolve()
+    target.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(target / ".lock", timeout=PATIENCE):
+            for leftover in target.glob(f"{TEMPORARY}*"):
+                shutil.rmtree(leftover, ignore_errors=True)
+            new = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=target))
+            try:
+                _write(folder, new, beside_published=beside_published)
+                _put(new, target, owned=out is None)
+            finally:
+                shutil.rmtree(new, ignore_errors=True)
+    except Timeout as error:
+        raise UserError(f"another command is still writing {target}: wait until it is over, or end it") from error
+    return target / PAGE
 
 
-def _results(rows: StudyRows) -> dict[str, object]:
-    return {
-        "study": rows.study["study"],
-        "corpus": rows.study["corpus"],
-        "budget": rows.study["budget"],
-        "rows": [row.as_json() for row in rows.rows],
-        "baselines": [baseline.as_json() for baseline in rows.baselines],
-        "findings": [finding.as_json() for finding in findings(rows)],
+def _write(folder: StudyFolder, new: Path, *, beside_published: bool) -> None:
+    study, failed = read_rows(folder), list[str]()
+    drawn = _tried("Drawing", lambda: figures.draw(study, new / "figures"), NO_FIGURES, failed)
+    found, said = _findings(study, failed)
+    screen = NO_SCREEN | _tried("The first screen", lambda: text.answer(answer.first_screen(study, found)), {}, failed)
+    told = contents.of(study, screen, said, drawn, folder.path.resolve()) | {"failed": failed, "published": None}
+    if beside_published or study.study["study"] in published.STUDIES:
+        told["published"] = _tried("The published table", lambda: contents.beside_published(study), None, failed)
+    write_json(new / "results.json", _results(study, said))
+    forms: dict[str, Callable[[Path], object]] = {
+        "results.csv": lambda path: _flat_table(study).write_csv(path),
+        "table.md": lambda path: path.write_text(table.markdown(study), encoding="utf-8"),
+        "table.tex": lambda path: path.write_text(table.latex(study), encoding="utf-8"),
+        "report.pdf": lambda path: pdf.write(told, drawn, path),
     }
+    for name, write in forms.items():
+        _tried(name, functools.partial(write, new / name), None, failed)
+    (new / PAGE).write_text(page.render(told, drawn), encoding="utf-8")
 
 
-def _table(rows: StudyRows) -> pl.DataFrame:
-    """One line a run, nested values as columns such as `valid_perplexity`."""
-    return pl.DataFrame([_flat(row.as_json()) for row in rows.rows], infer_schema_length=None)
+def _tried(what: str, make: Callable[[], Made], otherwise: Otherwise, failed: list[str]) -> Made | Otherwise:
+    """What was made; where that fails the reason is kept, so that the report has all its other parts."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 (whatever it was)
+        failed.append(words.printable(f"{what} failed: {type(error).__name__}: {error}"))
+        return otherwise
 
 
-def _flat(nested: dict[str, object], prefix: str = "") -> dict[str, object]:
-    """Nested values under joined names; what is not measured yet has its columns all the same."""
-    flat: dict[str, object] = {}
-    for name, value in nested.items():
-        unmeasured = dict.fromkeys(NESTED[name]) if value is None and name in NESTED else value
-        flat |= _flat(unmeasured, f"{prefix}{name}_") if isinstance(unmeasured, dict) else {f"{prefix}{name}": value}
-    return flat
+def _findings(study: StudyRows, failed: list[str]) -> tuple[list[Finding], list[Json]]:
+    """Every answer, as facts and in words; a question that fails has the reason for an answer."""
+
+    def answered(question: Question) -> list[tuple[Finding, Json]]:
+        return [(found, text.finding(found)) for found in answers(question, study)]
+
+    facts: list[Finding] = []
+    said: list[Json] = []
+    for question in QUESTIONS:
+        name = question.__name__.replace("_", "-")
+        what = words.sentence(name.replace("-", " "))
+        pairs = _tried(f"The answer about {name}", functools.partial(answered, question), None, failed)
+        facts += [found for found, _ in pairs or []]
+        said += [told for _, told in pairs] if pairs is not None else [_unanswered(name, what, failed[-1])]
+    return facts, said
+
+
+def _unanswered(name: str, what: str, reason: str) -> Json:
+    empty: Json = {"evidence": [], "figures": [], "conjecture": None, "command": None}
+    return {"name": name, "question": what, "verdict": NOT_MEASURED, "text": f"{reason}."} | empty
+
+
+def _put(new: Path, target: Path, *, owned: bool) -> None:
+    """Put a whole report into its place. The page goes first and comes last: without it there is no report.
+
+    Args:
+        new: The report.
+        target: Where to.
+        owned: Whether the folder is the study's own, where what has a name of ours is ours.
+
+    Raises:
+        UserError: A file that no report made is in the way.
+    """
+    made = [path.relative_to(new).as_posix() for path in sorted(new.rglob("*")) if path.is_file()]
+    (new / MANIFEST).write_text("".join(f"{name}\n" for name in [*made, MANIFEST]), encoding="utf-8")
+    known = (target / MANIFEST).read_text(encoding="utf-8").splitlines() if (target / MANIFEST).is_file() else []
+    if not owned and (alien := next((name for name in made if name not in known and (target / name).exists()), None)):
+        raise UserError(f"{target / alien} was not made by a report: move it away, or name another folder")
+    (target / PAGE).unlink(missing_ok=True)
+    for stale in {target / name for name in known} - {target / name for name in (*made, MANIFEST)}:
+        if stale.parent.resolve().is_relative_to(target):  # a list may have been tampered with
+            stale.unlink(missing_ok=True)
+    for name in [MANIFEST, *(name for name in made if name != PAGE), PAGE]:
+        (target / name).parent.mkdir(exist_ok=True)
+        (new / name).replace(target / name)
+
+
+def _results(study: StudyRows, findings: list[Json]) -> Json:
+    declared = {name: study.study[name] for name in ("study", "corpus", "budget")}
+    rows, floors = [row.as_json() for row in study.rows], [floor.as_json() for floor in study.baselines]
+    return declared | {"rows": rows, "baselines": floors, "findings": findings}
+
+
+def _flat_table(study: StudyRows) -> pl.DataFrame:
+    """One line a run, nested values as columns such as `valid_perplexity`; no text in it is a formula."""
+    flat = pl.json_normalize([row.as_json() for row in study.rows], separator="_", infer_schema_length=None)
+    return flat.with_columns(pl.col(pl.String).str.replace(FORMULA, "'$0"))

@@ -1,14 +1,14 @@
 """The page: one HTML file that holds everything and fetches nothing."""
 
 import re
+from collections.abc import Callable, Collection
 from importlib.resources import files
 from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
 
-from bakeoff.report import style
-from bakeoff.report.figures import Figures
+from bakeoff.report.figures import Figures, style
 
 Json = dict[str, Any]
 #: What pictures repeat and the page says once, or never shows.
@@ -16,15 +16,12 @@ _SUPERFLUOUS = re.compile(
     r' font-family="[^"]*"| aria-hidden="true"| pointer-events="none"| aria-roledescription="[^"]*"| opacity="1"'
     r'|<path class="(?:background|foreground)"[^>]*d="(?:M0,0h0v0h0Z)?"[^>]*/>'
 )
+#: The number of an experiment, or code, in a sentence.
+_MARKUP = re.compile(r"(#\d+\b|`[^`]+`)")
 
 
 def render(contents: Json, figures: Figures) -> str:
-    """The whole page as text.
-
-    Args:
-        contents: What the report says (`contents.of`).
-        figures: What was drawn.
-    """
+    """The whole page as text, of what the report says (`contents.of`) and what was drawn."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("bakeoff.report"),
         autoescape=True,
@@ -32,25 +29,31 @@ def render(contents: Json, figures: Figures) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["said"] = _said({run["number"] for run in contents["runs"]})
     titles = {run["number"]: f"#{run['number']}, {run['name']}" for run in contents["runs"]}
     return environment.get_template("index.html").render(
         contents,
-        several=any(line["kind"] == "seed" for line in contents["lines"]),
         style=_part("page.css"),
         palette=Markup(_palette()),  # noqa: S704 (made of our own colours)
         script=_part("page.js"),
-        hues={title: f"var(--o{style.COLOURS.index(colour)})" for title, colour in contents["colours"].items()},
         named={run["number"]: run for run in contents["runs"]},
         svg={figure.name: inline(figure.svg, figure.title) for figure in figures.numbered},
         linear={figure.name: figure.linear and inline(figure.linear, figure.title) for figure in figures.numbered},
-        panels={
-            (panel.experiment, panel.axis): {
-                "log": inline(panel.svg, titles[panel.experiment]),
-                "linear": inline(panel.linear, titles[panel.experiment]),
-            }
-            for panel in figures.panels
-        },
+        small={(panel.experiment, panel.axis): inline(panel.svg, titles[panel.experiment]) for panel in figures.panels},
     )
+
+
+def _said(numbers: Collection[int]) -> Callable[[str], Markup]:
+    """A filter for sentences: numbers of experiments that exist become links, and what stands in backticks is code."""
+
+    def piece(text: str) -> Markup:
+        if text.startswith("`") and len(text) > 1:
+            return Markup("<code>{}</code>").format(text[1:-1])
+        if text.startswith("#") and text[1:].isdecimal() and int(text[1:]) in numbers:
+            return Markup('<a href="#run-{}">{}</a>').format(text[1:], text)
+        return escape(text)
+
+    return lambda text: Markup("").join(map(piece, _MARKUP.split(text)))
 
 
 def inline(svg: str, title: str) -> Markup:
@@ -67,7 +70,7 @@ def _palette() -> str:
     """The optimizers' colours as variables, and every colour in a picture as the variable that it stands for."""
     light = "".join(f"--o{place}:{colour};" for place, colour in enumerate(style.COLOURS))
     dark = "".join(f"--o{place}:{colour};" for place, colour in enumerate(style.DARK_COLOURS))
-    shared = {style.INK: "--text", style.QUIET: "--quiet", style.GRID: "--rule"}
+    shared = {style.INK: "--text", style.QUIET: "--quiet", style.GRID: "--rule", style.PAPER: "--page"}
     named = shared | {colour: f"--o{place}" for place, colour in enumerate(style.COLOURS)}
     rules = [
         f'svg [{attribute}="{colour}"]{{{attribute}:var({name})}}'

@@ -8,8 +8,7 @@ from typing import Any
 import typst
 
 from bakeoff.files import write_json
-from bakeoff.report import style
-from bakeoff.report.figures import Figures
+from bakeoff.report.figures import Figures, style
 
 Json = dict[str, Any]
 

@@ -1,103 +1,104 @@
-"""How the study was measured: the protocol in words, its facts, and the commands that repeat it."""
+"""How the study was measured: the protocol and its facts, the scale of verdicts, and the commands that repeat it."""
 
+import json
 import shlex
-from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from bakeoff import words
-from bakeoff.analysis.rows import StudyRows
+from bakeoff.analysis import statistics
+from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.records import RunFolder
+from bakeoff.report.text import say
 
 Json = dict[str, Any]
-#: What an environment is told by, in the order of the report.
-VERSIONS = ("bakeoff", "python", "torch", "numpy", "tokenizers")
-#: Seeds that `bakeoff run --seeds` counts from.
-FIRST_SEED = 0
+#: Paragraphs of the protocol: macros of `text/protocol.j2`. Here and below, what comes out empty is left out.
+PARAGRAPHS = ("measures", "fairness", "clock", "search", "mixed")
+#: Paragraphs of the scale of verdicts.
+SCALE = ("verdicts", "judged")
+#: The terms of its facts, and their macros.
+FACTS = {
+    "Corpus": "corpus",
+    "Licence of the corpus": "licence",
+    "SHA-256 of the corpus": "sha256",
+    "Train": "train",
+    "Valid": "valid",
+    "Test": "test",
+    "Tokenizer": "tokenizer",
+    "Budget": "budget",
+    "Seeds": "seeds",
+    "Machine": "machine",
+    "Memory is": "memory",
+    "Code": "code",
+    "Versions": "versions",
+    "Identity of the study": "identity",
+}
+#: What an environment is told by besides the code, in this order.
+VERSIONS = ("python", "torch", "numpy", "tokenizers")
 
 
-def sentences(study: StudyRows) -> list[str]:
-    """The protocol, a paragraph each."""
-    budget = study.study["budget"]
-    measures = (
-        "Perplexities are made of summed nats and counted tokens, divided once, and measured without dropout, with "
-        f"matrix products in {words.PRECISIONS[budget['precision']]} as in training. Every token of a split but its "
-        f"first is predicted exactly once, in sequences of {budget['sequence_length']} tokens between which no state "
-        "is carried; train is measured on a fixed sample of whole documents, with the same weights as valid."
-    )
-    fairness = (
-        "All experiments of the study share corpus, tokens, batch, sequence length, order of the data for a seed, "
-        "schedule and clipping. The best epoch and all that is bold is chosen on valid; test is opened once, at the "
-        "best epoch and at the end, and never selects."
-    )
-    clock = (
-        "The training clock stands still during evaluation, warm-up, checkpoints and everything else. Memory is read "
-        "during steady training, above what the process held before the model existed."
-    )
-    return [measures, fairness, clock]
-
-
-def facts(study: StudyRows, environments: Iterable[Json]) -> list[tuple[str, str]]:
-    """How it was measured, as pairs of a term and its description.
+def of(study: StudyRows, folder: Path) -> Json:
+    """The protocol as the report shows it.
 
     Args:
         study: All rows.
-        environments: What each run recorded of where it was computed.
+        folder: Of the study.
+
+    Returns:
+        `setting`, one line; `protocol`, its paragraphs; `scale`, what the verdicts mean; `facts`, pairs of a term and
+        its description; `commands`, what repeats the study and its report; and `load`, what loads the best model, None
+        where its weights were not kept.
     """
-    told = list(environments)
-    corpus, budget = study.study["corpus"], study.study["budget"]
-    clip = f"gradients clipped to norm {budget['clip']:g}" if budget["clip"] else "no clipping"
-    memory = sorted({row.memory["kind"] for row in study.rows if row.memory})
-    return [
-        ("Corpus", f"{corpus['name']}: {corpus['source']}"),
-        ("Licence of the corpus", str(corpus["licence"])),
-        ("SHA-256 of the corpus", str(corpus["sha256"])),
-        *((split.capitalize(), _size(corpus[split])) for split in ("train", "valid", "test")),
-        ("Tokenizer", f"{budget['tokenizer']}, {words.count(study.study['experiments'][0]['vocabulary'])} symbols"),
-        ("Budget", f"{words.epochs(budget)}, {budget['schedule']} schedule, {clip}"),
-        ("Seeds", ", ".join(map(str, study.study["seeds"]))),
-        ("Machine", _machine(study, told)),
-        ("Memory is", ", ".join(memory) or words.ABSENT),
-        ("Versions", _versions(study, told)),
-        ("Identity of the study", str(study.study["identity"])),
-    ]
+    facts = _facts(study)
+    said = {macro: say("protocol", macro, facts) for macro in ("setting", *PARAGRAPHS, *SCALE, *FACTS.values())}
+    return {
+        "setting": said["setting"],
+        "protocol": [said[macro] for macro in PARAGRAPHS if said[macro]],
+        "scale": [said[macro] for macro in SCALE],
+        "facts": [(term, said[macro]) for term, macro in FACTS.items() if said[macro]],
+        "commands": _commands(study, folder.name),
+        "load": _load(study, folder),
+    }
 
 
-def commands(study: StudyRows, folder: str) -> list[str]:
-    """What repeats the study and its report.
-
-    Args:
-        study: All rows.
-        folder: The name of the study's folder.
-    """
-    declared = study.study
+def _commands(study: StudyRows, folder: str) -> list[str]:
+    declared, seeds = study.study, study.study["seeds"]
     run = ["bakeoff", "run", declared["source"] or declared["study"]]
-    if declared["seeds"] == list(range(FIRST_SEED, FIRST_SEED + len(declared["seeds"]))) and len(declared["seeds"]) > 1:
-        run += ["--seeds", str(len(declared["seeds"]))]
+    if seeds == list(range(len(seeds))) and len(seeds) > 1:
+        run += ["--seeds", str(len(seeds))]
     # An option that changes what is computed names another folder, and the folder is all that keeps it.
     changed = "" if folder == declared["study"] else f"  # with the options that made the folder {folder}"
     return [f"{shlex.join(run)}{changed}", shlex.join(["bakeoff", "report", f"runs/{folder}"])]
 
 
-def _size(split: dict[str, int]) -> str:
-    return ", ".join(f"{words.count(split[unit])} {unit}" for unit in ("documents", "tokens", "words", "bytes"))
+def _load(study: StudyRows, folder: Path) -> str | None:
+    best = study.ranked[0].best.folder if study.ranked else None
+    kept = best and RunFolder(folder / best).best_weights.is_file()
+    return f"bakeoff.load({json.dumps(f'runs/{folder.name}/{best}')})" if kept else None
 
 
-def _machine(study: StudyRows, environments: list[Json]) -> str:
-    """Every machine that a run was computed on; one in a study that makes a claim about speed."""
-    budget = study.study["budget"]
-    machines = dict.fromkeys(_one_machine(environment) for environment in environments)
-    return f"{'; '.join(machines) or words.ABSENT}; {words.plural(budget['threads'], 'thread')}, {budget['precision']}"
+def _facts(study: StudyRows) -> Json:
+    """What the templates of the protocol and its facts are made of; runs that never began tell nothing."""
+    begun = [row for row in study.rows if row.environment]
+    codes: dict[str, list[int]] = {}
+    for row in begun:
+        codes.setdefault(_code(row), []).append(row.number)
+    versions = {name: [str(row.environment[name]) for row in begun if row.environment.get(name)] for name in VERSIONS}
+    return {
+        "study": study,
+        "constants": statistics,
+        "declared": study.study,
+        "machines": list(dict.fromkeys(say("protocol", "environment", row.environment) for row in begun)),
+        "kinds": sorted({row.memory["kind"] for row in study.rows if row.memory}),
+        "codes": codes,
+        "versions": {name: list(dict.fromkeys(found)) for name, found in versions.items()},
+        "devices": sorted({row.device for row in study.rows if row.device}),
+        "trials": sum(len(study.trials(experiment)) for experiment in study.experiments),
+        "steps": sum(row.history[-1].step for row in study.rows if row.history),
+    }
 
 
-def _one_machine(environment: Json) -> str:
-    device = environment.get("device_name") or environment.get("device") or ""
-    processor = environment.get("processor")
-    cores = f"{environment['cores']} cores" if environment.get("cores") else ""
-    memory = f"{environment['memory_bytes'] / 1e9:.0f} GB" if environment.get("memory_bytes") else ""
-    where = (device, processor if processor != device else "", cores, memory, environment.get("system"))
-    return ", ".join(str(part) for part in where if part)
-
-
-def _versions(study: StudyRows, environments: list[Json]) -> str:
-    told = {name: dict.fromkeys(str(e[name]) for e in environments if e.get(name)) for name in VERSIONS}
-    told["bakeoff"] = told["bakeoff"] or {study.study["bakeoff"]: None}
-    return ", ".join(f"{name} {' and '.join(versions)}" for name, versions in told.items() if versions)
+def _code(row: Row) -> str:
+    """What computed a run: version, commit where there is one, checksum of the sources where it was recorded."""
+    told = {name: row.environment.get(name) for name in ("bakeoff", "commit", "sources")}
+    return ", ".join(f"{name} {str(value)[:12]}" for name, value in told.items() if value) or words.ABSENT

@@ -6,14 +6,13 @@ for (const choice of all("[data-choice]"))
   choice.addEventListener("change", () => { document.body.dataset[choice.dataset.choice] = choice.value; });
 
 // Sorting: once up, once down, then the order of the study again. What was not measured goes last.
-const table = document.getElementById("results");
-if (table) {
+for (const table of all(".runs-and-floors")) {
   const body = table.tBodies[0], original = [...body.rows];
   const key = (row, place) => {
     const cell = row.cells[place];
     return cell.classList.contains("text") ? cell.textContent.trim() : cell.dataset.value === "" ? null : Number(cell.dataset.value);
   };
-  for (const head of all("thead tr:last-child th", table)) head.querySelector("button").addEventListener("click", () => {
+  for (const head of all("thead th", table)) head.querySelector("button").addEventListener("click", () => {
     const next = { none: "ascending", ascending: "descending", descending: "none" }[head.getAttribute("aria-sort")];
     for (const other of all("th[aria-sort]", table)) other.setAttribute("aria-sort", "none");
     head.setAttribute("aria-sort", next);
@@ -26,28 +25,15 @@ if (table) {
     table.classList.toggle("sorted", next !== "none");
     body.append(...(next === "none" ? original : [...original].sort(compare)));
   });
-  const groups = all("thead tr:first-child th", table);
-  const spans = groups.map((group) => group.colSpan);
-  const show = () => {
-    const shown = all(".columns input").map((box) => box.checked);
-    for (const row of all("tr", table)) if (row.parentNode.tagName !== "THEAD" || row.rowIndex === 1)
-      shown.forEach((keep, place) => { row.cells[place].hidden = !keep; });
-    let from = 0;
-    groups.forEach((group, place) => {
-      const width = shown.slice(from, from + spans[place]).filter(Boolean).length;
-      from += spans[place];
-      group.hidden = width === 0;
-      group.colSpan = width || 1;
-    });
-  };
-  for (const box of all(".columns input")) box.addEventListener("change", show);
-  // With several seeds the table begins with their means; single ones bring their column along.
-  document.getElementById("every-seed")?.addEventListener("change", (event) => {
-    document.querySelector(".columns input[value=seed]").checked = event.target.checked;
-    show();
-  });
-  show();
 }
+
+// A link to something folded, or to what has something folded in it, opens it.
+const unfold = () => {
+  const target = location.hash.length > 1 ? document.getElementById(decodeURIComponent(location.hash.slice(1))) : null;
+  for (const details of [target?.closest("details"), target?.querySelector(":scope > details")]) if (details) details.open = true;
+};
+addEventListener("hashchange", unfold);
+unfold();
 
 // Choosing runs: chosen ones stay, all others fade, in the table as in every figure.
 const chosen = new Set();
