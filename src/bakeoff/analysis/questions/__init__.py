@@ -6,18 +6,28 @@ and gives a finding, or several; the words are in a template. Nothing else has t
 
 import importlib
 import pkgutil
+from collections.abc import Callable
 
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.rows import StudyRows
 
-__all__ = ["Finding", "findings"]
+__all__ = ["QUESTIONS", "Finding", "Question", "answers", "findings"]
+
+Question = Callable[[StudyRows], Finding | list[Finding]]
+_MODULES = {each.name: importlib.import_module(f"{__name__}.{each.name}") for each in pkgutil.iter_modules(__path__)}
+_PLACES = {name: module.PLACE for name, module in _MODULES.items() if hasattr(module, "PLACE")}
+#: In the report's order.
+QUESTIONS: tuple[Question, ...] = tuple(
+    getattr(_MODULES[name], name) for name in sorted(_PLACES, key=lambda name: _PLACES[name])
+)
+
+
+def answers(question: Question, study: StudyRows) -> list[Finding]:
+    """What a question finds in the rows, one or several."""
+    found = question(study)
+    return found if isinstance(found, list) else [found]
 
 
 def findings(study: StudyRows) -> list[Finding]:
-    """Everything that the rows answer, in the order of the questions' places."""
-    modules = {
-        found.name: importlib.import_module(f"{__name__}.{found.name}") for found in pkgutil.iter_modules(__path__)
-    }
-    places = {name: module.PLACE for name, module in modules.items() if hasattr(module, "PLACE")}
-    answers = [getattr(modules[name], name)(study) for name in sorted(places, key=lambda name: places[name])]
-    return [found for answer in answers for found in (answer if isinstance(answer, list) else [answer])]
+    """Everything that the rows answer."""
+    return [finding for question in QUESTIONS for finding in answers(question, study)]
