@@ -84,8 +84,8 @@ def main() -> None:
     """Measure the named folders and keep what they say."""
     folders = [StudyFolder(Path(argument)) for argument in sys.argv[1:]]
     studies = [asdict(found) for folder in folders if (found := measured(folder)).deviations]
-    pairs = [(a.study["study"], found) for a in folders for b in folders if (found := carried(a, b))]
-    write_json(rates.NOISE, {"studies": studies, "carried": {study: asdict(found) for study, found in pairs}})
+    pairs = [(a.study["study"], kept) for a in folders for b in folders if (kept := carried(a, b))]
+    write_json(rates.NOISE, {"studies": studies, "carried": {study: asdict(kept) for study, kept in pairs}})
 
 
 if __name__ == "__main__":
