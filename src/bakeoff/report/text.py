@@ -29,6 +29,7 @@ def finding(found: Finding) -> Json:
         "text": said["text"],
         "evidence": list(found.evidence),
         "figures": list(found.figures),
+        "table": grid(found.template, found.facts),
         "conjecture": why if why["text"] else None,
         "command": said["command"] or None,
     }
@@ -63,6 +64,13 @@ def say(template: str, part: str, facts: object) -> str:
     """What one macro of a template says of some facts, white space folded; empty where it has no such macro."""
     macro = getattr(_ENVIRONMENT.get_template(f"{template}.j2").module, part, None)
     return words.folded(macro(facts)) if macro else ""
+
+
+def grid(template: str, facts: object) -> list[list[str]] | None:
+    """The small table that the macro `table` says: a line a row, the head first, `|` between cells; None without one."""
+    macro = getattr(_ENVIRONMENT.get_template(f"{template}.j2").module, "table", None)
+    lines = [line for line in macro(facts).splitlines() if line.strip()] if macro else []
+    return [[words.folded(cell) for cell in line.split("|")] for line in lines] or None
 
 
 def named(what: Repeats | Row) -> str:
