@@ -158,7 +158,7 @@ def folded(text: str) -> str:
 
 
 def printable(data: Any) -> Any:  # noqa: ANN401 (plain data of any shape)
-    """The same with text that is harmless wherever it is shown: spaces for characters that only steer, and line ends."""
+    """The same with text that is harmless wherever it is shown: spaces for line ends and characters that only steer."""
     if isinstance(data, str):
         return "".join(character if character.isprintable() else " " for character in data)
     if isinstance(data, dict):

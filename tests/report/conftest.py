@@ -1,24 +1,54 @@
-"""One report of the fake study, built once; and one whose names try to be markup."""
+"""One report of a fake study, built once; one with three seeds; and one whose names try to be markup."""
 
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
-from bakeoff import report
+import fakes
 from bakeoff.analysis.rows import read_rows
+from bakeoff.report import build as building
+from bakeoff.report.figures import Figures
+from bakeoff.report.figures.style import Figure
 
-#: Would stop the typesetter, run in the page, or break a table, if anything read it as markup.
-NASTY = r"""</script><script>alert('x')</script>" #panic("x") $x$ \input{y} @z `c` _u_ *b* [l](m) | & % ~ ^ <b> #1"""
+#: Would stop the typesetter, run in the page, break a table, ring the bell or be a formula, if anything let it.
+NASTY = (
+    '=1+1</script><script>alert(\'x\')</script>"\n#panic("x") $x$ \\input{y} @z `c` _u_ *b* [l](m) | & % ~ ^ <b>\x07 #1'
+)
+RUNS = {
+    (1, "lstm", 1, "adam"): [4.6, 4.5, 4.55, 4.6],
+    (2, "lstm", 1, "sgd"): fakes.falling(5.3),
+    (3, "gpt1", 1, "adam"): [5.6],
+    (4, "gpt1", 1, "sgd"): [],
+    (5, "lstm", 2, "adamw"): None,
+    (6, "gpt1", 2, "adamw"): [5.1, 5.0],
+    (7, "lstm", 1, "momentum"): fakes.falling(4.65),
+    (8, "gpt1", 4, "adamw"): fakes.falling(4.7),
+}
+ENDINGS = {
+    3: {"status": "diverged", "error": "the loss was not finite at step 127, in epoch 2"},
+    4: {"status": "failed", "error": "out of memory: no <room>"},
+    6: None,
+    7: {"alone": False},
+}
+RUNNING = 6
 
 
 @pytest.fixture(scope="session")
-def nasty():
-    return NASTY
+def folder(tmp_path_factory):
+    """Finished, diverged, failed and missing runs, and one that runs and is just writing its next evaluation."""
+    path = tmp_path_factory.mktemp("fake") / "fake"
+    found = fakes.write_study(path, RUNS, endings=ENDINGS, edit=lambda study: study["corpus"].update(name="tiny & <b>"))
+    running = next(run for entry, _, run in found.declared_runs() if entry["number"] == RUNNING)
+    with (running.path / "history.jsonl").open("a", encoding="utf-8") as file:
+        file.write('{"epoch": 3, "step": 300, "tra')
+    with FileLock(running.path / "run.lock"):
+        yield found
 
 
 @pytest.fixture(scope="session")
-def study(fake_study):
-    return read_rows(fake_study)
+def study(folder):
+    return read_rows(folder)
 
 
 def build(folder):
@@ -33,9 +63,9 @@ def build(folder):
         return call
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(report.figures, "draw", kept("figures", report.figures.draw))
-        patch.setattr(report.contents, "of", kept("contents", report.contents.of))
-        seen.page = report.build(folder)
+        patch.setattr(building.figures, "draw", kept("figures", building.figures.draw))
+        patch.setattr(building.contents, "of", kept("contents", building.contents.of))
+        seen.page = building.build(folder)
     seen.folder = seen.page.parent
     seen.html = seen.page.read_text(encoding="utf-8")
     seen.named = {figure.name: figure for figure in seen.figures.numbered}
@@ -43,38 +73,45 @@ def build(folder):
 
 
 @pytest.fixture(scope="session")
-def built(fake_study):
-    return build(fake_study)
-
-
-@pytest.fixture(scope="session")
-def seeds_built(make_fake_study, tmp_path_factory):
-    """Two experiments with three seeds each."""
-    sums = {"tokens": 1000, "words": 600, "bytes": 3000}
-    history = [
-        {"epoch": epoch, "step": epoch, "train_seconds": 1.5 * epoch}
-        | {"train": {"nats": nats - 50.0, **sums}, "valid": {"nats": nats, **sums}}
-        for epoch, nats in enumerate((5700.0, 5000.0, 4600.0))
-    ]
-    memory = {"average_bytes": 5_000_000, "peak_bytes": 8_000_000, "baseline_bytes": 90_000_000, "kind": "resident"}
-    tested = {"nats": 4600.0, **sums}
-    ending = {"status": "finished", "test": {"best": tested, "last": tested}, "memory": memory}
-    times = {"alone": True, "tokens_per_second": 4000.0}
-    runs = {(1, "lstm", 1, "adam"): (history, ending | times), (2, "lstm", 1, "sgd"): (history, ending | times)}
-    return build(make_fake_study(tmp_path_factory.mktemp("seeds") / "fake", runs=runs, seeds=(0, 1, 2)))
-
-
-@pytest.fixture(scope="session")
-def nasty_built(make_fake_study, tmp_path_factory):
-    """A study whose name, corpus, source and optimizer are all called so."""
-    sums = {"nats": 5000.0, "tokens": 1000, "words": 600, "bytes": 3000}
-    line = {"epoch": 0, "step": 0, "train_seconds": 0.0, "train": sums, "valid": sums}
-    folder = make_fake_study(
-        tmp_path_factory.mktemp("nasty") / "nasty",
-        runs={(1, "lstm", 1, "adam"): ([line], {"status": "failed", "error": NASTY})},
-        corpus=NASTY,
-        study=NASTY,
-        source=NASTY,
-        optimizers=[{"name": "adam", "title": NASTY}],
-    )
+def built(folder):
     return build(folder)
+
+
+@pytest.fixture(scope="session")
+def seeds_built(tmp_path_factory):
+    """Two experiments with three seeds each."""
+    runs = {(1, "lstm", 1, "adam"): fakes.falling(4.5), (2, "lstm", 1, "sgd"): fakes.falling(4.9)}
+    return build(fakes.write_study(tmp_path_factory.mktemp("seeds") / "fake", runs, seeds=(0, 1, 2)))
+
+
+@pytest.fixture(scope="session")
+def nasty():
+    return NASTY
+
+
+def nasty_names(study):
+    study |= {"study": NASTY, "source": NASTY, "optimizers": [{"name": "adam", "title": NASTY}]}
+    study["corpus"]["name"] = NASTY
+
+
+@pytest.fixture(scope="session")
+def nasty_built(tmp_path_factory):
+    """A study whose name, corpus, source and optimizer are all called so, and whose run failed for such a reason."""
+    runs, endings = {(1, "lstm", 1, "adam"): fakes.falling(4.5)}, {1: {"status": "failed", "error": NASTY}}
+    path = tmp_path_factory.mktemp("nasty") / "nasty"
+    return build(fakes.write_study(path, runs, endings=endings, edit=nasty_names))
+
+
+@pytest.fixture
+def plain_figures(monkeypatch):
+    """One picture that is drawn at once, for tests of what is around the figures."""
+
+    def draw(study, folder):
+        folder.mkdir()
+        svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0L9 9" stroke="#222222"/></svg>'
+        (folder / "plain.svg").write_text(svg)
+        return Figures(
+            overlays=(Figure(name="plain", title="A", caption="#1", svg=svg),), study=(), alone=(), panels=()
+        )
+
+    monkeypatch.setattr(building.figures, "draw", draw)

@@ -4,8 +4,11 @@ import itertools
 from html.parser import HTMLParser
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bakeoff.report import page, style
+from bakeoff.report import page
+from bakeoff.report.figures import style
 
 VOID = ("meta", "img", "br", "link", "input")
 
@@ -54,24 +57,24 @@ def test_the_page_is_well_formed_and_fetches_nothing(elements, built):
     assert len(elements.all("script")) == 1
 
 
-def test_names_inside_the_page_are_unique_and_links_lead_somewhere(elements):
-    names = [attributes["id"] for _, attributes in elements.found if "id" in attributes]
-    assert len(names) == len(set(names))
-    links = {attributes["href"][1:] for attributes in elements.all("a")}
-    assert links <= set(names)
-    assert {"run-1", "rule-diverged", "figure-01-epochs", "measured"} <= links
+def test_names_inside_the_page_are_unique_and_links_lead_somewhere(elements, seeds_built):
+    for found in (elements, Elements(seeds_built.html)):
+        names = [attributes["id"] for _, attributes in found.found if "id" in attributes]
+        assert len(names) == len(set(names))
+        links = {attributes["href"][1:] for attributes in found.all("a")}
+        assert links <= set(names)
+        assert {"run-1", "figure-01-epochs", "measured", "answers"} <= links
 
 
-def test_every_figure_is_inside_the_page_with_a_number_and_a_caption(built, elements):
+def test_every_figure_is_inside_the_page_with_its_number_and_those_in_sight_have_the_first_numbers(built, elements):
     shown = [attributes["data-figure"] for attributes in elements.all("figure")]
-    assert sorted(shown) == sorted(built.named)
+    assert shown == [figure.name for figure in built.figures.numbered]
     for number, figure in enumerate(built.figures.numbered, start=1):
         assert f"Figure {number}." in elements.text
         assert figure.title in elements.text
-    experiments = {
-        attributes["data-experiment"] for attributes in elements.all("figure") if "data-experiment" in attributes
-    }
-    assert experiments == {"1", "2", "3", "6", "7", "8"}
+    # What is folded comes last, so that it leaves no hole.
+    unfolded = built.html[: built.html.index('id="alone"')]
+    assert unfolded.count("<figure ") == len(built.figures.overlays + built.figures.study)
 
 
 def test_every_picture_has_a_name_for_those_who_do_not_see_it(elements):
@@ -81,8 +84,8 @@ def test_every_picture_has_a_name_for_those_who_do_not_see_it(elements):
 
 
 def test_parts_stand_in_the_order_of_the_report(built):
-    places = [built.html.index(f'id="{part}"') for part in ("main", "table", "curves", "questions", "diagnosis")]
-    places += [built.html.index(f'id="{part}"') for part in ("published", "measured")]
+    parts = ("main", "answers", "table", "together", "curves", "alone", "diagnosis", "measured")
+    places = [built.html.index(f'id="{part}"') for part in parts]
     assert places == sorted(places)
 
 
@@ -93,26 +96,41 @@ def test_headings_go_down_one_level_at_a_time(elements):
     assert all(after - before <= 1 for before, after in itertools.pairwise(levels))
 
 
-def test_the_table_says_what_its_heads_are(elements, study):
-    heads = [attributes for attributes in elements.all("th") if attributes.get("scope") == "col"]
-    assert {"valid-perplexity", "diagnosis"} <= {attributes.get("data-column") for attributes in heads}
+def test_tables_say_what_their_heads_are(elements, study):
+    heads = {attributes.get("data-column") for attributes in elements.all("th") if attributes.get("scope") == "col"}
+    assert {"valid ppl", "diagnosis", "clipped"} <= heads
     rows = [attributes["data-run"] for attributes in elements.all("tr") if "data-run" in attributes]
-    assert rows == [str(row.number) for row in study.rows]
+    assert rows == [str(row.number) for row in study.rows] * 2
 
 
-def test_names_of_users_stay_text(nasty_built, nasty):
+def test_verdicts_stand_in_bold_before_the_answer_and_answered_is_none(built, elements):
+    for finding in built.contents["findings"]:
+        verdict = f'<b class="verdict">{finding["verdict"].capitalize()}.</b>'
+        assert (verdict in built.html) == (finding["verdict"] != "answered")
+    assert "Answered." not in elements.text
+
+
+def test_names_of_users_stay_text(nasty_built):
     elements = Elements(nasty_built.html)
     assert elements.open == []
     assert len(elements.all("script")) == 1
-    assert nasty in elements.text
-    assert not elements.all("b") or "alert" not in str(elements.all("b"))
+    assert '=1+1</script><script>alert(\'x\')</script>" #panic("x")' in elements.text
+    assert "\x07" not in nasty_built.html
 
 
-def test_the_answer_stands_before_the_table(built):
-    text = Elements(built.html[: built.html.index("<table")]).text
-    assert "#1" in text
-    for caveat in built.contents["caveats"]:
-        assert "".join(piece["text"] for piece in caveat) in text
+@given(st.text(alphabet=st.sampled_from("#`<&'\"0123 ab\n")))
+def test_sentences_lose_nothing_and_only_numbers_that_exist_become_links(text):
+    made = str(page.said({1, 12})(text))
+    elements = Elements(made)
+    assert elements.open == []
+    assert {tag for tag, _ in elements.found} <= {"a", "code"}
+    assert {attributes["href"] for attributes in elements.all("a")} <= {"#run-1", "#run-12"}
+    assert elements.text.replace("`", "") == text.replace("`", "")
+
+
+def test_numbers_become_links_and_backticks_code():
+    made = page.said({1})("Use #1, not #99 or #1x: `bakeoff run <a> #1`.")
+    assert made == 'Use <a href="#run-1">#1</a>, not #99 or #1x: <code>bakeoff run &lt;a&gt; #1</code>.'
 
 
 def test_colours_of_pictures_are_those_of_the_page(built):

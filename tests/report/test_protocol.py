@@ -1,33 +1,81 @@
+"""How it was measured: paragraphs, facts, the scale of verdicts, and commands."""
+
 import dataclasses
 
 import pytest
 
+import fakes
 from bakeoff.report import protocol
+from golden import golden
+
+ENVIRONMENT = {
+    "bakeoff": "0.1.0",
+    "python": "3.11.7",
+    "torch": "2.13.0",
+    "device": "cpu",
+    "device_name": "a processor",
+} | {
+    "processor": "a processor",
+    "cores": 2,
+    "memory_bytes": 8_000_000_000,
+}
+CURVES = {(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "sgd"): [4.9]}
 
 
-def test_facts_name_corpus_budget_machine_and_versions(study):
-    environments = [
-        {"bakeoff": "0.1.0", "python": "3.11.7", "torch": "2.13.0", "device_name": "a card", "processor": "a processor"}
-        | {"cores": 2, "memory_bytes": 8_000_000_000}
+def told(study, path, **environments):
+    """What is told where runs recorded such environments, by the number of their experiment."""
+    rows = [
+        dataclasses.replace(row, environment=environments.get(f"run_{row.number}", row.environment))
+        for row in study.rows
     ]
-    facts = dict(protocol.facts(study, [*environments, *environments]))
-    assert facts["Corpus"] == "tiny & <b>: fake.txt"
-    assert facts["SHA-256 of the corpus"] == "0" * 64
-    assert facts["Train"] == "9 documents, 1,001 tokens, 600 words, 3,000 bytes"
-    assert facts["Tokenizer"] == "bpe, 300 symbols"
-    assert facts["Budget"] == "2 epochs, linear schedule, gradients clipped to norm 1"
-    assert facts["Machine"] == "a card, a processor, 2 cores, 8 GB; 1 thread, fp32"
-    assert facts["Versions"] == "bakeoff 0.1.0, python 3.11.7, torch 2.13.0"
+    return protocol.of(dataclasses.replace(study, rows=tuple(rows)), path)
 
 
-def test_every_machine_and_version_is_named(study):
-    facts = dict(protocol.facts(study, [{"device": "one", "torch": "1"}, {"device": "two", "torch": "2"}]))
+def test_everything_that_is_said_of_a_search_and_a_machine(tmp_path):
+    study = fakes.read_study(tmp_path, CURVES)
+    said = told(study, tmp_path, run_1=ENVIRONMENT, run_2=ENVIRONMENT)
+    facts = "".join(f"{term}: {text}\n" for term, text in said["facts"])
+    golden("protocol.txt", "\n".join([said["setting"], *said["protocol"], facts, *said["scale"]]) + "\n")
+
+
+def test_every_machine_and_version_is_named(tmp_path):
+    study = fakes.read_study(tmp_path, CURVES)
+    facts = dict(
+        told(study, tmp_path, run_1={"device": "one", "torch": "1"}, run_2={"device": "two", "torch": "2"})["facts"]
+    )
     assert facts["Machine"] == "one; two; 1 thread, fp32"
-    assert facts["Versions"] == "bakeoff 0.1.0, torch 1 and 2"
+    assert facts["Versions"] == "torch 1 and 2"
 
 
-def test_a_study_that_never_ran_has_facts_all_the_same(study):
-    assert dict(protocol.facts(study, []))["Machine"] == "—; 1 thread, fp32"
+def test_a_study_whose_runs_come_from_different_code_says_so(tmp_path):
+    study = fakes.read_study(tmp_path, CURVES)
+    same = {"bakeoff": "0.1.0", "commit": "0123456789abcdef", "sources": "fedcba9876543210"}
+    said = told(study, tmp_path, run_1=same, run_2=same)
+    assert dict(said["facts"])["Code"] == "bakeoff 0.1.0, commit 0123456789ab, sources fedcba987654"
+    assert "same code" not in " ".join(said["protocol"])
+    said = told(study, tmp_path, run_1=same, run_2=same | {"sources": "other"})
+    assert said["protocol"][-1] == (
+        "Not all runs come from the same code, so differences between them may be the code's: #1 from bakeoff 0.1.0, "
+        "commit 0123456789ab, sources fedcba987654; #2 from bakeoff 0.1.0, commit 0123456789ab, sources other."
+    )
+
+
+def test_a_study_that_never_ran_has_a_protocol_all_the_same(tmp_path):
+    study = fakes.read_study(tmp_path, dict.fromkeys(CURVES), tuning=None)
+    said = protocol.of(study, tmp_path)
+    facts = dict(said["facts"])
+    assert (facts["Machine"], facts["Code"]) == ("1 thread, fp32", "bakeoff 0.1.0")
+    assert "Versions" not in facts
+    assert len(said["protocol"]) == 3
+    assert said["load"] is None
+
+
+def test_the_scale_is_that_of_so_many_seeds(tmp_path):
+    _, judged = protocol.of(fakes.read_study(tmp_path, CURVES, seeds=(0, 1, 2)), tmp_path)["scale"]
+    assert judged == (
+        "This study has 3 seeds, so the 95 % interval of the paired difference over seeds decides. Two are the same "
+        "where the 90 % interval lies within ±0.01 nats per token."
+    )
 
 
 @pytest.mark.parametrize(
@@ -47,5 +95,14 @@ def test_a_study_that_never_ran_has_facts_all_the_same(study):
         ),
     ],
 )
-def test_commands_repeat_the_study(study, fields, folder, commands):
-    assert protocol.commands(dataclasses.replace(study, study=study.study | fields), folder) == commands
+def test_commands_repeat_the_study(tmp_path, fields, folder, commands):
+    study = fakes.read_study(tmp_path / folder, dict.fromkeys(CURVES))
+    changed = dataclasses.replace(study, study=study.study | fields)
+    assert protocol.of(changed, tmp_path / folder)["commands"] == commands
+
+
+def test_the_best_run_is_loaded_by_its_folder_where_its_weights_were_kept(tmp_path):
+    study = fakes.read_study(tmp_path / "fake", CURVES)
+    assert protocol.of(study, tmp_path / "fake")["load"] is None
+    (tmp_path / "fake" / "01-lstm-1-adam" / "seed-0" / "best.safetensors").touch()
+    assert protocol.of(study, tmp_path / "fake")["load"] == 'bakeoff.load("runs/fake/01-lstm-1-adam/seed-0")'

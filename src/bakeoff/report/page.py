@@ -29,7 +29,7 @@ def render(contents: Json, figures: Figures) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["said"] = _said({run["number"] for run in contents["runs"]})
+    environment.filters["said"] = said({run["number"] for run in contents["runs"]})
     titles = {run["number"]: f"#{run['number']}, {run['name']}" for run in contents["runs"]}
     return environment.get_template("index.html").render(
         contents,
@@ -43,17 +43,20 @@ def render(contents: Json, figures: Figures) -> str:
     )
 
 
-def _said(numbers: Collection[int]) -> Callable[[str], Markup]:
+def said(numbers: Collection[int]) -> Callable[[str], Markup]:
     """A filter for sentences: numbers of experiments that exist become links, and what stands in backticks is code."""
 
-    def piece(text: str) -> Markup:
-        if text.startswith("`") and len(text) > 1:
-            return Markup("<code>{}</code>").format(text[1:-1])
-        if text.startswith("#") and text[1:].isdecimal() and int(text[1:]) in numbers:
-            return Markup('<a href="#run-{}">{}</a>').format(text[1:], text)
-        return escape(text)
+    def marked(found: str) -> Markup:
+        if found.startswith("`"):
+            return Markup("<code>{}</code>").format(found[1:-1])
+        exists = int(found[1:]) in numbers
+        return Markup('<a href="#run-{}">{}</a>').format(found[1:], found) if exists else escape(found)
 
-    return lambda text: Markup("").join(map(piece, _MARKUP.split(text)))
+    def sentence(text: str) -> Markup:
+        pieces = enumerate(_MARKUP.split(text))
+        return Markup("").join(marked(piece) if place % 2 else escape(piece) for place, piece in pieces)
+
+    return sentence
 
 
 def inline(svg: str, title: str) -> Markup:

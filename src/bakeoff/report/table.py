@@ -147,7 +147,7 @@ def _table(study: StudyRows, columns: list[Column]) -> Json:
         several = [("mean", experiment), *(("seed", runs) for runs in single)]
         for kind, runs in several if study.seeds > 1 else [("run", experiment)]:
             bold = kind != "seed" and runs.number in best
-            cells = [_plain(column.cell(runs), bold=bold and column.selects) for column in columns]
+            cells = [_plain(column.cell, runs, bold=bold and column.selects) for column in columns]
             lines.append(_about(kind, runs) | {"cells": cells, "begins": runs.rows[0].model != begun})
             begun = runs.rows[0].model
     for place, column in enumerate(columns):
@@ -156,7 +156,7 @@ def _table(study: StudyRows, columns: list[Column]) -> Json:
         for cell in shown if column.bar and most else []:
             cell["bar"] = None if cell["value"] is None else round(cell["value"] / most, 3)
     for floor in study.baselines:
-        cells = [_plain(column.floor(floor), bold=False) for column in columns]
+        cells = [_plain(column.floor, floor, bold=False) for column in columns]
         about = {"kind": "floor", "run": None, "status": "", "begins": floor is study.baselines[0]}
         lines.append(about | {"cells": cells})
     meanings = ((c.head, say("table", "meaning", {"corpus": study.study["corpus"], "head": c.head})) for c in columns)
@@ -164,9 +164,14 @@ def _table(study: StudyRows, columns: list[Column]) -> Json:
     return {"columns": heads, "lines": lines, "meanings": [pair for pair in meanings if pair[1]]}
 
 
-def _plain(cell: Cell, *, bold: bool) -> Json:
+def _plain(of: Callable[[Any], Cell], what: Repeats | Baseline, *, bold: bool) -> Json:
+    """A cell as plain data; one that fails says why, and takes no other with it."""
+    try:
+        cell = of(what)
+    except Exception as error:  # noqa: BLE001 (whatever it was)
+        cell = Cell(words.printable(f"failed: {error!r}"))
     value = cell.value if cell.value is not None and math.isfinite(cell.value) else None
-    return {"text": cell.text, "value": value, "bar": None, "bold": bold}
+    return {"text": cell.text, "value": value, "bar": None, "bold": bold and cell.value is not None}
 
 
 def _about(kind: str, runs: Repeats) -> Json:
