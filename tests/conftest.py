@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from bakeoff.data import corpora
 from bakeoff.declaration import traits
@@ -17,6 +18,10 @@ from bakeoff.models import ARCHITECTURES, GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SGD, Adam
 from bakeoff.records import StudyFolder
 from bakeoff.spec import Budget, Corpus, Study
+
+# A busy machine is no fault of the code.
+settings.register_profile("bakeoff", deadline=None)
+settings.load_profile("bakeoff")
 
 #: What the caller named, before the tests hide it from everything that should do without.
 GIVEN_DATA = os.environ.get("BAKEOFF_DATA")
@@ -158,6 +163,7 @@ def declared_study(runs, corpus, seeds):
         "identity": "0" * 12,
         "bakeoff": "0.1.0",
         "source": None,
+        "code": None,
         "models": models,
         "optimizers": optimizers,
         "tuning": None,

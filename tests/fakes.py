@@ -5,9 +5,9 @@ import math
 
 import numpy as np
 
-from bakeoff.analysis.noise import Noise
 from bakeoff.analysis.rows import read_rows
 from bakeoff.files import write_json
+from bakeoff.rates import Deviation, Noise
 from bakeoff.records import RunFolder, StudyFolder
 
 #: The floors, in nats per token of valid; train is the same.
@@ -15,7 +15,15 @@ FLOORS = {"uniform": math.log(300), "unigram": 5.2, "kn2": 5.0, "kn3": 4.8, "kn3
 #: Where every run begins.
 START = math.log(300)
 #: What another seed typically changes.
-NOISE = Noise(study="quick", own=False, deviations={"lstm": 0.02, "gpt1": 0.005})
+NOISE = Noise(
+    study="quick",
+    folder="quick",
+    trained_tokens=1,
+    deviations={
+        "lstm": Deviation(nats=0.02, experiments=6, seeds=3),
+        "gpt1": Deviation(nats=0.005, experiments=6, seeds=3),
+    },
+)
 DOCUMENTS, PER_DOCUMENT = 20, 50
 TOKENS = DOCUMENTS * PER_DOCUMENT
 
@@ -63,7 +71,7 @@ def write_study(path, curves, *, seeds=(0,), gap=0.1, endings=None, samples=0, e
         curves: By (number, model, layers, optimizer): nats per token of valid after each epoch, or a function from a
             seed to them; None for a run that was never started.
         seeds: Of the study.
-        gap: How far train is below valid.
+        gap: How far train is below valid; by number where it is a dictionary, by epoch where it is a list.
         endings: By number or by (number, seed): fields to change in `summary.json`; None for a run that is not over.
         samples: How many samples of valid lie between two evaluations; 0 for a history without any.
         edit: Changes the declaration before it is written.
@@ -81,7 +89,8 @@ def write_study(path, curves, *, seeds=(0,), gap=0.1, endings=None, samples=0, e
         curve = curve(seed) if callable(curve) else curve
         ending = endings.get((number, seed), endings.get(number, {}))
         if curve is not None:
-            write_run(run, curve, gap=gap, ending=ending, samples=samples)
+            below = gap.get(number, 0.1) if isinstance(gap, dict) else gap
+            write_run(run, curve, gap=below, ending=ending, samples=samples)
     return folder
 
 
@@ -238,9 +247,9 @@ def write_run(run: RunFolder, curve, *, gap=0.1, ending=None, samples=0):
     """A run's folder: its history, and unless `ending` is None its documents and its summary."""
     run.path.mkdir(parents=True, exist_ok=True)
     run.start({"identity": "0" * 12, "run": {}}, {"device": "cpu", "bakeoff": "0.1.0"})
-    points = [START, *curve]
+    points, gaps = [START, *curve], [0.0, *(gap if isinstance(gap, list) else [gap] * len(curve))]
     for epoch, valid in enumerate(points):
-        told = line(epoch, valid - gap if epoch else START, valid)
+        told = line(epoch, valid - gaps[epoch], valid)
         run.append(told | ({"sample": sampled(points, epoch, samples)} if samples else {}))
     if ending is None:
         return

@@ -1,5 +1,6 @@
 """A user's mistake: one line that names it, the right exit status, no traceback, and nothing left behind."""
 
+import os
 import subprocess
 import sys
 
@@ -52,6 +53,8 @@ def folder(tmp_path, tiny_corpus_file, monkeypatch):
     (tmp_path / "empty.txt").write_text(" \n\n")
     (tmp_path / "binary.txt").write_bytes(b"some\0bytes")
     (tmp_path / "latin.txt").write_bytes("für alle\n".encode("latin-1") * 100)
+    (tmp_path / "wide.txt").write_bytes("text\n".encode("utf-32") * 100)
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "small.txt").write_text("One paragraph.\n\nAnd another.\n")
     (tmp_path / "splits").mkdir()
     (tmp_path / "splits" / "train.txt").write_text("only train\n")
@@ -85,11 +88,21 @@ MISTAKES = [
     ([*RUN, "--device", "toaster"], "unknown device 'toaster': use one of auto, cpu, cuda, mps"),
     ([*RUN, "--device", "cuda"], "device cuda is not available here: use --device auto"),
     ([*RUN, "--precision", "fp8"], "precision must be one of auto, fp32, bf16"),
-    ([*RUN, "--epochs", "0"], "epochs must be a whole number from 1, not 0"),
-    ([*RUN, "--epochs", "-1"], "epochs must be a whole number from 1, not -1"),
+    ([*RUN, "--epochs", "0"], "epochs must be a whole number from 1 to 1,000,000,000, not 0"),
+    ([*RUN, "--threads", "0"], "threads must be"),
+    ([*RUN, "--epochs", "-1"], "epochs must be a whole number from 1 to 1,000,000,000, not -1"),
     ([*RUN, "--epochs", "abc"], "--epochs"),
-    ([*RUN, "--seeds", "0"], "--seeds takes a number from 1, not 0"),
-    ([*RUN, "--jobs", "0"], "--jobs takes auto or a number from 1"),
+    ([*RUN, "--corpus", "wide.txt"], "wide.txt is UTF-32: convert it"),
+    ([*RUN, "--corpus", "/dev/zero"], "/dev/zero is no regular file"),
+    ([*RUN, "--corpus", "pipe"], "pipe is no regular file"),
+    ([*RUN, "--again", "99"], "--again takes experiment numbers such as 1,5; study mine has 1"),
+    ([*RUN, "--seeds", "3000000000"], "a study has from 1 to 1,000 seeds, not 3,000,000,000"),
+    ([*RUN, "--seeds", "0"], "a study has from 1 to 1,000 seeds, not 0"),
+    ([*RUN, "--seeds", "1.5"], "--seeds"),
+    ([*RUN, "--epochs", "inf"], "--epochs"),
+    ([*RUN, "--only", "9" * 5000], "--only takes experiment numbers"),
+    ([*RUN, "--jobs", "0"], "--jobs takes auto or a number from 1 to 999"),
+    ([*RUN, "--jobs", "9" * 5000], "--jobs takes auto or a number from 1 to 999"),
     ([*RUN, "--jobs", "x"], "--jobs takes auto or a number from 1"),
     ([*RUN, "--bogus"], "No such option: --bogus"),
     ([*RUN, "--epochs"], "--epochs"),
@@ -101,8 +114,8 @@ MISTAKES = [
     (["run", "none.py"], "none.py defines no study"),
     (["run", "number.py"], "number.py defines no study"),
     (["run", "missing.py"], "missing.py:1: ModuleNotFoundError: No module named 'no_such_module'"),
-    (["run", "layers.py"], "layers must be at least 1, not 0"),
-    (["run", "rate.py"], "a learning rate must be positive and finite, not -1.0"),
+    (["run", "layers.py"], "layers must be a whole number from 1 to 1,000, not 0"),
+    (["run", "rate.py"], "learning rate must be a finite number above 0, not -1.0"),
     (["run", "empty.py"], "study mine has no experiments"),
     (["run", "slash.py"], "a study's name becomes a folder"),
     (["run", "corpus.py"], f"unknown corpus 'bible': the built-in ones are {BUILT_IN}"),
@@ -140,6 +153,23 @@ def test_an_out_folder_that_cannot_be_one_is_refused(out, folder, monkeypatch, c
     assert stderr.count("\n") == 1
 
 
+def test_a_users_folder_with_the_studys_name_is_left_alone(folder, monkeypatch, capsys):
+    (folder / "out" / "mine").mkdir(parents=True)
+    (folder / "out" / "mine" / "notes.txt").write_text("precious")
+    status, _, stderr = call([*RUN, "--out", "out"], monkeypatch, capsys)
+    assert status == 2
+    assert stderr == "bakeoff: out/mine holds files, and no study.json: choose another --out, or rename that folder\n"
+    assert [path.name for path in (folder / "out" / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_a_text_from_a_pipe_is_refused_in_one_line(folder):
+    command = f"{sys.executable} -m bakeoff run mine.py --out out --corpus <(cat {CORPUS})"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "is no regular file, and a text is read more than once: copy it into one first" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize(
     ("study", "says"),
     [
@@ -167,7 +197,7 @@ def test_a_damaged_study_folder_is_told_in_one_line(folder, monkeypatch, capsys)
     for verb in ("status", "report"):
         status, _, stderr = call([verb, "nothing"], monkeypatch, capsys)
         assert status == 1
-        assert stderr.startswith("bakeoff: nothing/study.json cannot be read")
+        assert stderr.startswith("bakeoff: nothing/study.json is damaged")
         assert stderr.count("\n") == 1
 
 

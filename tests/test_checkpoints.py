@@ -1,47 +1,97 @@
+"""Checkpoints: what was saved comes back to the bit, or it is said that it does not."""
+
+import json
+
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from bakeoff import checkpoints
-from bakeoff.files import TEMPORARY, remove_leftovers
-from bakeoff.training import State
+from bakeoff.files import SAFETENSORS_TEMPORARY, TEMPORARY, remove_leftovers
 
-STATE = State(
-    {"model.weight": torch.randn(3, 4), "random.cpu": torch.get_rng_state()}, {"step": 7, "norms": [0.1, 2e-7]}
-)
-
-
-def test_what_was_saved_comes_back_to_the_bit(tmp_path):
-    checkpoints.save(tmp_path / "checkpoint.safetensors", STATE)
-    tensors, facts = checkpoints.load(tmp_path / "checkpoint.safetensors")
-    assert facts == STATE.facts
-    assert all(torch.equal(tensors[name], STATE.tensors[name]) for name in STATE.tensors)
+TENSORS = {
+    "model.weight": torch.randn(3, 4),
+    "half": torch.randn(5).bfloat16(),
+    "flags": torch.tensor([True, False]),
+    "step": torch.tensor(3.0),
+    "empty": torch.zeros(0, 2),
+    "random.cpu": torch.get_rng_state(),
+}
+FACTS = {"step": 7, "norms": [0.1, 2e-7]}
 
 
-def test_there_is_none_before_the_first(tmp_path):
-    assert checkpoints.load(tmp_path / "checkpoint.safetensors") is None
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "checkpoint.safetensors"
+    checkpoints.save(path, TENSORS, FACTS)
+    return path
+
+
+def test_what_was_saved_comes_back_to_the_bit(path):
+    tensors, facts = checkpoints.load(path)
+    assert facts == FACTS
+    assert tensors.keys() == TENSORS.keys()
+    for name, tensor in TENSORS.items():
+        assert (tensors[name].dtype, tensors[name].shape) == (tensor.dtype, tensor.shape)
+        assert torch.equal(tensors[name], tensor)
 
 
 @pytest.mark.parametrize("left", [0, 20, -8])
-def test_a_damaged_one_is_none(tmp_path, left, capsys):
-    path = tmp_path / "checkpoint.safetensors"
-    checkpoints.save(path, STATE)
+def test_one_that_was_cut_off_is_not_read(path, left):
     path.write_bytes(path.read_bytes()[:left])
-    assert checkpoints.load(path) is None
-    assert "the run begins anew" in capsys.readouterr().out
+    with pytest.raises(ValueError, match="is damaged"):
+        checkpoints.load(path)
+
+
+@pytest.mark.parametrize("metadata", [None, {}, {"bakeoff": "{}"}, {"bakeoff": "7"}, {"bakeoff": "{"}])
+def test_one_without_a_checksum_is_not_read(path, metadata):
+    save_file(TENSORS, path, metadata=metadata)
+    with pytest.raises(ValueError, match="another version's"):
+        checkpoints.load(path)
+
+
+def test_no_bit_can_change_unseen(path):
+    whole = path.read_bytes()
+    start = 8 + int.from_bytes(whole[:8], "little")  # of the tensors, behind the header
+    for place in range(start, len(whole), 97):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 16]) + whole[place + 1 :])
+        with pytest.raises(ValueError, match="checksum"):
+            checkpoints.load(path)
+
+
+def rewritten(path, tensors, facts):
+    """The file with other contents under the old checksum."""
+    with safe_open(path, framework="pt") as file:
+        record = json.loads(file.metadata()["bakeoff"])
+    save_file(tensors, path, metadata={"bakeoff": json.dumps(record | {"facts": facts})})
+
+
+@pytest.mark.parametrize(
+    ("tensors", "facts"),
+    [
+        (TENSORS, FACTS | {"step": 8}),
+        ({**TENSORS, "step": torch.tensor(4.0)}, FACTS),
+        ({**TENSORS, "model.weight": TENSORS["model.weight"].reshape(4, 3)}, FACTS),
+        ({name: tensor for name, tensor in TENSORS.items() if name != "half"}, FACTS),
+        ({**TENSORS, "one more": torch.zeros(0)}, FACTS),
+    ],
+)
+def test_tensors_and_facts_are_those_that_were_saved(path, tensors, facts):
+    rewritten(path, tensors, facts)
+    with pytest.raises(ValueError, match="checksum"):
+        checkpoints.load(path)
 
 
 def test_tied_and_cut_tensors_are_written_each_for_itself(tmp_path):
     whole = torch.arange(6.0).reshape(2, 3)
     tensors = {"a": whole, "tied": whole, "row": whole[1], "column": whole[:, 1]}
-    checkpoints.save_tensors(tmp_path / "weights.safetensors", tensors)
+    checkpoints.save(tmp_path / "weights.safetensors", tensors, {})
     read = load_file(tmp_path / "weights.safetensors")
     assert all(torch.equal(read[name], tensor) for name, tensor in tensors.items())
 
 
-def test_an_interrupted_write_leaves_the_last_one_whole(tmp_path, monkeypatch):
-    path = tmp_path / "checkpoint.safetensors"
-    checkpoints.save(path, STATE)
+def test_an_interrupted_write_leaves_the_last_one_whole(path, monkeypatch):
     before = path.read_bytes()
 
     def half(tensors, file, metadata):
@@ -50,13 +100,29 @@ def test_an_interrupted_write_leaves_the_last_one_whole(tmp_path, monkeypatch):
 
     monkeypatch.setattr(checkpoints, "save_file", half)
     with pytest.raises(OSError, match="No space"):
-        checkpoints.save(path, STATE)
-    assert [file.name for file in tmp_path.iterdir()] == [path.name]
+        checkpoints.save(path, TENSORS, FACTS)
+    assert [file.name for file in path.parent.iterdir()] == [path.name]
     assert path.read_bytes() == before
 
 
-def test_what_a_killed_process_left_half_written_is_removed(tmp_path):
-    (tmp_path / f"{TEMPORARY}abc.safetensors").write_bytes(b"half")
+@pytest.mark.parametrize("prefix", [TEMPORARY, SAFETENSORS_TEMPORARY])
+def test_what_a_killed_process_left_half_written_is_removed(tmp_path, prefix):
+    (tmp_path / f"{prefix}abc").write_bytes(b"half")
     (tmp_path / "history.jsonl").write_text("{}\n")
     remove_leftovers(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["history.jsonl"]
+
+
+def test_one_is_due_when_enough_time_has_passed_for_what_the_last_one_cost(monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr(checkpoints.time, "perf_counter", lambda: now[0])
+    pace = checkpoints.Pace()
+    now[0] = 101.0
+    assert pace.due()
+    assert not pace.due(least=120.0)
+    now[0] = 104.0
+    pace.note(started=101.0)
+    now[0] = 104.0 + 3.0 / checkpoints.SHARE - 1
+    assert not pace.due(least=120.0)
+    now[0] += 2
+    assert pace.due(least=120.0)

@@ -1,7 +1,9 @@
 """The command line from outside: what it prints where, its exit status, and what it leaves on disk."""
 
+import dataclasses
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +14,10 @@ import pytest
 
 from bakeoff import cli
 from bakeoff.experiments import STUDIES
+from bakeoff.files import write_json
+from bakeoff.identity import purpose
+from bakeoff.records import STATUSES
+from bakeoff.study_file import find_study
 
 #: A model and an optimizer that only this file knows, and one experiment with each kind of ours.
 STUDY_FILE = """
@@ -202,12 +208,26 @@ def test_a_study_file_may_print(folder, tmp_path):
 # --- status, report, describe -----------------------------------------------------------------------------------------
 
 
+def test_one_damaged_study_or_run_hides_no_other(fake_study, tmp_path, monkeypatch, capsys):
+    for name in ("a", "b", "c"):
+        shutil.copytree(fake_study.path, tmp_path / name)
+    (tmp_path / "a" / "study.json").write_text("[]")
+    (tmp_path / "b" / "01-lstm-1-adam" / "seed-0" / "summary.json").write_text("[]")
+    status, out, err = call(["status", tmp_path, "--json"], monkeypatch, capsys)
+    assert status == 1
+    assert err == f"bakeoff: {tmp_path}/a/study.json is damaged (it is no object): remove it and repeat the command\n"
+    b, c = json.loads(out)["studies"]
+    assert (b["counts"]["damaged"], c["counts"]["damaged"]) == (1, 0)
+    assert b["counts"]["finished"] == c["counts"]["finished"] - 1
+    assert b["runs"][0]["error"].startswith(f"{tmp_path}/b/01-lstm-1-adam/seed-0/summary.json is damaged")
+
+
 def test_status_is_one_json_document(study_folder, monkeypatch, capsys):
     status, out, err = call(["status", study_folder.parent, "--json"], monkeypatch, capsys)
     assert (status, err) == (0, "")
     (study,) = json.loads(out)["studies"]
     assert set(study) == {"study", "folder", "counts", "seconds_left", "runs"}
-    assert study["counts"] == {"finished": 2, "running": 0, "diverged": 0, "failed": 0, "missing": 0}
+    assert study["counts"] == dict.fromkeys(STATUSES, 0) | {"finished": 2}
     assert study["seconds_left"] == 0
     keys = {"number", "model", "layers", "optimizer", "seed", "status", "epochs", "best_epoch", "error", "folder"}
     assert [set(run) for run in study["runs"]] == [keys] * 2
@@ -229,6 +249,27 @@ def test_report_rebuilds_the_page_from_the_folders_alone(study_folder, monkeypat
     status, out, _ = call(["report", study_folder], monkeypatch, capsys)
     assert (status, out) == (0, f"report: {page}\n")
     assert page.is_file()
+
+
+def test_a_report_of_a_study_that_cannot_be_written_goes_elsewhere(study_folder, tmp_path, monkeypatch, capsys):
+    before = {path: path.stat().st_mtime_ns for path in study_folder.parent.rglob("*")}
+    for _ in range(2):  # the second one takes the place of the first
+        status, out, _ = call(["report", study_folder, "--out", tmp_path / "mine"], monkeypatch, capsys)
+        assert (status, out) == (0, f"report: {tmp_path / 'mine' / 'mine' / 'index.html'}\n")
+    assert (tmp_path / "mine" / "mine" / "results.json").is_file()
+    assert {path: path.stat().st_mtime_ns for path in study_folder.parent.rglob("*")} == before
+
+
+def test_a_report_replaces_no_files_of_the_users(study_folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("precious")
+    status, _, err = call(["report", study_folder, "--out", tmp_path], monkeypatch, capsys)
+    assert status == 2
+    assert (
+        err
+        == f"bakeoff: {tmp_path / 'mine'} holds files, and no index.html: choose another --out, or rename that folder\n"
+    )
+    assert (tmp_path / "mine" / "notes.txt").read_text() == "precious"
 
 
 EXPERIMENT_KEYS = {
@@ -259,6 +300,27 @@ def test_describe_counts_what_is_known_where_the_corpus_is_not_here(monkeypatch,
     assert all(entry["parameters"] > entry["learnable_parameters"] > 0 for entry in description["experiments"])
 
 
+def test_describe_answers_where_nothing_can_be_kept(folder, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("not a folder")
+    monkeypatch.setenv("BAKEOFF_CACHE", str(tmp_path / "file"))
+    status, out, _ = call(["describe", folder / "study.py", "--json"], monkeypatch, capsys)
+    description = json.loads(out)
+    assert (status, description["corpus"]["train"]["tokens"]) == (0, None)
+    assert description["experiments"][0]["parameters"] == 256 * 256
+
+
+def test_describe_tells_the_rates_that_run_would_use(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(folder)
+    study, _ = find_study("study.py")
+    searched = dataclasses.replace(study, experiments=study.experiments[1:])
+    found = {"for": purpose(searched), "rates": {"02-lstm-1-adam": {"lr": 0.125, "trials": []}}}
+    write_json(tmp_path / "mine-tune" / "rates.json", found)
+    _, out, _ = call(["describe", "study.py", "--out", tmp_path, "--json"], monkeypatch, capsys)
+    assert [entry["learning_rate"] for entry in json.loads(out)["experiments"]] == [0.1, 0.125]
+    _, out, _ = call(["describe", "study.py", "--json"], monkeypatch, capsys)
+    assert [entry["learning_rate"] for entry in json.loads(out)["experiments"]] == [0.1, 0.01]
+
+
 @pytest.mark.parametrize("study", STUDIES)
 def test_describe_in_words_has_a_line_for_every_experiment(study, monkeypatch, capsys):
     monkeypatch.setattr("bakeoff.data.is_here", lambda corpus, budget: False)
@@ -270,25 +332,33 @@ def test_describe_in_words_has_a_line_for_every_experiment(study, monkeypatch, c
 
 # --- help -------------------------------------------------------------------------------------------------------------
 
-#: Ends with the command's own status, or with 99 if anything has imported torch.
-WITHOUT_TORCH = """
+#: Ends with the command's own status, or with 99 if anything has imported what the verb does not need.
+WITHOUT = """
 import sys
 from bakeoff.cli import main
 try:
     main()
 finally:
-    if "torch" in sys.modules:
+    if {modules!r} & set(sys.modules):
         sys.exit(99)
 """
+HEAVY = {"torch", "scipy", "altair", "typst", "polars", "tokenizers", "huggingface_hub"}
 
 
 @pytest.mark.parametrize(
-    "arguments", [["--version"], ["--help"], ["run", "--help"], ["status", "DIR"], ["report", "DIR"]]
+    ("arguments", "modules"),
+    [
+        (["--version"], HEAVY),
+        (["--help"], HEAVY),
+        (["run", "--help"], HEAVY),
+        (["status", "DIR"], {"torch", "scipy", "tokenizers", "huggingface_hub"}),
+        (["report", "DIR"], {"torch"}),
+    ],
 )
-def test_these_work_without_torch(arguments, study_folder):
+def test_a_verb_imports_only_what_it_needs(arguments, modules, study_folder):
     arguments = [str(study_folder) if argument == "DIR" else argument for argument in arguments]
     done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH, *arguments], capture_output=True, text=True, check=False
+        [sys.executable, "-c", WITHOUT.format(modules=modules), *arguments], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout
@@ -306,15 +376,16 @@ def test_help_lists_exactly_the_registered_studies(monkeypatch, capsys):
 #: What scripts rely on. A new option is added here; one that is taken away breaks somebody's script.
 OPTIONS = {
     "run": {
-        *("--only", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--jobs"),
+        *("--only", "--again", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads"),
+        "--jobs",
         *("--report", "--no-report", "--help"),
     },
+    "data": {"--help"},
     "status": {"--json", "--help"},
-    "report": {"--help"},
-    "describe": {"--json", "--help"},
+    "report": {"--out", "--help"},
+    "describe": {"--out", "--json", "--help"},
     "tune": {"--corpus", "--epochs", "--out", "--device", "--precision", "--jobs", "--help"},
     "bench": {"--fast", "--json", "--help"},
-    "data": {"--help"},
 }
 
 
@@ -325,9 +396,11 @@ def test_the_options_are_frozen(verb, monkeypatch, capsys):
     assert set(re.findall(r"(?:^  | / )(--[a-z-]+)", options, re.MULTILINE)) == OPTIONS[verb]
 
 
-def test_the_verbs_are_frozen(monkeypatch, capsys):
+def test_the_verbs_are_frozen_and_stand_under_headings(monkeypatch, capsys):
     _, out, _ = call(["--help"], monkeypatch, capsys)
-    assert re.findall(r"^  (\w+)  ", out[out.index("Commands:") :], re.MULTILINE) == list(OPTIONS)
+    shown = out[out.index("Start here:") :]
+    assert re.findall(r"^  (\w+)  ", shown, re.MULTILINE) == list(OPTIONS)
+    assert re.findall(r"^(\w[\w ]+):$", shown, re.MULTILINE) == ["Start here", "Look", "Be sure"]
 
 
 def test_without_arguments_help_is_shown_as_help(monkeypatch, capsys):

@@ -1,7 +1,6 @@
 """The house's own rules that no linter knows: short functions, no optimizer by name, a test file for every module."""
 
 import ast
-import statistics
 from pathlib import Path
 
 import pytest
@@ -12,7 +11,7 @@ from bakeoff.optimizers import OPTIMIZERS
 ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "bakeoff"
 MODULES = sorted(SOURCE.rglob("*.py"))
-LONGEST, MEDIAN = 40, 8
+LONGEST = 60
 #: Modules without anything of their own to test, or tested through others.
 UNTESTED = {"__init__.py", "__main__.py", "errors.py", "cache.py"}
 
@@ -29,9 +28,7 @@ def functions():
 
 
 def test_functions_are_short():
-    lengths = dict(functions())
-    assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
-    assert statistics.median(length for _, length in functions()) <= MEDIAN
+    assert {name: length for name, length in functions() if length > LONGEST} == {}
 
 
 def compared_strings(tree):

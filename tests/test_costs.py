@@ -1,7 +1,6 @@
 """The estimate before a study: measured, of the right size, and without a trace."""
 
 import dataclasses
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -54,7 +53,7 @@ def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatc
 
 
 def test_a_model_that_this_machine_cannot_hold_is_not_tried(study, tokens, monkeypatch):
-    monkeypatch.setattr(costs.psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
+    monkeypatch.setattr(costs, "available_memory", lambda: 1000)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: pytest.fail("it would have been killed"))
     assert costs.estimate(study.runs, tokens, CPU).seconds == 0
 

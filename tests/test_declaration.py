@@ -1,8 +1,8 @@
 """A study as JSON: what `describe` prints and `study.json` keeps."""
 
 import dataclasses
+import hashlib
 import json
-from pathlib import Path
 
 import pytest
 
@@ -33,8 +33,16 @@ def tokens(tiny_study):
 
 
 @pytest.fixture(scope="module")
-def declared(tiny_study, tokens):
-    return declare(tiny_study, tokens, tiny_study, Path("mine.py"))
+def source(tmp_path_factory):
+    path = tmp_path_factory.mktemp("own") / "mine.py"
+    path.write_text("import helpers\n")
+    path.with_name("helpers.py").write_text("ONE = 1\n")
+    return path
+
+
+@pytest.fixture(scope="module")
+def declared(tiny_study, tokens, source):
+    return declare(tiny_study, tokens, tiny_study, source)
 
 
 def test_an_experiment_has_the_keys_of_the_contract(tiny_study, tokens):
@@ -69,17 +77,24 @@ def test_parameters_are_counted_for_the_tokenizer_that_there_is(tiny_study, toke
     assert experiment["parameters"] == tokens.vocabulary * 16 + 4 * (16 * 16 * 2 + 2 * 16) + 16 * 16 + 16
 
 
+def test_a_declaration_names_the_study_file_and_what_lies_beside_it(declared, source):
+    assert declared["source"] == str(source)
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in source.parent.iterdir()}
+    assert declared["code"] == files
+    assert next(iter(declared["code"])) == "mine.py"
+
+
 def test_a_declaration_is_strict_json_and_orders_by_the_registry(declared, tiny_study):
     assert json.loads(json.dumps(declared, allow_nan=False)) == declared
     assert declared["identity"] == identity(tiny_study)
-    assert declared["source"] == "mine.py"
     assert [entry["name"] for entry in declared["models"]] == list(ARCHITECTURES)
     assert [entry["name"] for entry in declared["optimizers"]] == list(OPTIMIZERS)
 
 
 @pytest.mark.parametrize("fits", [True, False])
 def test_rates_fit_only_the_study_that_they_were_searched_for(tiny_study, tokens, fits):
-    tuning = {"for": purpose(tiny_study) if fits else "another", "rates": {}}
+    slugs = [experiment.slug for experiment in tiny_study.experiments]
+    tuning = {"for": purpose(tiny_study) if fits else "another", "rates": dict.fromkeys(slugs)}
     tuned = dataclasses.replace(tiny_study, tuning=tuning)
     assert declare(tuned, tokens, tuned, None)["tuning"]["fits"] == fits
 

@@ -1,10 +1,16 @@
 """The twelve experiments are those of the course report."""
 
+import dataclasses
+
 import pytest
 
+from bakeoff import rates
 from bakeoff.declaration import describe
 from bakeoff.experiments import QUICK, SEED, SEED_LEARNED, STUDIES, WIKITEXT_2
-from bakeoff.optimizers import OPTIMIZERS
+from bakeoff.identity import fits
+from bakeoff.models import LSTM
+from bakeoff.optimizers import Momentum
+from bakeoff.spec import Experiment
 
 #: Number, model, layers, optimizer.
 REPORT = [
@@ -33,9 +39,9 @@ SEED_PARAMETERS = {
 
 
 @pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
-def test_every_study_has_the_twelve_of_the_report(study):
+def test_every_study_begins_with_the_twelve_of_the_report(study):
     table = [(e.number, e.architecture.name, e.architecture.layers, e.optimizer.name) for e in study.experiments]
-    assert table == REPORT
+    assert table[: len(REPORT)] == REPORT
 
 
 def test_seed_has_exactly_the_reports_parameters():
@@ -68,6 +74,16 @@ def test_outside_seed_everyone_is_scheduled_and_clipped_and_only_adamw_decays(st
     assert decaying == {"adamw"}
 
 
-def test_a_search_has_found_every_rate_of_quick():
-    assert set(QUICK.tuning["rates"]) == {experiment.slug for experiment in QUICK.experiments}
-    assert {experiment.optimizer.name for experiment in QUICK.experiments} == set(OPTIMIZERS)
+@pytest.mark.parametrize("study", [QUICK, WIKITEXT_2], ids=lambda study: study.name)
+def test_a_search_has_found_the_rates_of_the_twelve(study):
+    assert set(study.tuning["rates"]) >= {experiment.slug for experiment in study.experiments[: len(REPORT)]}
+
+
+def test_a_contender_that_is_added_keeps_its_default_rate_and_the_others_keep_theirs():
+    added = Experiment(number=13, architecture=LSTM(layers=3), optimizer=Momentum(momentum=0.5))
+    study = dataclasses.replace(QUICK, experiments=(*QUICK.experiments, added)).tuned(rates.chosen("quick"))
+    assert study.experiments == (*QUICK.experiments, added)
+    assert fits(study.tuning, study)
+    assert not fits(study.tuning, study.with_shared(epochs=9))
+    assert not fits(study.tuning, dataclasses.replace(study, experiments=study.experiments[1:]))
+    assert describe(study, None)["experiments"][-1]["learning_rate"] == Momentum().lr

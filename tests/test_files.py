@@ -1,11 +1,12 @@
 """Files appear whole or not at all."""
 
 import json
+import os
 import stat
 
 import pytest
 
-from bakeoff.files import free_folder, write_json, written_atomically
+from bakeoff.files import free_folder, is_regular, write_json, written_atomically
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
@@ -33,9 +34,62 @@ def test_an_error_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_others_may_read_what_is_written(tmp_path):
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_others_may_read_what_the_users_umask_lets_them(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        write_json(tmp_path / "a.json", {})
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_share_that_synchronizes_no_folder_and_changes_no_mode_is_good_enough(tmp_path, monkeypatch):
+    real = os.fsync
+
+    def fsync(handle):
+        if stat.S_ISDIR(os.fstat(handle).st_mode):
+            raise OSError(22, "Invalid argument")
+        real(handle)
+
+    def refuse(*_, **__):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "chmod", refuse)
     write_json(tmp_path / "a.json", {})
-    assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o644
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_a_write_that_fails_names_the_file_and_leaves_nothing(tmp_path):
+    path = tmp_path / "file.txt"
+
+    def full():
+        with written_atomically(path) as temporary:
+            temporary.write_text("half")
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        full()
+    assert caught.value.filename == str(path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NotADirectoryError) as caught:
+        write_json(tmp_path / "file" / "a.json", {})
+    assert str(caught.value.filename).startswith(str(tmp_path / "file"))
+
+
+def test_only_a_file_that_ends_is_regular(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to("file")
+    (tmp_path / "device").symlink_to("/dev/zero")
+    assert [is_regular(tmp_path / name) for name in ("file", "link", "pipe", "device", ".")] == [
+        *(True, True, False, False, False)
+    ]
 
 
 def test_json_is_strict_or_not_written(tmp_path):

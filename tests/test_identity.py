@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.identity import decode, encode, identity, purpose
+from bakeoff.identity import decode, encode, identity, purpose, type_name, types
 from bakeoff.models import ARCHITECTURES, GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Momentum
 from bakeoff.spec import Budget, Corpus, Experiment, Run, Study
@@ -60,6 +60,7 @@ def test_identity_ignores_number_path_and_defaults(same):
     "other",
     [
         golden(seed=8),
+        golden(code="0" * 12),
         replaced("corpus", name="other"),
         replaced("corpus", sha256="1" * 64),
         replaced("corpus", documents=(1, 1, 1)),
@@ -92,6 +93,28 @@ def test_identity_of_a_study_ignores_seeds_and_where_its_rates_come_from(tiny_st
     assert identity(tiny_study.with_shared(epochs=3)) != identity(tiny_study)
 
 
+def test_identity_of_a_study_is_not_that_of_the_code_of_its_classes_while_a_runs_is(tiny_study):
+    first, *others = tiny_study.experiments
+    mended = dataclasses.replace(tiny_study, experiments=(dataclasses.replace(first, code="0" * 12), *others))
+    assert identity(mended) == identity(tiny_study)
+    assert [identity(one) == identity(two) for one, two in zip(mended.runs, tiny_study.runs, strict=True)] == [
+        False,
+        True,
+    ]
+
+
+def test_an_own_class_is_called_with_its_module_and_bakeoffs_without(tiny_study):
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Own(Adam):
+        pass
+
+    assert type_name(Adam) == "Adam"
+    assert type_name(Own) == f"{__name__}.{Own.__qualname__}"
+    assert identity(golden(optimizer=Own(lr=0.01))) != identity(golden(optimizer=Adam(lr=0.01)))
+    assert types(golden(optimizer=Own())) == {Run, Corpus, LSTM, Own, Budget}
+    assert types(tiny_study) == {Study, Corpus, Budget, Experiment, LSTM, GPT1, Adam, SGD}
+
+
 def test_purpose_is_the_study_but_for_its_rates(tiny_study):
     slugs = [experiment.slug for experiment in tiny_study.experiments]
     assert purpose(tiny_study.with_rates(dict.fromkeys(slugs, 0.5))) == purpose(tiny_study)
@@ -100,10 +123,11 @@ def test_purpose_is_the_study_but_for_its_rates(tiny_study):
 
 positive = st.floats(1e-6, 1e3)
 sizes = st.integers(1, 10**6)
+layers, threads, widths = st.integers(1, 1000), st.integers(1, 1024), st.integers(1, 2**16)
 architectures = st.one_of(
-    st.builds(LSTM, layers=sizes, embedding=sizes, hidden=sizes, dropout=st.floats(0, 0.9)),
+    st.builds(LSTM, layers=layers, embedding=widths, hidden=widths, dropout=st.floats(0, 0.9)),
     st.integers(1, 16).flatmap(
-        lambda h: st.builds(GPT1, layers=sizes, width=sizes.map(lambda w: w * h), heads=st.just(h))
+        lambda h: st.builds(GPT1, layers=layers, width=st.integers(1, 4096).map(lambda w: w * h), heads=st.just(h))
     ),
 )
 optimizers = st.one_of(
@@ -124,7 +148,7 @@ budgets = st.builds(
     vocabulary=st.integers(256, 10**6),
     clip=st.none() | positive,
     precision=st.sampled_from(["auto", "fp32", "bf16"]),
-    threads=st.none() | sizes,
+    threads=st.none() | threads,
     epoch_steps=st.none() | sizes,
 )
 runs = st.builds(
@@ -134,7 +158,8 @@ runs = st.builds(
     architecture=architectures,
     optimizer=optimizers,
     budget=budgets,
-    seed=st.integers(0, 2**63),
+    seed=st.integers(0, 2**32 - 1),
+    code=st.none() | st.text(),
 )
 
 

@@ -1,6 +1,8 @@
 """A run's model, back from its folder."""
 
 import dataclasses
+import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from bakeoff import data
 from bakeoff.errors import UserError
 from bakeoff.records import RunFolder
 from bakeoff.runner import open_session
+from bakeoff.study_file import find_study
 from bakeoff.training import token_nats
 from bakeoff.worker import Job, work
 
@@ -18,11 +21,11 @@ from bakeoff.worker import Job, work
 @pytest.fixture(scope="module")
 def session(tiny_study, tmp_path_factory):
     study = dataclasses.replace(tiny_study, experiments=tiny_study.experiments[:1])
-    session = open_session(study, tmp_path_factory.mktemp("out") / study.name, torch.device("cpu"))
-    run = session.study.runs[0]
-    folder = session.folder.run(run.slug)
-    work(Job(run=run, folder=folder.path, device="cpu", alone=True), lambda message: None)
-    return session, folder.path
+    with open_session(study, tmp_path_factory.mktemp("out") / study.name, torch.device("cpu")) as session:
+        run = session.study.runs[0]
+        folder = session.folder.run(run.slug)
+        work(Job(run=run, folder=folder.path, device="cpu", alone=True), lambda message: None)
+        return session, folder.path
 
 
 def test_a_loaded_model_is_the_one_that_was_measured(session):
@@ -46,3 +49,118 @@ def test_a_folder_without_weights_is_refused_in_words(session, tmp_path):
     for path in (tmp_path, tmp_path / "nowhere", session[1].parent):
         with pytest.raises(UserError, match="no folder of a run with weights"):
             bakeoff.load(path)
+
+
+def test_damaged_weights_are_refused_in_words(session):
+    weights = RunFolder(session[1]).best_weights
+    before = weights.read_bytes()
+    weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"\A[^\n]*best\.safetensors is damaged[^\n]*\Z"):
+        bakeoff.load(session[1])
+    weights.write_bytes(before)
+
+
+OWN = """\
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bakeoff.models import LSTM
+from bakeoff.optimizers import Adam
+from bakeoff.spec import Budget, Corpus, Study
+from helpers import WIDTH
+
+print("executed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wide(LSTM):
+    name: ClassVar[str] = "wide"
+    title: ClassVar[str] = "Wide LSTM"
+    embedding: int = WIDTH
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slow(Adam):
+    name: ClassVar[str] = "slow"
+    title: ClassVar[str] = "Slow Adam"
+
+
+study = Study.of(
+    "own",
+    corpus=Corpus(name="tiny", path=CORPUS),
+    budget=Budget(epochs=1, batch_size=4, sequence_length=16, vocabulary=300, precision="fp32", threads=1),
+    contenders=[(Wide(hidden=8), Adam()), (LSTM(embedding=8, hidden=8), Slow())],
+)
+"""
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory, tiny_corpus_file):
+    """A study of an own model and one of Bakeoff's, trained in a folder that has moved since; its two runs."""
+    project = tmp_path_factory.mktemp("project")
+    (project / "helpers.py").write_text("WIDTH = 8\n")
+    (project / "mine.py").write_text(OWN.replace("CORPUS", repr(str(tiny_corpus_file))))
+    study, source = find_study(str(project / "mine.py"))
+    with open_session(study, project / "runs" / study.name, torch.device("cpu"), source) as session:
+        for run in session.study.runs:
+            job = Job(run=run, folder=session.folder.run(run.slug).path, device="cpu", alone=True)
+            work(job, lambda message: None)
+    moved = project.rename(project.with_name("moved"))
+    return [moved / "runs" / study.name / run.slug for run in session.study.runs]
+
+
+@pytest.fixture
+def copied(own, tmp_path):
+    """The same in a copy that may be damaged."""
+    folder = shutil.copytree(own[0].parents[1], tmp_path / "own")
+    return [folder / path.relative_to(own[0].parents[1]) for path in own]
+
+
+def test_an_own_model_is_loaded_where_it_is_trusted_wherever_it_was_moved(own, capfd):
+    model, _ = bakeoff.load(own[0], trust=True)
+    assert type(model).__name__ == "LSTMModel"
+    assert model.embedding.weight.shape[1] == 8
+    assert "executed" in capfd.readouterr().err
+
+
+def test_nothing_is_executed_for_a_model_of_bakeoffs_whatever_trained_it(own, capfd):
+    model, _ = bakeoff.load(own[1])
+    assert model.embedding.weight.shape[1] == 8
+    assert capfd.readouterr() == ("", "")
+
+
+def test_an_own_model_is_not_loaded_without_trust(own, capfd):
+    with pytest.raises(UserError, match=r"mine\.py defines bakeoff_study\.Wide: read it, then load with trust=True"):
+        bakeoff.load(own[0])
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("name", ["mine.py", "helpers.py"])
+@pytest.mark.parametrize("damage", ["edited", "gone"])
+def test_code_that_is_not_what_was_kept_is_not_executed(copied, name, damage, capfd):
+    file = copied[0].parents[1] / "code" / name
+    if damage == "gone":
+        file.unlink()
+    else:
+        file.write_text(file.read_text() + "print('evil')\n")
+    with pytest.raises(UserError, match=r"cannot be read|not what was kept"):
+        bakeoff.load(copied[0], trust=True)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_what_a_study_names_as_its_source_is_never_executed(copied, tmp_path, capfd):
+    evil, study = tmp_path / "evil.py", copied[0].parents[1] / "study.json"
+    evil.write_text("print('evil')\n")
+    study.write_text(json.dumps(json.loads(study.read_text()) | {"source": str(evil)}))
+    for path in copied:
+        bakeoff.load(path, trust=True)
+    assert "evil" not in str(capfd.readouterr())
+
+
+def test_a_run_by_other_code_than_is_kept_is_not_loaded(copied):
+    spec = copied[0] / "spec.json"
+    said = json.loads(spec.read_text())
+    said["run"]["code"] = "0" * 12
+    spec.write_text(json.dumps(said))
+    with pytest.raises(UserError, match="has other code"):
+        bakeoff.load(copied[0], trust=True)

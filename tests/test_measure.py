@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from bakeoff.errors import UserError
 from bakeoff.measure import (
     Clock,
     MemoryMeter,
+    available_memory,
     bf16_speedup,
     environment,
     keep_freed_memory,
@@ -192,10 +194,69 @@ def test_the_environment_names_versions_and_hardware_but_nobody():
     assert json.loads(json.dumps(found)) == found
 
 
-def test_usable_cores_are_at_least_one_and_at_most_what_the_process_may_use(monkeypatch):
-    assert usable_cores() >= 1
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """A machine with 8 cores and 1000 bytes of free memory; writes the files of a control group in `groups`."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr(measure.psutil, "cpu_count", lambda logical: 8)
+    monkeypatch.setattr(measure.psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
+    monkeypatch.setattr(measure, "CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(measure, "PROCESS_GROUPS", tmp_path / "cgroup")
+
+    def write(group, **files):
+        (tmp_path / group).mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (tmp_path / group / name.replace("__", ".")).write_text(f"{text}\n")
+
+    return write
+
+
+def test_without_limits_all_that_the_machine_has_may_be_used(machine):
+    assert (usable_cores(), available_memory()) == (8, 1000)
+
+
+def test_affinity_and_the_number_of_openmp_threads_are_limits(machine, monkeypatch):
+    for asked, expected in (("3", 3), ("2,4", 2), ("64", 8), ("0", 8), ("many", 8)):
+        monkeypatch.setenv("OMP_NUM_THREADS", asked)
+        assert usable_cores() == expected
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0}, raising=False)
     assert usable_cores() == 1
+
+
+@pytest.mark.parametrize(
+    ("quota", "expected"), [("max 100000", 8), ("200000 100000", 2), ("150000 100000", 1), ("50000 100000", 1)]
+)
+def test_a_quota_of_the_processor_is_a_limit(machine, quota, expected):
+    machine(".", cgroup="0::/a/b")
+    machine("a/b", cpu__max=quota)
+    assert usable_cores() == expected
+
+
+def test_the_narrowest_of_all_groups_around_a_process_counts(machine):
+    machine(".", cgroup="0::/a/b/c")
+    machine("a/b/c", cpu__max="max 100000", memory__max="max", memory__current="5", memory__stat="inactive_file 0")
+    machine("a/b", cpu__max="400000 100000", memory__max="900", memory__current="300", memory__stat="inactive_file 50")
+    machine("a", cpu__max="300000 100000", memory__max="2000", memory__current="100", memory__stat="inactive_file 0")
+    assert usable_cores() == 3
+    assert available_memory() == 900 - (300 - 50)
+
+
+def test_groups_of_the_first_version_are_limits_too_also_where_their_path_is_the_hosts(machine):
+    machine(".", cgroup="4:memory:/docker/1\n1:cpu,cpuacct:/docker/1\n0::/")
+    machine("cpu", cpu__cfs_quota_us="200000", cpu__cfs_period_us="100000")
+    machine("memory", memory__limit_in_bytes=500, memory__usage_in_bytes=200)
+    machine("memory", memory__stat="inactive_file 1\ntotal_inactive_file 100")
+    assert usable_cores() == 2
+    assert available_memory() == 400
+    machine("cpu", cpu__cfs_quota_us="-1")
+    assert usable_cores() == 8
+
+
+def test_a_group_that_is_full_leaves_no_memory(machine):
+    machine(".", cgroup="0::/a")
+    machine("a", memory__max=500, memory__current=600, memory__stat="inactive_file 0")
+    assert available_memory() == 0
 
 
 @pytest.mark.parametrize(("speedup", "precision"), [(0.05, "fp32"), (1.1, "fp32"), (2.5, "bf16")])

@@ -53,6 +53,25 @@ def test_a_line_for_every_evaluation_and_end_and_none_for_a_step(runs):
     assert text.splitlines()[-1].endswith("finished")
 
 
+@pytest.mark.parametrize("kind", [Lines, Bars])
+def test_what_a_worker_says_beside_progress_is_shown(runs, kind):
+    note = {"event": "note", "text": "the checkpoint is [deleted]"}
+    said = [*((runs[0], message) for message in messages(10, 1)), (runs[0], note)]
+    assert f"{runs[0].slug}  the checkpoint is [deleted]" in shown(kind(runs, console()), said)
+
+
+def test_evaluations_inside_an_epoch_add_no_lines(runs):
+    said = [(runs[0], message) for message in (*messages(10, 1), *messages(10, 1)[-1:], *messages(20, 2)[-1:])]
+    text = shown(Lines(runs, console()), said)
+    assert [line.split("epoch ")[1][:3] for line in text.splitlines()] == ["0/2", "1/2", "2/2"]
+
+
+@pytest.mark.parametrize("kind", [Lines, Bars])
+def test_escapes_are_shown_harmless(runs, kind):
+    said = [(runs[0], FAILED | {"error": "\x1b]0;title\x07"})]
+    assert r"\x1b]0;title\x07" in shown(kind(runs, console(force_terminal=kind is Bars, color_system=None)), said)
+
+
 def test_the_speed_is_tokens_by_training_time(runs):
     budget = runs[0].budget
     tokens_per_second = 10 * budget.batch_size * budget.sequence_length / 2.0

@@ -1,38 +1,77 @@
 """Run folders: history is appended, the summary comes last, and what is on disk decides what a run's status is."""
 
+import copy
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bakeoff.errors import UserError
+from bakeoff.files import TEMPORARY
 from bakeoff.records import (
+    DAMAGED,
     DIVERGED,
     FAILED,
     FINISHED,
     MISSING,
     RUNNING,
+    STATUSES,
+    DamagedError,
     RunFolder,
     StudyFolder,
     find_studies,
     is_locked,
 )
 
+SUMS = {"nats": 5.5, "tokens": 10, "words": 6, "bytes": 30}
+SECONDS = dict.fromkeys(("evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second"), 1.5)
+MEMORY = {"average_bytes": 1, "peak_bytes": 2, "baseline_bytes": 3, "kind": "resident"}
+ENDINGS = {
+    FINISHED: {"epochs": 2, "test": {"best": SUMS, "last": SUMS}, "memory": MEMORY, "alone": True, **SECONDS},
+    DIVERGED: {"epoch": 3, "error": "the loss was not finite"},
+    FAILED: {"error": "out of memory"},
+}
+ENDINGS = {status: {"status": status} | ending for status, ending in ENDINGS.items()}
+DOCUMENTS = {
+    split: {"nats": [1.5, 4.0], "tokens": [3, 7], "words": [2, 4], "bytes": [9, 21]} for split in ("valid", "test")
+}
+
+
+def evaluation(epoch):
+    measured = SUMS | {"deciles": {"nats": [0.5] * 10, "tokens": [1] * 10}}
+    line = {"epoch": epoch, "step": 5 * epoch, "train_seconds": 0.5 * epoch, "train": measured, "valid": measured}
+    line["sample"] = [{"step": 5 * epoch, "train_seconds": 0.5 * epoch, "nats": 2.5, "tokens": 5}]
+    norm = {"median": 0.5, "p99": 0.75, "clipped": 0.25}
+    return line | {"running": {"nats": 6.0, "tokens": 10}, "gradient_norm": norm} if epoch else line
+
 
 @pytest.fixture
 def folder(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
-    folder.start({"identity": "a"}, {"device": "cpu"})
+    folder.start({"identity": "a", "run": {}}, {"device": "cpu"})
+    return folder
+
+
+def complete(folder, status=FINISHED):
+    """All records of a run that is over."""
+    for epoch in range(3):
+        folder.append(evaluation(epoch))
+    folder.write_documents(DOCUMENTS)
+    folder.finish(ENDINGS[status])
     return folder
 
 
 @pytest.mark.parametrize("status", [FINISHED, DIVERGED, FAILED])
 def test_a_summary_means_that_the_run_is_over(folder, status):
     assert (folder.summary, folder.status) == (None, MISSING)
-    folder.finish({"status": status})
+    complete(folder, status)
     assert folder.status == status
 
 
@@ -71,7 +110,7 @@ def test_a_folder_that_is_not_there_is_a_missing_run(tmp_path):
 
 
 def test_history_is_what_was_appended(folder):
-    lines = [{"epoch": epoch, "note": "line\u2028break\x85 \n ü"} for epoch in range(3)]
+    lines = [evaluation(epoch) | {"note": "line\u2028break\x85 \n ü"} for epoch in range(3)]
     for line in lines:
         folder.append(line)
     assert folder.history() == lines
@@ -79,20 +118,21 @@ def test_history_is_what_was_appended(folder):
 
 @pytest.mark.parametrize("kept", range(1, len('{"epoch": 1}')))
 def test_history_skips_a_last_line_that_was_cut_off(folder, kept):
-    folder.append({"epoch": 0})
+    folder.append(evaluation(0))
     with (folder.path / "history.jsonl").open("a") as file:
         file.write('{"epoch": 1}'[:kept])
-    assert folder.history() == [{"epoch": 0}]
+    assert folder.history() == [evaluation(0)]
+    assert folder.status == MISSING
 
 
 def test_starting_again_removes_what_an_earlier_try_left(folder):
-    folder.append({"epoch": 0})
-    folder.best_weights.write_bytes(b"old")
-    folder.write_documents({})
-    folder.finish({"status": FAILED})
-    folder.start({"identity": "b"}, {})
-    assert folder.spec == {"identity": "b"}
-    assert (folder.summary, folder.history(), folder.best_weights.exists()) == (None, [], False)
+    complete(folder, FAILED)
+    for weights in (folder.best_weights, folder.earlier_weights, folder.checkpoint):
+        weights.write_bytes(b"old")
+    folder.start({"identity": "b", "run": {}}, {})
+    assert folder.spec == {"identity": "b", "run": {}}
+    assert (folder.summary, folder.history(), folder.documents) == (None, [], None)
+    assert {path.name for path in folder.path.iterdir()} == {"spec.json", "environment.json"}
 
 
 def test_a_summary_that_cannot_be_written_leaves_the_run_not_over(folder):
@@ -102,16 +142,161 @@ def test_a_summary_that_cannot_be_written_leaves_the_run_not_over(folder):
     assert {path.name for path in folder.path.iterdir()} == {"spec.json", "environment.json"}
 
 
-def test_a_damaged_summary_is_the_users_to_mend(folder):
-    (folder.path / "summary.json").write_text('{"status": ')
-    with pytest.raises(UserError, match=r"\A[^\n]*summary\.json[^\n]*\Z"):
-        _ = folder.status
+def test_what_a_killed_process_left_of_a_run_that_is_over_is_removed(folder):
+    complete(folder)
+    for path in (folder.checkpoint, folder.earlier_weights, folder.path / f"{TEMPORARY}1", folder.path / ".tmpabc"):
+        path.write_bytes(b"left")
+    folder.tidy()
+    assert {path.name for path in folder.path.iterdir()} == {
+        *("spec.json", "environment.json", "history.jsonl", "documents.json", "summary.json")
+    }
+
+
+# --- what is read back is checked -------------------------------------------------------------------------------------
+
+
+def test_whole_records_are_not_damaged(folder):
+    for status in (FINISHED, DIVERGED, FAILED):
+        folder.start({"identity": "a", "run": {}}, {"device": "cpu"})
+        assert complete(folder, status).status == status
+
+
+@pytest.mark.parametrize("name", ["spec", "environment", "documents", "summary"])
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b"null", b"7", b"\xff\xfe", b"[" * 100_000, b'{"a": 1' + b"0" * 5000]
+)
+def test_a_damaged_record_names_the_one_file_to_remove_and_removing_it_is_enough(folder, name, content):
+    path = complete(folder).path / f"{name}.json"
+    path.write_bytes(content)
+    assert folder.status == DAMAGED
+    assert folder.read().summary["error"].startswith(f"{path} is damaged (")
+    assert folder.read().summary["error"].endswith("): remove it and repeat the command")
+    assert "\n" not in folder.read().summary["error"][:200]
+    path.unlink()
+    assert folder.status != DAMAGED
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda lines: lines[:-1],
+        lambda lines: lines[1:],
+        lambda lines: [lines[0], lines[2]],
+        lambda lines: [*lines, lines[-1]],
+        lambda lines: ["{cut", *lines[1:]],
+        lambda lines: ['{"epoch": 0}', *lines[1:]],
+        lambda lines: [],
+    ],
+)
+def test_a_history_that_is_not_what_the_summary_says_is_not_believed(folder, damage):
+    path = complete(folder).path / "history.jsonl"
+    path.write_text("".join(f"{line}\n" for line in damage(path.read_text().splitlines())))
+    assert folder.status == DAMAGED
+    assert folder.read().summary["error"].endswith("remove the summary.json beside it and repeat the command")
+    with pytest.raises(DamagedError):
+        folder.history()
+
+
+def test_a_run_that_diverged_in_an_epoch_has_the_evaluations_before_it(folder):
+    for epoch in range(2):
+        folder.append(evaluation(epoch))
+    folder.finish(ENDINGS[DIVERGED])
+    assert folder.status == DAMAGED
+    folder.finish(ENDINGS[DIVERGED] | {"epoch": 2})
+    assert folder.status == DIVERGED
+
+
+def test_a_damaged_history_of_a_run_that_is_not_over_is_begun_anew_by_the_command(folder):
+    (folder.path / "history.jsonl").write_text("{cut\n")
+    assert folder.status == DAMAGED
+    assert folder.read().summary["error"].endswith("it is begun anew by repeating the command")
+    assert not folder.ended
+
+
+def test_going_on_cuts_off_what_the_checkpoint_does_not_know(folder):
+    for epoch in range(3):
+        folder.append(evaluation(epoch))
+    folder.finish(ENDINGS[FAILED])
+    folder.go_on({"identity": "a", "run": {"path": "moved"}}, {"device": "cpu"}, 2)
+    assert folder.history() == [evaluation(0), evaluation(1)]
+    assert (folder.summary, folder.spec["run"]) == (None, {"path": "moved"})
+
+
+def test_going_on_without_all_evaluations_is_refused_and_changes_nothing(folder):
+    folder.append(evaluation(0))
+    with pytest.raises(ValueError, match="its history has 1 evaluations of 2"):
+        folder.go_on({"identity": "a", "run": {}}, {"device": "cpu"}, 2)
+    assert folder.history() == [evaluation(0)]
+
+
+OTHERS = [None, True, -1, 1.5, 10**400, float("nan"), float("inf"), "x", "", [], [None], {}, {"nats": "x"}, [[[]]]]
+
+
+def places(value, path=()):
+    """Every key and index inside of a value."""
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield (*path, key)
+        yield from places(item, (*path, key))
+
+
+def changed(value, path, other):
+    """The value with another one at a place, or with nothing there."""
+    value = copy.deepcopy(value)
+    *outer, last = path
+    inside = value
+    for key in outer:
+        inside = inside[key]
+    if other is Ellipsis:
+        del inside[last]
+    else:
+        inside[last] = other
+    return value
+
+
+RECORDS = {
+    "spec.json": {"identity": "a", "run": {}},
+    "environment.json": {"device": "cpu"},
+    "documents.json": DOCUMENTS,
+    **{f"summary.json {status}": ending for status, ending in ENDINGS.items()},
+    "history.jsonl": evaluation(2),
+}
+
+
+@given(st.data())
+def test_no_changed_key_of_any_record_leads_to_another_error(tmp_path_factory, data):
+    kind = data.draw(st.sampled_from(sorted(RECORDS)))
+    name, _, status = kind.partition(" ")
+    record = changed(
+        RECORDS[kind],
+        data.draw(st.sampled_from(list(places(RECORDS[kind])))),
+        data.draw(st.sampled_from([*OTHERS, ...])),
+    )
+    folder = RunFolder(tmp_path_factory.mktemp("fuzz"))
+    folder.start({"identity": "a", "run": {}}, {"device": "cpu"})
+    path = complete(folder, status or FINISHED).path / name
+    before = "".join(path.read_text().splitlines(keepends=True)[:-1]) if name == "history.jsonl" else ""
+    path.write_text(f"{before}{json.dumps(record)}\n")
+    records = folder.read()
+    assert records.status in STATUSES
+    if records.status != DAMAGED:
+        assert [line["valid"]["nats"] / line["valid"]["tokens"] for line in records.history]
+        assert records.status == records.summary["status"] == (status or FINISHED)
+
+
+# --- studies ----------------------------------------------------------------------------------------------------------
+
+
+def write_study(folder, **fields):
+    folder.mkdir(exist_ok=True)
+    study = {"study": folder.name, "identity": "0", "budget": {}, "seeds": [0]}
+    study["experiments"] = [{"number": 1, "slug": "01-x"}]
+    (folder / "study.json").write_text(json.dumps(study | fields))
 
 
 def test_studies_are_found_in_a_folder_or_below_it(tmp_path):
     for name in ("b", "a"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "study.json").write_text(json.dumps({"study": name}))
+        write_study(tmp_path / name)
     (tmp_path / "not-a-study").mkdir()
     assert find_studies(tmp_path / "b") == [StudyFolder(tmp_path / "b")]
     assert [folder.study["study"] for folder in find_studies(tmp_path)] == ["a", "b"]
@@ -124,10 +309,32 @@ def test_no_study_is_said_in_one_line(tmp_path, name):
 
 
 def test_every_experiment_is_declared_with_every_seed(tmp_path):
-    (tmp_path / "study.json").write_text(
-        json.dumps({"experiments": [{"slug": "01-x"}, {"slug": "02-y"}], "seeds": [0, 4]})
-    )
+    experiments = [{"number": 1, "slug": "01-x"}, {"number": 2, "slug": "02-y"}]
+    write_study(tmp_path, experiments=experiments, seeds=[0, 4])
     declared = [
         (seed, run.path.relative_to(tmp_path).as_posix()) for _, seed, run in StudyFolder(tmp_path).declared_runs()
     ]
     assert declared == [(0, "01-x/seed-0"), (4, "01-x/seed-4"), (0, "02-y/seed-0"), (4, "02-y/seed-4")]
+
+
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", '{"study": "a", "identity": "0", "experiments": [1], "seeds": []}']
+)
+def test_a_damaged_study_is_said_with_the_one_file_to_remove(tmp_path, content):
+    (tmp_path / "study.json").write_text(content)
+    with pytest.raises(
+        DamagedError, match=r"\A[^\n]*study\.json is damaged [^\n]*: remove it and repeat the command\Z"
+    ):
+        _ = StudyFolder(tmp_path).study
+
+
+@pytest.mark.skipif(os.name != "posix", reason="other systems need to write to look")
+def test_looking_for_a_lock_needs_no_right_to_write(tmp_path, monkeypatch):
+    path = tmp_path / "run.lock"
+    path.touch()
+    opened, original = [], Path.open
+    monkeypatch.setattr(Path, "open", lambda self, mode: opened.append(mode) or original(self, mode))
+    assert not is_locked(path)
+    with FileLock(path):
+        assert is_locked(path)
+    assert opened == ["rb", "rb"]

@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff.analysis import summary
-from bakeoff.analysis.findings import findings
+from bakeoff import words
+from bakeoff.analysis.answer import first_screen
+from bakeoff.analysis.questions import findings
 from bakeoff.analysis.rows import read_rows
 from bakeoff.records import find_studies
-from bakeoff.report import tables, words
+from bakeoff.report import table, text
 
 ROOT = Path(__file__).parent.parent
 STUDIES = find_studies(ROOT / "results")
@@ -44,8 +45,9 @@ def test_the_page_of_wikitext_2_shows_the_table_and_the_answer_of_its_report():
     study, told = kept("wikitext-2"), (ROOT / "docs" / "wikitext-2.md").read_text()
     assert all(row.finished for row in study.rows)
     assert len(study.rows) == 12
-    assert tables.markdown(study).strip() in told
-    assert summary.headline(study) in told
-    counting = next(finding for finding in findings(study) if finding.name == "counting")
-    assert counting.text[counting.text.index("Of twelve") :] in told
+    assert table.markdown(study).strip() in told
+    found = findings(study)
+    assert text.answer(first_screen(study, found))["headline"] in told
+    counting = next(text.finding(each)["text"] for each in found if each.name == "counting")
+    assert counting[counting.index("Of twelve") :] in told
     assert f"trained for\n{sum(row.train_seconds for row in study.rows) / 60:.0f} minutes" in told

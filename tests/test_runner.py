@@ -2,7 +2,7 @@
 
 import dataclasses
 import gc
-import json
+import os
 import sys
 import warnings
 from types import SimpleNamespace
@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from bakeoff import runner
 from bakeoff.data import hub
 from bakeoff.errors import UserError
+from bakeoff.identity import encode, identity
 from bakeoff.optimizers import SGD
 from bakeoff.records import DIVERGED, FAILED, FINISHED
 from bakeoff.runner import folder_name, open_session, parse_jobs
@@ -40,14 +41,16 @@ def study(tiny_study):
 
 @pytest.fixture
 def session(study, tmp_path):
-    return open_session(study, tmp_path / study.name, CPU)
+    with open_session(study, tmp_path / study.name, CPU) as session:
+        yield session
 
 
 @pytest.fixture(scope="module")
 def done(study, tmp_path_factory):
     """The study after `run`, with everything that was said on the way."""
-    session, said = open_session(study, tmp_path_factory.mktemp("out") / study.name, CPU), []
-    session.run(session.missing(), 1, lambda run, message: said.append((run.slug, message)))
+    said = []
+    with open_session(study, tmp_path_factory.mktemp("out") / study.name, CPU) as session:
+        session.run(session.missing(), 1, lambda run, message: said.append((run.slug, message)))
     return session, said
 
 
@@ -55,11 +58,13 @@ def folders(session):
     return [session.folder.run(run.slug) for run in session.study.runs]
 
 
-def set_status(session, run, status):
+def set_status(session, run, status, lines=(), **summary):
     """As if that run were over."""
     folder = session.folder.run(run.slug)
     folder.start({"identity": runner.identity(run), "run": {}}, {})
-    folder.finish({"status": status, "error": "an old reason"})
+    for line in lines:
+        folder.append(line)
+    folder.finish({"status": status, "error": "an old reason"} | summary)
 
 
 def test_every_declared_run_is_done_and_what_diverged_is_a_result(done):
@@ -77,9 +82,9 @@ def test_one_run_at_a_time_is_alone(done):
 
 def test_a_second_session_finds_nothing_to_do(done, study):
     session, _ = done
-    again = open_session(study, session.folder.path, CPU)
-    assert again.missing() == []
-    assert again.study == session.study
+    with open_session(study, session.folder.path, CPU) as again:
+        assert again.missing() == []
+        assert again.study == session.study
 
 
 def test_two_at_a_time_compute_the_same_bits_but_are_not_alone(done, session):
@@ -94,7 +99,7 @@ def test_two_at_a_time_compute_the_same_bits_but_are_not_alone(done, session):
 
 def test_finished_and_diverged_stay_while_failed_and_cut_off_ones_are_tried_again(session):
     first, second, third = session.study.runs
-    set_status(session, first, FINISHED)
+    set_status(session, first, DIVERGED)
     set_status(session, second, DIVERGED)
     set_status(session, third, FAILED)
     assert session.missing() == [third]
@@ -108,18 +113,16 @@ def test_only_limits_what_is_missing(session):
 
 def test_seeds_come_one_after_the_other(study, tmp_path):
     twice = dataclasses.replace(study, seeds=(0, 1))
-    session = open_session(twice, tmp_path / study.name, CPU)
-    assert [(run.seed, run.number) for run in session.missing()] == [
-        *((0, 1), (0, 2), (0, 3)),
-        *((1, 1), (1, 2), (1, 3)),
-    ]
+    with open_session(twice, tmp_path / study.name, CPU) as session:
+        order = [(run.seed, run.number) for run in session.missing()]
+    assert order == [*((0, 1), (0, 2), (0, 3)), *((1, 1), (1, 2), (1, 3))]
 
 
-def test_more_seeds_join_those_that_are_there(study, session):
-    more = dataclasses.replace(study, seeds=(1, 2))
-    again = open_session(more, session.folder.path, CPU)
-    assert again.study.seeds == (0, 1, 2)
-    assert json.loads((session.folder.path / "study.json").read_text())["seeds"] == [0, 1, 2]
+def test_more_seeds_join_those_that_are_there(study, tmp_path):
+    for seeds, expected in (((0,), (0,)), ((1, 2), (0, 1, 2)), ((0,), (0, 1, 2))):
+        with open_session(dataclasses.replace(study, seeds=seeds), tmp_path / study.name, CPU) as session:
+            assert session.study.seeds == expected
+            assert session.folder.study["seeds"] == list(expected)
 
 
 def test_a_killed_worker_has_failed_and_the_others_go_on(session):
@@ -135,9 +138,58 @@ def test_a_killed_worker_has_failed_and_the_others_go_on(session):
     session.run([first, second], 1, kill_the_first)
     killed = session.folder.run(first.slug)
     assert killed.status == FAILED
-    assert killed.summary["error"].startswith("killed by signal 9")
+    assert killed.summary["error"] == "killed by signal 9 (out of memory?)"
     assert ends == {first.slug: FAILED, second.slug: FINISHED}
     assert first in session.missing()
+
+
+def fake_worker(tmp_path, monkeypatch, code):
+    """Let workers be this Python code."""
+    script = tmp_path / "worker"
+    script.write_text(f"#!{sys.executable}\nimport json, os, signal, sys, time\n{code}\n")
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+
+
+def ending_of_one(session):
+    said = []
+    session.run(session.study.runs[:1], 1, lambda run, message: said.append(message))
+    assert said[-1] == {"event": "end", "status": FAILED, "error": said[-1]["error"]}
+    return said[-1]["error"]
+
+
+def test_only_a_kill_is_suspected_to_be_for_want_of_memory(session, tmp_path, monkeypatch):
+    fake_worker(tmp_path, monkeypatch, "os.kill(os.getpid(), signal.SIGTERM)")
+    assert ending_of_one(session) == "killed by signal 15"
+
+
+def test_a_worker_that_says_nothing_for_long_is_killed_and_that_is_the_reason(session, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "PATIENCE", 0.05)
+    monkeypatch.setattr(runner, "LONGEST_SILENCE", 0.3)
+    fake_worker(tmp_path, monkeypatch, "time.sleep(60)")
+    assert ending_of_one(session) == "killed, as it had said nothing for 0 minutes"
+
+
+def test_silence_does_not_count_while_the_worker_is_suspended(session, tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "PATIENCE", 0.05)
+    monkeypatch.setattr(runner, "LONGEST_SILENCE", 0.3)
+    # Suspended until another process continues it, after more than the silence that is allowed.
+    code = "if os.fork():\n    os.kill(os.getpid(), signal.SIGSTOP)\n    print('I was not killed', file=sys.stderr)\n"
+    code += "else:\n    time.sleep(1.0)\n    os.kill(os.getppid(), signal.SIGCONT)"
+    fake_worker(tmp_path, monkeypatch, code)
+    assert ending_of_one(session) == "I was not killed"
+
+
+def test_silence_does_not_count_while_the_command_is_suspended(session, monkeypatch):
+    """A suspended command looks at its workers again after an hour."""
+    now = [0.0]
+    monkeypatch.setattr(runner.time, "monotonic", lambda: now[0])
+    workers = runner._Workers(session, 1, ignore)
+    process = SimpleNamespace(pid=os.getpid(), kill=lambda: pytest.fail("it was not silent"))
+    workers.active[session.study.runs[0]] = worker = runner._Worker(process=process, listener=None)
+    now[0] = 3600.0
+    workers._stop_silent()
+    assert worker.silence == runner.PATIENCE
 
 
 def test_a_worker_that_dies_at_once_has_failed_with_what_it_said_last(session, monkeypatch):
@@ -166,7 +218,6 @@ def test_a_worker_that_dies_at_once_is_not_given_the_reason_of_an_earlier_try(se
 
 
 def test_an_interrupt_leaves_no_process_and_what_was_cut_off_is_missing(study, tmp_path):
-    session = open_session(study.with_shared(epochs=100_000), tmp_path / study.name, CPU)
     seen = []
 
     def interrupt(run, message):
@@ -174,33 +225,86 @@ def test_an_interrupt_leaves_no_process_and_what_was_cut_off_is_missing(study, t
             seen.extend(workers())
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    long = study.with_shared(epochs=100_000)
+    with pytest.raises(KeyboardInterrupt), open_session(long, tmp_path / study.name, CPU) as session:
         session.run(session.missing(), 2, interrupt)
     assert seen
     assert not [process for process in seen if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
-    assert len(session.missing()) == 3
-    with session.folder.lock().acquire(timeout=0):
+    with open_session(long, tmp_path / study.name, CPU) as session:
+        assert len(session.missing()) == 3
+
+
+def test_a_study_has_one_session_at_a_time_and_a_second_changes_nothing(session, study):
+    before = (session.folder.path / "study.json").read_bytes()
+    more = dataclasses.replace(study, seeds=(0, 1, 2))
+    with (
+        pytest.raises(UserError, match=r"\Aanother command is at work on [^\n]+\Z") as caught,
+        open_session(more, session.folder.path, CPU),
+    ):
         pass
-
-
-def test_a_second_session_at_the_same_time_is_refused(session):
-    with session.folder.lock(), pytest.raises(UserError, match="another `bakeoff run` is at work") as caught:
-        session.run(session.missing(), 1, ignore)
     assert caught.value.status == 1
+    assert (session.folder.path / "study.json").read_bytes() == before
 
 
-def test_a_session_that_was_opened_in_between_changes_nothing(session, study):
-    open_session(dataclasses.replace(study, seeds=(0, 1, 2)), session.folder.path, CPU)
-    session.run([], 1, ignore)
-    assert session.folder.study["seeds"] == [0]
+def test_what_another_session_finished_meanwhile_is_found_finished(study, tmp_path, monkeypatch):
+    """As of a command that was suspended while it was preparing its text."""
+    path, prepare = tmp_path / study.name, runner.data.prepare
+
+    def suspended(corpus, budget):
+        monkeypatch.setattr(runner.data, "prepare", prepare)
+        with open_session(dataclasses.replace(study, seeds=(0, 1)), path, CPU) as other:
+            set_status(other, other.study.runs[0], DIVERGED)
+        return prepare(corpus, budget)
+
+    monkeypatch.setattr(runner.data, "prepare", suspended)
+    with open_session(study, path, CPU) as session:
+        assert session.study.seeds == (0, 1)
+        assert session.study.runs[0] not in session.missing()
+        assert session.folder.run(session.study.runs[0].slug).status == DIVERGED
+
+
+def test_what_a_killed_command_left_half_written_goes(study, tmp_path):
+    path = tmp_path / study.name
+    with open_session(study, path, CPU) as session:
+        over = session.study.runs[0]
+        set_status(session, over, DIVERGED)
+    folder = session.folder.run(over.slug)
+    leftovers = [path / ".unfinished-1.json", path / ".tmpabc", folder.path / ".tmpabc", folder.checkpoint]
+    for leftover in leftovers:
+        leftover.write_bytes(b"half")
+    with open_session(study, path, CPU) as session:
+        assert over not in session.missing()
+    assert not any(leftover.exists() for leftover in leftovers)
+
+
+def test_a_damaged_record_damages_one_run_and_is_said(session):
+    first, second, third = session.study.runs
+    for run in (first, second):
+        set_status(session, run, DIVERGED)
+    path = session.folder.run(first.slug).path / "summary.json"
+    path.write_text("[]")
+    assert session.missing() == [third]
+    (said,) = session.damaged()
+    assert said == f"{path} is damaged (it is no object): remove it and repeat the command"
+    assert session.damaged([2]) == []
+    path.unlink()
+    assert session.missing() == [first, third]
+
+
+def test_a_run_that_is_not_over_is_missing_however_damaged_its_records_are(session):
+    folder = session.folder.run(session.study.runs[0].slug)
+    folder.start({"identity": "0", "run": {}}, {})
+    (folder.path / "spec.json").write_text("{")
+    assert session.study.runs[0] in session.missing()
+    assert session.damaged() == []
 
 
 @pytest.mark.parametrize(("jobs", "threads"), [(1, 4), (2, 2), (3, 1), (8, 1), (None, 1)])
 def test_runs_at_a_time_share_the_cores_of_a_study_that_is_started(study, tmp_path, monkeypatch, jobs, threads):
     monkeypatch.setattr(runner, "usable_cores", lambda: 4)
-    session = open_session(study.with_shared(threads=None), tmp_path / "tiny", CPU, jobs=jobs)
-    assert session.study.budget.threads == threads
-    assert session.side_by_side == 4 // threads
+    with open_session(study.with_shared(threads=None), tmp_path / "tiny", CPU, jobs=jobs) as session:
+        assert session.study.budget.threads == threads
+        assert session.side_by_side == 4 // threads
 
 
 def test_no_file_of_the_users_folder_stands_in_for_a_module(session, tmp_path, monkeypatch):
@@ -214,15 +318,42 @@ def test_no_file_of_the_users_folder_stands_in_for_a_module(session, tmp_path, m
 def test_a_folder_of_another_run_is_refused(session):
     folder = session.folder.run(session.study.runs[0].slug)
     folder.start({"identity": "0" * 12, "run": {}}, {})
+    folder.finish({"status": DIVERGED, "error": "a reason"})
     with pytest.raises(UserError, match="holds another run"):
         session.missing()
 
 
-def test_a_folder_of_another_study_is_refused_and_left_alone(session, study):
-    other, before = study.with_shared(batch_size=2), (session.folder.path / "study.json").read_bytes()
-    with pytest.raises(UserError, match="holds another study"):
-        open_session(other, session.folder.path, CPU)
-    assert (session.folder.path / "study.json").read_bytes() == before
+def test_results_by_other_code_are_named_with_what_trains_them_anew(session):
+    first, second, third = session.study.runs
+    for run in (first, third):
+        before = dataclasses.replace(run, code="0" * 12)
+        folder = session.folder.run(run.slug)
+        folder.start({"identity": identity(before), "run": encode(before)}, {})
+        folder.finish({"status": DIVERGED, "error": "a reason"})
+    with pytest.raises(UserError, match=r"has results of 1,3 by other code than .* --again 1,3 trains anew"):
+        session.missing()
+    assert session.missing([2]) == [second]
+    session.forget([1, 3])
+    assert session.missing() == [first, second, third]
+
+
+def test_what_is_forgotten_is_trained_from_its_beginning(session):
+    run = session.study.runs[0]
+    set_status(session, run, FAILED)
+    folder = session.folder.run(run.slug)
+    folder.checkpoint.write_bytes(b"in the middle")
+    session.forget([run.number])
+    assert folder.summary is None
+    assert not folder.checkpoint.exists()
+
+
+def test_a_folder_of_another_study_is_refused_and_left_alone(tmp_path, study):
+    path, other = tmp_path / study.name, study.with_shared(batch_size=2)
+    with open_session(study, path, CPU):
+        before = (path / "study.json").read_bytes()
+    with pytest.raises(UserError, match="holds another study"), open_session(other, path, CPU):
+        pass
+    assert (path / "study.json").read_bytes() == before
 
 
 def test_precision_threads_and_compiling_stay_as_they_were_when_the_study_was_started(study, tmp_path, monkeypatch):
@@ -231,8 +362,8 @@ def test_precision_threads_and_compiling_stay_as_they_were_when_the_study_was_st
         monkeypatch.setattr(runner, "usable_cores", lambda cores=cores: cores)
         monkeypatch.setattr(runner, "resolve_precision", lambda asked, device, precision=precision: precision)
         monkeypatch.setattr(runner.costs, "compiling_pays", lambda study, tokens, device, pays=pays: pays)
-        session = open_session(auto, tmp_path / auto.name, CPU)
-        budget = session.study.budget
+        with open_session(auto, tmp_path / auto.name, CPU) as session:
+            budget = session.study.budget
         assert (budget.threads, budget.precision, budget.compile) == (3, "fp32", True)
 
 
@@ -241,7 +372,7 @@ def test_precision_threads_and_compiling_stay_as_they_were_when_the_study_was_st
 )
 def test_a_machine_holds_what_cores_and_memory_allow(session, monkeypatch, device, memory_bytes, expected):
     monkeypatch.setattr(runner, "usable_cores", lambda: 4 * session.study.budget.threads)
-    monkeypatch.setattr(runner.psutil, "virtual_memory", lambda: SimpleNamespace(available=100))
+    monkeypatch.setattr(runner, "available_memory", lambda: 100)
     assert dataclasses.replace(session, device=torch.device(device)).holds(memory_bytes) == expected
 
 
@@ -274,6 +405,6 @@ def test_a_study_whose_embeddings_are_missing_is_refused_before_anything_is_writ
     frozen = dataclasses.replace(first, architecture=dataclasses.replace(first.architecture, embeddings="gpt1"))
     wanting = dataclasses.replace(study, experiments=(frozen, *study.experiments[1:]))
     with pytest.raises(UserError, match=r"\A[^\n]*no model\.safetensors in [^\n]*\Z") as error:
-        open_session(wanting, tmp_path / wanting.name, CPU)
+        open_session(wanting, tmp_path / wanting.name, CPU).__enter__()
     assert error.value.status == 1
     assert list(tmp_path.iterdir()) == []

@@ -11,10 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from bakeoff import costs, data, models
+from bakeoff import costs, data, models, words
 from bakeoff.experiments import SEED_LEARNED
 from bakeoff.measure import Clock, MemoryMeter, keep_freed_memory, usable_cores
-from bakeoff.report import words
 from bakeoff.training import Training, token_nats
 
 MINUTES = os.environ.get("BAKEOFF_MINUTES")

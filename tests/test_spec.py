@@ -1,13 +1,18 @@
 """What is compared, as frozen data that cannot be nonsense, with traits."""
 
 import dataclasses
+import math
+import re
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bakeoff.identity import identity
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import SGD, Adam, AdamW, Momentum
-from bakeoff.spec import Architecture, Budget, Optimizer
+from bakeoff.spec import Architecture, Budget, Corpus, Optimizer
 
 
 @pytest.mark.parametrize(("count", "seeds"), [(1, (42,)), (2, (42, 0)), (4, (42, 0, 1, 2))])
@@ -82,26 +87,82 @@ def test_a_steady_gradient_moves_a_weight_by_the_rate_times_the_step_scale(optim
     assert before - weight.item() == pytest.approx(optimizer.lr * optimizer.step_scale)
 
 
+def texts(documents):
+    return Corpus(name="text", documents=documents)
+
+
 @pytest.mark.parametrize(
-    "make",
+    ("make", "says"),
     [
-        lambda: Budget(epochs=0),
-        lambda: Budget(batch_size=0),
-        lambda: Budget(sequence_length=-1),
-        lambda: Budget(vocabulary=255),
-        lambda: Budget(clip=0.0),
-        lambda: Budget(precision="fp16"),
-        lambda: Budget(threads=0),
-        lambda: Budget(epoch_steps=0),
-        lambda: LSTM(layers=0),
-        lambda: Adam(lr=0.0),
-        lambda: Adam(lr=float("nan")),
-        lambda: SGD(weight_decay=-0.1),
+        (lambda: Budget(epochs=0), "epochs must be a whole number from 1 to 1,000,000,000, not 0"),
+        (lambda: Budget(epochs=True), "epochs must be a whole number from 1 to 1,000,000,000, not True"),
+        (lambda: Budget(batch_size="16"), "batch size must be a whole number from 1 to 1,000,000,000, not '16'"),
+        (lambda: Budget(sequence_length=-1), "sequence length must be a whole number from 1 to 1,000,000,000, not -1"),
+        (lambda: Budget(vocabulary=255), "vocabulary must be a whole number from 256 to 1,000,000, not 255"),
+        (lambda: Budget(vocabulary=10**9), "vocabulary must be a whole number from 256 to 1,000,000, not 1000000000"),
+        (lambda: Budget(threads=0), "threads must be a whole number from 1 to 1,024, not 0"),
+        (lambda: Budget(threads=10**6), "threads must be a whole number from 1 to 1,024, not 1000000"),
+        (lambda: Budget(epoch_steps=0), "epoch steps must be a whole number from 1 to 1,000,000,000, not 0"),
+        (lambda: Budget(clip=0.0), "clip must be a finite number above 0, not 0.0"),
+        (lambda: Budget(clip=math.inf), "clip must be a finite number above 0, not inf"),
+        (lambda: Budget(precision="fp16"), "precision must be one of auto, fp32, bf16, not fp16"),
+        (lambda: LSTM(layers=0), "layers must be a whole number from 1 to 1,000, not 0"),
+        (lambda: LSTM(layers=10**9), "layers must be a whole number from 1 to 1,000, not 1000000000"),
+        (lambda: LSTM(layers=1.5), "layers must be a whole number from 1 to 1,000, not 1.5"),
+        (lambda: LSTM(hidden=0), "hidden must be a whole number from 1 to 65,536, not 0"),
+        (lambda: LSTM(embedding=10**9), "embedding must be a whole number from 1 to 65,536, not 1000000000"),
+        (lambda: LSTM(dropout=math.nan), "dropout must be a finite number from 0 and below 1, not nan"),
+        (lambda: GPT1(width=0), "width must be a whole number from 1 to 65,536, not 0"),
+        (lambda: GPT1(width=8, heads=0), "heads must be a whole number from 1 to 8, not 0"),
+        (lambda: Adam(lr=0.0), "learning rate must be a finite number above 0, not 0.0"),
+        (lambda: Adam(lr=math.nan), "learning rate must be a finite number above 0, not nan"),
+        (lambda: Adam(lr="0.1"), "learning rate must be a finite number above 0, not '0.1'"),
+        (lambda: Adam(betas=(0.9, 1.0)), r"betas must be two numbers from 0 and below 1, not (0.9, 1.0)"),
+        (lambda: Adam(betas=(0.9,)), r"betas must be two numbers from 0 and below 1, not (0.9,)"),
+        (lambda: Adam(eps=math.inf), "eps must be a finite number from 0, not inf"),
+        (lambda: SGD(weight_decay=-0.1), "weight decay must be a finite number from 0, not -0.1"),
+        (lambda: Momentum(momentum=1), "momentum must be a finite number from 0 and below 1, not 1"),
+        (
+            lambda: texts((1, 0, 1)),
+            "documents must be three whole numbers from 1 to 1,000,000,000, one a split, not (1, 0",
+        ),
+        (
+            lambda: texts((1, 1)),
+            "documents must be three whole numbers from 1 to 1,000,000,000, one a split, not (1, 1)",
+        ),
+        (lambda: texts((1, 1, 1.5)), "documents must be three whole numbers from 1 to 1,000,000,000, one a split"),
     ],
 )
-def test_what_cannot_be_is_refused_in_one_line(make):
-    with pytest.raises(ValueError, match=r"\A[^\n]+\Z"):
+def test_what_cannot_be_is_refused_in_one_line_with_its_bounds(make, says):
+    with pytest.raises(ValueError, match=rf"\A{re.escape(says)}[^\n]*\Z"):
         make()
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 0.5])
+def test_a_seed_is_what_every_generator_takes(tiny_study, seed):
+    with pytest.raises(ValueError, match="seed must be a whole number from 0 to 4,294,967,295, not"):
+        _ = dataclasses.replace(tiny_study, seeds=(seed,)).runs
+
+
+@pytest.mark.parametrize("count", [0, 1001, 3 * 10**9])
+def test_more_seeds_than_anyone_runs_are_refused_before_they_take_memory(tiny_study, count):
+    with pytest.raises(ValueError, match=f"a study has from 1 to 1,000 seeds, not {count:,}"):
+        tiny_study.with_seeds(count)
+
+
+@given(st.integers(1, 1000))
+def test_a_whole_number_is_the_same_setting_as_the_float(number):
+    assert identity(Budget(clip=number)) == identity(Budget(clip=float(number)))
+    assert identity(SGD(lr=number)) == identity(SGD(lr=float(number)))
+
+
+def test_two_classes_of_one_name_cannot_be_told_apart(tiny_study):
+    class Other(LSTM):
+        pass
+
+    second = dataclasses.replace(tiny_study.experiments[1], architecture=Other())
+    with pytest.raises(ValueError, match="two classes with the name 'lstm': rename one"):
+        dataclasses.replace(tiny_study, experiments=(tiny_study.experiments[0], second))
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,15 @@
 """A study by name, or from a user's file whose errors name their line."""
 
+import json
+
 import pytest
 
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
-from bakeoff.identity import identity
+from bakeoff.identity import encode, identity
 from bakeoff.models import count_parameters
-from bakeoff.study_file import find_study
+from bakeoff.optimizers import Adam
+from bakeoff.study_file import decode_run, find_study, load_study
 
 STUDY = """\
 from dataclasses import dataclass
@@ -83,6 +86,115 @@ study = QUICK.with_shared(corpus=Corpus(name="own", path={str(text)!r}))
         text.write_text(content)
         identities.add(identity(find_study(str(path))[0]))
     assert len(identities) == 2
+
+
+ADAM = """\
+from dataclasses import dataclass
+from typing import ClassVar
+
+import bakeoff.optimizers
+from bakeoff.experiments import QUICK
+from bakeoff.models import LSTM
+from bakeoff.optimizers import SGD
+from bakeoff.spec import Study
+from helpers import STEP
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam(SGD):
+    name: ClassVar[str] = "my-adam"
+    title: ClassVar[str] = "My Adam"
+    factor: float = 2.0 * STEP
+
+
+own, theirs = Adam(lr=0.5), bakeoff.optimizers.Adam(lr=0.5)
+study = Study.of("both", corpus=QUICK.corpus, budget=QUICK.budget, contenders=[(LSTM(), own), (LSTM(), theirs)])
+"""
+
+
+@pytest.fixture
+def adam(tmp_path):
+    (tmp_path / "helpers.py").write_text("STEP = 1.0\n")
+    (tmp_path / "mine.py").write_text(ADAM)
+    return tmp_path / "mine.py"
+
+
+def edit(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_class_called_as_one_of_bakeoffs_is_never_taken_for_it(adam):
+    own, theirs = load_study(adam).runs
+    assert type(theirs.optimizer) is Adam
+    assert type(own.optimizer) is not Adam
+    encoded = [json.loads(json.dumps(encode(run))) for run in (own, theirs)]
+    assert [run["optimizer"]["type"] for run in encoded] == ["bakeoff_study.Adam", "Adam"]
+    decoded = [decode_run(run, adam) for run in encoded]
+    assert [identity(run) for run in decoded] == [identity(own), identity(theirs)]
+    assert type(decoded[1].optimizer) is Adam
+    assert decoded[0].optimizer.factor == 2.0
+
+
+def test_what_is_bakeoffs_own_is_decoded_without_executing_anything(adam):
+    theirs = encode(load_study(adam).runs[1])
+    adam.write_text("raise SystemExit(7)\n")
+    assert type(decode_run(theirs, adam).optimizer) is Adam
+
+
+def test_mended_code_makes_other_runs_of_the_same_study(adam):
+    before = load_study(adam)
+    edit(adam.with_name("helpers.py"), "STEP = 1.0", "STEP = 3.0")
+    after = load_study(adam)
+    assert after.experiments[0].optimizer.factor == 6.0
+    assert identity(after) == identity(before)
+    assert identity(after.runs[0]) != identity(before.runs[0])
+    assert identity(after.runs[1]) == identity(before.runs[1])
+
+
+def test_a_run_is_not_computed_by_other_code_than_it_was_declared_with(adam):
+    run = encode(load_study(adam).runs[0])
+    edit(adam, "    factor:", "    another: int = 1\n    factor:")
+    with pytest.raises(UserError, match=r"mine\.py has other code than this run was declared with"):
+        decode_run(run, adam)
+
+
+@pytest.mark.parametrize("source", ["mine.py", None])
+def test_a_class_that_is_not_there_any_more_is_named(adam, source):
+    run = encode(load_study(adam).runs[0])
+    edit(adam, "class Adam", "class Madam")
+    edit(adam, "own, theirs = Adam", "own, theirs = Madam")
+    with pytest.raises(UserError, match=r"defines bakeoff_study\.Adam, which a run needs"):
+        decode_run(run, source and adam)
+
+
+def test_loading_a_study_leaves_nothing_beside_it(adam):
+    load_study(adam)
+    assert {path.name for path in adam.parent.iterdir()} == {"mine.py", "helpers.py"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [('"my-adam"', '"adam"'), ('"my-adam"', '"sgd"'), ("(LSTM(), theirs)", "(LSTM(), SGD())")]
+)
+def test_an_own_class_cannot_have_a_name_of_bakeoffs(adam, old, new):
+    edit(adam, old, new)
+    if "SGD()" in new:
+        edit(adam, '"my-adam"', '"sgd"')
+    with pytest.raises(UserError, match="rename"):
+        load_study(adam)
+
+
+def test_two_classes_that_are_called_alike_are_refused(adam):
+    edit(adam, "own, theirs = Adam(lr=0.5)", "First = Adam\n\n\n" + ADAM[ADAM.index("@") : ADAM.index("\n\n\nown")])
+    edit(adam, "    factor: float = 2.0 * STEP\n\n\nFirst", "    factor: float = 1.0\n\n\nFirst")
+    text = adam.read_text()
+    head, tail = text.rsplit('"my-adam"', 1)
+    adam.write_text(
+        head + '"other"' + tail.replace(", bakeoff.optimizers.Adam(lr=0.5)", "\nown, theirs = Adam(), First()")
+    )
+    with pytest.raises(UserError, match=r"two classes are called bakeoff_study\.Adam"):
+        load_study(adam)
 
 
 @pytest.mark.parametrize("text", ["", "study = 1\n"])

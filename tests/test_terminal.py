@@ -14,6 +14,10 @@ def test_columns_are_as_wide_as_their_content_and_numbers_stand_right():
     ]
 
 
+def test_escapes_in_a_cell_are_shown_harmless():
+    assert terminal.columns(["name"], [["a\x1b[2J\nb"]]) == "name\n" + r"a\x1b[2J\nb"
+
+
 def test_status_tells_every_run_and_what_is_next(fake_study):
     lines = terminal.status_text(fake_study, read_rows(fake_study)).splitlines()
     assert len(lines) == 1 + 8 + 2
@@ -54,9 +58,8 @@ def test_a_search_shows_what_it_chose_and_where_it_was_on_the_edge(tiny_study, b
 def test_a_corpus_tells_its_licence_its_sizes_and_what_its_splits_share():
     run = " ".join(f"w{number}" for number in range(13))
     built_in = BuiltIn(licence="free", source="here", sha256="", place=lambda: None, read=dict)
-    text = Text(
-        name="x", licence="free", source="here", sha256="", splits={"train": (run,), "valid": (run,), "test": ("a",)}
-    )
+    splits = {"train": (run,), "valid": (run,), "test": ("a",)}
+    text = Text(name="x", licence="free", source="here", sha256="", read=lambda: splits)
     told = terminal.corpus_text("x", built_in, text)
     assert "licence: free" in told
     assert "train: 1 documents, 13 words" in told

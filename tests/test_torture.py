@@ -10,19 +10,16 @@ import time
 import psutil
 import pytest
 
-from bakeoff.files import TEMPORARY
+from bakeoff.files import SAFETENSORS_TEMPORARY, TEMPORARY
 
 STUDY = """
-import sys
-
+from bakeoff import checkpoints
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import Adam, Momentum
 from bakeoff.spec import Budget, Study
 from bakeoff.data.corpora import choose
 
-worker = sys.modules["__main__"]
-if hasattr(worker, "CHECKPOINT_INTERVAL"):
-    worker.CHECKPOINT_INTERVAL, worker.CHECKPOINT_SHARE = 0.0, 1e9
+checkpoints.INTERVAL, checkpoints.SHARE = 0.0, 1e9
 
 study = Study.of(
     "storm",
@@ -95,10 +92,12 @@ def outcomes(study):
     found = {}
     for run in sorted(study.glob("*/seed-*")):
         lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
-        history = [{key: value for key, value in line.items() if not key.endswith("seconds")} for line in lines]
+        for measured in (part for line in lines for part in (line, *line["sample"])):
+            for key in [key for key in measured if key.endswith("seconds")]:
+                del measured[key]
         summary = json.loads((run / "summary.json").read_text())
         assert summary["status"] == "finished"
-        found[run.parent.name] = history, (run / "best.safetensors").read_bytes(), summary["test"]
+        found[run.parent.name] = lines, (run / "best.safetensors").read_bytes(), summary["test"]
     return found
 
 
@@ -108,8 +107,8 @@ def torture(folder, corpus, epochs, kills):
     storm(folder, kills)
     time.sleep(1)
     assert workers_in(folder) == []
-    assert list((folder / "storm").rglob(f"{TEMPORARY}*")) == []
-    assert list((folder / "storm").rglob("checkpoint*")) == []
+    for leftover in (f"{TEMPORARY}*", f"{SAFETENSORS_TEMPORARY}*", "checkpoint*", "earlier*"):
+        assert list((folder / "storm").rglob(leftover)) == []
     calm, stormy = outcomes(folder / "calm" / "storm"), outcomes(folder / "storm" / "storm")
     assert len(calm) == 2
     assert stormy == calm

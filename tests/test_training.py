@@ -8,10 +8,12 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from bakeoff import training as loop
 from bakeoff.data.sequences import TokenStream
 from bakeoff.measure import Clock
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import SCHEDULES, SGD, Adam
+from bakeoff.sampling import Sampling
 from bakeoff.spec import Budget
 from bakeoff.training import SETTLING_STEPS, DivergedError, Training, steps_an_epoch, token_nats
 
@@ -136,9 +138,13 @@ def test_the_first_steps_are_those_of_the_golden_trace(name):
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_nats_are_the_same_at_every_evaluation_batch_size(name):
+def test_nats_are_the_same_at_every_evaluation_batch_size(name, monkeypatch):
     model = training(MODELS[name]).model
-    one, *others = (token_nats(model, VALID, BUDGET, CPU, batch_size) for batch_size in (1, 7, 64))
+    found = []
+    for sequences in (1, 7, 64):
+        monkeypatch.setattr(loop, "EVALUATED_AT_ONCE", sequences * BUDGET.sequence_length)
+        found.append(token_nats(model, VALID, BUDGET, CPU))
+    one, *others = found
     assert len(one) == VALID.targets
     for other in others:
         np.testing.assert_allclose(other, one, rtol=1e-5)
@@ -238,6 +244,86 @@ def test_the_warm_up_leaves_no_trace(architecture):
     assert all(parameter.grad is None for parameter in run.model.parameters())
 
 
+class Counting(torch.nn.Module):
+    """A model with running statistics, which draws random numbers even where it is only measured."""
+
+    def __init__(self, inner):
+        super().__init__()
+        self.inner = inner
+        self.register_buffer("batches", torch.zeros(()))
+
+    def loss(self, inputs, targets):
+        self.batches += 1
+        return self.inner.loss(inputs, targets)
+
+    def token_nats(self, inputs, targets):
+        torch.rand(3)
+        return self.inner.token_nats(inputs, targets)
+
+
+def counting(**options):
+    run = training(DROPOUT[0], **options)
+    run.model = Counting(run.model)
+    return run
+
+
+def test_the_warm_up_leaves_running_statistics_as_they_were():
+    run = counting()
+    before = {name: buffer.clone() for name, buffer in run.model.named_buffers()}
+    run._warm_up()
+    assert_identical(before, dict(run.model.named_buffers()))
+
+
+SAMPLING = Sampling(places=(2, 4, 7, 8), sequences=np.array([0, 3, 16]))
+
+
+def test_sampling_changes_no_weight_no_random_state_and_not_the_training_clock():
+    def end(**options):
+        run = counting(**options)
+        now = run.clock.now = SlowTime(run.model)
+        list(run.evaluations())
+        return run.model.state_dict(), torch.get_rng_state(), run.clock.seconds["training"], now.seconds
+
+    (weights, random, seconds, plain), (same_weights, same_random, same_seconds, sampled) = (
+        end(),
+        end(sampling=SAMPLING),
+    )
+    assert_identical(weights, same_weights)
+    assert torch.equal(random, same_random)
+    assert seconds == same_seconds == 12
+    assert sampled - plain == 4 * 1000, "four samples cost a batch each"
+
+
+def test_every_evaluation_tells_the_samples_since_the_one_before_and_its_own_last():
+    run = training(sampling=SAMPLING)
+    run.clock.now = SlowTime(run.model)
+    evaluations = list(run.evaluations())
+    assert [[sample.step for sample in e.samples] for e in evaluations] == [[0], [2, 4, 6], [7, 8, 12]]
+    assert [sample.train_seconds for e in evaluations for sample in e.samples] == [0, 2, 4, 6, 7, 8, 12]
+    for evaluation in evaluations:
+        parts = [evaluation.nats["valid"][s * 6 : s * 6 + 6] for s in (0, 3, 16)]
+        assert evaluation.samples[-1].tokens == sum(map(len, parts)) == 6 + 6 + 3
+        assert evaluation.samples[-1].nats == pytest.approx(sum(part.sum(dtype=float) for part in parts))
+
+
+def test_a_sample_is_what_an_evaluation_at_its_step_would_have_found():
+    run, whole = training(sampling=SAMPLING), {}
+    run.on_step = lambda step, loss: (
+        whole.setdefault(step, token_nats(run.model, VALID, BUDGET, CPU)),
+        run.model.train(),
+    )
+    for evaluation in run.evaluations():
+        for sample in evaluation.samples[:-1]:
+            assert sample.nats == pytest.approx(SAMPLING.part(whole[sample.step], 6).sum(dtype=float), rel=1e-6)
+
+
+def test_a_sample_that_is_not_finite_is_left_out_and_ends_nothing():
+    run = training(sampling=SAMPLING)
+    nats = run.model.token_nats
+    run.model.token_nats = lambda i, t: nats(i, t) * (float("nan") if run.step == 2 else 1.0)
+    assert [[sample.step for sample in e.samples] for e in run.evaluations()] == [[0], [4, 6], [7, 8, 12]]
+
+
 def orders(**options):
     run = training(**options)
     return [[batch.inputs_BxL.tolist() for batch in run._batches(epoch)] for epoch in (1, 2)]
@@ -306,7 +392,6 @@ def test_the_steady_state_leaves_out_the_first_steps_and_every_evaluation():
     @contextlib.contextmanager
     def steady():
         windows.append([run.step])
-        assert run.model.training
         yield
         assert run.model.training
         windows[-1].append(run.step)
@@ -314,6 +399,20 @@ def test_the_steady_state_leaves_out_the_first_steps_and_every_evaluation():
     run.steady = steady
     list(run.evaluations())
     assert windows == [[SETTLING_STEPS, 6], [6, 12]]
+
+
+def test_the_steady_state_leaves_out_every_sample():
+    windows, run = [], training(sampling=SAMPLING)
+
+    @contextlib.contextmanager
+    def steady():
+        windows.append([run.step])
+        yield
+        windows[-1].append(run.step)
+
+    run.steady = steady
+    list(run.evaluations())
+    assert windows == [[3, 4], [4, 6], [6, 7], [7, 8], [8, 12]]
 
 
 @pytest.mark.parametrize("name", MODELS)

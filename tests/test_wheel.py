@@ -48,7 +48,7 @@ def test_the_wheel_carries_every_file_of_the_package_and_nothing_else(wheel):
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert packed == {name for name in files if "__pycache__" not in name}
-    assert "bakeoff/report/templates/index.html" in packed
+    assert {"bakeoff/report/templates/index.html", "bakeoff/py.typed"} <= packed
 
 
 @pytest.fixture(scope="module")

@@ -1,17 +1,21 @@
 """One run: what its folder holds when it is over, however it ended."""
 
 import dataclasses
+import fcntl
 import itertools
 import json
+import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from safetensors.torch import load_file
 
-from bakeoff import data
+from bakeoff import checkpoints, data, provenance, worker
 from bakeoff.identity import decode, identity
 from bakeoff.models import GPT1
 from bakeoff.optimizers import SGD, Adam, Momentum
@@ -19,7 +23,7 @@ from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Architecture
 from bakeoff.study_file import decode_run
 from bakeoff.training import token_nats
-from bakeoff.worker import Job, work
+from bakeoff.worker import Job, Messages, work
 
 SUMS = {"nats", "tokens", "words", "bytes"}
 
@@ -70,6 +74,7 @@ def test_a_finished_run_is_complete(folder, run):
     assert folder.spec["identity"] == identity(run)
     assert decode_run(folder.spec["run"], None) == run
     assert folder.environment["torch"] == torch.__version__
+    assert provenance.code().items() <= folder.environment.items()
 
 
 def test_every_line_of_the_history_keeps_the_contract(folder):
@@ -83,6 +88,22 @@ def test_every_line_of_the_history_keeps_the_contract(folder):
             assert sum(line[split]["deciles"]["tokens"]) == line[split]["tokens"]
             assert len(line[split]["deciles"]["nats"]) == 10
     assert all({"running", "learning_rate", "gradient_norm"} <= set(line) for line in lines[1:])
+
+
+def test_valid_is_sampled_evenly_between_evaluations_and_at_them(folder):
+    history = folder.history()
+    for line in history:
+        assert all(set(sample) == {"step", "train_seconds", "nats", "tokens"} for sample in line["sample"])
+        last = line["sample"][-1]
+        assert (last["step"], last["train_seconds"]) == (line["step"], line["train_seconds"])
+    samples = [sample for line in history for sample in line["sample"]]
+    steps = [sample["step"] for sample in samples]
+    assert steps == sorted(set(steps))
+    assert max(np.diff(steps)) <= max(1, 0.05 * steps[-1])
+    assert len({sample["tokens"] for sample in samples}) == 1
+    assert all(earlier["train_seconds"] < later["train_seconds"] for earlier, later in itertools.pairwise(samples))
+    sampled = (len(samples) - len(history)) * samples[0]["tokens"]
+    assert sampled / 3 <= 0.03 * sum(line["running"]["tokens"] for line in history[1:])
 
 
 def test_a_decile_holds_the_targets_that_are_as_frequent_in_train(folder, tokens):
@@ -155,18 +176,21 @@ def test_where_an_earlier_epoch_was_best_its_weights_are_kept_and_the_last_are_m
     assert folder.summary["test"]["best"]["nats"] < folder.summary["test"]["last"]["nats"]
 
 
-def test_progress_tells_the_start_every_evaluation_and_the_end(done):
+def test_the_best_weights_carry_their_epoch(folder):
+    assert checkpoints.load(folder.best_weights).facts == {"epoch": folder.summary["best_epoch"]}
+
+
+def test_progress_tells_the_start_and_every_evaluation(done):
     _, messages = done
     events = [message["event"] for message in messages if message["event"] != "step"]
-    assert events == ["start", *["evaluation"] * 5, "end"]
-    assert messages[0]["steps"] == messages[-2]["step"]
-    assert messages[-1] == {"event": "end", "status": FINISHED, "error": None}
+    assert events == ["start", *["evaluation"] * 5]
+    assert messages[0]["steps"] == messages[-1]["step"]
 
 
 def test_a_diverging_run_is_recorded_with_the_history_until_then(run, tmp_path):
     wild = dataclasses.replace(run.budget, clip=None)
-    folder, messages = worked(dataclasses.replace(run, optimizer=SGD(lr=1e30), budget=wild), tmp_path)
-    assert folder.status == messages[-1]["status"] == DIVERGED
+    folder, _ = worked(dataclasses.replace(run, optimizer=SGD(lr=1e30), budget=wild), tmp_path)
+    assert folder.status == DIVERGED
     assert folder.summary["epoch"] == 1
     assert folder.summary["step"] >= 1
     assert "not finite" in folder.summary["error"]
@@ -184,8 +208,8 @@ class Unbuildable(Architecture):
 
 @pytest.mark.parametrize(("layers", "reason"), [(1, "RuntimeError: first line"), (2, "out of memory: ")])
 def test_a_run_that_cannot_be_trained_is_recorded_as_failed_with_its_reason(run, tmp_path, layers, reason):
-    folder, messages = worked(dataclasses.replace(run, architecture=Unbuildable(layers=layers)), tmp_path)
-    assert folder.status == messages[-1]["status"] == FAILED
+    folder, _ = worked(dataclasses.replace(run, architecture=Unbuildable(layers=layers)), tmp_path)
+    assert folder.status == FAILED
     assert folder.summary["error"] == reason
     assert "Traceback" in folder.summary["traceback"]
     assert folder.history() == []
@@ -212,6 +236,76 @@ def test_a_worker_ends_at_once_when_its_parent_is_gone(run, tmp_path):
         assert process.wait(10) != 0
     assert RunFolder(tmp_path).summary is None
     assert RunFolder(tmp_path).status == "missing"
+
+
+@pytest.fixture
+def pipe():
+    """Both ends of a pipe that takes a few thousand bytes, and what is spoken into it."""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    messages = Messages(writer)
+    with os.fdopen(reader, "rb", buffering=0) as reading, os.fdopen(writer, "wb"):
+        yield reading, messages
+
+
+def test_a_reader_that_has_stopped_reading_stops_nobody_and_gets_whole_lines_later(pipe):
+    reading, messages = pipe
+    for number in range(1000):
+        messages({"event": "step", "step": number, "text": "x" * 100})
+    told = reading.read(4096).decode()
+    messages({"event": "step", "step": 1000})
+    messages({"event": "step", "step": 1001})
+    told += reading.read(4096).decode()
+    steps = [json.loads(line)["step"] for line in told.splitlines()]
+    assert steps[:3] == [0, 1, 2]
+    assert steps[-1] == 1001
+    assert len(steps) < 50
+
+
+def test_a_line_that_is_longer_than_the_pipe_arrives_whole(pipe):
+    reading, messages = pipe
+    messages({"text": "x" * 10_000})
+    told = b""
+    while not told.endswith(b"\n"):
+        told += reading.read(4096)
+        messages({"text": "dropped"})
+    assert len(json.loads(told.splitlines()[0])["text"]) == 10_000
+
+
+def test_a_reader_that_is_gone_is_no_error():
+    reader, writer = os.pipe()
+    os.close(reader)
+    Messages(writer)({"event": "step"})
+    os.close(writer)
+
+
+def test_while_the_parent_is_suspended_nothing_is_said_and_nobody_goes_on(pipe, monkeypatch):
+    reading, messages = pipe
+    states = ["stopped", "stopped", "sleeping"]
+    messages.parent = SimpleNamespace(status=lambda: states.pop(0))
+    slept = []
+    monkeypatch.setattr(worker.time, "sleep", slept.append)
+    messages({"event": "step"})
+    assert (states, len(slept)) == ([], 2)
+    assert reading.read(4096) == b'{"event": "step"}\n'
+
+
+def test_a_run_whose_folder_another_process_holds_waits_and_says_so(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "PATIENCE", 0.05)
+    lock, messages = FileLock(tmp_path / "run.lock"), []
+
+    def let_go(message):
+        messages.append(message)
+        lock.release()
+
+    with lock:
+        work(
+            Job(run=dataclasses.replace(run, architecture=Unbuildable()), folder=tmp_path, device="cpu", alone=True),
+            let_go,
+        )
+    assert messages[0]["event"] == "note"
+    assert str(tmp_path / "run.lock") in messages[0]["text"]
+    assert RunFolder(tmp_path).status == FAILED
 
 
 def test_an_option_added_later_with_a_default_keeps_old_runs_readable(run, folder):

@@ -1,44 +1,158 @@
-"""Checkpoints: a run in the middle, as one safetensors file that is there whole or not at all."""
+"""Checkpoints: a run in the middle, as one safetensors file, there whole or not at all, and checked when read."""
 
+import dataclasses
+import hashlib
 import json
+import time
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, NamedTuple
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from bakeoff.files import written_atomically
-from bakeoff.training import Json, State
+from bakeoff.training import Sample, Steps, Training
+
+#: Seconds after which a checkpoint is due even inside an epoch.
+INTERVAL = 120.0
+#: The most that checkpoints may cost, as a share of the time between two.
+SHARE = 0.015
+
+Json = dict[str, Any]
 
 
-def save(path: Path, state: State) -> None:
-    """Write a state; the last one stays until this one is whole and on the disk."""
-    save_tensors(path, state.tensors, {"facts": json.dumps(state.facts)})
+class State(NamedTuple):
+    """A run in the middle: tensors, and facts that are JSON."""
+
+    tensors: dict[str, Tensor]
+    facts: Json
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write tensors, those that share memory (such as tied weights) each for itself."""
+class Pace:
+    """When a checkpoint is due: after an evaluation, and inside an epoch after a while, as far as they cost little."""
+
+    def __init__(self) -> None:
+        self.saved, self.cost = time.perf_counter(), 0.0
+
+    def due(self, least: float = 0.0) -> bool:
+        """Whether at least so many seconds have passed since the last one, and enough for what that took."""
+        return time.perf_counter() - self.saved > max(least, self.cost / SHARE)
+
+    def note(self, started: float) -> None:
+        """Take note of one that was begun then and is written."""
+        self.saved = time.perf_counter()
+        self.cost = self.saved - started
+
+
+def take(training: Training) -> State:
+    """Everything that the rest of a run depends on; may be taken between evaluations and in `on_step`."""
+    optimizer = training.optimizer.state_dict()
+    tensors, numbers = _flatten(optimizer["state"])
+    tensors |= {f"model.{name}": tensor for name, tensor in training.model.state_dict().items()}
+    tensors |= {f"random.{name}": state for name, state in _random_states(training.device).items()}
+    facts = {
+        "step": training.step,
+        "epochs": training.epochs,
+        "position": training.position,
+        "steps": dataclasses.asdict(training.steps),
+        "samples": [dataclasses.asdict(sample) for sample in training.samples],
+        "optimizer": {"numbers": numbers, "groups": optimizer["param_groups"]},
+    }
+    with training.clock.measuring("checkpoint"):  # so that the seconds of what is under way are in
+        facts["seconds"] = dict(training.clock.seconds)
+    return State(tensors, facts)
+
+
+def restore(training: Training, state: State) -> None:
+    """Bring a training that has not begun to where `state` was taken, to the bit."""
+    tensors, facts = state
+    training.step, training.epochs, training.position = facts["step"], facts["epochs"], facts["position"]
+    training.steps = Steps(**facts["steps"])
+    training.samples = [Sample(**sample) for sample in facts["samples"]]
+    training.model.load_state_dict(_under("model.", tensors))
+    saved = _unflatten(_under("optimizer.", tensors), facts["optimizer"]["numbers"])
+    training.optimizer.load_state_dict({"state": saved, "param_groups": facts["optimizer"]["groups"]})
+    _set_random_states(_under("random.", tensors), training.device)
+    for purpose, seconds in facts["seconds"].items():
+        training.clock.seconds[purpose] += seconds
+
+
+def save(path: Path, tensors: Mapping[str, Tensor], facts: Json) -> None:
+    """Write tensors and facts with their checksum; the last file stays until this one is whole and on the disk.
+
+    Tensors that share memory (such as tied weights) are written each for itself.
+    """
     written: dict[str, Tensor] = {}
     storages: set[int] = set()
     for name, tensor in tensors.items():
-        own = tensor.detach().contiguous()
+        own = tensor.detach().cpu().contiguous()
         storage = own.untyped_storage().data_ptr()
         written[name] = own.clone() if storage in storages else own
         storages.add(storage)
+    record = {"sha256": _checksum(written, facts), "facts": facts}
     with written_atomically(path) as temporary:
-        save_file(written, temporary, metadata=metadata)
+        # One entry, as several come in any order, and equal runs leave equal files.
+        save_file(written, temporary, metadata={"bakeoff": json.dumps(record)})
 
 
-def load(path: Path) -> State | None:
-    """The state that was written; None if there is none, or only a damaged one."""
-    if not path.is_file():
-        return None
+def load(path: Path) -> State:
+    """What was saved, on the processor.
+
+    Raises:
+        ValueError: It is not what was saved, or has no checksum.
+    """
     try:
         with safe_open(path, framework="pt") as file:
-            facts: Json = json.loads(file.metadata()["facts"])
+            record = json.loads(file.metadata()["bakeoff"])
             # Cloned, as what the file is mapped to would count as no memory of this process.
-            return State({name: file.get_tensor(name).clone() for name in file.keys()}, facts)  # noqa: SIM118 (no dict)
-    except (SafetensorError, KeyError, TypeError, ValueError) as error:
-        print(f"{path} is damaged ({error}): the run begins anew")  # noqa: T201 (into the run's log)
-        return None
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118 (no dict)
+        facts, checksum = record["facts"], record["sha256"]
+    except (SafetensorError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{path.name} is damaged, or another version's ({error})") from error
+    if _checksum(tensors, facts) != checksum:
+        raise ValueError(f"{path.name} is damaged: its checksum is another")
+    return State(tensors, facts)
+
+
+def _checksum(tensors: Mapping[str, Tensor], facts: Json) -> str:
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _flatten(states: dict[int, dict[str, Any]]) -> tuple[dict[str, Tensor], Json]:
+    """An optimizer's state as named tensors, and whatever of it is no tensor."""
+    named = {f"optimizer.{place}.{name}": v for place, state in states.items() for name, v in state.items()}
+    tensors = {name: value for name, value in named.items() if isinstance(value, Tensor)}
+    return tensors, {name: value for name, value in named.items() if name not in tensors}
+
+
+def _unflatten(tensors: dict[str, Tensor], numbers: Json) -> dict[int, dict[str, Any]]:
+    """The inverse of `_flatten`."""
+    states: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+    for name, value in (tensors | _under("optimizer.", numbers)).items():
+        place, _, key = name.partition(".")
+        states[int(place)][key] = value
+    return dict(states)
+
+
+def _under(prefix: str, named: dict[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
+
+
+def _random_states(device: torch.device) -> dict[str, Tensor]:
+    """The states of torch's global generators, which dropout draws from."""
+    states = {"cpu": torch.get_rng_state()}
+    return states | {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else states
+
+
+def _set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], device)

@@ -1,28 +1,46 @@
 """The command line. Each verb imports what it needs when it is called, so that help answers at once."""
 
+import contextlib
 import json
-import signal
+import os
 import sys
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from bakeoff import process
 from bakeoff.errors import UserError
+from bakeoff.process import INTERRUPTED, say, show
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
+    from bakeoff.analysis.rows import StudyRows
     from bakeoff.records import StudyFolder
     from bakeoff.runner import Session
     from bakeoff.spec import Run, Study
 
-INTERRUPTED = 130
 DEFAULT_OUT = Path("runs")
 
+
+class Grouped(TyperGroup):
+    """Verbs under headings, those of one heading together."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401, ARG002 (typer's own, and private)
+        """Write the verbs of each heading."""
+        verbs: list[Any] = list(self.commands.values())
+        for heading, together in groupby(verbs, key=lambda verb: verb.rich_help_panel):
+            with formatter.section(heading):
+                formatter.write_dl([(verb.name, verb.get_short_help_str(limit=200)) for verb in together])
+
+
 app = typer.Typer(
+    cls=Grouped,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
@@ -31,6 +49,9 @@ app = typer.Typer(
     Start with `bakeoff run quick`: twelve experiments on a few hundred encyclopedia articles, in minutes.
     Then try your own text: `bakeoff run quick --corpus my.txt`.""",
 )
+
+#: The headings of the verbs.
+START, LOOK, BE_SURE = "Start here", "Look", "Be sure"
 
 StudyArgument = Annotated[
     str,
@@ -47,6 +68,9 @@ EpochsOption = Annotated[int | None, typer.Option(help="Passes over the train sp
 OutOption = Annotated[Path, typer.Option(help="The folder that holds the studies' folders.")]
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 PrecisionOption = Annotated[str, typer.Option(help="auto, fp32 or bf16; fixed when a study is started.")]
+ThreadsOption = Annotated[
+    int | None, typer.Option(help="Processor threads of a run, instead of its share of the cores that are allowed.")
+]
 JobsOption = Annotated[
     str,
     typer.Option(
@@ -65,24 +89,31 @@ JsonOption = Annotated[
 def main() -> None:
     """Run the command line; a user's mistake becomes one line on standard error."""
     status: object = 0
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # being told to stop is being interrupted
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where a shell's & had it ignored
+    process.start()
     try:
-        status = app(standalone_mode=False)
+        with process.interruptible(_say_stopped):
+            status = app(standalone_mode=False)
     except UserError as error:
-        _say(str(error))
+        say(str(error))
         status = error.status
     except typer.TyperException as error:
-        _say(f"{error.format_message().rstrip('.')}; see `bakeoff --help`")
+        say(f"{error.format_message().rstrip('.')}; see `bakeoff --help`")
         status = 2
-    except (OSError, UnicodeError) as error:
-        _say(f"{getattr(error, 'strerror', None) or error}: {getattr(error, 'filename', None) or 'a name or a text'}")
+    except OSError as error:
+        say(process.what_was_refused(error))
+        status = 1
+    except UnicodeError as error:
+        say(f"{error}: a name or a text")
         status = 1
     except (KeyboardInterrupt, typer.Abort):
         status = INTERRUPTED
-    if status == INTERRUPTED:
-        _say("stopped; repeat the command to go on with what is missing")
+    if status == INTERRUPTED:  # which typer may also return
+        _say_stopped()
     sys.exit(status if isinstance(status, int) else 0)
+
+
+def _say_stopped() -> None:
+    say("stopped; repeat the command to go on with what is missing")
 
 
 @app.callback(invoke_without_command=True)
@@ -94,17 +125,20 @@ def bakeoff(
     if version:
         from importlib import metadata
 
-        typer.echo(f"bakeoff {metadata.version('bakeoff')}")
+        show(f"bakeoff {metadata.version('bakeoff')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        show(context.get_help())
 
 
-@app.command()
+@app.command(rich_help_panel=START)
 def run(
     study: StudyArgument = "quick",
     *,
     only: Annotated[str | None, typer.Option(help="Numbers of the experiments to run, such as 1,5.")] = None,
+    again: Annotated[
+        str | None, typer.Option(help="Numbers of experiments to train anew, whatever there is of them, such as 1,5.")
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option(help="Repeat every experiment with this many seeds; those of earlier commands stay.")
     ] = None,
@@ -113,13 +147,14 @@ def run(
     out: OutOption = DEFAULT_OUT,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
     jobs: JobsOption = "1",
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the report at the end.")] = True,
 ) -> int:
     """Run what is missing of a study, then write its report.
 
     Finished and diverged runs stay as they are, failed ones are tried again. Ctrl-C is safe: repeat the command to go
-    on. An option that changes what is computed (--corpus, --epochs, --precision) makes another study folder.
+    on. An option that changes what is computed (--corpus, --epochs, --precision, --threads) makes another study folder.
     """
     from bakeoff import tuning
     from bakeoff.measure import resolve_device
@@ -128,58 +163,94 @@ def run(
 
     console = _console()
     built_in, source = find_study(study)
-    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=seeds)
+    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
     declared = tuning.apply(out, options, built_in)
-    numbers = _numbers(only, declared)
+    numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
-    with console.status(f"preparing {declared.corpus.name}"):
-        session = open_session(declared, folder, resolve_device(device), source, at_once)
-    missing = session.missing(numbers)
-    failed = _do(session, missing, at_once, console) if missing else 0
+    _require_ours(folder, "study.json")
+    _prepare(declared, console)
+    with contextlib.ExitStack() as stack:
+        with console.status(f"preparing {declared.corpus.name}"):
+            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
+        session.forget(anew or ())
+        missing, damaged = session.missing(numbers), session.damaged(numbers)
+        failed = _do(session, missing, at_once, console) if missing else 0
+    for damage in damaged:
+        say(damage)
     if report:
         _report(session.folder, console)
-    return 1 if failed else 0
+    return 1 if failed or damaged else 0
 
 
-@app.command()
-def status(folder: FolderArgument = DEFAULT_OUT, *, as_json: JsonOption = False) -> None:
+@app.command(name="data", rich_help_panel=START)
+def data_(name: Annotated[str | None, typer.Argument(help="A corpus to fetch and verify.")] = None) -> None:
+    """List the built-in corpora, or fetch and verify one: its sizes, and what its splits share."""
+    from bakeoff import terminal
+    from bakeoff.data import corpora
+    from bakeoff.spec import Corpus
+
+    names = list(corpora.CORPORA) if name is None else [name]
+    for each in names:
+        text = corpora.load(Corpus(name=each)) if name or corpora.find(each).place() else None
+        show(terminal.corpus_text(each, corpora.find(each), text))
+
+
+@app.command(rich_help_panel=LOOK)
+def status(folder: FolderArgument = DEFAULT_OUT, *, as_json: JsonOption = False) -> int:
     """Tell what is finished, running, diverged, failed or missing, and how long the rest will take."""
     from bakeoff import terminal
     from bakeoff.analysis.rows import read_rows
     from bakeoff.records import find_studies
 
-    studies = [(found, read_rows(found)) for found in find_studies(folder)]
+    studies: list[tuple[StudyFolder, StudyRows]] = []
+    damaged = _for_each(find_studies(folder), lambda found: studies.append((found, read_rows(found))))
     if as_json:
         _print_json({"studies": [terminal.status_json(found, rows) for found, rows in studies]})
-    else:
-        typer.echo("\n\n".join(terminal.status_text(found, rows) for found, rows in studies))
+    elif studies:
+        show("\n\n".join(terminal.status_text(found, rows) for found, rows in studies))
+    return damaged
 
 
-@app.command()
-def report(folder: FolderArgument = DEFAULT_OUT) -> None:
+@app.command(rich_help_panel=LOOK)
+def report(
+    folder: FolderArgument = DEFAULT_OUT,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Write it into this folder, not into the study's: one folder a study.")
+    ] = None,
+) -> int:
     """Rebuild the report from the run folders; this never trains."""
     from bakeoff.records import find_studies
 
-    for study in find_studies(folder):
-        _report(study, _console())
+    def write(study: "StudyFolder") -> None:
+        into = out / study.path.resolve().name if out else None
+        if into:
+            _require_ours(into, "index.html")
+        _report(study, _console(), into)
+
+    return _for_each(find_studies(folder), write)
 
 
-@app.command()
-def describe(study: StudyArgument = "quick", *, as_json: JsonOption = False) -> None:
-    """Show a study's experiments: numbers, sizes, exact parameter counts, tokens, learning rates."""
-    from bakeoff import data, declaration, terminal
+@app.command(rich_help_panel=LOOK)
+def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as_json: JsonOption = False) -> None:
+    """Show a study's experiments: numbers, sizes, exact parameter counts, tokens, the rates that `run` would use."""
+    from bakeoff import data, declaration, terminal, tuning
     from bakeoff.study_file import find_study
 
-    declared, _ = find_study(study)
-    tokens = data.prepare(declared.corpus, declared.budget) if data.is_here(declared.corpus, declared.budget) else None
+    built_in, _ = find_study(study)
+    declared = tuning.apply(out, built_in, built_in)
+    tokens = None
+    with contextlib.suppress(OSError):  # nothing can be kept, so counts stay unknown
+        if data.is_here(declared.corpus, declared.budget):
+            tokens = data.prepare(declared.corpus, declared.budget)
     description = declaration.describe(declared, tokens)
     if as_json:
         _print_json(description)
     else:
-        typer.echo(terminal.description_text(description))
+        show(terminal.description_text(description))
 
 
-@app.command()
+@app.command(rich_help_panel=BE_SURE)
 def tune(
     study: StudyArgument = "quick",
     *,
@@ -204,24 +275,25 @@ def tune(
 
     console, at_once = _console(), parse_jobs(jobs)
     built_in, source = find_study(study)
-    declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, seeds=None)
+    declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision)
+    _prepare(declared, console)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
-        session = open_session(round_, folder / round_.name, resolve_device(device), source)
-        if missing := session.missing():
-            _do(session, missing, at_once, console)
+        with open_session(round_, folder / round_.name, resolve_device(device), source) as session:
+            if missing := session.missing():
+                _do(session, missing, at_once, console)
         search.learn(read_rows(session.folder))
         if failed := search.failed():
-            _say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
+            say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
             return 1
     write_json(folder / tuning.FILE, search.result())
-    typer.echo(terminal.tuning_text(search))
-    typer.echo(f"rates: {folder / tuning.FILE}")
+    show(terminal.tuning_text(search))
+    show(f"rates: {folder / tuning.FILE}")
     return 0
 
 
-@app.command()
+@app.command(rich_help_panel=BE_SURE)
 def bench(
     *,
     fast: Annotated[bool, typer.Option("--fast", help="Only the sizes of quick, in under three minutes.")] = False,
@@ -240,51 +312,58 @@ def bench(
     if as_json:
         _print_json(measured)
     else:
-        typer.echo(terminal.bench_text(measured))
-
-
-@app.command(name="data")
-def data_(name: Annotated[str | None, typer.Argument(help="A corpus to fetch and verify.")] = None) -> None:
-    """List the built-in corpora, or fetch and verify one: its sizes, and what its splits share."""
-    from bakeoff import terminal
-    from bakeoff.data import corpora
-    from bakeoff.spec import Corpus
-
-    names = list(corpora.CORPORA) if name is None else [name]
-    for each in names:
-        text = corpora.load(Corpus(name=each)) if name or corpora.find(each).place() else None
-        typer.echo(terminal.corpus_text(each, corpora.find(each), text))
+        show(terminal.bench_text(measured))
 
 
 # --- run --------------------------------------------------------------------------------------------------------------
 
 
 def _with_options(
-    study: "Study", *, corpus: str | None, epochs: int | None, precision: str, seeds: int | None
+    study: "Study",
+    *,
+    corpus: str | None,
+    epochs: int | None,
+    precision: str,
+    threads: int | None = None,
+    seeds: int | None = None,
 ) -> "Study":
     """The study with the command line's options in it."""
     from bakeoff.data import corpora
 
-    if seeds is not None and seeds < 1:
-        raise UserError(f"--seeds takes a number from 1, not {seeds}")
     budget: dict[str, Any] = {"epochs": epochs} if epochs is not None else {}
     if precision != "auto":
         budget["precision"] = precision
+    if threads is not None:
+        budget["threads"] = threads
     try:
         changed = study.with_shared(corpus=corpora.choose(corpus) if corpus is not None else None, **budget)
+        return changed.with_seeds(seeds) if seeds is not None else changed
     except ValueError as error:
         raise UserError(str(error)) from error
-    return changed.with_seeds(seeds) if seeds else changed
 
 
-def _numbers(only: str | None, study: "Study") -> list[int] | None:
-    if only is None:
+def _numbers(option: str, given: str | None, study: "Study") -> list[int] | None:
+    if given is None:
         return None
     known = ", ".join(map(str, study.numbers))
-    parts = [part.strip() for part in only.split(",")]
-    if not all(part.isdecimal() and int(part) in study.numbers for part in parts):
-        raise UserError(f"--only takes experiment numbers such as 1,5; study {study.name} has {known}; not {only!r}")
+    parts = [part.strip() for part in given.split(",")]
+    if not all(part in map(str, study.numbers) for part in parts):
+        raise UserError(f"{option} takes experiment numbers such as 1,5; study {study.name} has {known}; not {given!r}")
     return [int(part) for part in parts]
+
+
+def _require_ours(folder: Path, mark: str) -> None:
+    """See that a folder that will be written, or replaced, holds what we write, known by a file, or nothing to see."""
+    if folder.is_dir() and not (folder / mark).is_file() and any(path.name[0] != "." for path in folder.iterdir()):
+        raise UserError(f"{folder} holds files, and no {mark}: choose another --out, or rename that folder")
+
+
+def _prepare(study: "Study", console: "Console") -> None:
+    """Make the tokens of a study's corpus, which takes long for a large one, and show how far that is."""
+    from bakeoff import data
+
+    with console.status(f"preparing {study.corpus.name}") as shown:
+        data.prepare(study.corpus, study.budget, shown.update)
 
 
 def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
@@ -292,9 +371,8 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
 
     By default as many at a time as the machine holds.
     """
-    from bakeoff import costs, progress
+    from bakeoff import costs, progress, words
     from bakeoff.records import FAILED
-    from bakeoff import words
 
     study = session.study
     with console.status("timing a few steps of each model"):
@@ -313,27 +391,39 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
         session.run(missing, jobs, observer)
     failed = [run for run in missing if session.folder.run(run.slug).status == FAILED]
     for run in failed:
-        _say(f"{run.slug} failed: {(session.folder.run(run.slug).summary or {})['error']}")
+        say(f"{run.slug} failed: {(session.folder.run(run.slug).summary or {})['error']}")
     return len(failed)
 
 
-def _report(folder: "StudyFolder", console: "Console") -> None:
+def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], None]") -> int:
+    """Do it for each study; one that is damaged is said and keeps no other from it. The exit status."""
+    from bakeoff.records import DamagedError
+
+    status = 0
+    for study in studies:
+        try:
+            do(study)
+        except DamagedError as error:
+            say(str(error))
+            status = 1
+    return status
+
+
+def _report(folder: "StudyFolder", console: "Console", into: Path | None = None) -> None:
     from bakeoff.report.build import build
 
     with console.status("writing the report"):
-        page = build(folder)
-    typer.echo(f"report: {page}")
+        page = build(folder, into)
+    show(f"report: {page}")
 
 
 def _print_json(document: object) -> None:
-    typer.echo(json.dumps(document, indent=1, ensure_ascii=False))
+    show(json.dumps(document, indent=1, ensure_ascii=False))
 
 
 def _console() -> "Console":
+    """Standard error: a terminal only where there is one that can move its cursor, whatever FORCE_COLOR says."""
     from rich.console import Console
 
-    return Console(stderr=True)
-
-
-def _say(message: str) -> None:
-    typer.echo(f"bakeoff: {' '.join(message.split())}", err=True)
+    terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    return Console(stderr=True, force_terminal=terminal)

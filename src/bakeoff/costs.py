@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import psutil
 import torch
 from torch import nn
 
 from bakeoff import accounting
 from bakeoff.data import Tokens
 from bakeoff.data.sequences import TokenStream
-from bakeoff.measure import Clock, MemoryMeter, keep_freed_memory, return_freed_memory, synchronizer
+from bakeoff.measure import Clock, MemoryMeter, available_memory, keep_freed_memory, return_freed_memory, synchronizer
 from bakeoff.models import build, count_parameters
 from bakeoff.spec import Run, Study
 from bakeoff.training import EVALUATED_AT_ONCE, Training, steps_an_epoch
@@ -115,7 +114,7 @@ def _try(run: Run, tokens: Tokens, device: torch.device) -> _Probe | None:
 def _fits(run: Run, vocabulary: int, device: torch.device) -> bool:
     """Whether a step fits into this machine's memory: a system that runs out of it kills, where a GPU refuses."""
     parts = accounting.memory(run.architecture, run.optimizer, run.budget, vocabulary) if device.type == "cpu" else {}
-    return sum((parts or {}).values()) < int(psutil.virtual_memory().available)
+    return sum((parts or {}).values()) < available_memory()
 
 
 def _probe(run: Run, tokens: Tokens, device: torch.device) -> _Probe:

@@ -5,10 +5,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bakeoff import accounting
+from bakeoff import accounting, sources
 from bakeoff.data import Tokens, tokenizers
 from bakeoff.data.splits import SPLITS
-from bakeoff.identity import encode, identity, purpose
+from bakeoff.identity import encode, fits, identity
 from bakeoff.models import ARCHITECTURES, count_parameters, ngram
 from bakeoff.optimizers import OPTIMIZERS
 from bakeoff.spec import Architecture, Budget, Experiment, Optimizer, Study
@@ -41,9 +41,10 @@ def declare(study: Study, tokens: Tokens, declared: Study, source: Path | None) 
         "identity": identity(declared),
         "bakeoff": version("bakeoff"),
         "source": str(source) if source else None,
+        "code": sources.checksums(source) if source else None,
         "models": _order(ARCHITECTURES.values(), (type(e.architecture) for e in study.experiments)),
         "optimizers": _order(OPTIMIZERS.values(), (type(e.optimizer) for e in study.experiments)),
-        "tuning": {**declared.tuning, "fits": declared.tuning["for"] == purpose(declared)} if declared.tuning else None,
+        "tuning": {**declared.tuning, "fits": fits(declared.tuning, declared)} if declared.tuning else None,
         "baselines": ngram.baselines(tokens, study.budget.sequence_length),
     }
 

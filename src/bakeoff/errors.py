@@ -1,4 +1,10 @@
-"""The one exception that stands for a user's mistake."""
+"""The one exception that stands for a user's mistake, and how what a user wrote is shown."""
+
+import re
+
+#: What a terminal would obey, a page could not hold, or a reader would not see: controls, escapes, line separators,
+#: marks that turn the direction of text, halves of characters.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
 class UserError(Exception):
@@ -12,3 +18,13 @@ class UserError(Exception):
     def __init__(self, message: str, *, status: int = 2) -> None:
         super().__init__(message)
         self.status = status
+
+
+def plain(text: str) -> str:
+    """The text with every character that is not there to be seen written as its escape, as in a string's literal."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def is_plain(text: str) -> bool:
+    """Whether every character is there to be seen: what names and titles in a study file must be."""
+    return _UNSEEN.search(text) is None

@@ -1,30 +1,38 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and are judged before they are read."""
 
 import contextlib
+import hashlib
 import json
 import os
-import tempfile
+import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-#: How the names of files begin that are not whole yet.
-TEMPORARY = ".unfinished-"
+#: How the names of files begin that are not whole yet, and those that safetensors writes beside them.
+TEMPORARY, SAFETENSORS_TEMPORARY = ".unfinished-", ".tmp"
 
 
 @contextlib.contextmanager
 def written_atomically(path: Path) -> Iterator[Path]:
-    """A temporary sibling to write; it takes the place of `path` only when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=TEMPORARY, suffix=path.suffix)
-    os.close(handle)
-    temporary = Path(name)
+    """A temporary sibling to write; it takes the place of `path` only when the block ends without an error.
+
+    Raises:
+        OSError: It cannot be written; the error's `filename` is `path`.
+    """
+    temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{path.suffix}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.touch(exist_ok=False)
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        temporary.chmod(0o644)  # mkstemp's files are private, and results are for sharing
         temporary.replace(path)
         _sync_folder(path.parent)
+    except OSError as error:
+        if error.filename in (None, str(temporary)):  # a write that fails does not say where
+            error.filename, error.filename2 = str(path), None
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -37,21 +45,32 @@ def write_json(path: Path, data: object) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what a killed process left half-written; nobody else may be writing in the folder."""
-    for leftover in folder.glob(f"{TEMPORARY}*"):
-        leftover.unlink(missing_ok=True)
+    for prefix in (TEMPORARY, SAFETENSORS_TEMPORARY):
+        for leftover in folder.glob(f"{prefix}*"):
+            leftover.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
-    """See a renamed file's new name onto the disk, where folders can be synchronized."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    """See a renamed file's new name onto the disk, where folders can be synchronized: not everywhere, as on a share."""
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def free_folder(path: Path) -> Path:
     """The nearest existing folder at or above `path`: where making `path` would begin."""
     return next(folder for folder in [path, *path.parents] if folder.exists())
+
+
+def is_regular(path: Path) -> bool:
+    """Whether it is a file that ends and can be read again: no device, no pipe; a link to one counts as what it is."""
+    return stat.S_ISREG(path.stat().st_mode)
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file, which may be larger than the memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -10,7 +10,7 @@ from bakeoff.spec import Study
 
 
 def encode(spec: object, *, minimal: bool = False) -> Any:  # noqa: ANN401
-    """A spec as plain JSON data, with each dataclass's name under `type`.
+    """A spec as plain JSON data, with the name of each dataclass under `type`.
 
     Args:
         spec: A dataclass of `spec`, or a value inside one.
@@ -19,12 +19,31 @@ def encode(spec: object, *, minimal: bool = False) -> Any:  # noqa: ANN401
     """
     if dataclasses.is_dataclass(spec) and not isinstance(spec, type):
         kept = [f for f in dataclasses.fields(spec) if not minimal or _is_telling(f, spec)]
-        return {"type": type(spec).__name__} | {f.name: encode(getattr(spec, f.name), minimal=minimal) for f in kept}
+        return {"type": type_name(type(spec))} | {f.name: encode(getattr(spec, f.name), minimal=minimal) for f in kept}
     if isinstance(spec, tuple | list):
         return [encode(item, minimal=minimal) for item in spec]
     if isinstance(spec, Mapping):
         return {name: encode(value, minimal=minimal) for name, value in spec.items()}
     return spec
+
+
+def type_name(kind: type) -> str:
+    """A class of Bakeoff's by its name alone, any other with its module, so that two are never taken for each other."""
+    return kind.__qualname__ if is_bakeoffs(kind) else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def is_bakeoffs(kind: type) -> bool:
+    """Whether a class is Bakeoff's own, and not of a study file or of another package."""
+    return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
+def types(spec: object) -> set[type]:
+    """The dataclasses of a spec and of everything in it."""
+    if dataclasses.is_dataclass(spec) and not isinstance(spec, type):
+        return {type(spec)}.union(*(types(getattr(spec, f.name)) for f in dataclasses.fields(spec)))
+    if isinstance(spec, Mapping):
+        return set[type]().union(*map(types, spec.values()))
+    return set[type]().union(*map(types, spec)) if isinstance(spec, tuple | list) else set()
 
 
 def decode(data: Any, types: Mapping[str, type]) -> Any:  # noqa: ANN401
@@ -46,6 +65,12 @@ def identity(spec: object) -> str:
 def purpose(study: Study) -> str:
     """The identity of a study but for its learning rates: what a search for them is good for."""
     return identity(study.with_rates(dict.fromkeys((experiment.slug for experiment in study.experiments), 1.0)))
+
+
+def fits(tuning: Mapping[str, Any], study: Study) -> bool:
+    """Whether a search for rates was one for this study; experiments that were added since have none of its rates."""
+    searched = tuple(experiment for experiment in study.experiments if experiment.slug in tuning["rates"])
+    return bool(searched) and tuning["for"] == purpose(dataclasses.replace(study, experiments=searched))
 
 
 def _is_telling(field: dataclasses.Field[Any], spec: object) -> bool:

@@ -1,15 +1,19 @@
 """A trained model back from its run folder."""
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import nn
 
+from bakeoff import checkpoints, sources
 from bakeoff.errors import UserError
+from bakeoff.identity import decode
 from bakeoff.records import RunFolder, StudyFolder
-from bakeoff.study_file import decode_run
+from bakeoff.spec import Architecture
+from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
+
+Json = dict[str, Any]
 
 
 class Loaded(NamedTuple):
@@ -19,18 +23,54 @@ class Loaded(NamedTuple):
     tokenizer: Tokenizer
 
 
-def load_run(path: Path) -> Loaded:
+def load_run(path: Path, *, trust: bool = False) -> Loaded:
     """Build the run's model, with the weights of its best epoch, and its tokenizer.
 
+    Args:
+        path: The run's folder.
+        trust: Whether the study file that is kept with the study may be executed, if the model is defined there.
+
     Raises:
-        UserError: The folder is no run's, or the run has kept no weights.
+        UserError: The folder is no run's, or the run has kept no weights, or they are damaged, or its model needs a
+            study file that is not trusted or is not what was kept.
     """
     folder, study = RunFolder(path), StudyFolder(path.resolve().parent.parent)
     if folder.spec is None or not folder.best_weights.is_file() or not study.exists:
         raise UserError(f"{path} is no folder of a run with weights, such as runs/quick/01-lstm-1-adam/seed-0")
-    source = study.study["source"]
-    run = decode_run(folder.spec["run"], Path(source) if source else None)
+    run = folder.spec["run"]
     tokenizer = Tokenizer.from_file(str(study.tokenizer))
-    symbols, length = tokenizer.get_vocab_size(), run.budget.sequence_length
-    model = run.architecture.rebuild(symbols, length, load_file(folder.best_weights))
+    symbols, length = tokenizer.get_vocab_size(), run["budget"]["sequence_length"]
+    architecture = _architecture(run, study, trust=trust)
+    try:
+        weights = checkpoints.load(folder.best_weights).tensors
+    except ValueError as error:
+        raise UserError(f"{path}: {error}; remove its summary.json and run the study again", status=1) from error
+    model = architecture.rebuild(symbols, length, weights)
     return Loaded(model.eval(), tokenizer)
+
+
+def _architecture(run: Json, study: StudyFolder, *, trust: bool) -> Architecture:
+    """An encoded run's architecture; the study file is executed only where it defines that."""
+    if foreign := foreign_types(run["architecture"]):
+        return decode_run(run, _trusted(study, foreign, trust=trust)).architecture
+    architecture: Architecture = decode(run["architecture"], BUILT_IN)
+    return architecture
+
+
+def _trusted(study: StudyFolder, foreign: set[str], *, trust: bool) -> Path | None:
+    """The study file as it was kept with the study, if it may be executed; None if the study came from no file."""
+    checksums: dict[str, str] | None = study.study.get("code")
+    if not checksums:
+        return None
+    kept = study.code / next(iter(checksums))
+    if not trust:
+        raise UserError(
+            f"{kept} defines {', '.join(sorted(foreign))}: read it, then load with trust=True, which executes it"
+        )
+    try:
+        same = sources.checksums(kept) == checksums
+    except (OSError, SyntaxError) as error:
+        raise UserError(f"{kept} cannot be read: {error}", status=1) from error
+    if not same:
+        raise UserError(f"{kept}, or a module beside it, is not what was kept with the study, so it is not executed")
+    return kept

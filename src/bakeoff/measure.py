@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import torch
 
+from bakeoff import provenance
 from bakeoff.errors import UserError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
@@ -28,6 +29,8 @@ SAMPLING_INTERVAL, SAMPLING_SHARE = 0.1, 0.01
 PROBE_SIZE = 512
 #: A processor whose products in bfloat16 are so many times faster trains faster in it: conversions eat some of it.
 BF16_PAYS = 1.3
+#: Which control groups this process is in, and where Linux shows them.
+PROCESS_GROUPS, CONTROL_GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 #: Options of glibc's `mallopt` with their numbers in malloc.h: no mapping of its own for a large block, nothing given
 #: back below 2 GiB, and 64 MiB asked for at a time.
 GLIBC_MMAP_MAX, GLIBC_TRIM_THRESHOLD, GLIBC_TOP_PAD = (-4, 0), (-1, 2**31 - 1), (-2, 2**26)
@@ -106,15 +109,55 @@ def _in_glibc(function: str, *numbers: int) -> None:
 
 
 def usable_cores() -> int:
-    """Physical cores that this process may use."""
+    """Physical cores that this process may use: by its affinity, its control group's quota, and OMP_NUM_THREADS."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(allowed, psutil.cpu_count(logical=False) or allowed)
+    asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # the rest is for threads inside of threads
+    limits = [allowed, psutil.cpu_count(logical=False) or allowed, *_processor_quotas()]
+    return max(1, min([*limits, int(asked)] if asked.isdecimal() and int(asked) else limits))
+
+
+def available_memory() -> int:
+    """Bytes that this process can still take without swapping: free here, and within its control group's limit."""
+    left = [limit - used for limit, used in _memory_limits()]
+    return max(0, min([int(psutil.virtual_memory().available), *left]))
+
+
+def _processor_quotas() -> Iterator[int]:
+    """Whole processors that each control group of this process may use."""
+    told = [file.read_text() for file in _control_files("cpu", "cpu.max")]
+    for file in _control_files("cpu", "cpu.cfs_quota_us"):
+        told += [f"{file.read_text()} {file.with_name('cpu.cfs_period_us').read_text()}"]
+    quotas = (line.split() for line in told)
+    return (int(quota) // int(period) for quota, period in quotas if quota not in ("max", "-1"))
+
+
+def _memory_limits() -> Iterator[tuple[int, int]]:
+    """What each control group of this process may hold, and what it holds that cannot be dropped, in bytes."""
+    for limit, used, cached in (
+        ("memory.max", "memory.current", "inactive_file"),
+        ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+    ):
+        for file in _control_files("memory", limit):
+            if (most := file.read_text().strip()) != "max":
+                counts = dict(line.split() for line in file.with_name("memory.stat").read_text().splitlines())
+                yield int(most), int(file.with_name(used).read_text()) - int(counts[cached])
+
+
+def _control_files(controller: str, name: str) -> Iterator[Path]:
+    """Files of that name in this process's control groups, of version 1 or 2, from its own to the outermost."""
+    groups = PROCESS_GROUPS.read_text().splitlines() if PROCESS_GROUPS.is_file() else []
+    for _, controllers, path in (line.split(":", 2) for line in groups):
+        if not controllers or controller in controllers.split(","):
+            mounted = CONTROL_GROUPS / controller if controllers else CONTROL_GROUPS
+            group = mounted / path.strip("/")
+            files = [folder / name for folder in (group, *group.parents) if folder.is_relative_to(mounted)]
+            yield from (file for file in files if file.is_file())
 
 
 def environment(device: torch.device) -> dict[str, Any]:
     """What a reader needs to judge a run's times; deliberately without host or user name."""
     return {
-        "bakeoff": version("bakeoff"),
+        **provenance.code(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": version("numpy"),

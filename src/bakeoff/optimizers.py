@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import torch
 from torch import nn
 
-from bakeoff.spec import Optimizer
+from bakeoff.spec import Optimizer, real
 
 #: Share of the steps in which the linear schedule rises to the peak.
 WARMUP = 0.05
@@ -79,6 +79,12 @@ class Adam(TorchOptimizer):
     betas: tuple[float, float] = (0.9, 0.999)
     eps: float = 1e-8
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        real(self, "eps")
+        if len(self.betas) != len(("mean", "mean square")) or not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas must be two numbers from 0 and below 1, not {self.betas!r}")
+
 
 @dataclass(frozen=True, kw_only=True)
 class AdamW(Adam):
@@ -123,6 +129,10 @@ class Momentum(SGD):
 
     lr: float = 1.0
     momentum: float = 0.9
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        real(self, "momentum", below=1)
 
     @property
     def step_scale(self) -> float | None:

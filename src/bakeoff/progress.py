@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -16,6 +17,7 @@ from rich.progress import (
 )
 
 from bakeoff import words
+from bakeoff.errors import plain
 from bakeoff.spec import Run
 
 Json = dict[str, Any]
@@ -55,12 +57,13 @@ class Pace:
 
 
 class Lines:
-    """A line for every evaluation and every end."""
+    """A line for every epoch and every end."""
 
     def __init__(self, runs: Sequence[Run], console: Console) -> None:
         self.pace = Pace(runs)
         self.console = console
         self.places: dict[Run, int] = {}
+        self.epochs: dict[Run, int] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -69,22 +72,27 @@ class Lines:
         return None
 
     def __call__(self, run: Run, message: Json) -> None:
-        """Print what an evaluation found, or how a run ended."""
+        """Print what an epoch's first evaluation found, or how a run ended."""
         self.pace.note(message)
-        if message["event"] == "evaluation":
+        if message["event"] == "evaluation" and self.epochs.get(run) != message["epoch"]:
+            self.epochs[run] = message["epoch"]
             epochs = run.budget.epochs
             share = message["epoch"] / epochs if epochs else 0.0
             left = self.pace.left(share)
             self._print(
                 run, f"epoch {message['epoch']}/{epochs}  {_perplexities(message)}  {_speed(run, message)}", left
             )
+        elif message["event"] == "note":
+            self._print(run, message["text"], None)
         elif message["event"] == "end":
             self._print(run, _ending(message), None)
 
     def _print(self, run: Run, text: str, left: float | None) -> None:
         remaining = f"  {words.duration(left)} left" if left else ""
         place = f"[{self.places.setdefault(run, len(self.places) + 1)}/{self.pace.total}]"
-        self.console.print(f"{place} {run.slug}  {text}{remaining}", markup=False, highlight=False, soft_wrap=True)
+        self.console.print(
+            plain(f"{place} {run.slug}  {text}{remaining}"), markup=False, highlight=False, soft_wrap=True
+        )
 
 
 class Bars:
@@ -114,12 +122,14 @@ class Bars:
     def __call__(self, run: Run, message: Json) -> None:
         """Move the bars."""
         if message["event"] == "start":
-            self.tasks[run] = self.bars.add_task(run.slug, total=message["steps"], note="")
+            self.tasks[run] = self.bars.add_task(escape(plain(run.slug)), total=message["steps"], note="")
         elif message["event"] == "step":
             self.bars.update(self.tasks[run], completed=message["step"])
         elif message["event"] == "evaluation":
             note = f"{_perplexities(message)}  {_speed(run, message)}"
             self.bars.update(self.tasks[run], completed=message["step"], note=note)
+        elif message["event"] == "note":
+            self.console.print(f"{run.slug}  {message['text']}", markup=False, highlight=False)
         elif message["event"] == "end":
             self._end(run, message)
 
@@ -130,7 +140,7 @@ class Bars:
         else:
             note = ""
         self.bars.advance(self.study)
-        self.console.print(f"{run.slug}  {_ending(message)}  {note}", markup=False, highlight=False)
+        self.console.print(plain(f"{run.slug}  {_ending(message)}  {note}"), markup=False, highlight=False)
 
 
 def _perplexities(message: Json) -> str:

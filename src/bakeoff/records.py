@@ -1,49 +1,172 @@
 """Study and run folders: the only place where results live. JSON and safetensors; nothing is ever unpickled.
 
-STUDY/study.json · tokenizer.json
+STUDY/study.json · tokenizer.json · code/ (the user's study file, if there is one)
 STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · best.safetensors
                            · summary.json (written last: the run is over)
 """
 
 import json
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
 from bakeoff.errors import UserError
-from bakeoff.files import write_json, written_atomically
+from bakeoff.files import remove_leftovers, write_json, written_atomically
+
+if sys.platform != "win32":
+    import fcntl
 
 #: What `summary.json` may say of a run that is over.
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
-#: What is said of a run without a summary.
-RUNNING, MISSING = "running", "missing"
-STATUSES = (FINISHED, RUNNING, DIVERGED, FAILED, MISSING)
+#: What is said of a run without a summary, and of one whose records are not what was written.
+RUNNING, MISSING, DAMAGED = "running", "missing", "damaged"
+STATUSES = (FINISHED, RUNNING, DIVERGED, FAILED, DAMAGED, MISSING)
+
+#: No measurement comes near it, and a float holds it.
+LARGEST = 1e300
 
 Json = dict[str, Any]
+#: What a record must look like: an object with the shapes of its members ("?" ends the name of one that may be missing
+#: or null), a list of one shape, or of as many as it has to have, or whether a value will do.
+Shape = dict[str, "Shape"] | list["Shape"] | Callable[[object], bool]
 
 
-def read_json(path: Path) -> Json:
-    """Read a JSON object.
+def _text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _number(value: object) -> bool:
+    return type(value) in (int, float) and -LARGEST < value < LARGEST  # type: ignore[operator]
+
+
+def _count(value: object) -> bool:
+    return type(value) is int and 0 <= value < 2**63
+
+
+def _positive(value: object) -> bool:
+    return _count(value) and value != 0
+
+
+SUMS: dict[str, Shape] = {"nats": _number, "tokens": _positive, "words": _positive, "bytes": _positive}
+MEASURED: Shape = {**SUMS, "deciles?": {"nats": [_number] * 10, "tokens": [_count] * 10}}
+EVALUATION: Shape = {
+    "epoch": _count,
+    "step": _count,
+    "train_seconds": _number,
+    "train": MEASURED,
+    "valid": MEASURED,
+    "running?": {"nats": _number, "tokens": _positive},
+    "gradient_norm?": {"clipped": _number},
+    "sample?": [{"step": _count, "train_seconds": _number, "nats": _number, "tokens": _positive}],
+}
+#: By what a summary says of its run: what else it has to say.
+ENDINGS: dict[str, dict[str, Shape]] = {
+    FINISHED: {
+        "epochs?": _count,
+        "test": {"best": SUMS, "last": SUMS},
+        "memory": {"average_bytes": _number, "peak_bytes": _number, "baseline_bytes": _number, "kind": _text},
+        "alone": _flag,
+        **dict.fromkeys(("evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second"), _number),
+    },
+    DIVERGED: {"error": _text, "epoch?": _count},
+    FAILED: {"error": _text},
+}
+BY_DOCUMENT: Shape = {"nats": [_number], "tokens": [_count], "words": [_count], "bytes": [_count]}
+DOCUMENTS: Shape = {"valid": BY_DOCUMENT, "test": BY_DOCUMENT}
+STUDY: Shape = {
+    "study": _text,
+    "identity": _text,
+    "budget": {"threads?": _count, "precision?": _text},
+    "experiments": [{"number": _count, "slug": _text}],
+    "seeds": [_count],
+}
+
+
+class DamagedError(UserError):
+    """A record that is not what was written; it damages its run alone.
+
+    Args:
+        path: The record.
+        what: What is wrong with it.
+        mend: How to go on.
+    """
+
+    def __init__(self, path: Path, what: str, mend: str = "remove it and repeat the command") -> None:
+        super().__init__(f"{path} is damaged ({what}): {mend}", status=1)
+
+
+def read_json(path: Path, shape: Shape | None = None) -> Json:
+    """Read a JSON object of some shape.
 
     Raises:
-        UserError: The file is damaged.
+        DamagedError: The file is none.
     """
     try:
-        data: Json = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise UserError(
-            f"{path} cannot be read ({error}): remove its folder and run the study again", status=1
-        ) from error
-    return data
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise DamagedError(path, str(error)) from error
+    return _checked(data, shape or {}, path)
+
+
+def _checked(data: Any, shape: Shape, path: Path) -> Json:  # noqa: ANN401 (from a file)
+    if fault := _fault(data, shape, "it"):
+        raise DamagedError(path, fault)
+    checked: Json = data
+    return checked
+
+
+def _fault(value: object, shape: Shape, name: str) -> str | None:
+    """Where a value departs from its shape; None where it does not."""
+    if isinstance(shape, dict):
+        if not isinstance(value, dict):
+            return f"{name} is no object"
+        parts = [
+            (value.get(key.rstrip("?")), part, key.rstrip("?"))
+            for key, part in shape.items()
+            if not (key.endswith("?") and value.get(key[:-1]) is None)
+        ]
+    elif isinstance(shape, list):
+        if not isinstance(value, list) or len(shape) not in (1, len(value)):
+            return f"{name} is no such list"
+        parts = [(item, shape[0], f"an item of {name}") for item in value]
+    else:
+        return None if shape(value) else f"{name} is {str(value)[:40]!r}"
+    return next((fault for part in parts if (fault := _fault(*part))), None)
+
+
+def _history_fault(history: list[Json], summary: Json) -> str | None:
+    if fault := _fault(history, [EVALUATION], "it"):
+        return fault
+    if [line["epoch"] for line in history] != list(range(len(history))):
+        return "its epochs do not follow one another"
+    # A run that diverged did so before the evaluation of its last epoch.
+    made = {FINISHED: summary.get("epochs", len(history) - 1) + 1, DIVERGED: summary.get("epoch", len(history))}
+    expected = made.get(summary.get("status", ""), len(history))
+    return f"it has {len(history)} evaluations of {expected}" if len(history) != expected else None
+
+
+class Records(NamedTuple):
+    """What is known of a run: one of `STATUSES`, and its records, empty where there is none yet."""
+
+    status: str
+    summary: Json
+    environment: Json
+    documents: Json
+    history: list[Json]
 
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One run on disk."""
+    """One run on disk. Reading a record raises `DamagedError` where it is not what was written."""
 
     path: Path
 
@@ -53,6 +176,11 @@ class RunFolder:
         return self.path / "best.safetensors"
 
     @property
+    def earlier_weights(self) -> Path:
+        """Those of the epoch that was best when the last checkpoint was written, while there are better ones."""
+        return self.path / "earlier.safetensors"
+
+    @property
     def checkpoint(self) -> Path:
         """The run in the middle, while it is not over."""
         return self.path / "checkpoint.safetensors"
@@ -60,39 +188,70 @@ class RunFolder:
     @property
     def spec(self) -> Json | None:
         """What the run computes; None before it was first started."""
-        path = self.path / "spec.json"
-        return read_json(path) if path.is_file() else None
+        return self._read("spec.json", {"identity": _text, "run": {}})
 
     @property
     def environment(self) -> Json:
         """Where the run was computed."""
-        path = self.path / "environment.json"
-        return read_json(path) if path.is_file() else {}
+        return self._read("environment.json", {"device?": _text}) or {}
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over, however it ended and whatever became of its records."""
+        return (self.path / "summary.json").is_file()
 
     @property
     def summary(self) -> Json | None:
         """How the run ended; None while it has not."""
-        path = self.path / "summary.json"
-        return read_json(path) if path.is_file() else None
-
-    @property
-    def status(self) -> str:
-        """One of `STATUSES`."""
-        if (summary := self.summary) is not None:
-            return str(summary["status"])
-        return RUNNING if self.path.is_dir() and is_locked(self.path / "run.lock") else MISSING
-
-    def history(self) -> list[Json]:
-        """Every evaluation so far; a last line that was cut off while being written does not count."""
-        path = self.path / "history.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
-        return [json.loads(line) for line in lines if line.endswith("\n")]
+        if (summary := self._read("summary.json", {"status": [*ENDINGS].__contains__})) is None:
+            return None
+        return _checked(summary, ENDINGS[summary["status"]], self.path / "summary.json")
 
     @property
     def documents(self) -> Json | None:
         """Nats and counts of every document of valid and test; None before the end."""
-        path = self.path / "documents.json"
-        return read_json(path) if path.is_file() else None
+        documents = self._read("documents.json", DOCUMENTS)
+        if documents and any(len({len(values) for values in split.values()}) > 1 for split in documents.values()):
+            raise DamagedError(self.path / "documents.json", "its lists are not equally long")
+        return documents
+
+    def history(self) -> list[Json]:
+        """Every evaluation so far; a last line that was cut off while being written does not count.
+
+        Raises:
+            DamagedError: A line is no evaluation, or they are not all those that the summary speaks of.
+        """
+        path, summary = self.path / "history.jsonl", self.summary
+        history: list[Json] = []
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
+            history = [json.loads(line) for line in lines if line.endswith("\n")]
+            fault = _history_fault(history, summary or {})
+        except (OSError, ValueError, RecursionError) as error:
+            fault = str(error)
+        if fault:
+            mend = "remove the summary.json beside it and repeat" if summary else "it is begun anew by repeating"
+            raise DamagedError(path, fault, f"{mend} the command")
+        return history
+
+    @property
+    def status(self) -> str:
+        """One of `STATUSES`."""
+        return self.read().status
+
+    def read(self) -> "Records":
+        """All records together; of a run in which one is damaged, that alone."""
+        try:
+            _ = self.spec
+            records = Records("", self.summary or {}, self.environment, self.documents or {}, self.history())
+        except DamagedError as error:
+            return Records(DAMAGED, {"error": str(error)}, {}, {}, [])
+        alive = self.path.is_dir() and is_locked(self.path / "run.lock")
+        return records._replace(status=records.summary.get("status", RUNNING if alive else MISSING))
+
+    def _read(self, name: str, shape: Shape) -> Json | None:
+        path = self.path / name
+        return read_json(path, shape) if path.is_file() else None
 
     def reopen(self) -> None:
         """Forget how an earlier try ended."""
@@ -100,24 +259,31 @@ class RunFolder:
 
     def start(self, spec: Json, environment: Json) -> None:
         """Begin anew: whatever an earlier try left behind is removed."""
-        for leftover in ("summary.json", "history.jsonl", "documents.json", "best.safetensors"):
-            (self.path / leftover).unlink(missing_ok=True)
-        self.checkpoint.unlink(missing_ok=True)
+        leftovers = [self.path / name for name in ("summary.json", "history.jsonl", "documents.json")]
+        for leftover in (*leftovers, self.best_weights, self.earlier_weights, self.checkpoint):
+            leftover.unlink(missing_ok=True)
         write_json(self.path / "spec.json", spec)
         write_json(self.path / "environment.json", environment)
 
-    def go_on(self, evaluations: int) -> None:
-        """Go on from a checkpoint that knew that many evaluations: later ones are cut off, to be made again."""
+    def go_on(self, spec: Json, environment: Json, evaluations: int) -> None:
+        """Go on from a checkpoint that knew that many evaluations: later ones are cut off, to be made again.
+
+        Raises:
+            ValueError: They are not there.
+        """
+        path, history = self.path / "history.jsonl", self.history()
+        if len(history) < evaluations:
+            raise ValueError(f"its history has {len(history)} evaluations of {evaluations}")
         self.reopen()
-        history = self.path / "history.jsonl"
-        lines = history.read_text(encoding="utf-8").splitlines(keepends=True)
-        with written_atomically(history) as temporary:
-            temporary.write_text("".join(lines[:evaluations]), encoding="utf-8")
+        write_json(self.path / "spec.json", spec)
+        write_json(self.path / "environment.json", environment)
+        with written_atomically(path) as temporary:
+            temporary.write_text("".join(map(_as_line, history[:evaluations])), encoding="utf-8")
 
     def append(self, evaluation: Json) -> None:
         """Add a line to the history and see it onto the disk."""
         with (self.path / "history.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(evaluation) + "\n")
+            file.write(_as_line(evaluation))
             file.flush()
             os.fsync(file.fileno())
 
@@ -129,7 +295,17 @@ class RunFolder:
         """Declare the run over; a failed one keeps its checkpoint to go on from."""
         write_json(self.path / "summary.json", summary)
         if summary["status"] != FAILED:
-            self.checkpoint.unlink(missing_ok=True)
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Remove what a run that is over does not need; a killed process may have left it."""
+        remove_leftovers(self.path)
+        self.checkpoint.unlink(missing_ok=True)
+        self.earlier_weights.unlink(missing_ok=True)
+
+
+def _as_line(evaluation: Json) -> str:
+    return json.dumps(evaluation, allow_nan=False) + "\n"
 
 
 @dataclass(frozen=True)
@@ -146,12 +322,17 @@ class StudyFolder:
     @property
     def study(self) -> Json:
         """What was declared, with counts and baselines."""
-        return read_json(self.path / "study.json")
+        return read_json(self.path / "study.json", STUDY)
 
     @property
     def tokenizer(self) -> Path:
         """The study's tokenizer, in the format of Hugging Face `tokenizers`."""
         return self.path / "tokenizer.json"
+
+    @property
+    def code(self) -> Path:
+        """The folder with the study file that the study came from, if it came from one, and what lay beside it."""
+        return self.path / "code"
 
     @property
     def report(self) -> Path:
@@ -190,11 +371,18 @@ def find_studies(path: Path) -> list[StudyFolder]:
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds the lock on that file."""
+    """Whether some process holds the lock on that file, which may be another user's."""
     if not path.is_file():
         return False
-    try:
-        with FileLock(path, timeout=0):
-            return False
-    except Timeout:
-        return True
+    if sys.platform == "win32":
+        try:
+            with FileLock(path, timeout=0):
+                return False
+        except Timeout:
+            return True
+    with path.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False

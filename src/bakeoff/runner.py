@@ -4,12 +4,14 @@ import contextlib
 import dataclasses
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
@@ -19,36 +21,36 @@ import psutil
 import torch
 from filelock import Timeout
 
-from bakeoff import costs, data
+from bakeoff import costs, data, sources
 from bakeoff.data import Tokens
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
-from bakeoff.files import free_folder, write_json, written_atomically
+from bakeoff.files import free_folder, remove_leftovers, write_json, written_atomically
 from bakeoff.identity import identity
-from bakeoff.measure import resolve_precision, usable_cores
-from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder, is_locked
+from bakeoff.measure import available_memory, resolve_precision, usable_cores
+from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, StudyFolder
 from bakeoff.spec import Run, Study
 from bakeoff.worker import Job
 
 Json = dict[str, Any]
 #: Told of everything that a worker says, and of its end.
 Observer = Callable[[Run, Json], None]
-#: Seconds that a worker has to end after it was told to.
+#: Seconds that a worker has to end after it was told to, and the most that count between two looks at a silent one.
 PATIENCE = 5.0
 #: Seconds without a word after which a worker is taken to hang. Training speaks several times a second; an evaluation
 #: does not, and a large one may take minutes.
 LONGEST_SILENCE = 1800.0
-BUSY = "another `bakeoff run` is at work on {}: wait until it has ended"
+#: Seconds that another command may look at the study's lock.
+GLANCE = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Session:
-    """A study on disk, prepared to run.
+    """A study on disk, prepared to run, and nobody else's meanwhile.
 
     Attributes:
         study: With precision and threads resolved.
         folder: Where it lies.
-        declaration: What `study.json` says.
         tokens: Its corpus.
         device: Where its runs compute.
         source: The user's study file, if it comes from one.
@@ -56,7 +58,6 @@ class Session:
 
     study: Study
     folder: StudyFolder
-    declaration: Json
     tokens: Tokens
     device: torch.device
     source: Path | None
@@ -67,7 +68,7 @@ class Session:
         Args:
             memory_bytes: What a run needs.
         """
-        by_memory = int(psutil.virtual_memory().available) // max(1, memory_bytes)
+        by_memory = available_memory() // max(1, memory_bytes)
         return max(1, min(self.side_by_side, by_memory))
 
     @property
@@ -79,38 +80,58 @@ class Session:
         """The runs to do: not yet finished and not diverged, of all experiments or of those numbers.
 
         Raises:
-            UserError: A run's folder holds another run.
+            UserError: A run that is over is another one than the study declares, or was made by other code.
         """
-        wanted = [run for run in self.study.runs if only is None or run.number in only]
-        return [run for run in wanted if not self._is_over(run)]
+        statuses = {run: self.folder.run(run.slug).status for run in self._asked(only)}
+        over = [run for run, status in statuses.items() if status in (FINISHED, DIVERGED)]
+        self._require_declared(over)
+        for run in over:
+            self.folder.run(run.slug).tidy()
+        damaged = [run for run in statuses if statuses[run] == DAMAGED and self.folder.run(run.slug).ended]
+        return [run for run in statuses if run not in over and run not in damaged]
+
+    def damaged(self, only: Sequence[int] | None = None) -> list[str]:
+        """What is wrong with runs that are over and not missing therefore, and how to mend it."""
+        over = [folder for run in self._asked(only) if (folder := self.folder.run(run.slug)).ended]
+        return [records.summary["error"] for folder in over if (records := folder.read()).status == DAMAGED]
+
+    def forget(self, numbers: Sequence[int]) -> None:
+        """Make the runs of those experiments missing, however they ended."""
+        for run in self.study.runs:
+            if run.number in numbers:
+                self.folder.run(run.slug).reopen()
+                self.folder.run(run.slug).checkpoint.unlink(missing_ok=True)
 
     def run(self, runs: Sequence[Run], jobs: int, observer: Observer) -> None:
-        """Do those runs, `jobs` at a time; on an interrupt, stop them and leave what is unfinished to the next time.
+        """Do those runs, `jobs` at a time; on an interrupt, stop them and leave what is unfinished to the next time."""
+        _Workers(self, jobs, observer).do(runs)
 
-        Raises:
-            UserError: Another process runs this study.
-        """
-        try:
-            with self.folder.lock().acquire(timeout=0):
-                # Again, as another command may have opened the study since, with other seeds, and found it free.
-                write_json(self.folder.path / "study.json", self.declaration)
-                _Workers(self, jobs, observer).do(runs)
-        except Timeout as error:
-            raise UserError(BUSY.format(self.folder.path), status=1) from error
+    def _asked(self, only: Sequence[int] | None) -> list[Run]:
+        return [run for run in self.study.runs if only is None or run.number in only]
 
-    def _is_over(self, run: Run) -> bool:
-        folder = self.folder.run(run.slug)
-        if (spec := folder.spec) is None:
-            return False
-        if spec["identity"] != identity(run):
-            raise UserError(f"{folder.path} holds another run than the study declares: choose another --out", status=1)
-        return folder.status in (FINISHED, DIVERGED)
+    def _require_declared(self, runs: Sequence[Run]) -> None:
+        others = {run: spec for run in runs if (spec := self._spec(run))["identity"] != identity(run)}
+        for run, spec in others.items():
+            if identity(dataclasses.replace(run, code=spec["run"].get("code"))) != spec["identity"]:
+                path = self.folder.run(run.slug).path
+                raise UserError(f"{path} holds another run than the study declares: choose another --out", status=1)
+        if others:
+            numbers = ",".join(map(str, sorted({run.number for run in others})))
+            raise UserError(
+                f"{self.folder.path} has results of {numbers} by other code than {self.source} has now: "
+                f"bakeoff run with --again {numbers} trains anew, and with another --out keeps both",
+                status=1,
+            )
+
+    def _spec(self, run: Run) -> Json:
+        return self.folder.run(run.slug).spec or {"identity": None, "run": {}}
 
 
+@contextlib.contextmanager
 def open_session(
     declared: Study, path: Path, device: torch.device, source: Path | None = None, jobs: int | None = 1
-) -> Session:
-    """Prepare a study's corpus and folder.
+) -> Iterator[Session]:
+    """Prepare a study's corpus and folder; until the session is closed no other command gets at the study.
 
     Args:
         declared: What to run, with the options of the command line in it.
@@ -120,28 +141,35 @@ def open_session(
         jobs: How many runs at a time are to share the cores, if the study is started now; None for one a core.
 
     Raises:
-        UserError: The corpus cannot be used, a model cannot be built, or the folder cannot be written or holds another
-            study.
+        UserError: The corpus cannot be used, a model cannot be built, the folder cannot be written or holds another
+            study, or another command has it.
     """
-    folder = StudyFolder(path)
-    existing = folder.study if folder.exists else None
-    if existing and existing["identity"] != identity(declared):
-        raise UserError(
-            f"{folder.path} holds another study than {declared.name} as it is declared now: "
-            "rename the study, choose another --out, or remove that folder"
-        )
-    if is_locked(folder.path / ".lock"):
-        raise UserError(BUSY.format(folder.path), status=1)
-    _require_writable(folder.path)
+    _require_writable(path)
     tokens = data.prepare(declared.corpus, declared.budget)
     for experiment in declared.experiments:
         experiment.architecture.check(tokens.vocabulary, declared.budget.sequence_length)
-    study = _resolve(declared, existing, tokens, device, jobs)
-    declaration = declare(study, tokens, declared, source)
-    write_json(folder.path / "study.json", declaration)
-    with written_atomically(folder.tokenizer) as temporary:
-        tokens.tokenizer.save(str(temporary))
-    return Session(study=study, folder=folder, declaration=declaration, tokens=tokens, device=device, source=source)
+    folder = StudyFolder(path)
+    path.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = folder.lock().acquire(timeout=GLANCE)
+    except Timeout as error:
+        raise UserError(f"another command is at work on {path}: wait until it has ended", status=1) from error
+    with lock:
+        remove_leftovers(path)
+        existing = folder.study if folder.exists else None
+        if existing and existing["identity"] != identity(declared):
+            raise UserError(
+                f"{path} holds another study than {declared.name} as it is declared now: "
+                "rename the study, choose another --out, or remove that folder"
+            )
+        study = _resolve(declared, existing, tokens, device, jobs)
+        write_json(path / "study.json", declare(study, tokens, declared, source))
+        with written_atomically(folder.tokenizer) as temporary:
+            temporary.write_text(tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
+        for name, content in sources.read(source).items() if source else ():
+            with written_atomically(folder.code / name) as temporary:
+                temporary.write_bytes(content)
+        yield Session(study=study, folder=folder, tokens=tokens, device=device, source=source)
 
 
 def folder_name(declared: Study, built_in: Study) -> str:
@@ -155,12 +183,12 @@ def parse_jobs(jobs: str) -> int | None:
     """How many runs at a time; None for `auto`.
 
     Raises:
-        UserError: It is neither a number from 1 nor `auto`.
+        UserError: It is neither a number of at most three digits from 1 nor `auto`.
     """
     if jobs == "auto":
         return None
-    if not jobs.isdecimal() or int(jobs) < 1:
-        raise UserError(f"--jobs takes auto or a number from 1, not {jobs}")
+    if not re.fullmatch("[1-9][0-9]{0,2}", jobs):
+        raise UserError(f"--jobs takes auto or a number from 1 to 999, not {jobs}")
     return int(jobs)
 
 
@@ -187,6 +215,22 @@ def _require_writable(path: Path) -> None:
         raise UserError(f"cannot write in {path}: choose a folder with --out")
 
 
+@dataclass(kw_only=True)
+class _Worker:
+    """A process at work on a run.
+
+    Attributes:
+        listener: Passes on what it says.
+        silence: Seconds since it last did, as far as it and this process were running.
+        hung: Whether it was killed for that.
+    """
+
+    process: subprocess.Popen[str]
+    listener: threading.Thread
+    silence: float = 0.0
+    hung: bool = False
+
+
 class _Workers:
     """The processes that are at work, and what they say."""
 
@@ -195,9 +239,8 @@ class _Workers:
         self.jobs = jobs
         self.observer = observer
         self.messages: Queue[tuple[Run, Json | None]] = Queue()
-        self.active: dict[Run, subprocess.Popen[str]] = {}
-        self.heard: dict[Run, float] = {}
-        self.listeners: list[threading.Thread] = []
+        self.active: dict[Run, _Worker] = {}
+        self.looked = time.monotonic()
 
     def do(self, runs: Sequence[Run]) -> None:
         waiting = deque(runs)
@@ -213,7 +256,7 @@ class _Workers:
                 if message is None:
                     self._ended(run)
                 else:
-                    self.heard[run] = time.monotonic()
+                    self.active[run].silence = 0.0
                     self.observer(run, message)
         finally:
             self._stop_all()
@@ -239,15 +282,13 @@ class _Workers:
                 env=self._environment(),
                 start_new_session=True,  # Ctrl-C reaches this process alone, which then stops its workers
             )
-        self.active[run] = process
-        self.heard[run] = time.monotonic()
+        listener = threading.Thread(target=self._listen, args=(run, process), daemon=True)
+        listener.start()
+        self.active[run] = _Worker(process=process, listener=listener)
         assert process.stdin is not None, "the worker's input is a pipe"
         with contextlib.suppress(BrokenPipeError):  # it died at once; its end tells why
             process.stdin.write(job.to_line() + "\n")
             process.stdin.flush()
-        listener = threading.Thread(target=self._listen, args=(run, process), daemon=True)
-        listener.start()
-        self.listeners.append(listener)
 
     def _environment(self) -> dict[str, str]:
         """Threads that wait by spinning are the fastest on cores of their own, and ruinous on shared ones."""
@@ -262,47 +303,50 @@ class _Workers:
         self.messages.put((run, None))
 
     def _ended(self, run: Run) -> None:
-        """Note how a worker ended; one that could not say so itself has failed."""
-        process = self.active.pop(run)
-        with contextlib.suppress(BrokenPipeError), process:  # closes its pipes; one that died at once reads no job
+        """Tell how a run ended; a worker that could not record that has failed."""
+        worker = self.active.pop(run)
+        with contextlib.suppress(BrokenPipeError), worker.process as process:  # closes its pipes; it may read no job
             process.wait()
         folder = self.session.folder.run(run.slug)
-        if folder.summary is None:
-            reason = self._why(run, process.returncode)
-            folder.finish({"status": FAILED, "error": reason})
-            self.observer(run, {"event": "end", "status": FAILED, "error": reason})
+        if not folder.ended:
+            folder.finish({"status": FAILED, "error": self._why(run, worker)})
+        summary = folder.summary or {}
+        self.observer(run, {"event": "end", "status": summary["status"], "error": summary.get("error")})
 
-    def _why(self, run: Run, status: int) -> str:
-        if time.monotonic() - self.heard[run] > LONGEST_SILENCE:
+    def _why(self, run: Run, worker: _Worker) -> str:
+        if worker.hung:
             return f"killed, as it had said nothing for {LONGEST_SILENCE / 60:.0f} minutes"
-        if status < 0:
-            return f"killed by signal {-status} (out of memory?)"
+        if (number := -worker.process.returncode) > 0:
+            return f"killed by signal {number}" + (" (out of memory?)" if number == signal.SIGKILL else "")
         return _last_line(self.session.folder.run(run.slug).path / "log.txt")
 
     def _stop_silent(self) -> None:
-        """Kill the workers that have said nothing for so long that they must hang."""
-        now = time.monotonic()
-        for run, process in self.active.items():
-            if now - self.heard[run] > LONGEST_SILENCE:
-                process.kill()
+        """Kill the workers that have said nothing for so long that they must hang; suspended ones do not."""
+        before, self.looked = self.looked, time.monotonic()
+        passed = min(self.looked - before, PATIENCE)  # it was more if this process was suspended
+        for worker in self.active.values():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                if psutil.Process(worker.process.pid).status() != psutil.STATUS_STOPPED:
+                    worker.silence += passed
+            if worker.silence > LONGEST_SILENCE:
+                worker.hung = True
+                worker.process.kill()
 
     def _stop_all(self) -> None:
         """Workers end when their input closes; one that does not is killed."""
-        for process in self.active.values():
-            assert process.stdin is not None, "the worker's input is a pipe"
+        for worker in self.active.values():
+            assert worker.process.stdin is not None, "the worker's input is a pipe"
             with contextlib.suppress(BrokenPipeError):
-                process.stdin.close()
-        for process in self.active.values():
+                worker.process.stdin.close()
+        for worker in self.active.values():
             try:
-                process.wait(PATIENCE)
+                worker.process.wait(PATIENCE)
             except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        for listener in self.listeners:
-            listener.join(PATIENCE)  # until it has read the last of the output
-        for process in self.active.values():
-            assert process.stdout is not None, "the worker's output is a pipe"
-            process.stdout.close()
+                worker.process.kill()
+                worker.process.wait()
+            worker.listener.join(PATIENCE)  # until it has read the last of the output
+            assert worker.process.stdout is not None, "the worker's output is a pipe"
+            worker.process.stdout.close()
 
 
 def _last_line(log: Path) -> str:

@@ -25,8 +25,42 @@ if TYPE_CHECKING:
 NOT_IDENTITY = {"identity": False}
 #: Fewer symbols than bytes cannot spell every text.
 SMALLEST_VOCABULARY = 256
+#: Far above what any machine can do, and low enough that a slip of the finger is noticed before memory is asked for.
+MOST_LAYERS, MOST_SYMBOLS, MOST_THREADS, MOST_SEEDS, MOST = 1000, 1_000_000, 1024, 1000, 1_000_000_000
+LARGEST_SEED = 2**32 - 1
 PRECISIONS = ("auto", "fp32", "bf16")
 SCHEDULES = ("linear", "constant")
+
+
+def whole(spec: object, name: str, lowest: int, highest: int) -> None:
+    """See that a field of a spec is a whole number within its bounds.
+
+    Raises:
+        ValueError: It is not.
+    """
+    value = getattr(spec, name)
+    _require(
+        isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest,
+        f"{_words(name)} must be a whole number from {lowest:,} to {highest:,}, not {value!r}",
+    )
+
+
+def real(spec: object, name: str, *, above: float | None = None, below: float = math.inf) -> None:
+    """See that a field of a spec is a number from 0, or above a bound, and below another one; make it a float.
+
+    1 and 1.0 are the same, so they must give the same identity.
+
+    Raises:
+        ValueError: It is none.
+    """
+    value = getattr(spec, name)
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    _require(
+        number and (value >= 0 if above is None else value > above) and value < below,
+        f"{_words(name)} must be a finite number {'from 0' if above is None else f'above {above}'}"
+        f"{'' if below == math.inf else f' and below {below}'}, not {value!r}",
+    )
+    object.__setattr__(spec, name, float(value))
 
 
 class LanguageModel(Protocol):
@@ -58,8 +92,12 @@ class Corpus:
     sha256: str | None = None
 
     def __post_init__(self) -> None:
-        limits = self.documents or (1, 1, 1)
-        _require(min(limits) >= 1, f"documents must be at least 1 a split, not {self.documents}")
+        if self.documents is not None:
+            counts = isinstance(self.documents, tuple | list) and len(self.documents) == len(("train", "valid", "test"))
+            _require(
+                counts and all(type(count) is int and 1 <= count <= MOST for count in self.documents),
+                f"documents must be three whole numbers from 1 to {MOST:,}, one a split, not {self.documents!r}",
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +122,7 @@ class Architecture(ABC):
     layers: int = 1
 
     def __post_init__(self) -> None:
-        _require(self.layers >= 1, f"layers must be at least 1, not {self.layers}")
+        whole(self, "layers", 1, MOST_LAYERS)
 
     @abstractmethod
     def build(self, vocabulary: int, sequence_length: int) -> torch.nn.Module:
@@ -138,11 +176,8 @@ class Optimizer(ABC):
     weight_decay: float = 0.0
 
     def __post_init__(self) -> None:
-        # 1 and 1.0 are the same rate, so they must give the same identity.
-        for name in ("lr", "weight_decay"):
-            object.__setattr__(self, name, float(getattr(self, name)))
-        _require(0 < self.lr < math.inf, f"a learning rate must be positive and finite, not {self.lr}")
-        _require(0 <= self.weight_decay < math.inf, f"weight decay must not be negative, not {self.weight_decay}")
+        real(self, "lr", above=0)
+        real(self, "weight_decay")
 
     @property
     def step_scale(self) -> float | None:
@@ -187,22 +222,19 @@ class Budget:
     compile: bool | None = None
 
     def __post_init__(self) -> None:
+        whole(self, "vocabulary", SMALLEST_VOCABULARY, MOST_SYMBOLS)
         for name in ("epochs", "batch_size", "sequence_length"):
-            count = getattr(self, name)
-            whole = isinstance(count, int) and count >= 1
-            _require(whole, f"{name.replace('_', ' ')} must be a whole number from 1, not {count}")
-        _require(
-            self.vocabulary >= SMALLEST_VOCABULARY,
-            f"a vocabulary needs at least {SMALLEST_VOCABULARY} symbols (one a byte), not {self.vocabulary}",
-        )
+            whole(self, name, 1, MOST)
+        if self.epoch_steps is not None:
+            whole(self, "epoch_steps", 1, MOST)
+        if self.threads is not None:
+            whole(self, "threads", 1, MOST_THREADS)
+        if self.clip is not None:
+            real(self, "clip", above=0)
         _require(self.schedule in SCHEDULES, f"schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule}")
-        _require(self.clip is None or self.clip > 0, f"clip must be positive or None, not {self.clip}")
         _require(
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision}"
         )
-        for name in ("threads", "epoch_steps"):
-            limit = getattr(self, name)
-            _require(limit is None or limit >= 1, f"{name} must be at least 1, not {limit}")
 
     def compiles(self, architecture: Architecture) -> bool:
         """Whether a model is compiled: the budget says so, and the architecture can be."""
@@ -211,11 +243,17 @@ class Budget:
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """An architecture with an optimizer, and their number in the study."""
+    """An architecture with an optimizer, and their number in the study.
+
+    Attributes:
+        code: Fingerprint of the source of what a study file defines for it; None where all is Bakeoff's own. Mended
+            code makes other runs of the same study.
+    """
 
     number: int = field(metadata=NOT_IDENTITY)
     architecture: Architecture
     optimizer: Optimizer
+    code: str | None = field(default=None, metadata=NOT_IDENTITY)
 
     @property
     def slug(self) -> str:
@@ -225,7 +263,11 @@ class Experiment:
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One experiment of a study with one seed: all that decides what is computed; equal runs compute the same."""
+    """One experiment of a study with one seed: all that decides what is computed; equal runs compute the same.
+
+    Attributes:
+        code: As the experiment's.
+    """
 
     number: int = field(metadata=NOT_IDENTITY)
     corpus: Corpus
@@ -233,9 +275,10 @@ class Run:
     optimizer: Optimizer
     budget: Budget
     seed: int
+    code: str | None = None
 
     def __post_init__(self) -> None:
-        _require(self.seed >= 0, f"a seed must not be negative, not {self.seed}")
+        whole(self, "seed", 0, LARGEST_SEED)
 
     @property
     def slug(self) -> str:
@@ -268,9 +311,13 @@ class Study:
         )
         _require(len(self.experiments) > 0, f"study {self.name} has no experiments")
         _require(
-            len(self.seeds) > 0 and _unique(self.seeds), "seeds must be different from each other, and at least one"
+            0 < len(self.seeds) <= MOST_SEEDS and _unique(self.seeds),
+            f"a study has from 1 to {MOST_SEEDS:,} seeds, all different from each other",
         )
         _require(_unique(self.numbers), f"study {self.name} numbers two experiments alike")
+        for kinds in ({type(e.architecture) for e in self.experiments}, {type(e.optimizer) for e in self.experiments}):
+            alike = [name for name, count in Counter(kind.name for kind in kinds).items() if count > 1]
+            _require(not alike, f"study {self.name} has two classes with the name {''.join(alike[:1])!r}: rename one")
 
     @classmethod
     def of(
@@ -308,6 +355,7 @@ class Study:
             optimizer=experiment.optimizer,
             budget=self.budget,
             seed=seed,
+            code=experiment.code,
         )
 
     def with_shared(self, *, name: str | None = None, corpus: Corpus | None = None, **budget: Any) -> Self:  # noqa: ANN401
@@ -321,13 +369,14 @@ class Study:
 
     def with_seeds(self, count: int) -> Self:
         """The same study with that many seeds: its own first, then the smallest numbers that are not among them."""
+        _require(1 <= count <= MOST_SEEDS, f"a study has from 1 to {MOST_SEEDS:,} seeds, not {count:,}")
         others = (seed for seed in range(count) if seed not in self.seeds)
         return dataclasses.replace(self, seeds=(*self.seeds, *others)[:count])
 
     def with_rates(self, rates: Mapping[str, float]) -> Self:
-        """The same study with other learning rates, by the experiments' slugs."""
+        """The same study with other learning rates, by slugs; an experiment that is not among them keeps its own."""
         experiments = tuple(
-            dataclasses.replace(e, optimizer=dataclasses.replace(e.optimizer, lr=rates[e.slug]))
+            dataclasses.replace(e, optimizer=dataclasses.replace(e.optimizer, lr=rates.get(e.slug, e.optimizer.lr)))
             for e in self.experiments
         )
         return dataclasses.replace(self, experiments=experiments)
@@ -344,6 +393,10 @@ def _slug(number: int, architecture: Architecture, optimizer: Optimizer) -> str:
 
 def _unique(values: Sequence[int]) -> bool:
     return max(Counter(values).values()) == 1
+
+
+def _words(name: str) -> str:
+    return "learning rate" if name == "lr" else name.replace("_", " ")
 
 
 def _require(condition: bool, message: str) -> None:

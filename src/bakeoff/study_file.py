@@ -1,20 +1,29 @@
-"""A study by its name, or from a user's Python file."""
+"""A study by its name, or from a user's Python file; and a run, as its specs were encoded."""
 
 import contextlib
 import dataclasses
 import runpy
 import sys
 import traceback
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from bakeoff import sources
 from bakeoff.data import own_text
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
-from bakeoff.identity import decode
+from bakeoff.identity import decode, is_bakeoffs, type_name, types
+from bakeoff.models import ARCHITECTURES
+from bakeoff.optimizers import OPTIMIZERS
 from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Run, Study
 
 Json = dict[str, Any]
+
+#: Bakeoff's own classes that an encoded run may name.
+BUILT_IN: dict[str, type] = {
+    type_name(kind): kind for kind in (Corpus, Budget, Run, *ARCHITECTURES.values(), *OPTIMIZERS.values())
+}
 
 
 def find_study(name_or_path: str) -> tuple[Study, Path | None]:
@@ -52,27 +61,76 @@ def load_study(path: Path) -> Study:
         UserError: The file has an error in it (its line is in the message), or defines no study.
     """
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no output of ours
-            study = runpy.run_path(str(path), run_name="bakeoff_study").get("study")
+        study = _executed(path).get("study")
+        if isinstance(study, Study):
+            return _with_code(study, path)
     except (Exception, SystemExit) as error:
         raise UserError(f"{path}:{_where(path, error)}") from error
-    if not isinstance(study, Study):
-        raise UserError(f"{path} defines no study: it needs a line such as `study = Study.of(...)`")
-    return study
+    raise UserError(f"{path} defines no study: it needs a line such as `study = Study.of(...)`")
+
+
+def _executed(path: Path) -> Json:
+    """What a study file defines. Meanwhile modules beside it can be imported, after those of all other places."""
+    for module in sources.beside(path):
+        sys.modules.pop(module, None)
+    before = sys.path, sys.dont_write_bytecode
+    sys.path, sys.dont_write_bytecode = [*sys.path, str(path.resolve().parent)], True  # reading leaves no traces
+    try:
+        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no output of ours
+            return runpy.run_path(str(path), run_name=sources.MODULE)
+    finally:
+        sys.path, sys.dont_write_bytecode = before
+
+
+def _with_code(study: Study, path: Path) -> Study:
+    """The study with the fingerprint of the source of each experiment's own classes.
+
+    Raises:
+        ValueError: Two classes could not be told apart: in what is recorded, or in the report.
+    """
+    names = Counter(map(type_name, types(study)))
+    if twice := [name for name, count in names.items() if count > 1]:
+        raise ValueError(f"two classes are called {twice[0]}: rename one")
+    for kind in {type(spec) for e in study.experiments for spec in (e.architecture, e.optimizer)}:
+        ours = (ARCHITECTURES if issubclass(kind, Architecture) else OPTIMIZERS).get(kind.name)
+        if ours not in (None, kind):
+            raise ValueError(f"class {kind.__name__} has the name {kind.name!r}, as one of Bakeoff's: rename it")
+    experiments = tuple(
+        dataclasses.replace(e, code=_code(path, (e.architecture, e.optimizer))) for e in study.experiments
+    )
+    return dataclasses.replace(study, experiments=experiments)
+
+
+def _code(path: Path, specs: tuple[Architecture, Optimizer]) -> str | None:
+    own = [kind for kind in types(specs) if not is_bakeoffs(kind)]
+    return sources.fingerprint(path, own) if own else None
+
+
+def foreign_types(encoded: object) -> set[str]:
+    """The classes of an encoded spec that are not Bakeoff's own."""
+    if isinstance(encoded, dict):
+        own = {encoded["type"]} - set(BUILT_IN) if "type" in encoded else set()
+        return own.union(*map(foreign_types, encoded.values()))
+    return set[str]().union(*map(foreign_types, encoded)) if isinstance(encoded, list) else set()
 
 
 def decode_run(encoded: Json, source: Path | None) -> Run:
-    """A run from its JSON, with the architectures and optimizers of a user's study file, if it has one."""
-    if source:
-        load_study(source)
-    kinds = [Corpus, Budget, Run, *_subclasses(Architecture), *_subclasses(Optimizer)]
-    run: Run = decode(encoded, {kind.__name__: kind for kind in kinds})
+    """A run from its JSON. A study file is executed only if the run has classes that are not Bakeoff's.
+
+    Raises:
+        UserError: The file does not define them, or not as when the run was declared.
+    """
+    kinds = dict(BUILT_IN)
+    if foreign := foreign_types(encoded):
+        kinds |= {type_name(kind): kind for kind in types(load_study(source))} if source else {}
+        if missing := foreign - set(kinds):
+            raise UserError(f"{source or 'no study file'} defines {', '.join(sorted(missing))}, which a run needs")
+    run: Run = decode(encoded, kinds)
+    if source and run.code != _code(source, (run.architecture, run.optimizer)):
+        raise UserError(
+            f"{source} has other code than this run was declared with: start anew with `bakeoff run`", status=1
+        )
     return run
-
-
-def _subclasses(base: type) -> list[type]:
-    children: list[type] = base.__subclasses__()
-    return [found for child in children for found in (child, *_subclasses(child))]
 
 
 def _where(path: Path, error: BaseException) -> str:

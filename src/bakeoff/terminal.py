@@ -3,16 +3,15 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bakeoff import words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.rows import StudyRows
-from bakeoff.data import overlap
-from bakeoff.data.corpora import BuiltIn, Text
-from bakeoff.data.splits import SPLITS
+from bakeoff.errors import plain
 from bakeoff.records import StudyFolder
-from bakeoff import words
 
-if TYPE_CHECKING:
-    from bakeoff.tuning import Search  # at run time it would bring torch along
+if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
+    from bakeoff.data.corpora import BuiltIn, Text
+    from bakeoff.tuning import Search
 
 Json = dict[str, Any]
 
@@ -48,6 +47,8 @@ def status_text(folder: StudyFolder, rows: StudyRows) -> str:
 
 def description_text(description: Json) -> str:
     """What `bakeoff describe` prints."""
+    from bakeoff.data.splits import SPLITS
+
     corpus, budget = description["corpus"], description["budget"]
     names = (
         *("number", "model", "layers", "optimizer", "learning_rate", "weight_decay"),
@@ -109,17 +110,21 @@ def bench_text(measured: Json) -> str:
     )
 
 
-def corpus_text(name: str, corpus: BuiltIn, text: Text | None) -> str:
+def corpus_text(name: str, corpus: "BuiltIn", text: "Text | None") -> str:
     """A built-in corpus's licence and source, and if it is here its sizes and what its splits share with train."""
+    from bakeoff.data.splits import SPLITS
+
     facts = [name, f"  {corpus.source}", f"  licence: {corpus.licence}"]
     if text is None:
         return "\n".join([*facts, f"  not here yet: fetch it with `bakeoff data {name}`"])
     return "\n".join([*facts, f"  verified: {corpus.place()}", *(_split_line(text, split) for split in SPLITS)])
 
 
-def _split_line(text: Text, split: str) -> str:
+def _split_line(text: "Text", split: str) -> str:
+    from bakeoff.data import overlap
+
     documents = text.splits[split]
-    counted, size = sum(map(text.count_words, documents)), sum(len(document.encode()) for document in documents)
+    counted, size = map(sum, zip(*map(text.count, documents), strict=True))
     line = f"  {split}: {len(documents):,} documents, {counted:,} words, {size:,} bytes"
     if split == "train":
         return line
@@ -129,6 +134,7 @@ def _split_line(text: Text, split: str) -> str:
 
 def columns(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     """Columns as wide as their content, numbers to the right; no line is wrapped, so that a pipe gets them whole."""
+    lines = [list(map(plain, line)) for line in lines]
     widths = [max(map(len, column)) for column in zip(head, *lines, strict=True)]
     numeric = [not any(map(str.isalpha, cell)) for cell in lines[0]]
     return "\n".join(

@@ -1,19 +1,18 @@
 """The training loop: it yields evaluations, and knows no file, no plot, no model and no optimizer by name."""
 
 import contextlib
-import dataclasses
-from collections import defaultdict
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from bakeoff.data.sequences import Batch, TokenStream
+from bakeoff.data.sequences import Batch, Integers, TokenStream
 from bakeoff.measure import Clock, in_precision
+from bakeoff.sampling import Sampling
 from bakeoff.spec import Budget
 
 #: Steps at the start of a run that are left out of the memory's steady state: buffers and optimizer state appear there.
@@ -23,7 +22,6 @@ EVALUATED_AT_ONCE = 4096
 #: Finite losses and gradient norms before a divergence that are kept.
 LAST = 20
 
-Json = dict[str, Any]
 Nats = npt.NDArray[np.float32]
 
 
@@ -85,27 +83,32 @@ class EpochRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Sample:
+    """What the sampled part of valid cost at a step, when training had taken that many seconds."""
+
+    step: int
+    train_seconds: float
+    nats: float
+    tokens: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """One measurement of a run: every measured stream under the same weights.
+    """One full measurement of a run: every measured stream under the same weights.
 
     Attributes:
         epoch: Whole epochs trained so far.
         step: Steps taken so far.
         nats: For each measured stream the nats of its N - 1 targets.
         trained: The epoch that ended here; None before the first.
+        samples: Those taken since the evaluation before, and last the one that is part of this.
     """
 
     epoch: int
     step: int
     nats: dict[str, Nats]
     trained: EpochRecord | None
-
-
-class State(NamedTuple):
-    """A run in the middle: tensors, and facts that are JSON."""
-
-    tensors: dict[str, Tensor]
-    facts: Json
+    samples: tuple[Sample, ...]
 
 
 @dataclass(kw_only=True)
@@ -117,17 +120,20 @@ class Training:
         optimizer: Over the model's learnable parameters.
         schedule: From a step to the share of the peak learning rate.
         train: What is learned from.
-        measured: The streams that every evaluation measures.
+        measured: The streams that every full evaluation measures.
         budget: Epochs, batch size, sequence length, clipping, and the precision of training and of evaluation.
         seed: Decides, with the epoch's number, the order of the sequences.
         device: Where the model is.
         clock: Told what is training and what is evaluation.
+        sampling: Where, between full evaluations, which part of `measured["valid"]` is measured.
         compiled: Whether the first step compiles the model, so that its seconds are called that.
         steady: Opened around the steps that belong to the steady state.
         on_step: Called after every step with the steps done so far and the mean loss of the last one.
         step: Steps done so far.
         epochs: Whole epochs trained and evaluated so far; -1 before the evaluation at step zero.
-        steps: Those of the epoch that is being trained.
+        position: Steps done of the epoch that is being trained.
+        steps: What they showed.
+        samples: Those taken since the last full evaluation.
     """
 
     model: nn.Module
@@ -139,12 +145,15 @@ class Training:
     seed: int
     device: torch.device
     clock: Clock
+    sampling: Sampling = field(default_factory=Sampling)
     compiled: bool = False
     steady: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
     on_step: Callable[[int, float], None] = lambda step, loss: None  # noqa: ARG005
     step: int = field(default=0, init=False)
     epochs: int = field(default=-1, init=False)
+    position: int = field(default=0, init=False)
     steps: Steps = field(default_factory=Steps, init=False)
+    samples: list[Sample] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
@@ -153,8 +162,8 @@ class Training:
     def evaluations(self) -> Iterator[Evaluation]:
         """Train for the whole budget; yield an evaluation at step zero and after every epoch.
 
-        Between two of them the clock stands still, and the caller may do as it likes. After `restore` it goes on
-        where the state was taken.
+        Between two of them the clock stands still, and the caller may do as it likes. After a state was restored it
+        goes on where that was taken.
 
         Raises:
             DivergedError: A loss or a gradient is not finite.
@@ -163,64 +172,42 @@ class Training:
         if self.epochs < 0:
             yield self._evaluate(0, None)
         while self.epochs < self.budget.epochs:
-            with self.clock.measuring("training"):
-                trained = self._train_epoch(self.epochs + 1)
-            yield self._evaluate(self.epochs + 1, trained)
-
-    def state(self) -> State:
-        """Everything that the rest of the run depends on; may be taken between evaluations and in `on_step`."""
-        optimizer = self.optimizer.state_dict()
-        tensors, numbers = _flatten(optimizer["state"])
-        tensors |= {f"model.{name}": tensor for name, tensor in self.model.state_dict().items()}
-        tensors |= {f"random.{name}": state for name, state in _random_states(self.device).items()}
-        facts = {
-            "step": self.step,
-            "epochs": self.epochs,
-            "steps": dataclasses.asdict(self.steps),
-            "optimizer": {"numbers": numbers, "groups": optimizer["param_groups"]},
-        }
-        with self.clock.measuring("checkpoint"):  # so that the seconds of what is under way are in
-            facts["seconds"] = dict(self.clock.seconds)
-        return State(tensors, facts)
-
-    def restore(self, state: State) -> None:
-        """Go back to where `state` was taken, to the bit."""
-        tensors, facts = state
-        self.step, self.epochs, self.steps = facts["step"], facts["epochs"], Steps(**facts["steps"])
-        self.model.load_state_dict(_under("model.", tensors))
-        saved = _unflatten(_under("optimizer.", tensors), facts["optimizer"]["numbers"])
-        self.optimizer.load_state_dict({"state": saved, "param_groups": facts["optimizer"]["groups"]})
-        _set_random_states(_under("random.", tensors), self.device)
-        for purpose, seconds in facts["seconds"].items():
-            self.clock.seconds[purpose] += seconds
+            yield self._evaluate(self.epochs + 1, self._train_epoch(self.epochs + 1))
 
     def _warm_up(self) -> None:
-        """Pay once, and apart, for what a first step allocates or compiles; no weight and no random state changes."""
-        with self.clock.measuring("compiling" if self.compiled else "warmup"), torch.random.fork_rng():
+        """Pay once, and apart, for what a first step allocates or compiles; weights, buffers, random state stay."""
+        buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        with self.clock.measuring("compiling" if self.compiled else "warmup"), self._random_state_kept():
             first = np.arange(min(self.budget.batch_size, self.train.sequences(self.budget.sequence_length)))
             self._loss(self.train.batch(first, self.budget.sequence_length)).backward()  # type: ignore[no-untyped-call]
             self.optimizer.zero_grad()
+        for name, before in buffers.items():
+            self.model.get_buffer(name).copy_(before)
 
     def _train_epoch(self, epoch: int) -> EpochRecord:
-        """Train the epoch, or the rest of it."""
-        self.model.train()
-        with contextlib.ExitStack() as stack:
-            begun = False
-            for batch in self._batches(epoch):
-                if not begun and self.step >= SETTLING_STEPS:
-                    stack.enter_context(self.steady())
-                    begun = True
-                loss, norm = self._train_step(batch, epoch)
-                self.steps.add(loss, batch.targets, norm)
-                self.on_step(self.step, loss)
+        """Train the epoch, or the rest of it, in stretches: from one place where the sample is measured to the next."""
+        batches = self._batches(epoch)
+        end = self.step - self.position + steps_an_epoch(self.train, self.budget)
+        stops = (SETTLING_STEPS, *self.sampling.places, end)
+        while self.step < end:
+            if self.step in self.sampling.places and self.step not in (sample.step for sample in self.samples):
+                self._take_sample()
+            stretch = min(stop for stop in stops if stop > self.step) - self.step
+            steady = self.steady() if self.step >= SETTLING_STEPS else contextlib.nullcontext()
+            with steady, self.clock.measuring("training"):
+                self.model.train()
+                for batch in itertools.islice(batches, stretch):
+                    loss, norm = self._train_step(batch, epoch)
+                    self.steps.add(loss, batch.targets, norm)
+                    self.on_step(self.step, loss)
         return self.steps.record(self.optimizer.param_groups[0]["lr"])
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         """What is left of the epoch's batches, in an order that depends on the seed and the epoch alone."""
         length, size = self.budget.sequence_length, self.budget.batch_size
         order = np.random.default_rng((self.seed, epoch)).permutation(self.train.sequences(length))
-        done, all_ = len(self.steps.losses), steps_an_epoch(self.train, self.budget)
-        return self.train.batches(order[done * size : all_ * size], size, length)
+        all_ = steps_an_epoch(self.train, self.budget)
+        return self.train.batches(order[self.position * size : all_ * size], size, length)
 
     def _train_step(self, batch: Batch, epoch: int) -> tuple[float, float]:
         """One step of the optimizer: its mean loss and the norm of its gradient before clipping."""
@@ -237,7 +224,7 @@ class Training:
             raise DivergedError("the gradient", epoch, self.step, self.steps)
         self.optimizer.step()
         self.optimizer.zero_grad()
-        self.step += 1
+        self.step, self.position = self.step + 1, self.position + 1
         return value, norm
 
     def _loss(self, batch: Batch) -> Tensor:
@@ -247,44 +234,30 @@ class Training:
         return loss
 
     def _evaluate(self, epoch: int, trained: EpochRecord | None) -> Evaluation:
-        with self.clock.measuring("evaluation"):
-            nats = {name: token_nats(self.model, s, self.budget, self.device) for name, s in self.measured.items()}
+        nats = {name: self._nats(stream) for name, stream in self.measured.items()}
         if not all(np.isfinite(values).all() for values in nats.values()):
             raise DivergedError("an evaluated loss", epoch, self.step, self.steps)
-        self.epochs, self.steps = epoch, Steps()
-        return Evaluation(epoch=epoch, step=self.step, nats=nats, trained=trained)
+        if len(self.sampling.sequences):
+            self._note_sample(self.sampling.part(nats["valid"], self.budget.sequence_length))
+        samples = tuple(self.samples)
+        self.epochs, self.position, self.steps, self.samples = epoch, 0, Steps(), []
+        return Evaluation(epoch=epoch, step=self.step, nats=nats, trained=trained, samples=samples)
 
+    def _take_sample(self) -> None:
+        self._note_sample(self._nats(self.measured["valid"], self.sampling.sequences))
 
-def _flatten(states: dict[int, dict[str, Any]]) -> tuple[dict[str, Tensor], Json]:
-    """An optimizer's state as named tensors, and whatever of it is no tensor."""
-    named = {f"optimizer.{place}.{name}": v for place, state in states.items() for name, v in state.items()}
-    tensors = {name: value for name, value in named.items() if isinstance(value, Tensor)}
-    return tensors, {name: value for name, value in named.items() if name not in tensors}
+    def _note_sample(self, nats: Nats) -> None:
+        seconds, summed = self.clock.seconds["training"], float(nats.sum(dtype=np.float64))
+        # A measurement ends no run: weights that are broken end it at the next step, as they would without this.
+        if np.isfinite(summed):
+            self.samples.append(Sample(step=self.step, train_seconds=seconds, nats=summed, tokens=len(nats)))
 
+    def _nats(self, stream: TokenStream, sequences: Integers | None = None) -> Nats:
+        with self.clock.measuring("evaluation"), self._random_state_kept():
+            return token_nats(self.model, stream, self.budget, self.device, sequences)
 
-def _unflatten(tensors: dict[str, Tensor], numbers: Json) -> dict[int, dict[str, Any]]:
-    """The inverse of `_flatten`."""
-    states: defaultdict[int, dict[str, Any]] = defaultdict(dict)
-    for name, value in (tensors | _under("optimizer.", numbers)).items():
-        place, _, key = name.partition(".")
-        states[int(place)][key] = value
-    return dict(states)
-
-
-def _under(prefix: str, named: dict[str, Any]) -> dict[str, Any]:
-    return {name.removeprefix(prefix): value for name, value in named.items() if name.startswith(prefix)}
-
-
-def _random_states(device: torch.device) -> dict[str, Tensor]:
-    """The states of torch's global generators, which dropout draws from."""
-    states = {"cpu": torch.get_rng_state()}
-    return states | {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else states
-
-
-def _set_random_states(states: dict[str, Tensor], device: torch.device) -> None:
-    torch.set_rng_state(states["cpu"].cpu())
-    if device.type == "cuda" and "cuda" in states:
-        torch.cuda.set_rng_state(states["cuda"].cpu(), device)
+    def _random_state_kept(self) -> contextlib.AbstractContextManager[None]:
+        return torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else [])
 
 
 def steps_an_epoch(train: TokenStream, budget: Budget) -> int:
@@ -304,7 +277,7 @@ def on_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def token_nats(
-    model: nn.Module, stream: TokenStream, budget: Budget, device: torch.device, batch_size: int | None = None
+    model: nn.Module, stream: TokenStream, budget: Budget, device: torch.device, sequences: Integers | None = None
 ) -> Nats:
     """Nats of each of a stream's N - 1 targets, in order, without dropout.
 
@@ -315,13 +288,14 @@ def token_nats(
         stream: What is measured.
         budget: Its sequence length, between whose sequences no state is carried, and its precision.
         device: Where the model is.
-        batch_size: Sequences at once; in float32 it does not change the result.
+        sequences: Only the targets of these.
     """
     model.eval()
     length, pieces = budget.sequence_length, []
-    size = batch_size or max(1, EVALUATED_AT_ONCE // length)
+    size = max(1, EVALUATED_AT_ONCE // length)
+    order = np.arange(stream.sequences(length)) if sequences is None else sequences
     with in_precision(budget.precision, device):
-        for batch in stream.batches(np.arange(stream.sequences(length)), size, length):
+        for batch in stream.batches(order, size, length):
             inputs, targets = on_device(batch, device)
             nats = model.token_nats(inputs, targets)  # type: ignore[operator]
             pieces.append(nats[targets >= 0].cpu().numpy())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.analysis.rows import Row, StudyRows
-from bakeoff.identity import purpose
+from bakeoff.identity import fits, purpose
 from bakeoff.records import FAILED, StudyFolder, read_json
 from bakeoff.runner import folder_name, share_of_cores
 from bakeoff.spec import Budget, Experiment, Study
@@ -41,7 +41,7 @@ def apply(out: Path, declared: Study, built_in: Study) -> Study:
     """The study with the rates that a search in `out` has found for just this study, if there was one."""
     path = folder(out, declared, built_in) / FILE
     found = read_json(path) if path.is_file() else None
-    return declared.tuned(found) if found and found["for"] == purpose(declared) else declared
+    return declared.tuned(found) if found and fits(found, declared) else declared
 
 
 def threads(folder: Path, jobs: int | None) -> int:
@@ -82,13 +82,12 @@ class Search:
             return None
         self.rounds += 1
         self._asked = [(experiment.slug, place) for experiment, place in wanted]
-        return Study.of(
-            ROUND.format(self.rounds),
-            corpus=self.study.corpus,
-            budget=self._budget(),
-            contenders=[(e.architecture, dataclasses.replace(e.optimizer, lr=rate(place))) for e, place in wanted],
-            seeds=(SEED,),
+        trials = tuple(
+            dataclasses.replace(e, number=number, optimizer=dataclasses.replace(e.optimizer, lr=rate(place)))
+            for number, (e, place) in enumerate(wanted, start=1)
         )
+        name, budget = ROUND.format(self.rounds), self._budget()
+        return Study(name=name, corpus=self.study.corpus, budget=budget, experiments=trials, seeds=(SEED,))
 
     def learn(self, rows: StudyRows) -> None:
         """Take note of what a round's trials found; their numbers tell which is which."""

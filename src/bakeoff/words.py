@@ -48,7 +48,7 @@ def small(value: float | None) -> str:
 def nats(value: float) -> str:
     """Two decimals, three where that is needed to tell it from zero; without a sign."""
     size = abs(value)
-    return f"{size:.2f}" if round(size, 2) >= 0.1 else f"{size:.3f}"  # noqa: PLR2004
+    return f"{size:,.2f}" if round(size, 2) >= 0.1 else f"{size:.3f}"  # noqa: PLR2004
 
 
 def signed(value: float) -> str:

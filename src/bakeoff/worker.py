@@ -1,47 +1,43 @@
 """One run, in a process of its own: `python -m bakeoff.worker`, with its job as one line of JSON on standard input.
 
 It writes the run's folder and reports progress as lines of JSON on standard output. When standard input closes, because
-the parent stopped it or died, it ends at once.
+the parent stopped it or died, it ends at once; while the parent is suspended, it pauses.
 """
 
+import contextlib
 import functools
 import json
-import math
 import os
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
-from filelock import FileLock
-from safetensors.torch import load_file
-from torch import nn
+from filelock import FileLock, Timeout
+from torch import Tensor, nn
 
-from bakeoff import checkpoints, data, models
-from bakeoff.data import frequencies
-from bakeoff.data.sequences import TokenStream
+from bakeoff import checkpoints, data, models, sampling
 from bakeoff.files import remove_leftovers
 from bakeoff.identity import encode, identity
 from bakeoff.measure import Clock, MemoryMeter, Readings, environment, keep_freed_memory, synchronizer
-from bakeoff.metrics import Tally
 from bakeoff.optimizers import SCHEDULES
+from bakeoff.recording import Best, Kept, Measures, by_document, tally
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Run
 from bakeoff.study_file import decode_run
-from bakeoff.training import DivergedError, EpochRecord, Evaluation, Nats, Training, steps_an_epoch, token_nats
+from bakeoff.training import DivergedError, Evaluation, Training, steps_an_epoch, token_nats
 
 #: Seconds between two progress messages.
 REPORTING_INTERVAL = 0.2
-#: Seconds after which a checkpoint is written even inside an epoch.
-CHECKPOINT_INTERVAL = 120.0
-#: The most that checkpoints may cost, as a share of the time between two.
-CHECKPOINT_SHARE = 0.015
+#: Seconds that a process which is about to end may hold a run's lock, and between two words about one that does not.
+PATIENCE, REMINDER = 2.0, 300.0
 
 Json = dict[str, Any]
 Emit = Callable[[Json], None]
@@ -94,12 +90,12 @@ class Job:
 def main() -> None:
     """Do the job that standard input names."""
     # Whatever a study file or a model prints goes to the log; only messages go to the parent.
-    messages = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    messages = Messages(os.dup(1))
     os.dup2(2, 1)
     keep_freed_memory()
     job = Job.from_line(sys.stdin.readline())
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    work(job, lambda message: print(json.dumps(message), file=messages, flush=True))
+    work(job, messages)
 
 
 def _end_with_parent() -> None:
@@ -107,20 +103,56 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
+class Messages:
+    """Lines of JSON to the parent. What a slow one's pipe cannot take is dropped; a suspended one is waited for."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor, self.unsent = descriptor, b""
+        os.set_blocking(descriptor, False)
+        self.parent = psutil.Process(os.getppid())
+
+    def __call__(self, message: Json) -> None:
+        """Send a message, once all of the one before is sent."""
+        with contextlib.suppress(psutil.Error):  # it has ended, and so will this process
+            while self.parent.status() == psutil.STATUS_STOPPED:
+                time.sleep(REPORTING_INTERVAL)
+        self._flush()
+        if not self.unsent:
+            self.unsent = json.dumps(message).encode() + b"\n"
+            self._flush()
+
+    def _flush(self) -> None:
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            self.unsent = self.unsent[os.write(self.descriptor, self.unsent) :]
+
+
 def work(job: Job, emit: Emit) -> None:
     """Train, measure and record one run; whatever goes wrong is recorded as its result."""
     folder = RunFolder(job.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.path / "run.lock"):
+    with _acquired(FileLock(folder.path / "run.lock"), emit):
         remove_leftovers(folder.path)
         try:
             ending = _Recording(job, folder, emit).record()
-        except DivergedError as error:
-            ending = _divergence(error)
         except Exception as error:  # noqa: BLE001 (a run that fails in any way is a result, and the study goes on)
             ending = {"status": FAILED, "error": _reason(error), "traceback": traceback.format_exc()}
         folder.finish({"alone": job.alone, **ending})
-    emit({"event": "end", "status": ending["status"], "error": ending.get("error")})
+
+
+def _acquired(lock: FileLock, emit: Emit) -> contextlib.AbstractContextManager[object]:
+    """The lock, once whoever else has it lets it go."""
+    patience = PATIENCE
+    while True:
+        try:
+            return lock.acquire(timeout=patience)
+        except Timeout:
+            _say(emit, f"waiting for another process, perhaps a suspended one, that holds {lock.lock_file}")
+            patience = REMINDER
+
+
+def _say(emit: Emit, text: str) -> None:
+    print(text, flush=True)  # noqa: T201 (into the run's log)
+    emit({"event": "note", "text": text})
 
 
 def _divergence(error: DivergedError) -> Json:
@@ -135,70 +167,71 @@ def _divergence(error: DivergedError) -> Json:
 
 
 def _reason(error: Exception) -> str:
-    out_of_memory = isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
     lines = str(error).strip().splitlines() or [""]
-    return f"out of memory: {lines[0]}" if out_of_memory else f"{type(error).__name__}: {lines[0]}"
+    return f"out of memory: {lines[0]}" if _out_of_memory(error) else f"{type(error).__name__}: {lines[0]}"
 
 
-@dataclass(frozen=True, kw_only=True)
-class Best:
-    """The best evaluation so far: its summed nats on valid, its epoch, and what each of valid's documents cost."""
-
-    nats: float = math.inf
-    epoch: int = -1
-    documents: Json = field(default_factory=dict)
+def _out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 
 class _Recording:
-    """A run while it is trained: what it measures, what is kept of it, and when."""
+    """A run while it is trained: what it measures goes into its folder and to whoever watches."""
 
     def __init__(self, job: Job, folder: RunFolder, emit: Emit) -> None:
-        self.job, self.folder, self.emit = job, folder, emit
-        self.device = torch.device(job.device)
-        self.clock = Clock(synchronizer(self.device))
-        self.budget = job.run.budget
+        self.run, self.folder, self.emit = job.run, folder, emit
+        self.budget, self.device = job.run.budget, torch.device(job.device)
         torch.set_num_threads(self.budget.threads or 1)
-        self.alone = job.alone
+        self.clock, self.pace = Clock(synchronizer(self.device)), checkpoints.Pace()
         self.spec = {"identity": identity(job.run), "run": encode(job.run)}
-        self.best = Best()
-        self.evaluations = 0
-        self.resumed_at_step: list[int] = []
-        self.spoke = self.saved = time.perf_counter()
-        self.saving_seconds = 0.0
+        self.kept = Kept(alone=job.alone, environment=environment(self.device))
+        #: The best epoch that the last checkpoint knew.
+        self.checkpointed = -1
+        self.spoke = time.perf_counter()
 
     def record(self) -> Json:
         """Train to the end of the budget, from the last checkpoint if there is one; the summary of the run."""
-        self._prepare()
-        training = self._training()
-        self._go_on(training)
-        for evaluation in training.evaluations():
-            self._keep(evaluation, training)
+        self.tokens = data.prepare(self.run.corpus, self.budget)
+        self.measures = Measures(self.tokens)
+        self.memory = MemoryMeter(self.device)
+        self.epoch_steps = steps_an_epoch(self.tokens.splits["train"], self.budget)
+        self.emit({"event": "start", "steps": self.budget.epochs * self.epoch_steps})
+        if (training := self._resumed()) is None:
+            self.folder.start(self.spec, self.kept.environment)
+            training = self._training()
+        try:
+            for evaluation in training.evaluations():
+                self._keep(evaluation, training)
+        except DivergedError as error:
+            return _divergence(error) | {"alone": self.kept.alone}
         return self._summary(training)
 
-    def _prepare(self) -> None:
-        """Begin the folder anew unless it holds a checkpoint of this very run on the same kind of device."""
-        same = self.folder.spec == self.spec and self.folder.environment.get("device") == self.device.type
-        if not (same and self.folder.checkpoint.is_file()):
-            self._start()
-        self.tokens = data.prepare(self.job.run.corpus, self.budget)
-        self.measured = {"train": self.tokens.train_sample, "valid": self.tokens.splits["valid"]}
-        train_counts = frequencies.counts(self.tokens.splits["train"], self.tokens.vocabulary)
-        self.deciles_V = frequencies.deciles(train_counts)
-        self.memory = MemoryMeter(self.device)
+    def _resumed(self) -> Training | None:
+        """The run where its checkpoint was taken; None, and a word about it, where that is of no use."""
+        if not self.folder.checkpoint.is_file():
+            return None
+        training = self._training()
+        try:
+            self._go_on(training)
+        except Exception as error:
+            if _out_of_memory(error):
+                raise
+            _say(self.emit, f"the checkpoint is deleted and the run begins anew: {_reason(error)}")
+            self.clock.seconds.clear()
+            return None
+        return training
 
     def _training(self) -> Training:
-        run, budget = self.job.run, self.budget
+        run, budget, train = self.run, self.budget, self.tokens.splits["train"]
         torch.manual_seed(run.seed)
         model = models.build(run.architecture, budget, self.tokens.vocabulary, self.device)
-        train = self.tokens.splits["train"]
-        steps = budget.epochs * steps_an_epoch(train, budget)
-        self.emit({"event": "start", "steps": steps})
         training = Training(
             model=model,
             optimizer=run.optimizer.build(model),
-            schedule=SCHEDULES[budget.schedule](steps),
+            schedule=SCHEDULES[budget.schedule](budget.epochs * self.epoch_steps),
             train=train,
-            measured=self.measured,
+            measured=self.measures.streams,
+            sampling=sampling.plan(train, self.measures.streams["valid"], budget, self.epoch_steps),
             budget=budget,
             seed=run.seed,
             device=self.device,
@@ -209,63 +242,74 @@ class _Recording:
         )
         return training
 
-    def _start(self) -> None:
-        self.folder.start(self.spec, environment(self.device))
-
     def _go_on(self, training: Training) -> None:
-        """Continue where the checkpoint was taken, if there is one that is not damaged."""
-        if not self.folder.checkpoint.is_file():
-            return
+        """Bring everything to where the checkpoint was taken.
+
+        Raises:
+            ValueError: The checkpoint or what belongs to it is another's, or damaged; other errors if it is very much.
+        """
         state = checkpoints.load(self.folder.checkpoint)
-        if state is None:
-            self._start()
-            return
-        training.restore(state)
-        kept = state.facts["recording"]
-        self.folder.go_on(kept["evaluations"])
-        self.evaluations, self.best = kept["evaluations"], Best(**kept["best"])
-        self.alone = self.alone and kept["alone"]
-        self.memory.readings = Readings(**kept["memory"])
-        self.resumed_at_step = [*kept["resumed_at_step"], training.step]
+        before = Kept(**state.facts["kept"] | {"best": Best(**state.facts["kept"]["best"])})
+        if state.facts["identity"] != self.spec["identity"]:
+            raise ValueError("it is another run's")
+        if before.environment["device"] != self.device.type:
+            raise ValueError(f"it was taken on {before.environment['device']}")
+        self._best_weights(before.best.epoch)
+        checkpoints.restore(training, state)
+        before.resumed(training.step, alone=self.kept.alone, environment=self.kept.environment)
+        self.folder.go_on(self.spec, before.environment, before.evaluations)
+        self.kept, self.checkpointed = before, before.best.epoch
+        self.memory.readings = Readings(**state.facts["memory"])
+
+    def _best_weights(self, epoch: int) -> dict[str, Tensor]:
+        """The weights of that epoch, the best so far; an evaluation that was cut off may have left better ones.
+
+        Raises:
+            ValueError: They are not there, or damaged.
+        """
+        for path in (self.folder.best_weights, self.folder.earlier_weights):
+            if path.is_file() and (state := checkpoints.load(path)).facts["epoch"] == epoch:
+                path.replace(self.folder.best_weights)
+                return state.tensors
+        raise ValueError(f"the weights of epoch {epoch}, the best so far, are not there")
 
     def _after_step(self, training: Training, step: int, loss: float) -> None:
-        now = time.perf_counter()
-        if now - self.spoke > REPORTING_INTERVAL:
-            self.spoke = now
-            self.emit({"event": "step", "step": step, "loss": loss})
-        if now - self.saved > max(CHECKPOINT_INTERVAL, self.saving_seconds / CHECKPOINT_SHARE):
+        if time.perf_counter() - self.spoke > REPORTING_INTERVAL:
+            with self.clock.measuring("other"):  # where time passes if this process has to wait for its parent
+                self.emit({"event": "step", "step": step, "loss": loss})
+            self.spoke = time.perf_counter()
+        if self.pace.due(checkpoints.INTERVAL):
             self._save(training)
 
     def _keep(self, evaluation: Evaluation, training: Training) -> None:
-        valid, stream = evaluation.nats["valid"], self.measured["valid"]
-        nats = float(valid.sum(dtype=np.float64))
-        if nats < self.best.nats:
-            self.best = Best(nats=nats, epoch=evaluation.epoch, documents=_by_document(stream, valid))
-            checkpoints.save_tensors(self.folder.best_weights, training.model.state_dict())
-        self.folder.append(self._line(evaluation))
-        self.evaluations += 1
-        spoken = {split: _tally(self.measured[split], evaluation.nats[split]).as_json() for split in self.measured}
-        self.emit(
-            {"event": "evaluation", "epoch": evaluation.epoch, "step": evaluation.step, **spoken, **self._times()}
-        )
-        if time.perf_counter() - self.saved > self.saving_seconds / CHECKPOINT_SHARE:
+        nats = evaluation.nats["valid"]
+        summed = float(nats.sum(dtype=np.float64))
+        if summed < self.kept.best.nats:
+            if self.kept.best.epoch == self.checkpointed >= 0:
+                self.folder.best_weights.replace(self.folder.earlier_weights)
+            documents = by_document(self.measures.streams["valid"], nats)
+            self.kept.best = Best(nats=summed, epoch=evaluation.epoch, documents=documents)
+            checkpoints.save(self.folder.best_weights, training.model.state_dict(), {"epoch": evaluation.epoch})
+        self.folder.append(self.measures.line(evaluation, self.budget.clip) | self._times())
+        self.kept.evaluations += 1
+        self.emit(self.measures.spoken(evaluation) | self._times())
+        if self.pace.due():
             self._save(training)
 
     def _save(self, training: Training) -> None:
         """Write a checkpoint, and take note of what that cost."""
         with self.clock.measuring("checkpoint"):
             started = time.perf_counter()
-            state = training.state()
-            state.facts["recording"] = {
-                "evaluations": self.evaluations,
-                "best": asdict(self.best),
-                "alone": self.alone,
-                "memory": asdict(self.memory.readings),
-                "resumed_at_step": self.resumed_at_step,
+            tensors, facts = checkpoints.take(training)
+            facts |= {
+                "identity": self.spec["identity"],
+                "kept": asdict(self.kept),
+                "memory": vars(self.memory.readings),
             }
-            checkpoints.save(self.folder.checkpoint, state)
-            self.saved = time.perf_counter()
-            self.saving_seconds = self.saved - started
+            checkpoints.save(self.folder.checkpoint, tensors, facts)
+            self.checkpointed = self.kept.best.epoch
+            self.folder.earlier_weights.unlink(missing_ok=True)
+            self.pace.note(started)
 
     def _summary(self, training: Training) -> Json:
         test = self._final_measures(training.model)
@@ -273,74 +317,32 @@ class _Recording:
         return {
             "status": FINISHED,
             "epochs": self.budget.epochs,
-            "best_epoch": self.best.epoch,
+            "best_epoch": self.kept.best.epoch,
             "test": test,
             "memory": self.memory.as_json(),
             **self._times(),
             "tokens_per_second": trained / self.clock.seconds["training"],
-            "alone": self.alone,
-            "resumed_at_step": self.resumed_at_step,
+            "alone": self.kept.alone,
+            "resumed_at_step": self.kept.resumed_at_step,
         }
-
-    def _line(self, evaluation: Evaluation) -> Json:
-        line: Json = {"epoch": evaluation.epoch, "step": evaluation.step, **self._times()}
-        for split, stream in self.measured.items():
-            nats = evaluation.nats[split]
-            line[split] = _tally(stream, nats).sums() | {"deciles": self._by_decile(stream, nats)}
-        if evaluation.trained:
-            line |= _trained(evaluation.trained, self.budget.clip)
-        return line
-
-    def _by_decile(self, stream: TokenStream, nats: Nats) -> Json:
-        deciles = self.deciles_V[stream.tokens_N[1:]]
-        bincount = functools.partial(np.bincount, deciles, minlength=frequencies.DECILES)
-        return {"nats": bincount(weights=nats).tolist(), "tokens": bincount().tolist()}
 
     def _final_measures(self, model: nn.Module) -> Json:
         """Measure test with the last weights and with the best; keep what each document cost under the best."""
-        test = self.tokens.splits["test"]
+        test, kept = self.tokens.splits["test"], self.kept.best
         measure = functools.partial(token_nats, model, test, self.budget, self.device)
         with self.clock.measuring("evaluation"):
             last = best = measure()
-            if self.best.epoch < self.budget.epochs:
-                model.load_state_dict(load_file(self.folder.best_weights, device=str(self.device)))
+            if kept.epoch < self.budget.epochs:
+                model.load_state_dict(self._best_weights(kept.epoch))
                 best = measure()
-        self.folder.write_documents({"valid": self.best.documents, "test": _by_document(test, best)})
-        return {"best": _tally(test, best).sums(), "last": _tally(test, last).sums()}
+        self.folder.write_documents({"valid": kept.documents, "test": by_document(test, best)})
+        return {"best": tally(test, best).sums(), "last": tally(test, last).sums()}
 
     def _times(self) -> Json:
         """Seconds by purpose; `other` is what the run took besides: reading, writing, building."""
         seconds = self.clock.seconds
         purposes = ("evaluation", "warmup", "compiling", "checkpoint", "other")
         return {"train_seconds": seconds["training"]} | {f"{purpose}_seconds": seconds[purpose] for purpose in purposes}
-
-
-def _tally(stream: TokenStream, nats: Nats) -> Tally:
-    total = float(nats.sum(dtype=np.float64))
-    return Tally(nats=total, tokens=stream.targets, words=stream.words, bytes=stream.bytes)
-
-
-def _by_document(stream: TokenStream, nats: Nats) -> Json:
-    summed = np.bincount(stream.document_of_targets, weights=nats, minlength=len(stream.starts_D))
-    return {
-        "nats": summed.tolist(),
-        "tokens": stream.tokens_D.tolist(),
-        "words": stream.words_D.tolist(),
-        "bytes": stream.bytes_D.tolist(),
-    }
-
-
-def _trained(trained: EpochRecord, clip: float | None) -> Json:
-    norms = trained.gradient_norms
-    return {
-        "running": {"nats": trained.nats, "tokens": trained.tokens},
-        "learning_rate": trained.learning_rate,
-        "gradient_norm": {
-            "median": float(np.median(norms)),
-            "p99": float(np.percentile(norms, 99)),
-            "clipped": float(np.mean(norms > clip)) if clip else 0.0,
-        },
-    }
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def test_runs_that_are_over_are_diagnosed(rows):
     diagnoses = {number: row.diagnosis for number, row in rows.items() if row.diagnosis}
     assert diagnoses == {
         1: "memorizing",
-        2: "worse than unigram",
+        2: "worse than a unigram",
         3: "diverged",
         7: "undertrained",
         8: "undertrained",
@@ -153,7 +153,7 @@ def test_runs_that_are_over_are_diagnosed(rows):
 
 @pytest.mark.parametrize(
     ("nats", "diagnosis"),
-    [(5200.0, "worse than unigram"), (5199.9, "on the unigram plateau"), (5050.0, "below context")],
+    [(5200.0, "worse than a unigram"), (5199.9, "on the unigram plateau"), (5050.0, "worse than a bigram")],
 )
 def test_as_good_as_the_unigram_is_not_better(make_fake_study, tmp_path, nats, diagnosis):
     sums = {"nats": nats, "tokens": 1000, "words": 600, "bytes": 3000}
@@ -247,7 +247,7 @@ def test_a_rate_is_part_of_the_title_only_where_nothing_else_differs(tmp_path):
             entry["learning_rate"] = entry["optimizer_settings"]["lr"] = rate
 
     keys = [(1, "lstm", 1, "adamw"), (2, "lstm", 1, "adamw"), (3, "gpt1", 1, "adamw")]
-    study = fakes.read_study(tmp_path, dict.fromkeys(keys, [4.5]), edit=edit)
+    study = fakes.read_study(tmp_path, {key: [4.5] for key in keys}, edit=edit)
     assert [row.optimizer_title for row in study.rows] == ["AdamW (lr 0.1)", "AdamW (lr 0.2)", "AdamW"]
 
 

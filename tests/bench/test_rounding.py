@@ -13,10 +13,10 @@ from bakeoff.worker import Job, work
 @pytest.fixture
 def folder(tiny_study, tmp_path):
     study = dataclasses.replace(tiny_study, experiments=tiny_study.experiments[:1])
-    session = open_session(study, tmp_path / study.name, torch.device("cpu"))
-    run = session.study.runs[0]
-    work(Job(run=run, folder=session.folder.run(run.slug).path, device="cpu", alone=True), lambda message: None)
-    return session.folder.run(run.slug)
+    with open_session(study, tmp_path / study.name, torch.device("cpu")) as session:
+        run = session.study.runs[0]
+        work(Job(run=run, folder=session.folder.run(run.slug).path, device="cpu", alone=True), lambda message: None)
+        return session.folder.run(run.slug)
 
 
 def test_a_line_tells_the_nats_and_how_little_they_change(folder, monkeypatch, capsys):

@@ -32,7 +32,12 @@ def test_what_is_no_corpus_is_told_in_one_line_that_names_those_there_are(use, n
 
 
 @pytest.mark.parametrize(
-    ("filename", "name"), [("Émile Zola (2).txt", "Émile-Zola-2"), ("<b>&.txt", "b"), ("….txt", "text"), ("a", "a")]
+    ("filename", "name"),
+    [
+        *(("Émile Zola (2).txt", "Émile-Zola-2"), ("<b>&.txt", "b"), ("….txt", "text"), ("a", "a")),
+        *(("x.de-en.en", "x.de-en.en"), ("x.de-en.de", "x.de-en.de"), ("a\x1b[31m\nb.txt", "a-31m-b")),
+        *(("n" * 247 + ".txt", "n" * 80), ("字" * 80 + ".txt", "字" * 26)),
+    ],
 )
 def test_a_file_gives_the_corpus_a_name_that_can_be_a_folders(tmp_path, filename, name):
     path = tmp_path / filename
@@ -45,6 +50,19 @@ def test_a_relative_path_is_the_same_corpus_from_everywhere(tmp_path, monkeypatc
     (tmp_path / "own.txt").write_text("text")
     monkeypatch.chdir(tmp_path)
     assert corpora.choose("own.txt") == corpora.choose(str(tmp_path / "own.txt"))
+
+
+def test_a_link_is_named_as_the_user_named_it(tmp_path):
+    (tmp_path / "0fe3a1").write_text("text")
+    (tmp_path / "novel.txt").symlink_to("0fe3a1")
+    corpus = corpora.choose(str(tmp_path / "novel.txt"))
+    assert (corpus.name, corpora.load(corpus).source) == ("novel", "novel.txt")
+
+
+def test_the_name_of_a_file_is_shown_harmless(tmp_path):
+    path = tmp_path / "a\x1b[31m.txt"
+    path.write_text("text")
+    assert corpora.load(corpora.choose(str(path))).source == r"a\x1b[31m.txt"
 
 
 def test_an_edited_text_is_another_corpus_and_the_old_one_is_refused(tmp_path):
@@ -70,17 +88,17 @@ def test_a_text_that_is_gone_is_told_in_one_line(tmp_path):
 def test_an_excerpt_is_the_first_documents_of_each_split(tiny_study):
     corpus = tiny_study.corpus
     whole, excerpt = (corpora.load(c) for c in (corpus, dataclasses.replace(corpus, documents=(7, 2, 10**6))))
-    assert excerpt.splits == {
-        "train": whole.splits["train"][:7],
-        "valid": whole.splits["valid"][:2],
-        "test": whole.splits["test"],
+    assert {split: list(documents) for split, documents in excerpt.splits.items()} == {
+        "train": list(whole.splits["train"])[:7],
+        "valid": list(whole.splits["valid"])[:2],
+        "test": list(whole.splits["test"]),
     }
 
 
 def test_line_ends_are_words_only_where_the_field_counts_them():
-    text = Text(name="", licence="", source="", sha256="", splits={})
-    assert text.count_words(" a  b\nc\n\n") == 3
-    assert dataclasses.replace(text, newline_is_word=True).count_words(" a  b\nc\n\n") == 6
+    text = Text(name="", licence="", source="", sha256="", read=dict)
+    assert text.count(" a  b\nc\n\n") == (3, 9)
+    assert dataclasses.replace(text, newline_is_word=True).count(" a  b\nc\n\n") == (6, 9)
 
 
 def test_what_is_here_needs_no_fetching(tiny_study, tmp_path, monkeypatch):

@@ -2,6 +2,11 @@
 
 import hashlib
 import itertools
+import os
+import random
+import re
+import subprocess
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -11,25 +16,45 @@ from bakeoff.data import own_text
 from bakeoff.errors import UserError
 
 #: Text that is mostly line ends, blanks and what `str.splitlines` takes for line ends.
-texts = st.text(st.sampled_from("ab \t\n\r\x0b\x0c\x1c\x85\u2028\xa0é😀")) | st.text()
+texts = (st.text(st.sampled_from("ab \t\n\r\x0b\x0c\x1c\x85\u2028\xa0é😀")) | st.text()).filter(
+    lambda text: text.strip() and "\0" not in text and text[0] != "\ufeff"
+)
 
 
-@given(texts)
-@example("\n\n\na\n\n\nb")
-@example("a\r\n\r\nb")
-@example("a\n\nb")
-def test_documents_joined_are_the_text(text):
-    documents = own_text.documents_of(text)
+@pytest.fixture(scope="module")
+def cut(tmp_path_factory):
+    """Documents of a text, by way of a file."""
+    path = tmp_path_factory.mktemp("cut") / "own.txt"
+
+    def documents_of(text):
+        path.write_bytes(text.encode())
+        return tuple(own_text.documents_of(path))
+
+    return documents_of
+
+
+@given(text=texts)
+@example(text="\n\n\na\n\n\nb")
+@example(text="a\r\n\r\nb")
+@example(text="a\n\nb")
+@example(text="a\r\rb\rc")
+def test_documents_joined_are_the_text(cut, text):
+    documents = cut(text)
     assert "".join(documents) == text
     assert all(documents)
 
 
-@given(texts)
-def test_every_document_has_one_paragraph_or_one_line_where_there_is_only_one(text):
-    groups = itertools.groupby(text.split("\n"), key=lambda line: not line.strip())
+def lines_of(text):
+    """A line ends with LF, CR or both."""
+    return re.split(r"\r\n|\r|\n", text)
+
+
+@given(text=texts)
+def test_every_document_has_one_paragraph_or_one_line_where_there_is_only_one(cut, text):
+    groups = itertools.groupby(lines_of(text), key=lambda line: not line.strip())
     paragraphs = [list(group) for blank, group in groups if not blank]
     expected = paragraphs if len(paragraphs) > 1 else [[line] for paragraph in paragraphs for line in paragraph]
-    found = [[line for line in document.split("\n") if line.strip()] for document in own_text.documents_of(text)]
+    found = [[line for line in lines_of(document) if line.strip()] for document in cut(text)]
     assert [lines for lines in found if lines] == expected
 
 
@@ -39,12 +64,67 @@ def test_every_document_has_one_paragraph_or_one_line_where_there_is_only_one(te
         ("a\nb\n\nc\n \n\nd", ("a\nb\n\n", "c\n \n\n", "d")),
         ("\n\na\n\nb\n", ("\n\na\n\n", "b\n")),
         ("a\nb\nc", ("a\n", "b\n", "c")),
+        ("a\rb\r\rc\r", ("a\rb\r\r", "c\r")),
         ("a", ("a",)),
-        ("", ()),
     ],
 )
-def test_paragraphs_keep_the_blank_lines_after_them(text, documents):
-    assert own_text.documents_of(text) == documents
+def test_paragraphs_keep_the_blank_lines_after_them(cut, text, documents):
+    assert cut(text) == documents
+
+
+def test_a_mark_of_the_byte_order_is_no_text(cut):
+    assert cut("\ufeffa\n\nb") == ("a\n\n", "b")
+
+
+def letters(count, alphabet, seed=0):
+    return "".join(random.Random(seed).choices(alphabet, k=count))  # noqa: S311 (no secret)
+
+
+def words(count, seed=0):
+    return letters(6 * count, "abcdefgh ", seed).split()
+
+
+LONG = {
+    "one line": " ".join(words(40_000)),
+    "one line of sentences": ". ".join(" ".join(words(12, seed)) for seed in range(4_000)),
+    "a run of letters": letters(200_000, "ACGT"),
+    "a run without ASCII": letters(100_000, "天地玄黃宇宙洪荒"),
+    "three long lines": "\n".join(" ".join(words(20_000, seed)) for seed in range(3)),
+    "lines that CR alone ends": "\r".join(" ".join(words(30, seed)) for seed in range(2_000)),
+    "two short lines and a long one": "one\ntwo\n" + " ".join(words(40_000)),
+}
+
+
+@pytest.mark.parametrize("text", LONG.values(), ids=LONG)
+def test_any_text_is_cut_into_documents_that_make_three_fair_splits(tmp_path, text):
+    path = tmp_path / "own.txt"
+    path.write_bytes(text.encode())
+    splits = own_text.read(path)
+    held = {split: sum(map(len, documents)) / len(text) for split, documents in splits.items()}
+    assert sum(held.values()) == pytest.approx(1)
+    assert 0.01 < held["valid"] < 0.2
+    assert 0.01 < held["test"] < 0.2
+    assert max(len(document) for documents in splits.values() for document in documents) <= 4_000
+
+
+def test_a_long_line_is_cut_after_sentences_or_else_at_blanks(cut):
+    assert all(document.endswith(". ") for document in cut(LONG["one line of sentences"])[:-1])
+    assert all(document.endswith(" ") for document in cut(LONG["one line"])[:-1])
+    assert "".join(cut(LONG["a run without ASCII"])) == LONG["a run without ASCII"]
+
+
+def test_a_text_without_any_paragraph_end_is_no_single_document(cut):
+    text = "\n\n".join("\n".join(f"line {part} {line}" for line in range(20_000)) for part in range(2))
+    documents = cut(text)
+    assert "".join(documents) == text
+    assert max(map(len, documents)) < 100_000
+
+
+def test_documents_are_read_by_place_and_by_slice(cut, tmp_path):
+    path = tmp_path / "own.txt"
+    path.write_text("a\n\nb\n\nc")
+    documents = own_text.documents_of(path)
+    assert (documents[0], documents[-1], tuple(documents[1:])) == ("a\n\n", "c", ("b\n\n", "c"))
 
 
 def folder_of(path, **splits):
@@ -56,13 +136,16 @@ def folder_of(path, **splits):
 
 def test_a_folder_gives_each_split_its_own_file(tmp_path):
     folder = folder_of(tmp_path / "own", train="a\n\nb\n", valid="c\r\n", test="d")
-    assert own_text.read(folder) == {"train": ("a\n\n", "b\n"), "valid": ("c\r\n",), "test": ("d",)}
+    read = {split: tuple(documents) for split, documents in own_text.read(folder).items()}
+    assert read == {"train": ("a\n\n", "b\n"), "valid": ("c\r\n",), "test": ("d",)}
 
 
 def test_a_file_is_dealt_whole_into_the_splits(tiny_corpus_file):
     splits = own_text.read(tiny_corpus_file)
     text = tiny_corpus_file.read_text(encoding="utf-8")
-    assert sorted(document for split in splits.values() for document in split) == sorted(own_text.documents_of(text))
+    assert sorted(document for split in splits.values() for document in split) == sorted(
+        own_text.documents_of(tiny_corpus_file)
+    )
     assert 0.85 < len(splits["train"]) / text.count("\n\n") < 0.95
 
 
@@ -79,7 +162,7 @@ def test_a_text_of_too_few_paragraphs_for_three_splits_is_cut_into_lines(tmp_pat
     path = tmp_path / "own.txt"
     path.write_text("\n\n".join("\n".join(f"line {part} {line}" for line in range(300)) for part in range(3)))
     splits = own_text.read(path)
-    assert all(splits.values())
+    assert all(map(len, splits.values()))
     assert sum(map(len, splits.values())) == 900
 
 
@@ -99,8 +182,35 @@ BAD = {
     "Latin-1": "Zürich".encode("latin-1"),
     "UTF-16": "text".encode("utf-16-le"),
     "UTF-16 with a mark": "text".encode("utf-16"),
+    "UTF-32 with a mark": "text".encode("utf-32"),
     "cut off inside a character": "Zürich".encode()[:2],
 }
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "latin-1"])
+def test_the_command_that_a_refusal_gives_makes_the_text_usable(tmp_path, encoding):
+    path = tmp_path / "my own.txt"
+    path.write_bytes("Grüße aus Zürich\n".encode(encoding))
+    with pytest.raises(UserError) as refused:
+        own_text.read(path)
+    command = str(refused.value).partition("for example with ")[2]
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    assert (tmp_path / "utf-8.txt").read_text(encoding="utf-8") == "Grüße aus Zürich\n"
+
+
+def test_a_byte_that_is_not_utf_8_is_named_by_its_place_in_the_file(tmp_path):
+    path = tmp_path / "own.txt"
+    path.write_bytes("é".encode() * own_text.BLOCK + b"ab\xff")
+    with pytest.raises(UserError, match=f"not UTF-8 at byte {2 * own_text.BLOCK + 2}:"):
+        own_text.read(path)
+
+
+@pytest.mark.parametrize("use", [own_text.read, own_text.checksum])
+def test_what_does_not_end_or_cannot_be_read_twice_is_refused_unread(tmp_path, use):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero")):
+        with pytest.raises(UserError, match=r"\A[^\n]*is no regular file[^\n]*\Z"):
+            use(path)
 
 
 @pytest.mark.parametrize("raw", BAD.values(), ids=BAD)

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.data import own_text
-from bakeoff.data.sequences import IGNORED, TokenStream, stream
+from bakeoff.data import own_text, sequences
+from bakeoff.data.sequences import IGNORED, TokenStream
 from bakeoff.data.tokenizers import train_bpe
 
 
@@ -28,9 +28,14 @@ def tokenizer(documents):
 
 
 @pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("BAKEOFF_CACHE", str(tmp_path))
-    return tmp_path
+def stream(tmp_path):
+    """Documents, written and read again."""
+
+    def written(documents, tokenizer, name="split"):
+        sequences.write(tmp_path / name, documents, tokenizer)
+        return sequences.read(tmp_path / name)
+
+    return written
 
 
 streams = st.lists(st.integers(1, 9), min_size=2, max_size=12).map(stream_of)
@@ -92,7 +97,8 @@ def test_a_selection_has_whole_documents_in_the_order_asked_for(tokens, draw):
     assert (selected.words, selected.bytes) == (sum(selected.words_D), sum(selected.bytes_D))
 
 
-def test_a_stream_is_each_document_encoded_on_its_own(documents, tokenizer):
+def test_a_stream_is_each_document_encoded_on_its_own(documents, tokenizer, stream, monkeypatch):
+    monkeypatch.setattr(sequences, "SLICE", 300)
     tokens = stream(documents, tokenizer)
     expected = [tokenizer.encode(document).ids for document in documents]
     assert [piece.tolist() for piece in np.split(tokens.tokens_N, tokens.starts_D[1:])] == expected
@@ -100,39 +106,49 @@ def test_a_stream_is_each_document_encoded_on_its_own(documents, tokenizer):
     assert tokens.bytes_D.tolist() == [len(document.encode()) for document in documents]
 
 
-def test_no_token_spans_two_documents(tokenizer):
-    one, two = stream(("the", " end"), tokenizer), stream(("the end",), tokenizer)
+def test_no_token_spans_two_documents(tokenizer, stream):
+    one, two = stream(("the", " end"), tokenizer), stream(("the end",), tokenizer, "other")
     pieces = np.split(one.tokens_N, one.starts_D[1:])
     assert [tokenizer.decode(piece.tolist()) for piece in pieces] == ["the", " end"]
     assert tokenizer.decode(two.tokens_N.tolist()) == "the end"
 
 
-def test_a_stream_is_a_memory_mapped_file_of_small_integers(documents, tokenizer):
+def test_a_stream_is_a_memory_mapped_file_of_small_integers(documents, tokenizer, stream):
     tokens = stream(documents, tokenizer).tokens_N
     assert isinstance(tokens, np.memmap)
     assert (tokens.dtype, tokens.flags.writeable) == (np.uint16, False)
 
 
-def test_the_second_time_it_is_read_from_the_cache(documents, tokenizer, cache, monkeypatch):
-    first = stream(documents, tokenizer)
-    monkeypatch.setattr("bakeoff.data.sequences._write", None)
-    assert (stream(documents, tokenizer).tokens_N == first.tokens_N).all()
+def test_documents_without_a_token_are_kept(tokenizer, stream):
+    tokens = stream(("", "the", "", " end", ""), tokenizer)
+    assert tokens.tokens_D.tolist() == [
+        0,
+        len(tokenizer.encode("the").ids) - 1,
+        0,
+        len(tokenizer.encode(" end").ids),
+        0,
+    ]
+    assert stream(("", ""), tokenizer, "empty").tokens_N.tolist() == []
 
 
-def test_another_text_cut_or_tokenizer_is_another_entry_of_the_cache(tokenizer, cache):
-    for texts, used in (
-        (("ab", "c"), tokenizer),
-        (("ab", "d"), tokenizer),
-        (("a", "bc"), tokenizer),
-        (("ab", "c"), train_bpe(("ab",), 257)),
-    ):
-        stream(texts, used)
-    assert len(list((cache / "tokens").iterdir())) == 4
+class Counting:
+    """A tokenizer that knows how many characters it was given at once."""
+
+    def __init__(self, tokenizer):
+        self.tokenizer, self.most = tokenizer, 0
+
+    def __getattr__(self, name):
+        return getattr(self.tokenizer, name)
+
+    def encode_batch_fast(self, documents, **options):
+        self.most = max(self.most, sum(map(len, documents)))
+        return self.tokenizer.encode_batch_fast(documents, **options)
 
 
-def test_half_a_stream_does_not_count_as_one(documents, tokenizer, cache):
-    whole = stream(documents, tokenizer).tokens_N.tolist()
-    (folder,) = (cache / "tokens").iterdir()
-    (folder / "starts.npy").unlink()
-    np.save(folder / "tokens.npy", np.zeros(3, dtype=np.uint16))
-    assert stream(documents, tokenizer).tokens_N.tolist() == whole
+def test_a_text_is_encoded_in_slices_and_their_share_is_told(documents, tokenizer, tmp_path, monkeypatch):
+    monkeypatch.setattr(sequences, "SLICE", 300)
+    counting, told = Counting(tokenizer), []
+    sequences.write(tmp_path / "split", documents, counting, told=told.append)
+    assert 0 < counting.most < 300 + max(map(len, documents))
+    assert told == sorted(told)
+    assert (len(told) > 3, told[-1]) == (True, 1)

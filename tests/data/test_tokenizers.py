@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, trainers
+from tokenizers import pre_tokenizers
 
 from bakeoff.data import own_text, tokenizers
 from bakeoff.data.tokenizers import train_bpe
@@ -17,12 +17,6 @@ def documents(tiny_corpus_file):
 @pytest.fixture(scope="module")
 def tokenizer(documents):
     return train_bpe(documents, 300)
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    monkeypatch.setenv("BAKEOFF_CACHE", str(tmp_path))
-    return tmp_path
 
 
 @given(text=st.text() | st.text(st.sampled_from(" \t\r\n\0aé中😀\u200d<|endoftext|>Ġ")))
@@ -40,32 +34,27 @@ def test_a_text_too_small_for_the_vocabulary_yields_a_smaller_one():
     assert 256 <= train_bpe(("ab",), 300).get_vocab_size() < 300
 
 
-def test_training_again_gives_the_same_tokenizer(documents, tokenizer, cache):
+def test_training_again_gives_the_same_tokenizer(documents, tokenizer):
     assert train_bpe(documents, 300).to_str() == tokenizer.to_str()
 
 
-def test_the_second_time_it_is_read_from_the_cache(documents, cache, monkeypatch):
-    first = train_bpe(documents, 300)
-    (file,) = (cache / "tokenizers").iterdir()
-    monkeypatch.setattr(trainers, "BpeTrainer", None)
-    assert train_bpe(documents, 300).to_str() == first.to_str() == Tokenizer.from_file(str(file)).to_str()
+@pytest.mark.parametrize("run", ["ACGT" * 500, "\n" * 2000, "=" * 2000, "0123456789" * 200, "字" * 2000])
+def test_no_long_run_is_trained_on_whole_as_that_takes_time_with_its_square(run):
+    text = f"some words {run} and others"
+    shown = list(tokenizers._shown([text, "short"]))
+    words = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    assert "".join(shown) == text + "short"
+    assert max(end - start for part in shown for _, (start, end) in words.pre_tokenize_str(part)) <= 257
 
 
-def test_another_text_size_or_cut_is_another_entry_of_the_cache(cache):
-    for documents, vocabulary in ((("ab", "c"), 300), (("ab", "d"), 300), (("a", "bc"), 300), (("ab", "c"), 301)):
-        train_bpe(documents, vocabulary)
-    assert len(list((cache / "tokenizers").iterdir())) == 4
+def test_ordinary_text_is_trained_on_as_it_is(documents):
+    assert tuple(tokenizers._shown(documents)) == tuple(documents)
 
 
-def test_an_interrupted_training_leaves_no_entry(documents, cache, monkeypatch):
-    class Full:
-        def save(self, path):
-            raise OSError("no space left")
+def test_an_interrupt_ends_the_training():
+    def stopped():
+        yield "some text"
+        raise KeyboardInterrupt
 
-        def train_from_iterator(self, documents, trainer):
-            pass
-
-    monkeypatch.setattr(tokenizers, "Tokenizer", lambda model: Full())
-    with pytest.raises(OSError, match="no space"):
-        train_bpe(documents, 300)
-    assert list((cache / "tokenizers").iterdir()) == []
+    with pytest.raises(KeyboardInterrupt):
+        train_bpe(stopped(), 300)

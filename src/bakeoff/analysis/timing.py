@@ -141,6 +141,15 @@ class Budgets(NamedTuple):
     bytes: tuple[Budget, ...]
 
 
+def turns(budgets: Iterable[Budget]) -> list[Budget]:
+    """The budgets that change the answer: the first, and where what was taken so far can be told from the best."""
+    found: list[Budget] = []
+    for budget in budgets:
+        if not found or found[-1].best not in (budget.best, *budget.ties):
+            found.append(budget)
+    return found
+
+
 def by_budget(study: StudyRows) -> Budgets:
     """Who is lowest within budgets of training time and of memory; an experiment that lost a run is nowhere."""
     entered = [experiment for experiment in study.ranked if not experiment.spoiled]

@@ -1,14 +1,24 @@
 """From a corpus's name to token streams that a model can be trained and measured on."""
 
+import functools
+import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from bakeoff.data import corpora, tokenizers
-from bakeoff.data.sequences import TokenStream, stream
+from bakeoff.data import corpora, sequences, tokenizers
+from bakeoff.data.cache import entry
+from bakeoff.data.sequences import TokenStream
 from bakeoff.data.splits import SPLITS, hash_fraction
 from bakeoff.errors import UserError
 from bakeoff.spec import Budget, Corpus
+
+#: An entry of the cache keeps the tokenizer in this file.
+TOKENIZER = "tokenizer.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,21 +43,59 @@ class Tokens:
         return int(self.tokenizer.get_vocab_size())
 
 
-def prepare(corpus: Corpus, budget: Budget) -> Tokens:
+def prepare(corpus: Corpus, budget: Budget, told: Callable[[str], object] = lambda _: None) -> Tokens:
     """Load, tokenize and cut a corpus; what was computed before comes from the cache.
+
+    Args:
+        corpus: What to read.
+        budget: How to tokenize it, and how long a sequence is.
+        told: Is told what is being done, where that takes long.
 
     Raises:
         UserError: The corpus cannot be used, or a split is shorter than one sequence.
     """
     kind = tokenizers.find(budget.tokenizer)
     text = corpora.load(corpus)
-    _require_documents(text)
-    tokenizer = kind.make(text.splits["train"], budget.vocabulary)
-    splits = {split: _stream(text, split, tokenizer, lossy=kind.lossy) for split in SPLITS}
+    made_of = (text.sha256, corpus.documents, budget.tokenizer, budget.vocabulary, version("tokenizers"), _sources())
+    key = hashlib.sha256(repr(made_of).encode()).hexdigest()[:24]
+
+    def make(folder: Path) -> None:
+        _require_documents(text)
+        told(f"{text.name}: making a tokenizer")
+        tokenizer = kind.make(text.splits["train"], budget.vocabulary)
+        (folder / TOKENIZER).write_text(tokenizer.to_str(), encoding="utf-8")
+        for split, documents in text.splits.items():
+            doing = f"{text.name}: tokenizing {split}"
+            count = _count_lossy if kind.lossy else text.count
+            sequences.write(folder / split, documents, tokenizer, count=count, told=partial(_tell, told, doing))
+        if corpora.load(corpus).sha256 != text.sha256:
+            raise UserError(f"{text.source} was changed while it was read: repeat the command", status=1)
+
+    folder = entry(f"tokens/{key}", make)
+    splits = {split: sequences.read(folder / split) for split in SPLITS}
     for split, tokens in splits.items():
         _require_a_sequence(text.name, split, tokens, budget.sequence_length)
+    tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
     sample = sample_documents(splits["train"], splits["valid"].targets)
     return Tokens(text=text, tokenizer=tokenizer, splits=splits, train_sample=sample)
+
+
+@functools.cache
+def _sources() -> str:
+    """Checksum of the sources that make tokens of a text: what they made is not believed once they have changed."""
+    return hashlib.sha256(
+        b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
+    ).hexdigest()
+
+
+def _tell(told: Callable[[str], object], doing: str, share: float) -> None:
+    told(f"{doing}, {share:.0%}")
+
+
+def _count_lossy(document: str) -> tuple[int, int]:
+    """Words and bytes without what a lossy tokenizer never predicts: line ends, and how wide a space is."""
+    words = document.split()
+    return len(words), len(" ".join(words).encode())
 
 
 def is_here(corpus: Corpus, budget: Budget) -> bool:
@@ -57,14 +105,6 @@ def is_here(corpus: Corpus, budget: Budget) -> bool:
     if corpus.path is not None:
         return True
     return corpus.name in corpora.CORPORA and corpora.find(corpus.name).place() is not None
-
-
-def _stream(text: corpora.Text, split: str, tokenizer: Tokenizer, *, lossy: bool) -> TokenStream:
-    """A split as tokens. What a lossy tokenizer never predicts, line ends and how wide a space is, counts nothing."""
-    documents = text.splits[split]
-    if not lossy:
-        return stream(documents, tokenizer, text.count_words)
-    return stream(documents, tokenizer, count_bytes=lambda document: len(" ".join(document.split()).encode()))
 
 
 def sample_documents(train: TokenStream, tokens: int) -> TokenStream:
@@ -83,7 +123,7 @@ def sample_documents(train: TokenStream, tokens: int) -> TokenStream:
 
 def _require_documents(text: corpora.Text) -> None:
     for split in SPLITS:
-        if not text.splits[split]:
+        if not len(text.splits[split]):
             raise UserError(
                 f"corpus {text.name} is too small: no document fell into {split}; give a longer text "
                 "(some hundred paragraphs), or a folder with train.txt, valid.txt and test.txt"

@@ -1,11 +1,61 @@
-"""Where fetched and derived data is kept between studies."""
+"""Where fetched and derived data is kept between studies, and how what was derived is believed again."""
 
+import json
 import os
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
+from filelock import FileLock
+
+from bakeoff.files import TEMPORARY, sha256_of
+
+#: The file of an entry that names the entry and has the checksum of each of its files.
+CHECKSUMS = "checksums.json"
 
 
 def cache_folder() -> Path:
-    """The folder of fetched corpora, tokenizers and token streams; `BAKEOFF_CACHE` overrides the platform's place."""
+    """The folder of fetched corpora and of what was made of them; `BAKEOFF_CACHE` overrides the platform's place."""
     return Path(os.environ.get("BAKEOFF_CACHE") or platformdirs.user_cache_dir("bakeoff", appauthor=False))
+
+
+def entry(name: str, make: Callable[[Path], None]) -> Path:
+    """A folder of the cache, filled by `make` unless it is there, whole and unchanged.
+
+    Args:
+        name: Of the entry, as a path below the cache; whatever the content depends on must be in it.
+        make: Fills a new folder with files.
+    """
+    folder = cache_folder() / name
+    if not _is_whole(folder, name):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not _is_whole(folder, name):  # another process may have made it meanwhile
+                _fill(folder, name, make)
+    return folder
+
+
+def _is_whole(folder: Path, name: str) -> bool:
+    try:
+        told = json.loads((folder / CHECKSUMS).read_bytes())
+        return bool(told["entry"] == name and all(sha256_of(folder / n) == s for n, s in told["sha256"].items()))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False
+
+
+def _fill(folder: Path, name: str, make: Callable[[Path], None]) -> None:
+    new = folder.with_name(f"{TEMPORARY}{folder.name}")
+    shutil.rmtree(new, ignore_errors=True)  # a killed process may have left it
+    new.mkdir()
+    try:
+        make(new)
+        checksums = {path.name: sha256_of(path) for path in sorted(new.iterdir())}
+        (new / CHECKSUMS).write_text(json.dumps({"entry": name, "sha256": checksums}, indent=1), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        new.replace(folder)
+    except OSError as error:
+        error.filename = error.filename or str(folder)  # a write that fails does not say where
+        raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)

@@ -5,27 +5,31 @@ public source, and are used only if their checksum matches.
 """
 
 import dataclasses
+import functools
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bakeoff.data import own_text, vital_articles, wikitext2
+from bakeoff.data.sequences import words_and_bytes
 from bakeoff.data.splits import SPLITS, Splits
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, plain
 from bakeoff.spec import Corpus
 
 
 @dataclass(frozen=True, kw_only=True)
 class Text:
-    """A corpus in memory.
+    """A corpus that is here, read when it is asked for.
 
     Attributes:
         name: What the report calls it.
         licence: The terms of the text.
         source: Where the text comes from.
         sha256: Checksum of what was read, or of the checksums where that is several files.
-        splits: Documents of `train`, `valid` and `test`; joined in order they are the split's text as given.
+        read: Gives `splits`.
         newline_is_word: Whether the end of a line counts as a word.
     """
 
@@ -33,12 +37,22 @@ class Text:
     licence: str
     source: str
     sha256: str
-    splits: Splits
+    read: Callable[[], Splits]
     newline_is_word: bool = False
 
-    def count_words(self, document: str) -> int:
-        """Whitespace-separated words, and line ends where they count."""
-        return len(document.split()) + (document.count("\n") if self.newline_is_word else 0)
+    @functools.cached_property
+    def splits(self) -> Splits:
+        """Documents of `train`, `valid` and `test`; joined in order they are the split's text as given.
+
+        Raises:
+            UserError: The corpus cannot be fetched, or is not usable text.
+        """
+        return self.read()
+
+    def count(self, document: str) -> tuple[int, int]:
+        """Words of a document, separated by white space, with line ends where they count; and its bytes."""
+        words, size = words_and_bytes(document)
+        return words + (document.count("\n") if self.newline_is_word else 0), size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +72,8 @@ class BuiltIn:
     newline_is_word: bool = False
 
 
+#: Bytes of a corpus's name, which is part of folders' names.
+LONGEST_NAME = 80
 CORPORA = {
     vital_articles.NAME: BuiltIn(
         licence="CC BY-SA 4.0 (Wikipedia contributors)",
@@ -78,16 +94,19 @@ CORPORA = {
 
 
 def load(corpus: Corpus) -> Text:
-    """Read a corpus, fetching a built-in one that is not here yet.
+    """Find a corpus; its text is read, and a built-in one fetched, when its splits are asked for.
 
     Raises:
-        UserError: It is unknown, cannot be fetched, or is not usable text.
+        UserError: It is unknown, is not there, or has changed since it was chosen.
     """
     text = _load_own(corpus.name, Path(corpus.path), corpus.sha256) if corpus.path else _load_built_in(corpus.name)
-    if corpus.documents is None:
-        return text
-    excerpt = {split: text.splits[split][:limit] for split, limit in zip(SPLITS, corpus.documents, strict=True)}
-    return dataclasses.replace(text, splits=excerpt)
+    return (
+        text if corpus.documents is None else dataclasses.replace(text, read=partial(_excerpt, text, corpus.documents))
+    )
+
+
+def _excerpt(text: Text, documents: tuple[int, int, int]) -> Splits:
+    return {split: text.splits[split][:limit] for split, limit in zip(SPLITS, documents, strict=True)}
 
 
 def choose(name_or_path: str) -> Corpus:
@@ -98,14 +117,14 @@ def choose(name_or_path: str) -> Corpus:
     """
     if name_or_path in CORPORA:
         return Corpus(name=name_or_path)
-    path = Path(name_or_path)
+    path = Path(os.path.abspath(name_or_path))  # noqa: PTH100 (`resolve` would give a link's target its name)
     if not name_or_path or not path.exists():
         known = ", ".join(CORPORA)
         raise UserError(
             f"no corpus {name_or_path!r}: it is neither a file nor a folder, and the built-in ones are {known}"
         )
-    name = re.sub(r"[^\w.-]+", "-", path.resolve().stem).strip("-.") or "text"
-    return Corpus(name=name, path=str(path.resolve()), sha256=own_text.checksum(path))
+    name = re.sub(r"[^\w.-]+", "-", path.name.removesuffix(".txt")).encode()[:LONGEST_NAME].decode(errors="ignore")
+    return Corpus(name=name.strip("-.") or "text", path=str(path), sha256=own_text.checksum(path))
 
 
 def find(name: str) -> BuiltIn:
@@ -121,18 +140,12 @@ def find(name: str) -> BuiltIn:
 
 def _load_built_in(name: str) -> Text:
     corpus = find(name)
-    try:
-        splits = corpus.read()
-    except OSError as error:
-        raise UserError(
-            f"corpus {name} cannot be read or kept: {error.strerror}: {error.filename}", status=1
-        ) from error
     return Text(
         name=name,
         licence=corpus.licence,
         source=corpus.source,
         sha256=corpus.sha256,
-        splits=splits,
+        read=corpus.read,
         newline_is_word=corpus.newline_is_word,
     )
 
@@ -141,4 +154,5 @@ def _load_own(name: str, path: Path, expected: str | None) -> Text:
     sha256 = own_text.checksum(path)
     if expected is not None and sha256 != expected:
         raise UserError(f"{path} has changed since its study was started: start a new one with --corpus {path}")
-    return Text(name=name, licence="the user's own", source=path.name, sha256=sha256, splits=own_text.read(path))
+    source = plain(path.name)
+    return Text(name=name, licence="the user's own", source=source, sha256=sha256, read=partial(own_text.read, path))

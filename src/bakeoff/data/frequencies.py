@@ -6,11 +6,17 @@ import numpy.typing as npt
 from bakeoff.data.sequences import TokenStream
 
 DECILES = 10
+#: Tokens that are counted at once, as each then takes eight bytes.
+AT_ONCE = 1 << 20
 
 
 def counts(stream: TokenStream, vocabulary: int) -> npt.NDArray[np.int64]:
     """Occurrences of each of the `vocabulary` symbols in a stream."""
-    return np.bincount(stream.tokens_N, minlength=vocabulary)
+    tokens_N = stream.tokens_N
+    counted = np.zeros(vocabulary, dtype=np.int64)
+    for first in range(0, len(tokens_N), AT_ONCE):
+        counted += np.bincount(tokens_N[first : first + AT_ONCE], minlength=vocabulary)
+    return counted
 
 
 def deciles(counts_V: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

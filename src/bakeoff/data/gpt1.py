@@ -6,7 +6,7 @@ A file is looked for in the folder `gpt1` where `BAKEOFF_DATA` points, then in t
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from bakeoff.errors import UserError
 NAME = "gpt1"
 REPOSITORY, REVISION = "openai-community/openai-gpt", "61cf0c79fa2d7a182fcec7970e1f4c03a04e339b"
 PAGE = f"https://huggingface.co/{REPOSITORY}"
+#: Bytes of a file, at most.
+LARGEST = 4_000_000
 #: The one symbol of a word that WikiText-2 itself replaced.
 UNKNOWN = "<unk>"
 #: What ends a word, inside its last symbol.
@@ -59,7 +61,7 @@ MERGES = Released(
 )
 
 
-def tokenizer(_documents: Sequence[str], vocabulary: int) -> Tokenizer:
+def tokenizer(_documents: Iterable[str], vocabulary: int) -> Tokenizer:
     """GPT-1's byte-pair encoding, as the public `OpenAIGPTTokenizer` applies it.
 
     Text is prepared as by BERT: lower case, no accents, punctuation apart. White space separates words and is nothing
@@ -96,7 +98,7 @@ def place(file: Released) -> Path | None:
     folders = [*([Path(given)] if given else []), cache_folder()]
     named = [folder / NAME / name for folder in folders for name in (file.name, file.public)]
     kept = try_to_load_from_cache(REPOSITORY, file.public, revision=REVISION)
-    places = [*named, Path(kept)] if isinstance(kept, str) else named
+    places = [*named, Path(kept)] if isinstance(kept, str) and hub.is_whole(Path(kept)) else named
     return next((path for path in places if path.is_file()), None)
 
 
@@ -122,9 +124,11 @@ def _fetch(file: Released) -> Path:
 
 def _read(file: Released, parse: Callable[[str], Any]) -> Any:  # noqa: ANN401 (JSON)
     path = find(file)
+    if path.stat().st_size > LARGEST:
+        raise _wrong(file, path, f"it has more than {LARGEST:,} bytes")
     try:
         content = parse(path.read_bytes().decode())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise _wrong(file, path, "it cannot be read") from error
     found = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
     if found != file.sha256:

@@ -1,42 +1,127 @@
-"""A user's own text: one file, split by paragraph, or a folder with `train.txt`, `valid.txt` and `test.txt`."""
+"""A user's own text: one file, split by paragraph, or a folder with `train.txt`, `valid.txt` and `test.txt`.
+
+A text costs no memory: where its documents begin is found line by line, and each is read when it is asked for.
+"""
 
 import codecs
+import dataclasses
 import hashlib
-import itertools
 import re
-from collections.abc import Iterable
+import shlex
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import overload
 
-from bakeoff.data.splits import SPLITS, Splits, deal
+import numpy as np
+import numpy.typing as npt
+
+from bakeoff.data.splits import SPLITS, Splits, split_of
 from bakeoff.errors import UserError
+from bakeoff.files import is_regular, sha256_of
+
+#: Bytes that are looked at together.
+BLOCK = 1 << 20
+#: Characters after which a document ends with the line, and with which a line is no document but many.
+LONGEST = 1 << 16
+#: Characters of a piece of a line that is cut, at least and at most.
+PIECE = 1000, 2000
+#: A piece ends after a sentence; where there is none, after a blank; where there is none either, anywhere.
+_PIECES = re.compile(
+    r".{%d,%d}?(?:(?<=[.!?])\s+|(?<=[。！？]))|.{%d,%d}?\s+|.{1,%d}" % (*PIECE, *PIECE, PIECE[1]),  # noqa: UP031, RUF001 (braces; full-width marks end sentences)
+    re.DOTALL,
+)
+#: What a valid or test split has of a text's bytes if the text was cut finely enough, at least and at most.
+FAIR_SHARE = 0.01, 0.2
+#: From coarse to fine, whether every line is a document and what is too long for one: paragraphs, lines, pieces.
+_CUTS = (False, LONGEST), (True, LONGEST), (True, PIECE[1])
+_MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+
+
+@dataclass(frozen=True)
+class Documents(Sequence[str]):
+    """Documents of a file in UTF-8, each read when it is asked for.
+
+    Attributes:
+        path: The file.
+        places_Dx2: The bytes at which each document begins and ends.
+    """
+
+    path: Path
+    places_Dx2: npt.NDArray[np.int64]
+
+    @property
+    def bytes(self) -> int:
+        """Of all documents."""
+        return int((self.places_Dx2[:, 1] - self.places_Dx2[:, 0]).sum())
+
+    def __len__(self) -> int:
+        return len(self.places_Dx2)
+
+    def __iter__(self) -> Iterator[str]:
+        with self.path.open("rb") as file:
+            for start, end in self.places_Dx2.tolist():
+                file.seek(start)
+                yield file.read(end - start).decode("utf-8", errors="replace")
+
+    @overload
+    def __getitem__(self, place: int) -> str: ...
+    @overload
+    def __getitem__(self, place: slice) -> "Documents": ...
+    def __getitem__(self, place: int | slice) -> "str | Documents":
+        if isinstance(place, slice):
+            return self.select(place)
+        return next(iter(self.select([place])))
+
+    def select(self, places: slice | Sequence[int] | npt.NDArray[np.bool_]) -> "Documents":
+        """Those documents, by place or by mask."""
+        return dataclasses.replace(self, places_Dx2=self.places_Dx2[places])
 
 
 def read(path: Path) -> Splits:
-    """Read a file or folder into splits of documents.
+    """Cut a file or folder into splits of documents.
+
+    A text of too few paragraphs for three fair splits is cut into lines, and where they are too few into pieces.
 
     Raises:
         UserError: A file is missing, unreadable, empty, binary or not UTF-8.
     """
     if path.is_dir():
-        return {split: documents_of(_read_text(path / f"{split}.txt")) for split in SPLITS}
-    text = _read_text(path)
-    paragraphs = _dealt(documents_of(text))
-    return paragraphs if all(paragraphs.values()) else _dealt(lines_of(text))
+        return {split: documents_of(path / f"{split}.txt") for split in SPLITS}
+    _judge(path)
+    cuts = (_cut(path, by_line=by_line, longest=longest) for by_line, longest in _CUTS)
+    for documents in cuts:
+        splits = _dealt(documents)
+        held_out = [splits[split].bytes / documents.bytes for split in ("valid", "test")]
+        if all(FAIR_SHARE[0] <= share <= FAIR_SHARE[1] for share in held_out):
+            break
+    return dict(splits)
 
 
-def _dealt(documents: Iterable[str]) -> Splits:
-    return deal((document.strip(), document) for document in documents)
+def _dealt(documents: Documents) -> dict[str, Documents]:
+    dealt = np.fromiter((SPLITS.index(split_of(document.strip())) for document in documents), np.uint8, len(documents))
+    return {split: documents.select(dealt == number) for number, split in enumerate(SPLITS)}
 
 
 def checksum(path: Path) -> str:
     """SHA-256 of the file, or of the checksums of the folder's three files.
 
     Raises:
-        UserError: A file is missing or unreadable.
+        UserError: A file is missing, unreadable or no regular file.
     """
     if path.is_dir():
-        return joint_checksum(hashlib.sha256(_read_bytes(path / f"{split}.txt")).hexdigest() for split in SPLITS)
-    return hashlib.sha256(_read_bytes(path)).hexdigest()
+        return joint_checksum(checksum(path / f"{split}.txt") for split in SPLITS)
+    try:
+        return sha256_of(_regular(path))
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def joint_checksum(checksums: Iterable[str]) -> str:
@@ -44,46 +129,75 @@ def joint_checksum(checksums: Iterable[str]) -> str:
     return hashlib.sha256(" ".join(checksums).encode()).hexdigest()
 
 
-def documents_of(text: str) -> tuple[str, ...]:
+def documents_of(path: Path) -> Documents:
     """Cut a text into paragraphs with the blank lines that follow each, or into lines where it is a single paragraph.
 
-    Joined, the documents are the text again; blank lines at the very start belong to the first document.
+    Joined, the documents are the text again; blank lines at the very start belong to the first document. A line ends
+    with LF, CR or both. What is longer than any paragraph is cut as well.
+
+    Raises:
+        UserError: The file is missing, unreadable, empty, binary or not UTF-8.
     """
-    paragraphs = _cut(text, r"^(?:[^\n]*\S[^\n]*(?:\n|\Z))+")
-    return paragraphs if len(paragraphs) > 1 else lines_of(text)
+    _judge(path)
+    paragraphs = _cut(path, by_line=False, longest=LONGEST)
+    return paragraphs if len(paragraphs) > 1 else _cut(path, by_line=True, longest=LONGEST)
 
 
-def lines_of(text: str) -> tuple[str, ...]:
-    """The same with every line that is not blank as a document."""
-    return _cut(text, r"^[^\n]*\S[^\n]*(?:\n|\Z)")
+def _cut(path: Path, *, by_line: bool, longest: int) -> Documents:
+    """Cut a text where a paragraph or a line begins, and lines of more than `longest` characters into pieces."""
+    starts = array("q")
+    with path.open("rb") as raw:
+        place = len(codecs.BOM_UTF8) if raw.read(3) == codecs.BOM_UTF8 else 0
+    starts_at = first = place
+    blank_before = ended_before = True
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        for part in iter(partial(file.readline, LONGEST), ""):
+            blank, ended = part.isspace(), part.endswith(("\n", "\r"))
+            long = len(part) > longest or not ended_before or (not ended and len(part) == LONGEST)
+            if ended_before and not blank and (by_line or blank_before or place - starts_at > LONGEST):
+                starts_at = place
+                starts.append(place)
+            pieces = _PIECES.findall(part) if long else [part]
+            for piece in pieces[:-1]:
+                place += len(piece.encode())
+                starts.append(place)
+            place += len(pieces[-1].encode())
+            blank_before, ended_before = blank, ended
+    edges = np.array([first, *starts[1:], place], dtype=np.int64)
+    return Documents(path, np.stack([edges[:-1], edges[1:]], axis=1))
 
 
-def _cut(text: str, document: str) -> tuple[str, ...]:
-    """Cut a text before every match but the first, so that what lies between two matches belongs to the earlier one."""
-    places = [match.start() for match in re.finditer(document, text, re.MULTILINE)]
-    return tuple(text[start:end] for start, end in itertools.pairwise([0, *places[1:], len(text)]) if end)
-
-
-def _read_bytes(path: Path) -> bytes:
+def _regular(path: Path) -> Path:
     try:
-        return path.read_bytes()
+        regular = is_regular(path)
     except FileNotFoundError as error:
         raise UserError(f"{path} is missing: a folder of splits needs train.txt, valid.txt and test.txt") from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    if not regular:
+        raise UserError(f"{path} is no regular file, and a text is read more than once: copy it into one first")
+    return path
 
 
-def _read_text(path: Path) -> str:
-    raw = _read_bytes(path)
-    if not raw.strip():
-        raise UserError(f"{path} is empty: give a file with text in it")
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise UserError(f"{path} is UTF-16: convert it, for example with iconv -f utf-16 -t utf-8")
-    if b"\0" in raw:
-        raise UserError(f"{path} is binary (it has a zero byte): give a plain text file")
+def _judge(path: Path) -> None:
+    """See that it is text in UTF-8, block by block."""
+    decoder, blank, place = codecs.getincrementaldecoder("utf-8")(), True, 0
+    advice = f"convert it, for example with iconv -f {{}} -t utf-8 {shlex.quote(path.name)} > utf-8.txt"
     try:
-        return raw.decode("utf-8-sig")  # a byte order mark is no text
+        with _regular(path).open("rb") as file:
+            for block in iter(partial(file.read, BLOCK), b""):
+                mark = next((kind for mark, kind in _MARKS.items() if not place and block.startswith(mark)), None)
+                if mark:
+                    raise UserError(f"{path} is {mark.upper()}: {advice.format(mark)}")
+                if b"\0" in block:
+                    raise UserError(f"{path} is binary (it has a zero byte): give a plain text file")
+                place += len(block)
+                blank &= not decoder.decode(block).strip().strip("\ufeff")
+            decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path} is not UTF-8 at byte {error.start}: convert it, for example with iconv -t utf-8"
-        ) from error
+        wrong = place - len(error.object) + error.start
+        raise UserError(f"{path} is not UTF-8 at byte {wrong}: {advice.format('latin1')}") from error
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}") from error
+    if blank:
+        raise UserError(f"{path} is empty: give a file with text in it")

@@ -3,8 +3,8 @@
 Sizes in names: B sequences of a batch, L tokens of a sequence, N tokens of a stream, D documents.
 """
 
-import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from tokenizers import Tokenizer
 
-from bakeoff.data.cache import cache_folder
-from bakeoff.files import written_atomically
-
 Integers = npt.NDArray[np.integer]
 #: The target of a padded place; the loss skips it, as torch's does by default.
 IGNORED = -100
+#: Characters that are encoded at once: what they take in memory until they are on the disk is seventy times as much.
+SLICE = 1 << 20
 
 
 class Batch(NamedTuple):
@@ -63,7 +62,9 @@ class TokenStream:
     @property
     def tokens_D(self) -> Integers:
         """Predicted tokens of each document."""
-        return np.bincount(self.document_of_targets, minlength=len(self.starts_D))
+        sizes = np.diff(self.starts_D, append=len(self.tokens_N))
+        sizes[np.searchsorted(self.starts_D, 0, side="right") - 1] -= 1  # the first token is not predicted
+        return sizes
 
     @property
     def document_of_targets(self) -> Integers:
@@ -102,37 +103,64 @@ class TokenStream:
         )
 
 
-def stream(
-    documents: Sequence[str],
+def words_and_bytes(document: str) -> tuple[int, int]:
+    """Whitespace-separated words and UTF-8 bytes of a document."""
+    return len(document.split()), len(document.encode())
+
+
+def write(
+    path: Path,
+    documents: Collection[str],
     tokenizer: Tokenizer,
-    count_words: Callable[[str], int] = lambda text: len(text.split()),
-    count_bytes: Callable[[str], int] = lambda text: len(text.encode()),
-) -> TokenStream:
-    """Encode documents, each on its own so that no token spans two, or take their tokens from the cache."""
-    folder = cache_folder() / "tokens" / _fingerprint(documents, tokenizer)
-    if not (folder / "starts.npy").is_file():
-        _write(folder, documents, tokenizer)
+    *,
+    count: Callable[[str], tuple[int, int]] = words_and_bytes,
+    told: Callable[[float], object] = lambda _: None,
+) -> None:
+    """Encode documents, each on its own so that no token spans two, a slice at a time.
+
+    Args:
+        path: Where `read` finds the stream again: two files, with suffixes of their own.
+        documents: The text.
+        tokenizer: What encodes it.
+        count: Words and bytes of a document.
+        told: Is told the share that is done.
+    """
+    smallest = np.uint16 if tokenizer.get_vocab_size() <= np.iinfo(np.uint16).max + 1 else np.uint32
+    facts = array("q")
+    with path.with_suffix(".tokens").open("wb") as file:
+        for part in _slices(documents):
+            for document, encoded in zip(
+                part, tokenizer.encode_batch_fast(part, add_special_tokens=False), strict=True
+            ):
+                tokens = np.array(encoded.ids, dtype=smallest)
+                file.write(tokens.tobytes())
+                facts.extend((len(tokens), *count(document)))
+            told(len(facts) // 3 / len(documents))
+    np.savez(path.with_suffix(".npz"), dtype=smallest(0), facts_Dx3=np.array(facts).reshape(-1, 3))
+
+
+def read(path: Path) -> TokenStream:
+    """The stream that `write` left there, its tokens memory-mapped."""
+    with np.load(path.with_suffix(".npz")) as kept:
+        facts_Dx3, dtype = kept["facts_Dx3"], kept["dtype"].dtype
+    tokens_D, words_D, bytes_D = facts_Dx3.T.copy()
     return TokenStream(
-        tokens_N=np.load(folder / "tokens.npy", mmap_mode="r"),
-        starts_D=np.load(folder / "starts.npy"),
-        words_D=np.array(list(map(count_words, documents))),
-        bytes_D=np.array(list(map(count_bytes, documents))),
+        tokens_N=np.memmap(path.with_suffix(".tokens"), dtype, "r") if tokens_D.any() else np.zeros(0, dtype),
+        starts_D=np.cumsum(tokens_D) - tokens_D,
+        words_D=words_D,
+        bytes_D=bytes_D,
     )
 
 
-def _write(folder: Path, documents: Sequence[str], tokenizer: Tokenizer) -> None:
-    encoded = [encoding.ids for encoding in tokenizer.encode_batch_fast(list(documents), add_special_tokens=False)]
-    smallest = np.uint16 if tokenizer.get_vocab_size() <= np.iinfo(np.uint16).max + 1 else np.uint32
-    starts = np.cumsum([0, *map(len, encoded)])[:-1]
-    with written_atomically(folder / "tokens.npy") as temporary:
-        np.save(temporary, np.fromiter((token for ids in encoded for token in ids), dtype=smallest))
-    # Written last: its presence says that the stream is whole.
-    with written_atomically(folder / "starts.npy") as temporary:
-        np.save(temporary, starts)
-
-
-def _fingerprint(documents: Sequence[str], tokenizer: Tokenizer) -> str:
-    digest = hashlib.sha256(tokenizer.to_str().encode())
+def _slices(documents: Iterable[str]) -> Iterator[list[str]]:
+    """Documents in lists of about `SLICE` characters."""
+    part: list[str] = []
+    size = 0
     for document in documents:
-        digest.update(hashlib.sha256(document.encode()).digest())
-    return digest.hexdigest()[:24]
+        part.append(document)
+        size += len(document)
+        if size >= SLICE:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part

@@ -1,13 +1,14 @@
 """Deal whole documents into train, valid and test by a hash, so that every machine deals alike."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 SPLITS = ("train", "valid", "test")
 #: Upper ends of the hash range for train (90 %) and valid (5 %); test has the rest (5 %).
 TRAIN_BELOW, VALID_BELOW = 0.90, 0.95
 
-Splits = dict[str, tuple[str, ...]]
+#: Documents of each split, in memory or read from a file as they are asked for.
+Splits = Mapping[str, Sequence[str]]
 
 
 def deal(documents: Iterable[tuple[str, str]]) -> Splits:

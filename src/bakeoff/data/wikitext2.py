@@ -9,6 +9,7 @@ import itertools
 import os
 import re
 import zipfile
+import zlib
 from pathlib import Path
 
 import polars as pl
@@ -17,7 +18,7 @@ from bakeoff.data import hub
 from bakeoff.data.cache import cache_folder
 from bakeoff.data.splits import Splits
 from bakeoff.errors import UserError
-from bakeoff.files import written_atomically
+from bakeoff.files import sha256_of, written_atomically
 
 NAME = "wikitext-2"
 REPOSITORY, CONFIG = "Salesforce/wikitext", "wikitext-2-v1"
@@ -28,6 +29,8 @@ SHA256 = {
     "valid": "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8",
     "test": "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
 }
+#: Bytes of a split, at most.
+LARGEST = 11_000_000
 _PARQUET_SPLITS = {"train": "train", "valid": "validation", "test": "test"}
 _TITLE = re.compile(r" = [^=].*[^=] = \n")
 
@@ -67,7 +70,7 @@ def joined_rows(parquet: Path) -> str:
     """
     try:
         rows = pl.read_parquet(parquet)["text"]
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise UserError(
             f"{parquet} is damaged ({_line(error)}): remove it, and it is fetched anew", status=1
         ) from error
@@ -79,11 +82,11 @@ def _read_split(split: str) -> str:
     if (given := _given(split)).is_file():
         return _verified(_unzip(given, f"wiki.{split}.tokens"), split, given)
     cached = _cached(split)
-    if not cached.is_file():
-        text = _verified(joined_rows(_fetch(split)), split, Path(REPOSITORY))
+    if not cached.is_file() or sha256_of(cached) != SHA256[split]:
+        text = _verified(joined_rows(_fetch(split)).encode(), split, Path(REPOSITORY))
         with written_atomically(cached) as temporary:
-            temporary.write_bytes(text.encode())
-    return _verified(cached.read_bytes().decode(errors="replace"), split, cached)
+            temporary.write_text(text, encoding="utf-8", newline="")
+    return _verified(cached.read_bytes(), split, cached)
 
 
 def _given(split: str) -> Path:
@@ -95,27 +98,29 @@ def _cached(split: str) -> Path:
     return cache_folder() / "corpora" / NAME / f"wiki.{split}.tokens"
 
 
-def _unzip(path: Path, member: str) -> str:
+def _unzip(path: Path, member: str) -> bytes:
+    """What a zip holds, up to one byte more than any official split has: a small zip may hold a disk full of zeros."""
     try:
         with zipfile.ZipFile(path) as archive:
             name = next(name for name in archive.namelist() if name.endswith(member))
-            return archive.read(name).decode(errors="replace")
-    except (zipfile.BadZipFile, StopIteration, OSError) as error:
+            with archive.open(name) as file:
+                return file.read(LARGEST + 1)
+    except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, StopIteration, OSError) as error:
         raise UserError(
             f"{path} is no zip with {member} in it ({_line(error)}): put the official file there, or remove it",
             status=1,
         ) from error
 
 
-def _verified(text: str, split: str, origin: Path) -> str:
-    found = hashlib.sha256(text.encode()).hexdigest()
+def _verified(text: bytes, split: str, origin: Path) -> str:
+    found = hashlib.sha256(text).hexdigest()
     if found != SHA256[split]:
         raise UserError(
             f"{origin} is not WikiText-2's official {split} split (sha256 {found[:12]}…, not {SHA256[split][:12]}…): "
             "replace it, or remove it to fetch it anew",
             status=1,
         )
-    return text
+    return text.decode()
 
 
 def _fetch(split: str) -> Path:

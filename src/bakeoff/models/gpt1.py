@@ -12,7 +12,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bakeoff.models import embeddings
-from bakeoff.models.tied import TiedArchitecture, TiedLanguageModel
+from bakeoff.models.tied import WIDEST, TiedArchitecture, TiedLanguageModel
+from bakeoff.spec import whole
 
 #: The longest sequence whose attention scores are written out on a processor.
 WRITTEN_OUT = 512
@@ -39,6 +40,8 @@ class GPT1(TiedArchitecture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        whole(self, "width", 1, WIDEST)
+        whole(self, "heads", 1, self.width)
         if self.width % self.heads:
             raise ValueError(f"heads must divide the width: {self.heads} does not divide {self.width}")
 

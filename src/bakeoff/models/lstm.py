@@ -6,7 +6,8 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bakeoff.models.tied import TiedArchitecture, TiedLanguageModel
+from bakeoff.models.tied import WIDEST, TiedArchitecture, TiedLanguageModel
+from bakeoff.spec import whole
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +28,11 @@ class LSTM(TiedArchitecture):
 
     embedding: int = 128
     hidden: int = 128
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("embedding", "hidden"):
+            whole(self, name, 1, WIDEST)
 
     def module(self, vocabulary: int, sequence_length: int) -> "LSTMModel":  # noqa: ARG002 (no length is too long)
         """The module as torch initializes it."""

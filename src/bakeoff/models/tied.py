@@ -13,10 +13,12 @@ from torch import Tensor, nn
 
 from bakeoff.models import embeddings
 from bakeoff.models.loss import nats_of_targets, summed_nats
-from bakeoff.spec import Architecture
+from bakeoff.spec import Architecture, real
 
 INITIALIZATIONS = ("chosen", "pytorch")
 EMBEDDINGS = ("learned", "gpt1")
+#: The widest layer.
+WIDEST = 65_536
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +37,7 @@ class TiedArchitecture(Architecture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1, not {self.dropout}")
+        real(self, "dropout", below=1)
         if self.initialization not in INITIALIZATIONS:
             raise ValueError(f"initialization must be one of {', '.join(INITIALIZATIONS)}, not {self.initialization}")
         if self.embeddings not in EMBEDDINGS:

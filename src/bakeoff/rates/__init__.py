@@ -1,17 +1,103 @@
-"""Learning rates that a search has chosen, one file a study, with every trial that led to them."""
+"""Learning rates that a search has chosen, one file a study, with every trial; and how much another seed changes.
+
+Whoever compares two runs with one seed each compares their difference with what another seed would have changed.
+"""
 
 import json
-from importlib import resources
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+#: Where `python -m bakeoff.rates.seeds` keeps what it has measured.
+NOISE = Path(__file__).with_name("noise.json")
 
-def chosen(study: str) -> dict[str, Any]:
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deviation:
+    """How much the best valid loss of a model typically differs from seed to seed.
+
+    Attributes:
+        nats: Standard deviation, in nats per token, of an experiment in the middle.
+        experiments: How many these are.
+        seeds: The fewest seeds that one of them was run with.
+    """
+
+    nats: float
+    experiments: int
+    seeds: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noise:
+    """How much another seed changes in a study.
+
+    Attributes:
+        study: The study's name.
+        folder: Its folder in the project's `results/`.
+        trained_tokens: Tokens that each of its runs is trained on, repeated ones counted again.
+        deviations: By the name of the architecture.
+    """
+
+    study: str
+    folder: str
+    trained_tokens: int
+    deviations: Mapping[str, Deviation]
+
+    def of(self, *models: str) -> float:
+        """The largest deviation of those architectures, in nats per token; of all, where one was never measured."""
+        names = models if all(model in self.deviations for model in models) else self.deviations
+        return max(self.deviations[name].nats for name in names)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Carried:
+    """What became of a study's ranking on a larger corpus.
+
+    Attributes:
+        to: The larger study.
+        tau: Kendall's rank correlation of the experiments' valid losses in both; 1 where the order is the same.
+        experiments: How many these are.
+        place_here: Where the best of the larger study is ranked in the smaller.
+    """
+
+    to: str
+    tau: float
+    experiments: int
+    place_here: int
+
+
+def chosen(study: str) -> Json:
     """What the search for that study found (`bakeoff tune STUDY` writes such a file)."""
-    found: dict[str, Any] = json.loads((resources.files(__name__) / f"{study}.json").read_text(encoding="utf-8"))
+    found: Json = json.loads(Path(__file__).with_name(f"{study}.json").read_text(encoding="utf-8"))
     return found
 
 
-def carried() -> dict[str, Any]:
-    """What became of each built-in study's ranking on a larger corpus, where the kept results have both."""
-    found: dict[str, Any] = json.loads((resources.files(__name__) / "carried.json").read_text(encoding="utf-8"))
-    return found
+def noise() -> tuple[Noise, ...]:
+    """What was measured of the studies that are kept."""
+    return tuple(
+        Noise(**entry | {"deviations": {model: Deviation(**found) for model, found in entry["deviations"].items()}})
+        for entry in json.loads(NOISE.read_text(encoding="utf-8"))["studies"]
+    )
+
+
+def carried(study: str) -> Carried | None:
+    """What became of a kept study's ranking in a larger one of the same experiments; None of others."""
+    found = json.loads(NOISE.read_text(encoding="utf-8"))["carried"].get(study)
+    return Carried(**found) if found else None
+
+
+def nearest_noise(trained_tokens: float) -> Noise:
+    """The study whose runs are trained on the most similar number of tokens, as a ratio."""
+    return min(noise(), key=lambda known: abs(math.log(known.trained_tokens / trained_tokens)))
+
+
+def trained_tokens(study: Json) -> int:
+    """Tokens that each run of a study is trained on, by its `study.json`; what is read again counts again."""
+    budget, tokens = study["budget"], int(study["corpus"]["train"]["tokens"])
+    if steps := budget.get("epoch_steps"):
+        tokens = min(tokens, steps * budget["batch_size"] * budget["sequence_length"])
+    return int(budget["epochs"]) * tokens

@@ -55,7 +55,7 @@ def _figures(study: StudyRows, figures: Figures, numbers: dict[str, int]) -> Jso
         return about | {"number": numbers[figure.name]}
 
     runs = {row.number: row for row in reversed(study.rows)}
-    small = dict.fromkeys(panel.experiment for panel in figures.panels)
+    small = dict.fromkeys(panel.experiment for panel in figures.panels if panel.experiment)
     models = {model["title"]: [n for n in small if runs[n].model == model["name"]] for model in study.study["models"]}
     return {
         "together": [shown(figure) for figure in (*figures.overlays, *figures.study)],

@@ -38,7 +38,6 @@ def render(contents: Json, figures: Figures) -> str:
         script=_part("page.js"),
         named={run["number"]: run for run in contents["runs"]},
         svg={figure.name: inline(figure.svg, figure.title) for figure in figures.numbered},
-        linear={figure.name: figure.linear and inline(figure.linear, figure.title) for figure in figures.numbered},
         small={(panel.experiment, panel.axis): inline(panel.svg, titles[panel.experiment]) for panel in figures.panels},
     )
 

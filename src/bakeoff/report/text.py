@@ -8,10 +8,10 @@ import jinja2
 
 from bakeoff import words
 from bakeoff.analysis import answer as answers
-from bakeoff.analysis.noise import Noise
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.rows import Repeats, Row
 from bakeoff.analysis.statistics import Comparison
+from bakeoff.rates import Noise
 
 Json = dict[str, Any]
 #: The parts of an answer that a template may define besides `question` and `text`; what comes out empty is left out.
@@ -83,7 +83,9 @@ def runs(rows: Iterable[Row], seeds: int) -> str:
 
 def deviations(noise: Noise) -> str:
     """The typical deviations between seeds, the smallest and the largest: `0.006 to 0.014`."""
-    return words.joined(dict.fromkeys(map(words.small, sorted(noise.deviations.values()))), "to")
+    return words.joined(
+        dict.fromkeys(map(words.small, sorted(found.nats for found in noise.deviations.values()))), "to"
+    )
 
 
 def interval(compared: Comparison) -> str:

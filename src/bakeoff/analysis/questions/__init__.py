@@ -1,26 +1,24 @@
-"""The questions, one file each: facts and verdicts, no prose."""
+"""The questions, one file each: facts and verdicts, no prose.
 
+A file that answers a question has a `PLACE` among the others, and a function of the file's own name that takes the rows
+and gives a finding, or several; the words are in a template. Nothing else has to know of it.
+"""
+
+import importlib
+import pkgutil
 from collections.abc import Callable
 
-from bakeoff.analysis.questions.architectures import architectures
-from bakeoff.analysis.questions.counting import counting
-from bakeoff.analysis.questions.depth import depth
 from bakeoff.analysis.questions.finding import Finding
-from bakeoff.analysis.questions.generalization import generalization
-from bakeoff.analysis.questions.memory import memory
-from bakeoff.analysis.questions.optimizers import optimizers
-from bakeoff.analysis.questions.overfitting import overfitting
-from bakeoff.analysis.questions.transformers import transformers
-from bakeoff.analysis.questions.wall_clock import wall_clock
 from bakeoff.analysis.rows import StudyRows
 
 __all__ = ["QUESTIONS", "Finding", "Question", "answers", "findings"]
 
 Question = Callable[[StudyRows], Finding | list[Finding]]
+_MODULES = {each.name: importlib.import_module(f"{__name__}.{each.name}") for each in pkgutil.iter_modules(__path__)}
+_PLACES = {name: module.PLACE for name, module in _MODULES.items() if hasattr(module, "PLACE")}
 #: In the report's order.
-QUESTIONS: tuple[Question, ...] = (
-    *(counting, wall_clock, generalization, optimizers, architectures),
-    *(transformers, depth, memory, overfitting),
+QUESTIONS: tuple[Question, ...] = tuple(
+    getattr(_MODULES[name], name) for name in sorted(_PLACES, key=lambda name: _PLACES[name])
 )
 
 

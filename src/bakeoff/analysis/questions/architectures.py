@@ -12,6 +12,9 @@ from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import StudyRows
 from bakeoff.analysis.statistics import NOT_MEASURED, Comparison
 
+#: Among the questions of a report.
+PLACE = 50
+
 #: Sizes that differ by no more than this are called equal, and so are training times.
 EQUAL = 0.1
 #: What an architecture may have that another has not.

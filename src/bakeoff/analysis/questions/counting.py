@@ -7,6 +7,9 @@ from bakeoff.analysis.questions.finding import Finding, command, evidence
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import NOT_MEASURED, Comparison
 
+#: Among the questions of a report.
+PLACE = 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:

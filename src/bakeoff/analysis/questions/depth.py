@@ -1,13 +1,16 @@
 """Whether more layers help, per architecture and optimizer, and in which range of rates each depth learned at all."""
 
-import shlex
 from dataclasses import dataclass
 
 from bakeoff.analysis.diagnosis import FLAT, NEAR
-from bakeoff.analysis.questions.finding import Finding, evidence, link
+from bakeoff.analysis.questions.finding import Finding, evidence, link, run
 from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import NOT_MEASURED, unknown
+from bakeoff.records import DIVERGED, FINISHED
+
+#: Among the questions of a report.
+PLACE = 70
 
 #: Why a deeper one may be worse: it knows train by heart, its norms follow the residual sums, its layers are recurrent.
 BY_HEART, POST_NORM, STACKED = "by heart", "post-norm", "stacked"
@@ -78,8 +81,9 @@ def _finding(study: StudyRows, ladder: list[Repeats]) -> Finding:
     behind = [e for e in ladder if base and (c := study.compare(e, base)) and c.sign < 0]
     failing = next((d for d in reversed(depths) if d.experiment.failure or d.experiment in behind), None)
     over = sum(bool(e.finished or e.failure) for e in ladder)
-    named, epochs = study.study["source"] or study.study["study"], LONGER * study.study["budget"]["epochs"]
-    longer = ["--only", str(failing.experiment.number), "--epochs", str(epochs)] if failing else []
+    pending = ",".join(str(e.number) for e in ladder if any(r.status not in (FINISHED, DIVERGED) for r in e.rows))
+    epochs = LONGER * study.study["budget"]["epochs"]
+    longer = run(study, "--only", failing.experiment.number, "--epochs", epochs) if failing else None
     return Finding(
         name=link("depth", row.model, row.optimizer, row.number),
         template="depth",
@@ -89,7 +93,7 @@ def _finding(study: StudyRows, ladder: list[Repeats]) -> Finding:
             best=best,
             failing=failing,
             cause=_cause(failing.experiment, base) if failing else None,
-            command=(best and best.command) or (shlex.join(["bakeoff", "run", named, *longer]) if longer else None),
+            command=run(study, "--only", pending) if pending else (best and best.command) or longer,
         ),
         evidence=evidence(row for e in ladder for row in e.rows),
         figures=(f"overlay-{row.model}-epochs", "gap-by-depth", "parameters"),

@@ -59,6 +59,11 @@ def command(study: StudyRows, experiments: Iterable[Repeats], compared: Comparis
     """
     if compared is None or compared.decided or compared.verdict == SAME:
         return None
-    named, numbers = shlex.quote(study.study["source"] or study.study["study"]), sorted(e.number for e in experiments)
+    numbers = ",".join(map(str, sorted(e.number for e in experiments)))
     seeds = NEXT_SEEDS if len(compared.gains) < FEWEST_SEEDS else compared.seeds_to_decide
-    return f"bakeoff run {named} --only {','.join(map(str, numbers))} --seeds {seeds}" if seeds else None
+    return run(study, "--only", numbers, "--seeds", seeds) if seeds else None
+
+
+def run(study: StudyRows, *options: object) -> str:
+    """The command that runs a study with some options."""
+    return shlex.join(["bakeoff", "run", study.study["source"] or study.study["study"], *map(str, options)])

@@ -10,6 +10,9 @@ from bakeoff.analysis.questions.finding import Finding, evidence
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED
 
+#: Among the questions of a report.
+PLACE = 80
+
 #: With fewer experiments a correlation says nothing.
 FEWEST = 4
 

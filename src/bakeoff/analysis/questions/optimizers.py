@@ -23,6 +23,9 @@ from bakeoff.analysis.questions.finding import Finding, evidence, link
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, LEANING, NOT_MEASURED, SAME
 
+#: Among the questions of a report.
+PLACE = 40
+
 #: A rate can be used where the search came within this of the best, in nats per token: a third more perplexity.
 USABLE = 0.3
 #: So near its best an optimizer is hardly worse: 5 % of a perplexity.

@@ -1,7 +1,7 @@
 """Overfitting: who and since when, how capacity matters, and what would help."""
 
+import dataclasses
 import itertools
-import shlex
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -10,10 +10,13 @@ import numpy as np
 from bakeoff.analysis.diagnosis import FLAT, LARGE_GAP, Case, overfits, still_falling
 from bakeoff.analysis.questions.contrasts import DECAY, contrasts
 from bakeoff.analysis.questions.depth import ladders
-from bakeoff.analysis.questions.finding import Finding, command, evidence, link
+from bakeoff.analysis.questions.finding import Finding, command, evidence, link, run
 from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED, Comparison
+
+#: Among the questions of a report.
+PLACE = 90
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,7 @@ class Capacity:
     """Gaps of models that differ in depth alone.
 
     Attributes:
+        smallest: The first of them.
         courses: The smallest first; of those that learned something about context.
         lost: Runs of the others.
         widens: How much wider the gap of the largest is than that of the smallest; None where there are no two.
@@ -73,6 +77,7 @@ class Capacity:
         command: What may decide it.
     """
 
+    smallest: Row
     courses: list[Course]
     lost: list[Row]
     widens: Comparison | None = None
@@ -91,17 +96,16 @@ def _who(study: StudyRows) -> Finding:
     finished = [e for e in study.experiments if e.finished]
     courses = {e: _course(study, e) for e in finished if not e.failure}
     decayed = [c.sides for c in contrasts(study) if c.kind == DECAY and c.compared]
-    larger = ["bakeoff", "run", study.study["source"] or study.study["study"], "--corpus", "FILE", "--epochs", "1"]
     return Finding(
         name="overfitting",
         template="overfitting",
-        verdict=ANSWERED if finished else NOT_MEASURED,
+        verdict=ANSWERED if courses else NOT_MEASURED,
         facts=Who(
             courses=sorted(courses.values(), key=lambda course: -course.gap),
             lost=[e.failure for e in finished if e.failure],
             decayed=[(courses[first], courses[second]) for first, second in decayed],
             reads=study.reads,
-            larger=shlex.join(larger),
+            larger=run(study, "--corpus", "FILE", "--epochs", 1),
         ),
         evidence=evidence(row for e in finished for row in e.finished),
         figures=("gap-by-depth",),
@@ -128,7 +132,7 @@ def _capacity(study: StudyRows, ladder: list[Repeats]) -> Finding:
     row, learned = ladder[0].rows[0], [e for e in ladder if e.finished and not e.failure]
     courses, lost = [_course(study, e) for e in learned], [e.failure for e in ladder if e.failure]
     pairs = Pair(study=study, first=learned[-1], second=learned[0]).runs if len(learned) > 1 else ()
-    facts = Capacity(courses=courses, lost=lost)
+    facts = Capacity(smallest=row, courses=courses, lost=lost)
     if pairs:
         gaps = [(study.gap(small.history[-1]), study.gap(large.history[-1])) for large, small in pairs]
         widens = Comparison(
@@ -138,9 +142,8 @@ def _capacity(study: StudyRows, ladder: list[Repeats]) -> Finding:
             deviation=study.noise.of(row.model),
         )
         turns = [(a, b) for a, b in itertools.pairwise(courses) if (a.gap - b.gap) * np.sign(widens.gain) > FLAT]
-        facts = Capacity(
-            courses=courses,
-            lost=lost,
+        facts = dataclasses.replace(
+            facts,
             widens=widens,
             turn=turns[0] if turns else None,
             less_fit=learned[-1].train_loss - learned[0].train_loss,

@@ -1,7 +1,6 @@
 """Whether models with attention behave as one expects of transformers, expectation by expectation."""
 
 import math
-import shlex
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
@@ -11,10 +10,13 @@ from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.questions.contrasts import ADAPTIVE, contrasts
 from bakeoff.analysis.questions.counting import against_floor
 from bakeoff.analysis.questions.depth import best_pair, ladders
-from bakeoff.analysis.questions.finding import Finding, command, evidence, link
+from bakeoff.analysis.questions.finding import Finding, command, evidence, link, run
 from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, LEANING_NO, LEANING_YES, NO, NOT_MEASURED, SAME, YES
+
+#: Among the questions of a report.
+PLACE = 60
 
 #: What one expects: that the best beats counting, that adaptive steps beat plain ones, that more layers help, and that
 #: they help more than they help a recurrent model.
@@ -81,8 +83,7 @@ def _finding(study: StudyRows, model: str) -> Finding:
     rows = [row for row in study.rows if row.model == model]
     expected, tokens = _expected(study, model), study.study["corpus"]["train"]["tokens"]
     most, fewest = (tokens / pick(row.learnable_parameters for row in rows) for pick in (min, max))
-    starved = any(e.met is False for e in expected) and most * study.reads < ENOUGH
-    larger = ["bakeoff", "run", study.study["source"] or study.study["study"], "--corpus", "FILE"]
+    starved = any(e.met is False for e in expected) and most < ENOUGH
     return Finding(
         name=link("as-expected", model),
         template="transformers",
@@ -95,7 +96,9 @@ def _finding(study: StudyRows, model: str) -> Finding:
             reads=study.reads,
             per_parameter=(fewest, most),
             starved=starved,
-            command=next((e.command for e in expected if e.command), shlex.join(larger) if starved else None),
+            command=next(
+                (e.command for e in expected if e.command), run(study, "--corpus", "FILE") if starved else None
+            ),
         ),
         evidence=evidence(rows, [study.lowest_floor.name]),
         figures=(f"overlay-{model}-epochs", f"deciles-{model}"),

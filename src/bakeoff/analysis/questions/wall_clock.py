@@ -10,6 +10,9 @@ from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, CANNOT_TELL, FEWEST_SEEDS, NOT_MEASURED, UNDECIDED, Comparison
 from bakeoff.analysis.timing import MEDIAN, Budget, Budgets, Crossing, Untimed
 
+#: Among the questions of a report.
+PLACE = 20
+
 TITLES = FLOOR_TITLES | {MEDIAN: "the loss of the median experiment"}
 
 
@@ -83,13 +86,8 @@ class Facts:
 
     @property
     def turns(self) -> dict[str, list[Budget]]:
-        """The budgets that change the answer: the first, and where what was taken so far can be told from the best."""
-        found: dict[str, list[Budget]] = {"seconds": [], "bytes": []}
-        for unit, budgets in self.budgets._asdict().items():
-            for budget in budgets:
-                if not found[unit] or found[unit][-1].best not in (budget.best, *budget.ties):
-                    found[unit].append(budget)
-        return found
+        """The budgets that change the answer, of seconds and of bytes."""
+        return {unit: timing.turns(budgets) for unit, budgets in self.budgets._asdict().items()}
 
 
 def races(study: StudyRows) -> tuple[Race, ...]:

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from bakeoff.analysis.rows import StudyRows
 from bakeoff.report.figures import costs, curves, deciles, depth, overlays, rates
-from bakeoff.report.figures.curves import Panel
 from bakeoff.report.figures.style import Figure
 
 
@@ -17,13 +16,13 @@ class Figures:
         overlays: All runs of an architecture, over epochs and over time.
         study: Runs side by side: costs, depth, frequency of tokens, learning rates.
         alone: Each experiment over epochs and over time.
-        panels: The same small; they have no number and lie in no file.
+        panels: The same small, for the page: they have no number and lie in no file.
     """
 
     overlays: tuple[Figure, ...]
     study: tuple[Figure, ...]
     alone: tuple[Figure, ...]
-    panels: tuple[Panel, ...]
+    panels: tuple[Figure, ...]
 
     @property
     def numbered(self) -> tuple[Figure, ...]:
@@ -35,10 +34,9 @@ def draw(study: StudyRows, folder: Path) -> Figures:
     """Draw and write every figure that the rows allow."""
     folder.mkdir(parents=True, exist_ok=True)
     alone = tuple(curves.draw(study, folder))
-    kinds = (costs, depth, deciles, rates)
     return Figures(
         overlays=tuple(overlays.draw(study, folder)),
-        study=tuple(figure for kind in kinds for figure in kind.draw(study, folder)),
+        study=tuple(figure for kind in (costs, depth, deciles, rates) for figure in kind.draw(study, folder)),
         alone=alone,
-        panels=tuple(map(curves.panel, alone)),
+        panels=tuple(map(curves.small, alone)),
     )

@@ -1,92 +1,45 @@
 """The generalization gap by depth: whether deeper models fit train more than they gain on valid."""
 
-import itertools
-import statistics
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from bakeoff import words
-from bakeoff.analysis.rows import Repeats, Row, StudyRows
+from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.report import text
-from bakeoff.report.figures import style
-from bakeoff.report.figures.style import Figure, Json, Label
+from bakeoff.report.figures import lines, style
+from bakeoff.report.figures.lines import Series
+from bakeoff.report.figures.style import Axis, Figure
 
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Line:
-    """An architecture with an optimizer at several depths.
-
-    Attributes:
-        gaps: Its experiments, the shallowest first, with the gap of each in the end: the mean over seeds.
-    """
-
-    gaps: list[tuple[Repeats, float]]
-
-    @property
-    def first(self) -> Row:
-        """A run of it."""
-        return self.gaps[0][0].rows[0]
-
-    @property
-    def title(self) -> str:
-        """Such as `LSTM, AdamW`."""
-        return f"{self.first.model_title}, {self.first.optimizer_title}"
-
-    @property
-    def direction(self) -> str:
-        """Whether the gap `falls` or `rises` with depth; empty where it does neither throughout."""
-        steps = [after - before for (_, before), (_, after) in itertools.pairwise(self.gaps)]
-        return "falls" if max(steps) < 0 else "rises" if min(steps) > 0 else ""
+#: The gaps in the end of experiments that differ in their depth alone, the shallowest first.
+Gaps = list[tuple[Repeats, float]]
 
 
 def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
     """Draw the figure where some architecture was trained at more than one depth with the same optimizer."""
-    lines = by_depth(study)
-    if lines:
-        layers, right = _layers(study, lines)
-        yield style.write(
-            folder,
-            layers,
-            name="gap-by-depth",
-            right=right,
-            title="Generalization gap by depth",
-            caption=text.say("captions", "depth", {"lines": lines, "seeds": study.seeds}),
-        )
+    found = by_depth(study)
+    if not found:
+        return
+    colours, shapes, series = style.colours(study), style.shapes(study), []
+    dashes = style.dashes(gaps[0][0].rows[0].model_title for gaps in found.values())
+    for title, gaps in found.items():
+        first, runs = gaps[0][0].rows[0], [(row, study.gap(row.history[-1])) for e, _ in gaps for row in e.finished]
+        points = [(row.layers, gap, f"#{row.number}, seed {row.seed}: {words.signed(gap)} nats") for row, gap in runs]
+        line, model = [(e.rows[0].layers, gap) for e, gap in gaps], first.model_title
+        look = Series(colours[first.optimizer_title], dash=dashes[model], shape=shapes[model], size=65)
+        series.append(look._replace(lines=[line], points=points, label=title, end=line[-1][1]))
+    depths, reached = zip(*((layers, gap) for each in series for layers, gap, _ in each.points), strict=True)
+    x = Axis(low=min(depths) / 1.3, high=max(depths) * 1.3, title="layers", log=True, ticks=sorted(set(depths)))
+    low, high = min(0.0, *reached) * 1.1, max(0.0, *reached) * 1.1
+    y = Axis(low=low, high=high if high > low else 1.0, title="gap, nats per token")
+    caption = text.say("captions", "depth", {"lines": found, "seeds": study.seeds})
+    yield lines.draw(folder, series, x, y, name="gap-by-depth", title="Generalization gap by depth", caption=caption)
 
 
-def by_depth(study: StudyRows) -> list[Line]:
-    """Every architecture and optimizer with finished runs at several depths, all else equal."""
-    groups: dict[tuple[str, str], list[Repeats]] = {}
-    for experiment in study.experiments:
-        if experiment.finished and not experiment.spoiled:
-            first = experiment.rows[0]
-            groups.setdefault((first.model_title, first.optimizer_title), []).append(experiment)
-    return [
-        Line(gaps=[(e, statistics.fmean(study.gap(row.history[-1]) for row in e.finished)) for e in found])
-        for found in groups.values()
-        if len({experiment.rows[0].layers for experiment in found}) > 1
-    ]
-
-
-def _layers(study: StudyRows, lines: list[Line]) -> tuple[list[Json], float]:
-    single = {line: [(row, study.gap(row.history[-1])) for e, _ in line.gaps for row in e.finished] for line in lines}
-    gaps = [gap for found in single.values() for _, gap in found]
-    y = style.Linear(low=min(0.0, *gaps), high=max(0.0, *gaps), field="gap", title="gap, nats per token")
-    colours, shapes = style.colours(study), style.shapes(study)
-    dashes = dict(zip(shapes, itertools.cycle(style.DASHES), strict=False))
-    depths = {"domain": sorted({row.layers for found in single.values() for row, _ in found}), "type": "point"}
-    x = {"field": "layers", "type": "ordinal", "title": "layers", "scale": depths, "axis": {"labelAngle": 0}}
-    channels, layers, ends = {"x": x, "y": y.encoding()}, [], []
-    for line in lines:
-        colour, dash = colours[line.first.optimizer_title], dashes[line.first.model_title]
-        means = [{"layers": e.rows[0].layers, "gap": gap} for e, gap in line.gaps]
-        points = [
-            {"layers": row.layers, "gap": gap, "told": f"#{row.number} {row.name}, seed {row.seed}: {words.signed(gap)} nats"}
-            for row, gap in single[line]
-        ]
-        layers.append(style.layer("line", means, channels, strokeWidth=1.8, strokeDash=dash, color=colour))
-        layers.append(style.points(points, channels, size=65, shape=shapes[line.first.model_title], color=colour))
-        ends.append(Label(text=line.title, y=y.place(line.gaps[-1][1]), colour=colour, dash=dash))
-    right = style.beside(ends)
-    return [*layers, *style.column(ends, right)], right
+def by_depth(study: StudyRows) -> dict[str, Gaps]:
+    """Every architecture and optimizer with experiments at several depths that finished and lost no run."""
+    groups: dict[str, Gaps] = {}
+    for e in study.experiments:
+        if e.finished and not e.spoiled:
+            title = f"{e.rows[0].model_title}, {e.rows[0].optimizer_title}"
+            groups.setdefault(title, []).append((e, study.final_gap(e)))
+    return {title: gaps for title, gaps in groups.items() if len({e.rows[0].layers for e, _ in gaps}) > 1}

@@ -1,0 +1,114 @@
+"""The process of the command line: its streams, its signals, and what it says when the system refuses something."""
+
+import contextlib
+import errno
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+
+from bakeoff.errors import plain
+
+#: Seconds after which a process that is told to stop ends where it stands, if it could not do so in order.
+GRACE = 3.0
+INTERRUPTED = 130
+_ELSEWHERE = "choose another folder with --out, or for the cache with BAKEOFF_CACHE"
+#: From what the system says to what mends it.
+MENDS = {
+    errno.ENOSPC: f"free some space there, or {_ELSEWHERE}",
+    errno.EDQUOT: f"free some space there, or {_ELSEWHERE}",
+    errno.EACCES: _ELSEWHERE,
+    errno.EPERM: _ELSEWHERE,
+    errno.EROFS: _ELSEWHERE,
+    errno.ENOTDIR: _ELSEWHERE,
+}
+
+
+def start() -> None:
+    """See to it that the interpreter is as the libraries expect it.
+
+    The three standard streams are open, as a file that is opened would otherwise become one of them; whatever is named
+    can be printed; docstrings are there, of which altair makes more of them; and there is a home, if only one in which
+    nothing can be looked up or kept.
+    """
+    if sys.flags.optimize > 1:
+        os.environ["PYTHONOPTIMIZE"] = "1"
+        os.execv(sys.executable, [sys.executable, *(word for word in sys.orig_argv[1:] if word != "-OO")])  # noqa: S606 (our own interpreter)
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+    try:
+        Path.home()
+    except RuntimeError:
+        os.environ["HOME"] = os.devnull
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # they are text streams
+
+
+@contextlib.contextmanager
+def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
+    """Being told to stop (SIGINT, SIGTERM) raises KeyboardInterrupt, soon.
+
+    Python hears a signal only between two of its own steps. Where a library computes for longer than `GRACE`, the
+    process ends without waiting for it.
+
+    Args:
+        last_words: What is done before that.
+    """
+    heard = threading.Event()
+    ours, theirs = os.pipe()
+    os.set_blocking(theirs, False)
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        heard.set()
+        raise KeyboardInterrupt
+
+    def watch() -> None:
+        while os.read(ours, 1):
+            if not heard.wait(GRACE):
+                last_words()
+                os._exit(INTERRUPTED)
+        os.close(ours)
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    before = signal.set_wakeup_fd(theirs)
+    signal.signal(signal.SIGTERM, interrupt)  # being told to stop is being interrupted
+    signal.signal(signal.SIGINT, interrupt)  # also where a shell's & had it ignored
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(theirs)
+        watcher.join()
+
+
+def show(text: str) -> None:
+    """Print a verb's result on standard output, to the last byte.
+
+    Raises:
+        OSError: It cannot be written; standard output is closed from then on.
+    """
+    try:
+        print(text, flush=True)  # noqa: T201 (the command line's output)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter would try once more when it ends
+        error.filename = error.filename or "standard output"
+        raise
+
+
+def say(message: str) -> None:
+    """Print one line on standard error."""
+    print(f"bakeoff: {plain(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201 (the command line's output)
+
+
+def what_was_refused(error: OSError) -> str:
+    """The file, what the system says, and what mends it."""
+    said = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
+    return f"{said}: {MENDS[error.errno]}" if error.errno in MENDS else said

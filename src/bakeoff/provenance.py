@@ -1,0 +1,48 @@
+"""Which code computed a run: version, commit and checksum of the sources."""
+
+import hashlib
+import os
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+#: Rooms that only read what was computed: no run depends on them.
+READERS = ("analysis", "report")
+#: What `code` tells.
+KEYS = ("bakeoff", "commit", "sources")
+
+
+def code() -> dict[str, str | None]:
+    """The package's version; the commit of its checkout, None where it is installed; the checksum of its sources."""
+    return {"bakeoff": version("bakeoff"), "commit": _commit(), "sources": _sources()}
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that this file belongs to; "-dirty" behind it where something was changed since."""
+    # An installed package may lie in the checkout of something else, which does not keep this file.
+    if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says about the package's folder; None where it fails or is not there."""
+    command = ["git", "-C", str(PACKAGE), *arguments]
+    # Looking changes nothing, and what a surrounding git command has set is about another checkout.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment["GIT_OPTIONAL_LOCKS"] = "0"
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return said.stdout.strip()
+
+
+def _sources() -> str:
+    digest = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*.py")):
+        name = path.relative_to(PACKAGE)
+        if name.parts[0] not in READERS:
+            digest.update(f"{name.as_posix()}\0{path.read_text(encoding='utf-8')}\0".encode())
+    return digest.hexdigest()[:12]

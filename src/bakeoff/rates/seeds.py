@@ -1,0 +1,92 @@
+"""How sure one may be, from the kept results: `python -m bakeoff.rates.seeds results/quick results/wikitext-2`.
+
+How much another seed changes, from runs that were repeated; and what became of a small study's ranking in a larger one
+of the same experiments. Both take the place of what is in `noise.json`, by which reports judge.
+"""
+
+import math
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from statistics import fmean, median, variance
+from typing import Any
+
+from scipy.stats import chi2, kendalltau
+
+from bakeoff import rates
+from bakeoff.files import write_json
+from bakeoff.metrics import Tally
+from bakeoff.rates import Carried, Deviation, Noise
+from bakeoff.records import FINISHED, StudyFolder
+
+Json = dict[str, Any]
+
+
+def measured(folder: StudyFolder) -> Noise:
+    """The median, over a model's experiments, of the variance of the best valid loss between an experiment's seeds.
+
+    The mean would be that of the one experiment which hardly trains. Variances of few seeds are skewed: each is divided
+    by the median of what it would be if the true one was 1, chi-squared by its degrees of freedom. A run that does not
+    get below the unigram has not learned, and says nothing of how those vary that have.
+    """
+    study = folder.study
+    variances: dict[str, list[float]] = {}
+    seeds: dict[str, int] = {}
+    for experiment in study["experiments"]:
+        losses = list(_losses(folder, experiment))
+        if len(losses) > 1:
+            model = experiment["model"]
+            free = len(losses) - 1
+            variances.setdefault(model, []).append(variance(losses) * free / float(chi2.median(free)))
+            seeds[model] = min(len(losses), seeds.get(model, len(losses)))
+    deviations = {
+        model: Deviation(nats=math.sqrt(median(found)), experiments=len(found), seeds=seeds[model])
+        for model, found in variances.items()
+    }
+    tokens = rates.trained_tokens(study)
+    return Noise(study=study["study"], folder=folder.path.name, trained_tokens=tokens, deviations=deviations)
+
+
+def carried(small: StudyFolder, large: StudyFolder) -> Carried | None:
+    """What became of the small study's ranking in the large one; None where their experiments are not the same."""
+    here, there = (_means(folder) for folder in (small, large))
+    if here.keys() != there.keys() or rates.trained_tokens(small.study) >= rates.trained_tokens(large.study):
+        return None
+    tau = float(kendalltau(list(here.values()), [there[slug] for slug in here]).statistic)
+    place = sorted(here, key=lambda slug: here[slug]).index(min(there, key=lambda slug: there[slug])) + 1
+    return Carried(to=large.study["study"], tau=tau, experiments=len(here), place_here=place)
+
+
+def _means(folder: StudyFolder) -> dict[str, float]:
+    """The mean best valid loss of each experiment that has learned, by its slug."""
+    found = {e["slug"]: list(_losses(folder, e)) for e in folder.study["experiments"]}
+    return {slug: fmean(losses) for slug, losses in found.items() if losses}
+
+
+def _losses(folder: StudyFolder, experiment: Json) -> Iterator[float]:
+    """The lowest valid loss of each finished run of an experiment that got below the unigram, in nats per token."""
+    study = folder.study
+    unigram = next(_loss(baseline["valid"]) for baseline in study["baselines"] if baseline["name"] == "unigram")
+    for seed in study["seeds"]:
+        run = folder.run(f"{experiment['slug']}/seed-{seed}")
+        if run.status == FINISHED:
+            loss = min(_loss(line["valid"]) for line in run.history())
+            if loss < unigram:
+                yield loss
+
+
+def _loss(sums: Json) -> float:
+    return Tally(**{unit: sums[unit] for unit in ("nats", "tokens", "words", "bytes")}).loss
+
+
+def main() -> None:
+    """Measure the named folders and keep what they say."""
+    folders = [StudyFolder(Path(argument)) for argument in sys.argv[1:]]
+    studies = [asdict(found) for folder in folders if (found := measured(folder)).deviations]
+    pairs = [(a.study["study"], kept) for a in folders for b in folders if (kept := carried(a, b))]
+    write_json(rates.NOISE, {"studies": studies, "carried": {study: asdict(kept) for study, kept in pairs}})
+
+
+if __name__ == "__main__":
+    main()

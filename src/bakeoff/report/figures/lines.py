@@ -1,0 +1,161 @@
+"""Lines and points with labels beside the plot: what all figures consist of."""
+
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+from pathlib import Path
+from typing import NamedTuple
+
+from bakeoff import words
+from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.report.figures import style
+from bakeoff.report.figures.style import HEIGHT, INK, LEFT, PAPER, QUIET, SIZE, Axis, Figure, Json
+
+Corner = tuple[float, float]
+Box = tuple[float, float, float, float]
+#: A letter of a label, as wide as most are, and a line of them, in pixels.
+LETTER, LINE = 5.6, 12.0
+#: From the plot to a label after a leader, and after a sample of its line; and the most that labels may take.
+NEAR, FAR, WIDEST = 12, 32, 230
+#: Half the size of a point, half the height of a note, and how far from its point a note may be, in pixels.
+POINT, TALL, RINGS = 4.5, 4.5, (8.0, 18.0)
+#: The floors that stay readable beside many runs.
+FEW = ("unigram", "kn3", "kn3+cache")
+
+
+class Label(NamedTuple):
+    """A label beside the plot: what it says, and where what it names is, in pixels from the top."""
+
+    text: str
+    y: float
+    colour: str = QUIET
+    dash: Sequence[int] = ()  # of the line of which a sample is before the text; else a leader comes from the plot
+
+    @property
+    def offset(self) -> int:
+        """Pixels from the plot to the text."""
+        return FAR if self.dash else NEAR
+
+
+class Series(NamedTuple):
+    """What belongs together: lines, points on them, a label beside the plot, and a note at the first point."""
+
+    colour: str
+    lines: Sequence[Sequence[Corner]] = ()
+    points: Sequence[tuple[float, float, str]] = ()  # where, and what they tell whoever points at them
+    label: str = ""
+    end: float = 0.0  # the value that the label is beside
+    note: str = ""
+    name: str = ""  # such as `run-5`, by which the page finds what belongs to a run
+    dash: Sequence[int] = style.DASHES[0]
+    thick: float = 1.6
+    shape: str = style.SHAPES[0]
+    size: int = 14
+    opacity: float = 1.0
+
+
+def draw(
+    folder: Path, series: Sequence[Series], x: Axis, y: Axis, floors: Sequence[Label] = (), **about: str | int | None
+) -> Figure:
+    """Draw a figure, and write it.
+
+    Args:
+        folder: Where to.
+        series: What it shows, from the back to the front.
+        x: Its horizontal axis.
+        y: Its vertical axis.
+        floors: Floors: a line over the whole plot, and a label.
+        about: What else `Figure` tells.
+    """
+    labels = [*floors, *(Label(s.label, y.height(s.end), s.colour, s.dash) for s in series if s.label)]
+    right = max((label.offset + LETTER * len(label.text) + 12 for label in labels), default=NEAR)
+    plot, channels = SIZE[0] - LEFT - min(right, WIDEST), {"x": x.channel("x"), "y": y.channel("y")}
+    across = {"y": style.as_is("y")}
+    layers = [style.layer("rule", [{"y": floor.y} for floor in floors], across, color=QUIET, strokeWidth=0.7)]
+    for s in series:
+        shown = {"color": s.colour, "opacity": s.opacity, "clip": True}
+        corners = [{"x": at, "y": y.drawn(value), "line": k} for k, line in enumerate(s.lines) for at, value in line]
+        points = [{"x": at, "y": y.drawn(value), "told": told} for at, value, told in s.points]
+        if corners:
+            one_each, look = channels | {"detail": {"field": "line"}}, {"strokeWidth": s.thick, "strokeDash": s.dash}
+            layers.append(style.layer("line", corners, one_each, s.name, **look, **shown))
+        if points:
+            telling, look = channels | {"description": {"field": "told"}}, {"shape": s.shape, "size": s.size}
+            name = s.name and f"{s.name}-points"
+            layers.append(style.layer("point", points, telling, name, filled=True, aria=True, **look, **shown))
+    return style.write(folder, [*layers, *_notes(series, x, y, plot), *_beside(labels, plot)], plot, **about)
+
+
+def _beside(labels: Sequence[Label], plot: float) -> list[Json]:
+    """Labels beside the plot, each as near to what it names as the others allow, after a leader or a sample."""
+    places = spread([label.y for label in labels], distance=LINE, low=LINE / 2, high=HEIGHT)
+    values = [
+        {**label._asdict(), "place": place, "x": plot + label.offset, "limit": SIZE[0] - LEFT - plot - label.offset}
+        for label, place in zip(labels, places, strict=True)
+    ]
+    leading = {"x": {"value": plot}, "x2": {"value": plot + NEAR - 2}, "y": style.as_is("y"), "y2": {"field": "place"}}
+    colour = {"field": "colour", "type": "nominal", "scale": None}
+    said = {"x": style.as_is("x"), "y": style.as_is("place"), "text": {"field": "text"}, "color": colour}
+    sample = {"x": {"value": plot + NEAR}, "x2": {"value": plot + FAR - 4}, "y": style.as_is("place"), "color": colour}
+    sample["strokeDash"] = {"field": "dash", "scale": None}
+    fit = {"align": "left", "baseline": "middle", "limit": {"expr": "datum.limit"}}
+    return [
+        style.layer("rule", [v for v in values if not v["dash"]], leading, "beside-1", color=QUIET, strokeWidth=0.6),
+        style.layer("rule", [v for v in values if v["dash"]], sample, "beside-2", strokeWidth=1.6),
+        style.layer("text", values, said, "beside-3", **fit),
+    ]
+
+
+def spread(places: Sequence[float], *, distance: float, low: float, high: float) -> list[float]:
+    """Move labels until they are a distance apart, in order, and between `low` and `high`; none further than needed."""
+    last = max(1, len(places) - 1)
+    distance = min(distance, (high - low) / last)
+    order = sorted(range(len(places)), key=places.__getitem__)
+    ordered = [places[place] for place in order]
+    # Half-way between pushing all that overlap down, and pushing all up.
+    down = accumulate(ordered, lambda above, place: max(place, above + distance))
+    up = reversed([*accumulate(reversed(ordered), lambda below, place: min(place, below - distance))])
+    middles = [(one + other) / 2 for one, other in zip(down, up, strict=True)]
+    kept = [max(low + k * distance, min(m, high - (last - k) * distance)) for k, m in enumerate(middles)]
+    return [kept[order.index(place)] for place in range(len(places))]
+
+
+def _notes(series: Sequence[Series], x: Axis, y: Axis, plot: float) -> list[Json]:
+    """The note of each series where it covers no point and no other note, with a halo where it crosses lines."""
+    places = [[(plot * x.share(at), y.height(value)) for at, value, _ in s.points] for s in series]
+    taken = [(at - POINT, high - POINT, at + POINT, high + POINT) for found in places for at, high in found]
+    values = []
+    for s, found in zip(series, places, strict=True):
+        if s.note:
+            boxes = list(around(*found[0], LETTER * len(s.note)))
+            inside = [box for box in boxes if box[0] >= 0 <= box[1] and box[2] <= plot and box[3] <= HEIGHT]
+            box = min(inside or boxes, key=lambda box: covered(box, taken))
+            taken.append(box)
+            values.append({"x": (box[0] + box[2]) / 2, "y": (box[1] + box[3]) / 2, "text": s.note})
+    where = {"x": style.as_is("x"), "y": style.as_is("y"), "text": {"field": "text"}}
+    halo = {"stroke": PAPER, "strokeWidth": 3}
+    return [style.layer("text", values, where, baseline="middle", **look) for look in (halo, {"color": INK})]
+
+
+def around(x: float, y: float, size: float) -> Iterator[Box]:
+    """Places for a text of some width around a point, the best first: above, beside and below, further away."""
+    for ring in RINGS:
+        for dx, dy in ((0, -1), (1, 0), (-1, 0), (0, 1), (1, -1), (1, 1), (-1, -1), (-1, 1)):
+            left, middle = x + dx * ring + (dx - 1) * size / 2, y + dy * (ring + 3)
+            yield (left, middle - TALL, left + size, middle + TALL)
+
+
+def covered(box: Box, taken: Sequence[Box]) -> float:
+    """How much a box covers of others."""
+    sides = ((min(box[2], o[2]) - max(box[0], o[0]), min(box[3], o[3]) - max(box[1], o[1])) for o in taken)
+    return sum(wide * tall for wide, tall in sides if wide > 0 and tall > 0)
+
+
+def floors(study: StudyRows, y: Axis, names: Sequence[str] = ()) -> list[Label]:
+    """The floors on valid that an axis reaches: those of some names, or all."""
+    shown = [f for f in study.baselines if (not names or f.name in names) and y.low < f.valid.loss < y.high]
+    return [Label(f"{f.name} {words.number(f.valid.perplexity)}", y.height(f.valid.loss)) for f in shown]
+
+
+def deep(row: Row) -> str:
+    """What a label adds for a model of several layers."""
+    return f" \N{MULTIPLICATION SIGN}{row.layers}" if row.layers > 1 else ""

@@ -1,0 +1,123 @@
+"""What the classes of a study file are made of: its source and that of the modules beside it, without executing either.
+
+Comments, docstrings and formatting do not count. Nor does what a class does not use of the study file, so that the file
+may get another contender, and what was trained before is still what it was.
+"""
+
+import ast
+import hashlib
+import sys
+from collections.abc import Iterable, Iterator
+from importlib.machinery import PathFinder
+from importlib.util import resolve_name
+from itertools import accumulate
+from pathlib import Path
+
+#: What a study file is called while it is executed, and so the module of its classes.
+MODULE = "bakeoff_study"
+
+
+def beside(path: Path) -> dict[str, Path]:
+    """Names and files of the modules in a study file's folder that it imports, by themselves or by one another.
+
+    Imports are read, not followed by running anything, so that one by a computed name is not seen.
+
+    Raises:
+        SyntaxError: The study file or one of them is no Python.
+    """
+    folder, found, waiting = path.resolve().parent, dict[str, Path](), [("", path)]
+    while waiting:
+        package, file = waiting.pop()
+        for name in _imports(ast.parse(file.read_bytes(), file), package):
+            place = folder.joinpath(*name.split("."))
+            package_file, module_file = place / "__init__.py", place.with_suffix(".py")
+            candidate = package_file if package_file.is_file() else module_file
+            if name not in found and candidate.is_file() and not _is_elsewhere(name.partition(".")[0], folder):
+                found[name] = candidate
+                waiting.append((name if candidate == package_file else name.rpartition(".")[0], candidate))
+    return dict(sorted(found.items()))
+
+
+def _imports(tree: ast.Module, package: str) -> Iterator[str]:
+    """Every name that may be that of a module, the packages around it first."""
+    for node in ast.walk(tree):
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and (package or not node.level):
+            base = resolve_name("." * node.level + (node.module or ""), package)
+            names = [base, *(f"{base}.{alias.name}" for alias in node.names)]
+        for name in names:
+            yield from accumulate(name.split("."), "{}.{}".format)
+
+
+def _is_elsewhere(name: str, folder: Path) -> bool:
+    """Whether an import finds another module of that name, as the study's folder is the last that is searched."""
+    others = [place for place in sys.path if Path(place).resolve() != folder]
+    spec = PathFinder.find_spec(name, others)
+    return name in sys.stdlib_module_names or (spec is not None and spec.loader is not None)
+
+
+def read(path: Path) -> dict[str, bytes]:
+    """A study file and the modules beside it that it imports, by their names from its folder on; it is the first.
+
+    Raises:
+        SyntaxError: One of them is no Python.
+    """
+    own = path.resolve()
+    return {file.relative_to(own.parent).as_posix(): file.read_bytes() for file in (own, *beside(own).values())}
+
+
+def checksums(path: Path) -> dict[str, str]:
+    """The SHA-256 of each of those files."""
+    return {name: hashlib.sha256(content).hexdigest() for name, content in read(path).items()}
+
+
+def fingerprint(path: Path, kinds: Iterable[type]) -> str:
+    """Twelve hexadecimal digits of what classes of a study file, and of the modules beside it, are made of.
+
+    Raises:
+        SyntaxError: One of the files is no Python.
+    """
+    statements = ast.parse(path.read_bytes()).body
+    bound = {name for statement in statements for name in _bound(statement) or ()}
+    names: set[str] = set()
+    for kind in kinds:
+        told = {kind.__name__, kind.__qualname__.partition(".")[0]}
+        # What makes a class whose name is nowhere bound may be anything in the file.
+        names |= told if told & bound or kind.__module__ != MODULE else bound
+    parts = [_normalized(_used(statements, names))]
+    parts += [f"{name}\n{_normalized(ast.parse(file.read_bytes()).body)}" for name, file in beside(path).items()]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+
+def _used(statements: list[ast.stmt], names: set[str]) -> list[ast.stmt]:
+    """The statements that bind those names, or names that these use, and all that do more than to bind names."""
+    used: list[ast.stmt] = []
+    while more := [s for s in statements if s not in used and ((bound := _bound(s)) is None or bound & names)]:
+        used += more
+        names = names | {node.id for statement in more for node in ast.walk(statement) if isinstance(node, ast.Name)}
+    return [statement for statement in statements if statement in used]
+
+
+def _bound(statement: ast.stmt) -> set[str] | None:
+    """The names that a definition, an import or an assignment binds; None for any other statement."""
+    match statement:
+        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+            return {statement.name}
+        case ast.Import() | ast.ImportFrom() if all(alias.name != "*" for alias in statement.names):
+            return {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
+        case ast.Assign() if all(isinstance(target, ast.Name) for target in statement.targets):
+            return {target.id for target in statement.targets if isinstance(target, ast.Name)}
+        case ast.AnnAssign(target=ast.Name(id=name)):
+            return {name}
+    return None
+
+
+def _normalized(statements: list[ast.stmt]) -> str:
+    """Their source without comments and docstrings, formatted as Python itself would."""
+    for node in ast.walk(ast.Module(body=statements, type_ignores=[])):
+        if isinstance(body := getattr(node, "body", None), list):
+            told = [s for s in body if not (isinstance(s, ast.Expr) and isinstance(s.value, ast.Constant))]
+            body[:] = told or [ast.Pass()]
+    return "\n".join(map(ast.unparse, statements))

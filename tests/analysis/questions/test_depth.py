@@ -1,0 +1,139 @@
+"""Whether more layers help."""
+
+import dataclasses
+
+import pytest
+
+import fakes
+from bakeoff.analysis.questions.depth import BY_HEART, POST_NORM, STACKED, depth, ladders
+from bakeoff.report import text
+from golden import golden
+
+ONE, TWO, FOUR = (2, "lstm", 1, "adamw"), (9, "lstm", 2, "adamw"), (10, "lstm", 4, "adamw")
+GPT_ONE, GPT_TWO, GPT_FOUR = (6, "gpt1", 1, "adamw"), (11, "gpt1", 2, "adamw"), (12, "gpt1", 4, "adamw")
+DIVERGED = {"status": "diverged", "error": "the loss was not finite"}
+
+
+def searched(losses):
+    """Trials at half decades around 0.01, by the experiment's number; None for one that diverged."""
+
+    def edit(study):
+        rates = study["tuning"]["rates"]
+        for experiment in study["experiments"]:
+            if experiment["number"] in losses:
+                rates[experiment["slug"]] = fakes.trials(0.01, losses[experiment["number"]])
+
+    return edit
+
+
+def asked(path, curves, **options):
+    """The only finding on depth of such a study."""
+    (found,) = depth(
+        fakes.read_study(path, {key: fakes.falling(end) if end else None for key, end in curves.items()}, **options)
+    )
+    return found
+
+
+def test_experiments_that_differ_in_layers_alone_are_a_ladder(tmp_path):
+    def edit(study):
+        study["experiments"][2]["optimizer_settings"]["weight_decay"] = 0.5  # another decay is another optimizer
+        study["experiments"][3]["architecture"]["hidden"] = 32
+        study["experiments"][1]["learning_rate"] = 0.001  # another rate is not
+
+    keys = [FOUR, ONE, TWO, (13, "lstm", 8, "adamw"), (3, "lstm", 2, "sgd")]
+    study = fakes.read_study(tmp_path, {key: [4.5] for key in keys}, edit=edit)
+    assert [[e.number for e in ladder] for ladder in ladders(study)] == [[2, 10]]
+
+
+@pytest.mark.parametrize(
+    ("ends", "verdict", "best"),
+    [
+        ((4.6, 4.4, 4.8), "yes", 9),
+        ((4.6, 4.8, 4.55), "leaning yes", 10),
+        ((4.6, 4.61, 4.8), "cannot be told", 9),
+        ((4.5, 4.65, 4.7), "no", 9),
+    ],
+)
+def test_the_best_deeper_one_against_the_shallowest(tmp_path, ends, verdict, best):
+    found = asked(tmp_path, dict(zip((ONE, TWO, FOUR), ends, strict=True)))
+    assert (found.verdict, found.facts.best.first.number, found.facts.best.second.number) == (verdict, best, 2)
+
+
+def test_a_depth_that_did_not_learn_is_no_base_and_fails(tmp_path):
+    found = asked(tmp_path, {ONE: 5.3, TWO: 4.7, FOUR: 4.5})
+    assert (found.verdict, found.facts.best.second.number) == ("yes", 9)
+    assert found.facts.failing.experiment.number == 2
+
+
+def test_a_lost_run_is_named_and_not_averaged_away(tmp_path):
+    found = asked(tmp_path, {ONE: 4.6, TWO: 4.5, FOUR: 4.4}, seeds=(0, 1), endings={(10, 1): DIVERGED})
+    assert (found.facts.best.first.number, found.facts.failing.experiment.number) == (9, 10)
+    assert text.finding(found)["text"].count("diverged") == 1
+
+
+@pytest.mark.parametrize(
+    ("curves", "verdict", "command"),
+    [
+        ({ONE: 4.5, TWO: None, FOUR: None}, "not measured", "bakeoff run fake --only 9,10"),
+        ({ONE: 4.5, TWO: 5.3, FOUR: 5.3}, "cannot be told", "bakeoff run fake --only 10 --epochs 16"),
+        ({ONE: 4.5, TWO: 4.7, FOUR: 4.9}, "no", "bakeoff run fake --only 10 --epochs 16"),
+        ({ONE: 4.5, TWO: 4.51, FOUR: 4.9}, "cannot be told", "bakeoff run fake --only 2,9 --seeds 5"),
+        ({ONE: 4.7, TWO: 4.5, FOUR: 4.4}, "yes", None),
+    ],
+)
+def test_what_to_type_next(tmp_path, curves, verdict, command):
+    found = asked(tmp_path, curves)
+    assert (found.verdict, found.facts.command) == (verdict, command)
+
+
+def test_a_run_that_failed_is_tried_again(tmp_path):
+    failed = {10: {"status": "failed", "error": "out of memory"}}
+    assert asked(tmp_path, {ONE: 4.5, FOUR: 4.6}, endings=failed).facts.command == "bakeoff run fake --only 10"
+
+
+def test_rates_at_which_a_depth_learned_are_those_clearly_below_the_unigram(tmp_path):
+    losses = {6: (5.3, 4.9, 4.8, 5.0, 5.0), 12: (4.9, 5.19, 5.15, None, 5.3)}
+    facts = asked(tmp_path, {GPT_ONE: 4.6, GPT_FOUR: 4.8}, edit=searched(losses)).facts
+    shallow, deep = facts.depths
+    assert (shallow.learned_at, shallow.stuck_at, shallow.tried) == ((0.003, 0.01, 0.03, 0.1), None, 5)
+    assert (deep.learned_at, deep.stuck_at, deep.tried) == ((0.001,), 0.003, 5)
+
+
+def test_a_search_elsewhere_says_nothing_about_the_unigram_here(tmp_path):
+    facts = asked(tmp_path, {GPT_ONE: 4.6, GPT_FOUR: 4.8}, edit=lambda study: study["tuning"].update(fits=False)).facts
+    assert [d.tried for d in facts.depths] == [0, 0]
+
+
+def test_the_cause_is_read_from_traits_and_from_train(tmp_path):
+    def without(study):
+        for experiment in study["experiments"]:
+            experiment["traits"] = None
+
+    curves = {GPT_ONE: 4.5, GPT_FOUR: 4.9}
+    assert asked(tmp_path / "a", curves).facts.cause == POST_NORM
+    assert asked(tmp_path / "b", {ONE: 4.5, FOUR: 4.9}).facts.cause == STACKED
+    assert asked(tmp_path / "c", curves, edit=without).facts.cause is None
+    assert asked(tmp_path / "d", {GPT_ONE: 4.9, GPT_FOUR: 4.5}).facts.cause is None
+    study = fakes.read_study(tmp_path / "e", {key: fakes.falling(end) for key, end in curves.items()})
+    shallow, deep = study.rows
+    last = dataclasses.replace(deep.history[-1], train=shallow.history[-1].train)
+    rows = (shallow, dataclasses.replace(deep, history=(*deep.history[:-1], last)))
+    (found,) = depth(dataclasses.replace(study, rows=rows))
+    assert found.facts.cause == BY_HEART
+
+
+def test_words(tmp_path):
+    search = searched(
+        {6: (5.0, 4.9, 4.8, 5.0, 5.3), 11: (4.9, 4.95, 5.19, None, 5.3), 12: (5.0, 5.19, 5.15, None, 5.3)}
+    )
+    twelve = fakes.twelve(tmp_path / "twelve", edit=search)
+    fails = fakes.twelve(tmp_path / "fails", ends={11: 4.58, 12: 5.3, 9: 4.50, 10: 4.9}, edit=search)
+    seeds = fakes.twelve(tmp_path / "seeds", seeds=(0, 1, 2), ends={11: 4.609}, endings={(12, 1): DIVERGED})
+    unsearched = fakes.twelve(tmp_path / "unsearched", tuning=None)
+    told = []
+    for name, study in {"twelve": twelve, "fails": fails, "seeds": seeds, "unsearched": unsearched}.items():
+        for found in depth(study):
+            said = text.finding(found)
+            told += [f"{name}: {said['question']}", f"{said['verdict']}: {said['text']}", f"? {said['conjecture']}"]
+            told += [f"$ {said['command']}", ""]
+    golden("depth.txt", "\n".join(told))

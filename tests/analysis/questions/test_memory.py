@@ -1,0 +1,95 @@
+"""Memory, and why it is more or less."""
+
+import pytest
+
+import fakes
+from bakeoff.analysis.questions.memory import memory, parts
+from bakeoff.report import text
+from golden import golden
+
+
+def measured(sizes):
+    """Endings in which runs have measured so many megabytes, by number or by (number, seed)."""
+    kind = {"peak_bytes": 9_000_000, "baseline_bytes": 90_000_000, "kind": "resident"}
+    return {key: {"memory": {"average_bytes": int(1e6 * size), **kind}} for key, size in sizes.items()}
+
+
+def test_all_parts_of_all_experiments_are_told(tmp_path):
+    found = parts(fakes.twelve(tmp_path))
+    assert sorted(found) == list(range(1, 13))
+    assert set(found[1]) == {"weights", "gradients", "optimizer_state", "activations", "logits"}
+    assert (found[1]["optimizer_state"], found[3]["optimizer_state"], found[4]["optimizer_state"]) == (
+        80_000,
+        0,
+        40_000,
+    )
+
+
+def test_experiments_are_told_by_architecture_with_the_least_first(tmp_path):
+    seeds = {(1, 0): 20, (1, 1): 40, (1, 2): 30}
+    facts = memory(fakes.twelve(tmp_path, seeds=(0, 1, 2), endings=measured(seeds | {(5, 0): 3}))).facts
+    lstm, gpt = facts.models
+    assert lstm.needs[-1].experiment.number == 1
+    assert lstm.needs[-1].measured == pytest.approx(30e6)
+    assert gpt.needs[0].measured == pytest.approx((3e6 + 5e6 + 5e6) / 3)
+
+
+def test_pairs_explain_a_footprint(tmp_path):
+    facts = memory(fakes.twelve(tmp_path)).facts
+    assert facts.states == [(0, "SGD"), (4, "Momentum"), (8, "Adam"), (8, "AdamW")]
+    assert [(a.experiment.number, b.experiment.number) for a, b in facts.layers] == [(2, 10), (6, 12)]
+    one, other = facts.kinds
+    assert {one.experiment.number, other.experiment.number} == {3, 7}
+    assert facts.logits == 4 * 4 * 16 * 300
+    assert facts.known[-1].computed == 40_500 * (4 + 4 + 8 + 100 + 50)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "spread", "blurred"),
+    [
+        ({1: 5, 2: 5}, 0, False),
+        ({1: 5.01, 2: 5}, 10_000, False),
+        ({1: 7, 2: 5}, 2_000_000, True),
+    ],
+)
+def test_twins_show_what_the_instrument_cannot_tell(tmp_path, sizes, spread, blurred):
+    finding = memory(fakes.twelve(tmp_path, endings=measured(sizes)))
+    assert finding.facts.spread == spread
+    assert finding.facts.smallest == 40_000
+    assert ("cannot tell such differences apart" in text.finding(finding)["text"]) is blurred
+
+
+def test_runs_of_one_experiment_are_twins_as_well(tmp_path):
+    facts = memory(fakes.twelve(tmp_path, seeds=(0, 1), endings=measured({(12, 0): 7, (12, 1): 9}))).facts
+    assert ([n.experiment.number for n in facts.twins], facts.spread) == ([12], 2_000_000)
+
+
+def test_a_correlation_is_told_of_enough_experiments_that_differ(tmp_path):
+    computed = {n.experiment.number: n.computed / 1e6 for n in memory(fakes.twelve(tmp_path / "a")).facts.known}
+    lstm, gpt = memory(fakes.twelve(tmp_path / "b", endings=measured(computed | {12: 1}))).facts.models
+    assert lstm.correlation == pytest.approx(1)
+    assert gpt.correlation < 0
+    few = fakes.read_study(tmp_path / "c", {key: [4.5] for key in fakes.TWELVE[:3]}, endings=measured({1: 3, 2: 4}))
+    assert [model.correlation for model in memory(few).facts.models] == [None]
+
+
+def test_nothing_measured_is_nothing_answered(tmp_path):
+    unmeasured = {number: {"memory": None} for number in range(1, 13)}
+    finding = memory(fakes.twelve(tmp_path, endings=unmeasured))
+    assert (finding.verdict, finding.evidence) == ("not measured", ())
+
+
+def test_words(tmp_path):
+    def untold(study):
+        for experiment in study["experiments"]:
+            experiment["memory"] = None
+
+    sizes = {number: 3 + number / 2 for number in range(1, 13)}
+    studies = {
+        "twelve": fakes.twelve(tmp_path / "twelve", endings=measured(sizes)),
+        "one run": fakes.read_study(tmp_path / "one", {(1, "lstm", 1, "adam"): [4.5]}),
+        "parts are not told": fakes.twelve(tmp_path / "untold", edit=untold),
+        "nothing": fakes.read_study(tmp_path / "nothing", {(1, "lstm", 1, "adam"): None}),
+    }
+    said = {name: text.finding(memory(study)) for name, study in studies.items()}
+    golden("memory.txt", "".join(f"{name}\n{s['verdict']}: {s['text']}\n\n" for name, s in said.items()))

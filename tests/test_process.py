@@ -1,0 +1,174 @@
+"""The process of the command line: closed streams, full disks, deaf libraries, and no home."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from bakeoff import cli, process
+
+BAKEOFF = [sys.executable, "-m", "bakeoff"]
+
+
+def bakeoff(*arguments, **options):
+    return subprocess.run(
+        [*BAKEOFF, *map(str, arguments)], text=True, check=False, **{"stderr": subprocess.PIPE} | options
+    )
+
+
+#: Something that computes for minutes and hears no signal, as libraries do that are not written in Python.
+DEAF = """
+import hashlib
+from bakeoff import process
+process.GRACE = 0.5
+with process.interruptible(lambda: print("stopped", flush=True)):
+    print("ready", flush=True)
+    hashlib.pbkdf2_hmac("sha256", b"", b"", 10**9)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_a_library_that_hears_none(number):
+    with subprocess.Popen([sys.executable, "-c", DEAF], stdout=subprocess.PIPE, text=True) as deaf:
+        assert deaf.stdout.readline() == "ready\n"
+        time.sleep(0.5)  # until it computes
+        deaf.send_signal(number)
+        assert deaf.stdout.read() == "stopped\n"
+        assert deaf.wait() == process.INTERRUPTED
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_that_is_heard_is_handled_in_order(number):
+    words = []
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), process.interruptible(lambda: words.append("last")):
+            os.kill(os.getpid(), number)
+    assert words == []
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_standard_streams_may_be_closed(closed, fake_study, tmp_path):
+    command = " ".join([*BAKEOFF, "report", str(fake_study.path), "--out", str(tmp_path), closed])
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    assert (tmp_path / fake_study.path.name / "index.html").is_file()
+
+
+def test_a_full_disk_is_named_where_it_is_standard_output(fake_study):
+    with Path("/dev/full").open("w") as full:
+        done = bakeoff("status", fake_study.path, stdout=full)
+    assert done.returncode == 1
+    assert done.stderr.startswith("bakeoff: standard output: No space left on device: free some space")
+    assert done.stderr.count("\n") == 1
+
+
+def test_of_a_reader_who_has_seen_enough_nothing_is_said(fake_study):
+    with subprocess.Popen(
+        [*BAKEOFF, "status", fake_study.path], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as told:
+        told.stdout.close()
+        assert (told.wait(), told.stderr.read()) == (1, b"")
+
+
+@pytest.mark.parametrize(("size", "name"), [(1_000, "study.json"), (15_000, "tokenizer.json")])
+def test_a_file_that_cannot_be_written_is_named(size, name, tiny_corpus_file, tmp_path):
+    """A limit on the size of files stands for a disk that is full, which takes more than a test may do."""
+    program = """
+from bakeoff.models import LSTM
+from bakeoff.optimizers import Adam
+from bakeoff.spec import Budget, Corpus, Study
+study = Study.of(
+    "mine",
+    corpus=Corpus(name="text", path=CORPUS),
+    budget=Budget(epochs=1, batch_size=8, sequence_length=16, vocabulary=1500, threads=1, compile=False),
+    contenders=[(LSTM(embedding=8, hidden=8), Adam(lr=1e-2))],
+)
+""".replace("CORPUS", repr(str(tiny_corpus_file)))
+    (tmp_path / "mine.py").write_text(program)
+    limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
+    bakeoff("describe", tmp_path / "mine.py", stdout=subprocess.DEVNULL)  # from here on its tokens are in the cache
+    done = subprocess.run(
+        [sys.executable, "-c", f"{limit}from bakeoff.cli import main; main()", "run", "mine.py", "--out", "out"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == f"bakeoff: out/mine/{name}: File too large\n"
+    assert not list(tmp_path.rglob(".unfinished-*"))
+
+
+@pytest.mark.parametrize(("number", "mend"), [(28, "free some space there"), (13, "BAKEOFF_CACHE"), (5, "error")])
+def test_what_the_system_refuses_is_told_with_the_file_and_the_way_out(number, mend):
+    told = process.what_was_refused(OSError(number, os.strerror(number), "some/file"))
+    assert told.startswith(f"some/file: {os.strerror(number)}")
+    assert mend in told
+
+
+#: As for a user whom the system does not know: a home cannot be found.
+HOMELESS = """
+import pwd
+def unknown(*_): raise KeyError("uid not found")
+pwd.getpwuid = unknown
+from bakeoff.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "says"),
+    [
+        (["status", "STUDY"], 0, ""),
+        (["report", "STUDY", "--out", "mine"], 0, ""),
+        (
+            ["data", "vital-articles"],
+            1,
+            "Not a directory: choose another folder with --out, or for the cache with BAKE",
+        ),
+    ],
+)
+def test_without_a_home_only_what_needs_one_asks_for_it(arguments, status, says, fake_study, tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", HOMELESS, *[str(fake_study.path) if word == "STUDY" else word for word in arguments]],
+        env={name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == status
+    assert says in done.stderr
+    assert done.stderr.count("\n") == status
+    assert [path.name for path in tmp_path.iterdir()] == (["mine"] if "mine" in arguments else [])
+
+
+@pytest.mark.parametrize("optimized", ["1", "2"])
+def test_an_optimizing_interpreter_does_the_same(optimized, fake_study, tmp_path):
+    environment = os.environ | {"PYTHONOPTIMIZE": optimized}
+    done = bakeoff("report", fake_study.path, "--out", tmp_path, env=environment, stdout=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "Run what is missing" in bakeoff("--help", env=environment, stdout=subprocess.PIPE).stdout
+
+
+def test_escapes_never_reach_the_terminal(capsys):
+    process.say("no \x1b[31mred\x07 file\u202e")
+    assert capsys.readouterr().err == "bakeoff: no \\x1b[31mred\\x07 file\\u202e\n"
+
+
+class Terminal:
+    def isatty(self):
+        return True
+
+
+def test_only_a_terminal_that_can_move_its_cursor_is_one(monkeypatch, capsys):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert not cli._console().is_terminal
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    for term, moves in (("xterm", True), ("dumb", False)):
+        monkeypatch.setenv("TERM", term)
+        assert cli._console().is_terminal == moves
