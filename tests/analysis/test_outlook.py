@@ -4,13 +4,14 @@ import dataclasses
 
 import pytest
 
+import fakes
 from bakeoff.analysis.outlook import count_statuses, seconds_left
 from bakeoff.analysis.rows import read_rows
 
 
 def test_every_run_is_counted_once(fake_study):
     counted = count_statuses(read_rows(fake_study))
-    assert counted == {"finished": 4, "running": 1, "diverged": 1, "failed": 1, "missing": 1}
+    assert counted == {"finished": 4, "running": 1, "diverged": 1, "failed": 1, "damaged": 0, "missing": 1}
 
 
 def test_time_left_is_by_finished_runs_alike_or_else_by_all(fake_study):
@@ -25,21 +26,18 @@ def test_what_an_interrupted_run_has_done_is_not_done_again(fake_study):
     assert seconds_left(dataclasses.replace(rows, rows=(*others, missing))) == pytest.approx(4.5 / 2)
 
 
-def test_runs_of_the_same_depth_count_first(make_fake_study, tmp_path):
-    sums = {"nats": 1.0, "tokens": 1, "words": 1, "bytes": 1}
-
-    def took(seconds):
-        line = {"epoch": 2, "step": 1, "train_seconds": seconds, "train": sums, "valid": sums}
-        return [line], {"status": "finished", "test": {"best": sums, "last": sums}}
-
-    runs = {
-        (1, "lstm", 1, "adam"): took(10.0),
-        (2, "lstm", 2, "adam"): took(30.0),
-        (3, "lstm", 2, "sgd"): took(50.0),
-        (4, "lstm", 2, "adamw"): ([], None),
-        (5, "gpt1", 1, "adam"): ([], None),
+def test_runs_of_the_same_depth_count_first(tmp_path):
+    curves = {
+        (1, "lstm", 1, "adam"): [5.0],
+        (2, "lstm", 2, "adam"): [5.0],
+        (3, "lstm", 2, "sgd"): [5.0],
+        (4, "lstm", 2, "adamw"): None,
+        (5, "gpt1", 1, "adam"): None,
     }
-    assert seconds_left(read_rows(make_fake_study(tmp_path / "fake", runs=runs))) == pytest.approx(40 + 30)
+    nothing = {"warmup_seconds": 0.0, "other_seconds": 0.0}  # an epoch of training takes two seconds
+    endings = {number: nothing | {"evaluation_seconds": 10.0 * n} for number, n in ((1, 1), (2, 3), (3, 5))}
+    study = fakes.read_study(tmp_path, curves, endings=endings)
+    assert seconds_left(study) == pytest.approx((2 + 40) + (2 + 30))
 
 
 def test_nothing_left_takes_no_time_and_nothing_done_no_guess(make_fake_study, tmp_path):

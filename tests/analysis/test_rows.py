@@ -152,14 +152,12 @@ def test_runs_that_are_over_are_diagnosed(rows):
 
 
 @pytest.mark.parametrize(
-    ("nats", "diagnosis"),
-    [(5200.0, "worse than a unigram"), (5199.9, "on the unigram plateau"), (5050.0, "worse than a bigram")],
+    ("loss", "diagnosis"),
+    [(5.2, "worse than a unigram"), (5.1999, "on the unigram plateau"), (5.05, "worse than a bigram")],
 )
-def test_as_good_as_the_unigram_is_not_better(make_fake_study, tmp_path, nats, diagnosis):
-    sums = {"nats": nats, "tokens": 1000, "words": 600, "bytes": 3000}
-    ending = {"status": "finished", "test": {"best": sums, "last": sums}}
-    runs = {(1, "lstm", 1, "adam"): ([evaluation(0, 5700.0), evaluation(1, nats)], ending)}
-    assert read_rows(make_fake_study(tmp_path / "fake", runs=runs)).rows[0].diagnosis == diagnosis
+def test_as_good_as_the_unigram_is_not_better(tmp_path, loss, diagnosis):
+    curve = {(1, "lstm", 1, "adam"): [loss]}
+    assert fakes.read_study(tmp_path, curve, gap=0).rows[0].diagnosis == diagnosis
 
 
 def test_quotients_are_made_of_the_sums_on_disk_and_not_read_from_it(study):

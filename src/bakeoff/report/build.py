@@ -31,7 +31,7 @@ MANIFEST = ".files"
 PATIENCE = 600
 #: What stands in place of parts that could not be made.
 NO_FIGURES = figures.Figures(overlays=(), study=(), alone=(), panels=())
-NO_SCREEN: Json = {"headline": "The answer could not be summed up.", "tiles": [], "notes": [], "command": None}
+NO_SCREEN: Json = {"headline": "The answer could not be summed up.", "tiles": [], "notes": []}
 #: What begins like this is a formula to a spreadsheet.
 FORMULA = r"^[=+\-@]"
 
@@ -114,7 +114,7 @@ def _findings(study: StudyRows, failed: list[str]) -> tuple[list[Finding], list[
 
 
 def _unanswered(name: str, what: str, reason: str) -> Json:
-    empty: Json = {"evidence": [], "figures": [], "conjecture": None, "command": None}
+    empty: Json = {"evidence": [], "figures": [], "table": None, "conjecture": None, "command": None}
     return {"name": name, "question": what, "verdict": NOT_MEASURED, "text": f"{reason}."} | empty
 
 

@@ -31,8 +31,8 @@ def of(study: StudyRows, screen: Json, findings: Sequence[Json], figures: Figure
         "study": study.study["study"],
         "corpus": study.study["corpus"]["name"],
         "several": study.seeds > 1,
-        "screen": screen,
-        "findings": [_finding(finding, numbers) for finding in findings],
+        "screen": screen | {"command": next((each["command"] for each in findings if each["command"]), None)},
+        "findings": _findings(findings, numbers),
         "tables": table.tables(study),
         "rules": [_rule(study, rule) for rule in diagnosis.RULES],
         **_figures(study, figures, numbers),
@@ -40,13 +40,19 @@ def of(study: StudyRows, screen: Json, findings: Sequence[Json], figures: Figure
     }
 
 
-def _finding(finding: Json, numbers: dict[str, int]) -> Json:
-    keys = finding["evidence"]
-    return finding | {
-        "runs": sorted({key["number"] for key in keys if "number" in key}),
-        "floors": [key["baseline"] for key in keys if "baseline" in key],
-        "figures": [{"name": name, "number": numbers[name]} for name in finding["figures"] if name in numbers],
-    }
+def _findings(findings: Sequence[Json], numbers: dict[str, int]) -> list[Json]:
+    """The answers with links to what they rest on; a conjecture that several share stands beside the first of them."""
+    told: list[Json] = []
+    for finding in findings:
+        keys, why = finding["evidence"], finding["conjecture"]
+        about = {
+            "runs": sorted({key["number"] for key in keys if "number" in key}),
+            "floors": [key["baseline"] for key in keys if "baseline" in key],
+            "figures": [{"name": name, "number": numbers[name]} for name in finding["figures"] if name in numbers],
+            "conjecture": None if any(why == before["conjecture"] for before in told) else why,
+        }
+        told.append(finding | about)
+    return told
 
 
 def _figures(study: StudyRows, figures: Figures, numbers: dict[str, int]) -> Json:

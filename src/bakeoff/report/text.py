@@ -67,7 +67,7 @@ def say(template: str, part: str, facts: object) -> str:
 
 
 def grid(template: str, facts: object) -> list[list[str]] | None:
-    """The small table that the macro `table` says: a line a row, the head first, `|` between cells; None without one."""
+    """The small table that a macro `table` says: a line a row, the head first, `|` between cells; None without one."""
     macro = getattr(_ENVIRONMENT.get_template(f"{template}.j2").module, "table", None)
     lines = [line for line in macro(facts).splitlines() if line.strip()] if macro else []
     return [[words.folded(cell) for cell in line.split("|")] for line in lines] or None

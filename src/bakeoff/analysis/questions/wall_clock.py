@@ -7,7 +7,7 @@ from bakeoff.analysis import timing
 from bakeoff.analysis.evaluations import FLOOR_TITLES
 from bakeoff.analysis.questions.finding import Finding, command, evidence
 from bakeoff.analysis.rows import Repeats, StudyRows
-from bakeoff.analysis.statistics import ANSWERED, CANNOT_TELL, FEWEST_SEEDS, NOT_MEASURED, UNDECIDED, Comparison
+from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED, Comparison
 from bakeoff.analysis.timing import MEDIAN, Budget, Budgets, Crossing, Untimed
 
 #: Among the questions of a report.
@@ -115,7 +115,6 @@ def wall_clock(study: StudyRows) -> Finding:
     hardest = found[0] if found else None
     reached = [arrival.experiment for arrival in hardest.arrivals] if hardest else []
     exact = hardest is not None and all(arrival.exact for arrival in hardest.arrivals)
-    unknown = CANNOT_TELL if reached and len(reached[0].finished) < FEWEST_SEEDS else UNDECIDED
     facts = Facts(
         races=found,
         entered=sum(not experiment.spoiled for experiment in study.ranked),
@@ -127,7 +126,7 @@ def wall_clock(study: StudyRows) -> Finding:
     return Finding(
         name="wall-clock",
         template="wall_clock",
-        verdict=(unknown if hardest.tied else ANSWERED) if hardest else NOT_MEASURED,
+        verdict=ANSWERED if hardest else NOT_MEASURED,
         facts=facts,
         evidence=evidence(
             (row for experiment in reached for row in experiment.finished),
