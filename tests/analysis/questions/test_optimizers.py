@@ -146,6 +146,7 @@ def test_the_rate_matters_most_where_the_worse_of_its_neighbours_costs_most(tmp_
 
     most, least = order(four(tmp_path, edit=edit)).orders[0].sensitive
     assert (most.number, least.number) == (4, 2)
+    assert order(four(tmp_path / "alike")).orders[0].sensitive is None
     assert order(four(tmp_path / "none", tuning=None)).orders[0].sensitive is None
 
 

@@ -63,7 +63,8 @@ class RateRange(NamedTuple):
 class Order(NamedTuple):
     """The optimizers of an architecture: those with a result, best first, neighbours that tie, and who has none.
 
-    `sensitive` are those to which the choice of the learning rate matters most and least, by the search.
+    `sensitive` are those to which the choice of the learning rate matters most and least, where the search tells them
+    apart.
     """
 
     title: str
@@ -297,7 +298,9 @@ def _order(study: StudyRows, group: Group, ranges: dict[int, RateRange]) -> Orde
     ties = tuple(pair for pair in itertools.pairwise(ranked) if not (c := study.compare(*pair)) or not c.sign)
     inside = [e for e in ranked if (r := ranges.get(e.number)) and r.below is not None and r.above is not None]
     by_cost = sorted(inside, key=lambda e: ranges[e.number].cost)
-    sensitive = (by_cost[-1], by_cost[0]) if len(by_cost) > 1 else None
+    spread = ranges[by_cost[-1].number].cost - ranges[by_cost[0].number].cost if by_cost else 0.0
+    clear = spread >= LEANING * study.noise.of(group[0].rows[0].model)
+    sensitive = (by_cost[-1], by_cost[0]) if clear else None
     return Order(group[0].rows[0].model_title, ranked, ties, lost, sensitive)
 
 
