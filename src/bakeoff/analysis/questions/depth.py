@@ -121,7 +121,8 @@ def _depth(study: StudyRows, experiment: Repeats, base: Repeats | None) -> Depth
         gains = [shallow[rate] - learned[rate] for rate in learned if rate in shallow]
         level = LEANING * study.noise.of(experiment.rows[0].model)
         if gains and compared and compared.sign < 0:
-            barred = stuck_at is not None and base.rows[0].learning_rate >= stuck_at
+            own, other = experiment.rows[0].learning_rate, base.rows[0].learning_rate
+            barred = stuck_at is not None and own < stuck_at <= other
             loses = BY_LAYERS if max(gains) <= -level else BY_RATE if barred and min(gains) > -level else None
     return Depth(
         experiment=experiment,
