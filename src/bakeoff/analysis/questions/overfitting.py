@@ -124,15 +124,14 @@ def overfitting(study: StudyRows) -> list[Finding]:
 def _who(study: StudyRows) -> Finding:
     finished = [e for e in study.experiments if e.finished]
     courses = {e: _course(study, e) for e in finished if not e.failure}
-    ordered = sorted(courses.values(), key=lambda course: -course.gap)
     decayed = [c.sides for c in contrasts(study) if c.kind == DECAY and c.compared]
-    pairs = itertools.combinations((course.experiment for course in ordered), 2)
+    pairs = itertools.combinations(courses, 2)
     return Finding(
         name="overfitting",
         template="overfitting",
         verdict=ANSWERED if courses else NOT_MEASURED,
         facts=Who(
-            courses=ordered,
+            courses=sorted(courses.values(), key=lambda course: -course.gap),
             lost=[e.failure for e in finished if e.failure],
             decayed=[(courses[first], courses[second]) for first, second in decayed],
             kinds=[fit for a, b in pairs if only_kinds_differ(a, b) and (fit := _at_equal_fit(study, a, b))],
