@@ -73,3 +73,9 @@ class Pair:
         if any(row.status not in ("finished", "diverged") for side in self.sides for row in side.rows):
             return f"bakeoff run {named} --only {','.join(map(str, sorted(side.number for side in self.sides)))}"
         return f"bakeoff tune {named}" if self.rates != SEARCHED else command(self.study, self.sides, self.compared)
+
+
+def only_kinds_differ(a: Repeats, b: Repeats) -> bool:
+    """Whether two experiments differ in the architecture alone (and in what rate suits it)."""
+    alike = [(e.rows[0].layers, e.rows[0].optimizer, e.settings) for e in (a, b)]
+    return alike[0] == alike[1] and a.rows[0].model != b.rows[0].model
