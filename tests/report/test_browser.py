@@ -111,15 +111,12 @@ def test_a_link_into_the_appendix_unfolds_it(page):
     assert page.locator("#figure-01-time").is_visible()
 
 
-def test_epochs_and_seconds_and_both_scales_switch_in_place(page, built):
+def test_epochs_and_seconds_switch_in_place(page, built):
     epochs, time = "#curves [data-axis=epochs] svg", "#curves [data-axis=time] svg"
     panels = len(built.figures.alone) / 2
     assert (visible(page, epochs), visible(page, time)) == (panels, 0)
     page.get_by_label("seconds", exact=True).check()
     assert (visible(page, epochs), visible(page, time)) == (0, panels)
-    before = visible(page, "div[data-scale=log] svg")
-    page.get_by_label("linear").check()
-    assert (visible(page, "div[data-scale=log] svg"), visible(page, "div[data-scale=linear] svg")) == (0, before)
 
 
 def test_a_chosen_run_stays_and_the_others_fade_everywhere(page):
@@ -137,15 +134,15 @@ def test_values_are_told_to_pointer_and_keyboard(page):
     page.evaluate("document.querySelector('#alone details').open = true")
     drawing = page.locator("#figure-01-epochs .drawing")
     drawing.scroll_into_view_if_needed()
-    box = drawing.locator("path[aria-label^='epoch 1']").first.bounding_box()
+    box = drawing.locator("path[aria-label*='epoch 1']").first.bounding_box()
     page.mouse.move(box["x"] + 2, box["y"] + 2)
-    assert page.locator("#tip").inner_text().startswith("epoch 1, 2.0 s: valid 99.48, train 90.02")
+    assert "epoch 1, 2.0 s: valid 99.48, train 90.02" in page.locator("#tip").inner_text()
     page.mouse.move(0, 0)
     drawing.focus()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
-    assert page.locator("#tip").inner_text().startswith("epoch ")
+    assert ": epoch " in page.locator("#tip").inner_text()
 
 
 def test_a_figure_can_be_enlarged_with_the_keyboard(page):

@@ -1,12 +1,12 @@
 """The words of whole reports: one seed, three seeds of which one was lost, and a study in which runs are missing."""
 
-import fakes
 import pytest
-from golden import golden
 
+import fakes
 from bakeoff.analysis.answer import first_screen
 from bakeoff.analysis.questions import findings
 from bakeoff.report import text
+from golden import golden
 
 DIVERGED = {"status": "diverged", "error": "the loss was not finite at step 27, in epoch 1", "epoch": 5}
 STUDIES = {
