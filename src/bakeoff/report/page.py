@@ -50,7 +50,7 @@ def said(numbers: Collection[int]) -> Callable[[str], Markup]:
         if found.startswith("`"):
             return Markup("<code>{}</code>").format(found[1:-1])
         exists = int(found[1:]) in numbers
-        return Markup('<a href="#run-{}">{}</a>').format(found[1:], found) if exists else escape(found)
+        return Markup('<a href="#run-{}">{}</a>').format(int(found[1:]), found) if exists else escape(found)
 
     def sentence(text: str) -> Markup:
         pieces = enumerate(_MARKUP.split(text))
