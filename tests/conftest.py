@@ -152,6 +152,7 @@ def declared_study(runs, corpus, seeds):
         "corpus": {
             "name": corpus,
             "lossy": False,
+            "newline_is_word": False,
             "licence": "the user's own",
             "source": "fake.txt",
             "sha256": "0" * 64,

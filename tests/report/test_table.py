@@ -183,7 +183,7 @@ def test_texts_around_the_tables(study, tmp_path):
 
 
 def test_markdown_has_both_tables_whatever_is_in_a_name(nasty_built, nasty, study):
-    said = table.markdown(study)
+    said = table.markdown(table.tables(study))
     assert "| **90.02** |" in re.sub(" +", " ", said)
     written = (nasty_built.folder / "table.md").read_text(encoding="utf-8")
     rows = [line for line in written.splitlines() if line.startswith("|")]
@@ -195,7 +195,7 @@ def test_markdown_has_both_tables_whatever_is_in_a_name(nasty_built, nasty, stud
 
 
 def test_latex_has_both_tables_with_the_rules_of_booktabs(study, seeds_built):
-    said = table.latex(study)
+    said = table.latex(table.tables(study), "fake")
     assert said.count(r"\toprule") == said.count(r"\bottomrule") == 2
     # Below the head, before GPT-1 and before the floors.
     assert said.count(r"\midrule") == 2 * 3

@@ -78,8 +78,8 @@ def _write(folder: StudyFolder, new: Path, *, beside_published: bool) -> None:
     write_json(new / "results.json", _results(study, said))
     forms: dict[str, Callable[[Path], object]] = {
         "results.csv": lambda path: _flat_table(study).write_csv(path),
-        "table.md": lambda path: path.write_text(table.markdown(study), encoding="utf-8"),
-        "table.tex": lambda path: path.write_text(table.latex(study), encoding="utf-8"),
+        "table.md": lambda path: path.write_text(table.markdown(told["tables"]), encoding="utf-8"),
+        "table.tex": lambda path: path.write_text(table.latex(told["tables"], told["study"]), encoding="utf-8"),
         "report.pdf": lambda path: pdf.write(told, drawn, path),
     }
     for name, write in forms.items():

@@ -93,10 +93,10 @@ def tables(study: StudyRows) -> list[Json]:
     return [{"name": name, "caption": say("table", name, facts)} | _table(study, of) for name, of in kinds.items()]
 
 
-def markdown(study: StudyRows) -> str:
+def markdown(tables: list[Json]) -> str:
     """The tables in Markdown, with their captions and what their heads mean."""
     parts = []
-    for table in tables(study):
+    for table in tables:
         heads = [_escaped(column["head"]) for column in table["columns"]]
         rows = [[_bold(cell, _escaped(cell["text"]), "**", "**") for cell in line["cells"]] for line in table["lines"]]
         meanings = "; ".join(f"*{_escaped(head)}*: {_escaped(meaning)}" for head, meaning in table["meanings"])
@@ -104,11 +104,11 @@ def markdown(study: StudyRows) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def latex(study: StudyRows) -> str:
-    """The tables for LaTeX, each a `table*` with caption and label; needs the packages `booktabs` and `graphicx`."""
-    to_escape, name = str.maketrans(tabulate.LATEX_ESCAPE_RULES), re.sub("[^A-Za-z0-9-]", "-", study.study["study"])
+def latex(tables: list[Json], name: str) -> str:
+    """The tables of the study of that name for LaTeX; they need the packages `booktabs` and `graphicx`."""
+    to_escape, label = str.maketrans(tabulate.LATEX_ESCAPE_RULES), re.sub("[^A-Za-z0-9-]", "-", name)
     parts = [r"% \usepackage{booktabs,graphicx}"]
-    for table in tables(study):
+    for table in tables:
         rows: list[list[str]] = []
         for line in (line for line in table["lines"] if line["kind"] != "seed"):
             rows += [[tabulate.SEPARATING_LINE]] if line["begins"] and rows else []
@@ -116,7 +116,7 @@ def latex(study: StudyRows) -> str:
         drawn = _tabulated(table, [column["head"] for column in table["columns"]], rows, "latex_booktabs")
         meanings = "; ".join(f"{head}: {meaning}" for head, meaning in table["meanings"])
         told = f"{table['caption']} Columns: {meanings}.".translate(to_escape)
-        parts += [r"\begin{table*}", r"\centering", rf"\caption{{{told}}}", rf"\label{{tab:{name}-{table['name']}}}"]
+        parts += [r"\begin{table*}", r"\centering", rf"\caption{{{told}}}", rf"\label{{tab:{label}-{table['name']}}}"]
         parts += [r"\resizebox{\textwidth}{!}{%", drawn.replace(BOLD, r"\textbf{").replace(BOLD_ENDS, "}") + "}"]
         parts += [r"\end{table*}", ""]
     return "\n".join(parts)
@@ -296,7 +296,7 @@ def _name(floor: Baseline) -> Cell:
 
 def _bytes_a_word(study: StudyRows) -> float:
     valid = study.study["corpus"]["valid"]
-    return float(valid["bytes"] / valid["words"])
+    return float(valid["bytes"] / max(1, valid["words"]))
 
 
 def _memory(name: str) -> OfRuns:

@@ -1,7 +1,7 @@
 "use strict";
 const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 
-// Epochs or seconds, logarithmic or linear: every form is in the page, and the style shows one.
+// Epochs or seconds: both forms are in the page, and the style shows one.
 for (const choice of all("[data-choice]"))
   choice.addEventListener("change", () => { document.body.dataset[choice.dataset.choice] = choice.value; });
 
