@@ -10,6 +10,7 @@ import torch
 from bakeoff.bench import contenders
 from bakeoff.bench.cases import Case
 from bakeoff.models import GPT1, LSTM, gpt1
+from processor import bf16_lstm
 
 GPT1_CASE = Case(name="gpt1", architecture=GPT1(width=16, heads=2), vocabulary=60, batch_size=4, length=8, peers=())
 LSTM_CASE = Case(
@@ -20,7 +21,7 @@ PLAIN = [
     pytest.param(GPT1_CASE, contenders.bakeoff, id="bakeoff-gpt1"),
     pytest.param(LSTM_CASE, contenders.bakeoff, id="bakeoff-lstm"),
     pytest.param(LSTM_CASE, contenders.word_lm, id="word-lm"),
-    pytest.param(LSTM_CASE, partial(contenders.word_lm, bf16=True), id="word-lm-bf16"),
+    pytest.param(LSTM_CASE, partial(contenders.word_lm, bf16=True), id="word-lm-bf16", marks=bf16_lstm),
     pytest.param(GPT1_CASE, contenders.nanogpt, id="nanogpt"),
     pytest.param(GPT1_CASE, contenders.linear_cross_entropy, id="linear-ce"),
 ]

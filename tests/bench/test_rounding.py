@@ -8,6 +8,7 @@ import torch
 from bakeoff.bench import rounding
 from bakeoff.runner import open_session
 from bakeoff.worker import Job, work
+from processor import bf16_lstm
 
 
 @pytest.fixture
@@ -19,6 +20,7 @@ def folder(tiny_study, tmp_path):
         return session.folder.run(run.slug)
 
 
+@bf16_lstm
 def test_a_line_tells_the_nats_and_how_little_they_change(folder, monkeypatch, capsys):
     monkeypatch.setattr(rounding, "keep_freed_memory", lambda: None)
     monkeypatch.setattr("sys.argv", ["rounding", str(folder.path)])

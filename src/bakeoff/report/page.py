@@ -37,7 +37,8 @@ def render(contents: Json, figures: Figures) -> str:
         palette=Markup(_palette()),  # noqa: S704 (made of our own colours)
         script=_part("page.js"),
         named={run["number"]: run for run in contents["runs"]},
-        svg={figure.name: inline(figure.svg, figure.title) for figure in figures.numbered},
+        size=style.SIZE,
+        svg={figure.name: inline(figure.svg, figure.title, f"drawn-{figure.name}") for figure in figures.numbered},
         small={(panel.experiment, panel.axis): inline(panel.svg, titles[panel.experiment]) for panel in figures.panels},
     )
 
@@ -58,10 +59,11 @@ def said(numbers: Collection[int]) -> Callable[[str], Markup]:
     return sentence
 
 
-def inline(svg: str, title: str) -> Markup:
-    """A picture as a part of the page: its type and background are the page's, and it has a name."""
+def inline(svg: str, title: str, name: str = "") -> Markup:
+    """A picture as a part of the page: its type and background are the page's, and it has a title, and maybe a name."""
     slim = _SUPERFLUOUS.sub("", svg)
-    return Markup(slim.replace("<svg ", f'<svg role="img" aria-label="{escape(title)}" ', 1))  # noqa: S704 (the renderer escaped it)
+    named = f'id="{name}" ' if name else ""
+    return Markup(slim.replace("<svg ", f'<svg {named}role="img" aria-label="{escape(title)}" ', 1))  # noqa: S704 (the renderer escaped it)
 
 
 def _part(name: str) -> Markup:
