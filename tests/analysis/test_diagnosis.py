@@ -241,7 +241,9 @@ def test_overfitting_names_the_epoch_since_which():
 def test_a_single_high_evaluation_in_the_end_is_not_overfitting_yet():
     found = diagnosed([U, 4.6, 4.3, 4.0], [U, 4.75, 4.70, 4.80])
     assert found.rule == "memorizing"
-    assert found.text.endswith("Valid ended 0.10 nats above its lowest, which may be noise.")
+    assert found.text.endswith(
+        "Valid ended 0.10 nats above its lowest (epoch 2), which does not meet the rule for overfitting."
+    )
 
 
 def test_a_rise_that_is_made_good_is_not_overfitting():

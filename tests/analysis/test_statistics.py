@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -171,14 +171,25 @@ def test_verdicts_turn_with_the_sign(gains):
     assert statistics.verdict([-gain for gain in gains], 0.02) == turned.get(verdict, verdict)
 
 
+def decided(mean, deviation, seeds):
+    """Whether the interval of so many seeds says that one is better, or that the two are the same."""
+    half, narrow = (stats.t.ppf(level, seeds - 1) * deviation / math.sqrt(seeds) for level in (0.975, 0.95))
+    return half < mean or mean + narrow < 0.01
+
+
 @given(differences)
+@example([0.05, -0.05, 0.012, 0.0, -0.01])
 def test_as_many_seeds_as_are_said_to_decide_do(values):
+    mean, deviation = abs(np.mean(values)), np.std(values, ddof=1)
     needed = statistics.seeds_to_decide(values)
-    if needed is not None:
-        mean, deviation = abs(np.mean(values)), np.std(values, ddof=1)
-        half = [stats.t.ppf(0.975, n - 1) * deviation / math.sqrt(n) for n in (needed, max(2, needed - 1))]
-        assert half[0] < mean
-        assert half[1] >= mean or needed == len(values)
+    assert needed is None or decided(mean, deviation, needed)
+    assert not any(decided(mean, deviation, seeds) for seeds in range(len(values), needed or 101))
+
+
+def test_two_that_are_about_the_same_are_decided_as_such():
+    values = [0.021, -0.021, -0.001]
+    assert statistics.verdict(values, 0.02) == statistics.UNDECIDED
+    assert statistics.seeds_to_decide(values) == 15
 
 
 def test_a_mean_of_zero_is_never_decided():

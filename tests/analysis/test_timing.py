@@ -115,13 +115,29 @@ def test_between_its_measurements_a_run_may_have_been_as_low_as_at_the_next(tmp_
 
 def test_another_seed_may_change_who_is_lowest(tmp_path):
     study = fakes.read_study(tmp_path, {FAST: [4.9, 4.6], SLOW: [4.93, 4.65]})
-    assert best(timing.by_budget(study).seconds) == [(2, 1, [2]), (5, 1, [])]
+    seconds = timing.by_budget(study).seconds
+    assert best(seconds) == [(2, 1, [2]), (4, 1, []), (5, 1, [])]
+    assert best(timing.turns(seconds)) == [(4, 1, [])], "where all tie there is no answer"
+
+
+def test_an_answer_is_named_from_the_very_time_on_at_which_it_becomes_true(tmp_path):
+    study = fakes.read_study(tmp_path, {FAST: [4.9, 4.8, 4.79], SLOW: [5.3, 5.0, 4.5]})
+    late = changed(study, 2, lambda row: with_times(row, 3.7, 7.4, 11.1))
+    assert best(timing.by_budget(late).seconds) == [
+        *[(2, 1, []), (5, 1, []), (10, 1, [2])],
+        *[(11.1, 2, []), (20, 2, [])],
+    ]
+
+
+def test_no_budget_has_a_best_that_is_above_the_unigram(tmp_path):
+    study = fakes.read_study(tmp_path, {FAST: lambda seed: [5.1 if seed else 5.4, 4.7]}, seeds=(0, 1))
+    assert best(timing.by_budget(study).seconds) == [(4, 1, []), (5, 1, [])]
 
 
 def test_a_disturbed_run_may_win_and_may_have_been_there_sooner(study):
     assert best(timing.by_budget(changed(study, 1, stalled)).seconds) == [
         *[(limit, 2, [1]) for limit in (5, 10, 20)],
-        *[(30, 1, [2]), (60, 1, [])],
+        *[(30, 1, [2]), (32, 1, []), (60, 1, [])],
     ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bakeoff import rates
-from bakeoff.analysis import diagnosis
+from bakeoff.analysis import diagnosis, timing
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.questions import Finding
 from bakeoff.analysis.questions.counting import Facts as Counting
@@ -47,6 +47,7 @@ class Facts:
         memory: Who needs the least on average in training, in bytes, and `parameters` the fewest that are trained.
         wrong: Runs that went wrong, by what happened to them.
         falling: Finished runs whose valid loss still fell when their budget ended.
+        memorizing: Those of them with a large gap, of which train fell at least twice as fast.
         finished: How many runs finished.
         statuses: How many runs are in each other state.
         unsearched: Experiments whose learning rate does not come from inside of what a search tried.
@@ -62,6 +63,7 @@ class Facts:
     parameters: Least | None
     wrong: Mapping[str, Sequence[Row]]
     falling: tuple[Row, ...]
+    memorizing: tuple[Row, ...]
     finished: int
     statuses: Mapping[str, int]
     unsearched: tuple[Repeats, ...]
@@ -78,6 +80,11 @@ class Facts:
         """What the best took to train, the mean over its runs."""
         return statistics.fmean(row.train_seconds or 0.0 for row in self.best.finished) if self.best else 0.0
 
+    @property
+    def exact(self) -> bool:
+        """Whether that is more than an upper bound."""
+        return self.best is not None and all(map(timing.is_timed, self.best.finished))
+
 
 def first_screen(study: StudyRows, findings: Sequence[Finding]) -> Facts:
     """What the first screen says, of findings that were computed before."""
@@ -87,6 +94,8 @@ def first_screen(study: StudyRows, findings: Sequence[Finding]) -> Facts:
     for row in study.rows:
         if row.lost or diagnosis.severity(row.diagnosis_rule) in ("bad", "warn"):
             wrong.setdefault(row.kind, []).append(row)
+    floors = {floor.name: floor for floor in study.baselines}
+    falling = tuple(row for row in finished if diagnosis.still_falling(row.history))
     searched = study.study["tuning"] or {}
     return Facts(
         study=study,
@@ -96,7 +105,8 @@ def first_screen(study: StudyRows, findings: Sequence[Finding]) -> Facts:
         memory=_least(study, _memory),
         parameters=_least(study, lambda row: float(row.learnable_parameters)),
         wrong=wrong,
-        falling=tuple(row for row in finished if diagnosis.still_falling(row.history)),
+        falling=falling,
+        memorizing=tuple(row for row in falling if diagnosis.Case(history=row.history, floors=floors).memorizes),
         finished=len(finished),
         statuses=Counter(row.status for row in study.rows if not row.finished),
         unsearched=tuple(e for e in study.experiments if not study.has_interior_rate(e)),

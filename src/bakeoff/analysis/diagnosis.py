@@ -147,8 +147,8 @@ _PHRASES = """
 {% macro late() %}since epoch {{ c.late.epoch }} train {{ moved(c.falls[0]) }} and valid {{ moved(c.falls[1]) }} nats
     {% endmacro %}
 {% macro moved(fall) %}{{ "fell" if fall >= 0 else "rose" }} by {{ fall|nats }}{% endmacro %}
-{% macro rose() %}{% if c.rises[1] > FLAT %} Valid ended {{ c.rises[1]|nats }} nats above its lowest, which may be
-    noise.{% endif %}{% endmacro %}
+{% macro rose() %}{% if c.rises[1] > FLAT %} Valid ended {{ c.rises[1]|nats }} nats above its lowest (epoch
+    {{ c.best.epoch }}), which does not meet the rule for overfitting.{% endif %}{% endmacro %}
 {% macro outdone() %}{% if c.outdone %} A smaller model of the kind reaches {{ c.smaller|perplexity }} on valid:
     optimization is suspect here, not size.{% endif %}{% endmacro %}
 """

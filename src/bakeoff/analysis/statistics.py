@@ -175,7 +175,7 @@ def over_documents(differences: Sequence[float], tokens: Sequence[int]) -> Inter
 
 
 def seeds_to_decide(differences: Sequence[float]) -> int | None:
-    """With how many seeds the 95 % interval would no longer hold zero, were mean and spread to stay what they are.
+    """With how many seeds one would be better for sure, or the two the same, were mean and spread to stay.
 
     Returns:
         None with fewer than three differences, or where a hundred seeds would not do.
@@ -183,8 +183,11 @@ def seeds_to_decide(differences: Sequence[float]) -> int | None:
     if len(differences) < FEWEST_SEEDS:
         return None
     mean, deviation = abs(statistics.fmean(differences)), statistics.stdev(differences)
-    more = range(len(differences), MOST_SEEDS + 1)
-    return next((n for n in more if _quantile(n - 1, 0.95) * deviation / math.sqrt(n) < mean), None)
+    for n in range(len(differences), MOST_SEEDS + 1):
+        error = deviation / math.sqrt(n)
+        if _quantile(n - 1, 0.95) * error < mean or mean + _quantile(n - 1, 0.90) * error < SAME_WITHIN:
+            return n
+    return None
 
 
 def _student(mean: float, error: float, freedom: int, level: float) -> Interval:

@@ -125,6 +125,7 @@ class Budget(NamedTuple):
         best: The lowest that was seen within it, by the mean over seeds, and `loss` its nats per token.
         ties: Those that cannot be told from it.
         cut_short: Whether its runs go on beyond the limit: its learning rate had not decayed by then.
+        told: Whether it does not tie with all others.
     """
 
     limit: float
@@ -132,20 +133,24 @@ class Budget(NamedTuple):
     loss: float
     ties: tuple[Repeats, ...]
     cut_short: bool
+    told: bool = True
 
 
 class Budgets(NamedTuple):
-    """The table by budget: who is lowest by round times, and with round amounts of memory; the smallest first."""
+    """The table by budget, the smallest first: by round times and those that change the answer; by round memory."""
 
     seconds: tuple[Budget, ...]
     bytes: tuple[Budget, ...]
 
 
 def turns(budgets: Iterable[Budget]) -> list[Budget]:
-    """The budgets that change the answer: the first, and where what was taken so far can be told from the best."""
+    """The budgets that change the answer: the first, and where what was taken so far can be told from the best.
+
+    Where the best ties with all others there is no answer.
+    """
     found: list[Budget] = []
     for budget in budgets:
-        if not found or found[-1].best not in (budget.best, *budget.ties):
+        if budget.told and (not found or found[-1].best not in (budget.best, *budget.ties)):
             found.append(budget)
     return found
 
@@ -157,18 +162,23 @@ def by_budget(study: StudyRows) -> Budgets:
 
 
 def _by_seconds(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:
-    """From when the first run is below the unigram until the last one is over."""
+    """Round times at which the best is below the unigram, until all runs are over; between, when the answer changes."""
     rows = [row for experiment in entered for row in experiment.finished]
     below = [found for row in rows if (found := crossing(row, study.unigram.valid.loss).by)]
+    round_times = _round(below, [row.history[-1].train_seconds for row in rows], TIMES)
     budgets = []
-    for limit in _round(below, [row.history[-1].train_seconds for row in rows], TIMES):
+    moments = {moment.by for row in rows for moment in row.way_down if round_times and moment.by > round_times[0]}
+    for limit in sorted({*round_times, *moments}):
         seen = {e: {row.seed: loss_by(row, limit) for row in e.finished} for e in entered}
         means = {e: statistics.fmean(losses.values()) for e, losses in seen.items()}
         best = min(entered, key=means.__getitem__)
-        marks = {seed: (limit, loss) for seed, loss in seen[best].items()}
-        cut_short = any(row.history[-1].train_seconds > limit for row in best.finished)
-        budgets.append(Budget(limit, best, means[best], tied(study, best, entered, marks), cut_short))
-    return tuple(budgets)
+        if means[best] < study.unigram.valid.loss:
+            ties = tied(study, best, entered, {seed: (limit, loss) for seed, loss in seen[best].items()})
+            cut_short = any(row.history[-1].train_seconds > limit for row in best.finished)
+            told = len(entered) == 1 or len(ties) < len(entered) - 1
+            budgets.append(Budget(limit, best, means[best], ties, cut_short, told))
+    changes = turns(budgets)
+    return tuple(budget for budget in budgets if budget.limit in round_times or budget in changes)
 
 
 def _by_bytes(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:

@@ -50,7 +50,7 @@ def said(numbers: Collection[int]) -> Callable[[str], Markup]:
         if found.startswith("`"):
             return Markup("<code>{}</code>").format(found[1:-1])
         exists = int(found[1:]) in numbers
-        return Markup('<a href="#run-{}">{}</a>').format(found[1:], found) if exists else escape(found)
+        return Markup('<a href="#run-{}">{}</a>').format(int(found[1:]), found) if exists else escape(found)
 
     def sentence(text: str) -> Markup:
         pieces = enumerate(_MARKUP.split(text))
@@ -60,7 +60,11 @@ def said(numbers: Collection[int]) -> Callable[[str], Markup]:
 
 
 def inline(svg: str, title: str, name: str = "") -> Markup:
+<<<<<<< HEAD
     """A picture as a part of the page: its type and background are the page's, and it has a title, and maybe a name."""
+=======
+    """A picture as a part of the page: its type and background are the page's; it has a title, and a name for links."""
+>>>>>>> report
     slim = _SUPERFLUOUS.sub("", svg)
     named = f'id="{name}" ' if name else ""
     return Markup(slim.replace("<svg ", f'<svg {named}role="img" aria-label="{escape(title)}" ', 1))  # noqa: S704 (the renderer escaped it)

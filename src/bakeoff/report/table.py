@@ -159,7 +159,8 @@ def _table(study: StudyRows, columns: list[Column]) -> Json:
         cells = [_plain(column.floor, floor, bold=False) for column in columns]
         about = {"kind": "floor", "run": None, "status": "", "begins": floor is study.baselines[0]}
         lines.append(about | {"cells": cells})
-    meanings = ((c.head, say("table", "meaning", {"corpus": study.study["corpus"], "head": c.head})) for c in columns)
+    told = {"corpus": study.study["corpus"], "heads": [column.head for column in columns]}
+    meanings = ((column.head, say("table", "meaning", told | {"head": column.head})) for column in columns)
     heads = [{"head": column.head, "text": column.text} for column in columns]
     return {"columns": heads, "lines": lines, "meanings": [pair for pair in meanings if pair[1]]}
 

@@ -97,8 +97,8 @@ def deviations(noise: Noise) -> str:
 
 
 def interval(compared: Comparison) -> str:
-    """The interval of a difference over seeds, turned so that the better one's lead is positive."""
-    over, sign = compared.over_seeds, 1 if compared.gain >= 0 else -1
+    """The interval of a difference, over seeds or else over documents, turned so that the better one leads."""
+    over, sign = compared.over_seeds or compared.over_documents, 1 if compared.gain >= 0 else -1
     assert over is not None, "asked for only where there is one"
     return words.spread(*sorted((sign * over.low, sign * over.high)))
 

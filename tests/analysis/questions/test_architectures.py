@@ -5,6 +5,7 @@ import dataclasses
 import pytest
 
 import fakes
+from bakeoff.analysis.evaluations import Deciles
 from bakeoff.analysis.questions.architectures import architectures
 from bakeoff.report import text
 from golden import golden
@@ -45,7 +46,7 @@ def test_first_with_nothing_else_changed_then_the_best_of_each(tmp_path):
     alike, best = architectures(fakes.twelve(tmp_path))
     assert (alike.name, numbers(alike.facts.match), alike.facts.alike) == ("1-against-5", (1, 5), True)
     assert (best.name, numbers(best.facts.match), best.facts.alike) == ("lstm-against-gpt1", (2, 6), False)
-    assert (alike.verdict, best.verdict) == ("cannot be told", "yes")
+    assert (alike.verdict, best.verdict) == ("cannot be told", "answered")
     assert [numbers(match) for match in best.facts.matches] == [(1, 5), (2, 6), (3, 7), (4, 8), (9, 11), (10, 12)]
 
 
@@ -79,6 +80,34 @@ def test_a_reason_is_what_the_better_one_has_and_the_other_has_not(tmp_path, lst
     assert by_name(study(tmp_path, {LSTM: lstm, GPT: gpt}))["1-against-5"].facts.reason == reason
 
 
+def test_no_reason_where_a_pair_that_is_alike_says_the_contrary(tmp_path):
+    facts = by_name(study(tmp_path, {LSTM: 4.8, LSTM_W: 4.4, GPT: 4.5, GPT_W: 4.7}))["1-against-5"].facts
+    assert (facts.reason, list(map(numbers, facts.contrary))) == (None, [(2, 6)])
+    facts = by_name(study(tmp_path / "open", {LSTM: 4.8, LSTM_W: 4.7, GPT: 4.5, GPT_W: 4.7}))["1-against-5"].facts
+    assert (facts.reason, list(map(numbers, facts.contrary))) == ("attends", [(2, 6)])
+
+
+def test_pairs_are_of_one_shape_where_one_leads_with_frequent_tokens_and_the_other_with_rare_ones(tmp_path):
+    found = study(tmp_path, dict.fromkeys((LSTM, LSTM_W, GPT, GPT_W), 4.5))
+    assert by_name(found)["1-against-5"].facts.same_shape == ()
+    turned = {1: (3.0, 6.0), 2: (3.5, 5.0), 5: (4.0, 4.0), 6: (4.0, 4.0)}
+    facts = by_name(_with_deciles(found, turned))["1-against-5"].facts
+    assert (facts.match.by_frequency, list(map(numbers, facts.same_shape))) == ((1.0, -2.0), [(2, 6)])
+    facts = by_name(_with_deciles(found, turned | {2: (5.0, 3.0)}))["1-against-5"].facts
+    assert facts.same_shape == ()
+
+
+def _with_deciles(found, ends):
+    """The study with so much loss on the most frequent and on the rarest tenth of the tokens, by number."""
+    rows = []
+    for row in found.rows:
+        common, rare = ends[row.number]
+        deciles = Deciles(nats=(100 * common, *[400.0] * 8, 100 * rare), tokens=(100,) * 10)
+        history = tuple(dataclasses.replace(point, valid_deciles=deciles) for point in row.history)
+        rows.append(dataclasses.replace(row, history=history))
+    return dataclasses.replace(found, rows=tuple(rows))
+
+
 def test_no_reason_without_traits(tmp_path):
     def edit(declared):
         for entry in declared["experiments"]:
@@ -102,9 +131,21 @@ def test_equal_seconds_are_those_of_the_shorter_run_and_the_best_so_far_counts(t
     found = study(tmp_path, {LSTM: 4.5, GPT: 4.3}, seconds={1: 10.0, 5: 20.0})
     match = by_name(found)["1-against-5"].facts.match
     half_way = fakes.falling(4.3)[1]  # two of four epochs
-    assert match.seconds == (10.0, 20.0)
-    assert (match.at_equal_seconds.first_loss, match.at_equal_seconds.second_loss) == pytest.approx((4.5, half_way))
-    assert match.at_equal_seconds.verdict == "leaning no"
+    assert (match.seconds, match.at_equal_seconds.short.number, match.at_equal_seconds.long.number) == (
+        (10.0, 20.0),
+        1,
+        5,
+    )
+    assert match.at_equal_seconds.loss == pytest.approx(4.5)
+    assert match.at_equal_seconds.before == pytest.approx((10.0, half_way))
+
+
+def test_at_equal_seconds_the_longer_run_is_between_two_measurements(tmp_path):
+    found = study(tmp_path, {LSTM: 4.3, GPT: 4.5}, seconds={1: 20.0, 5: 8.0})
+    at_equal = by_name(found)["1-against-5"].facts.match.at_equal_seconds
+    losses = fakes.falling(4.3)
+    assert (at_equal.short.number, at_equal.loss) == (5, pytest.approx(4.5))
+    assert (*at_equal.before, *at_equal.after) == pytest.approx((5.0, losses[0], 10.0, losses[1]))
 
 
 @pytest.mark.parametrize(("seconds", "endings"), [({1: 8.0, 5: 8.5}, {}), ({1: 8.0, 5: 16.0}, {5: {"alone": False}})])

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 import fakes
-from bakeoff.analysis.questions.depth import BY_HEART, POST_NORM, STACKED, depth, ladders
+from bakeoff.analysis.questions.depth import BY_HEART, BY_LAYERS, BY_RATE, POST_NORM, STACKED, depth, ladders
 from bakeoff.report import text
 from golden import golden
 
@@ -14,14 +14,15 @@ GPT_ONE, GPT_TWO, GPT_FOUR = (6, "gpt1", 1, "adamw"), (11, "gpt1", 2, "adamw"), 
 DIVERGED = {"status": "diverged", "error": "the loss was not finite"}
 
 
-def searched(losses):
-    """Trials at half decades around 0.01, by the experiment's number; None for one that diverged."""
+def searched(losses, rates=None):
+    """Trials at half decades around 0.01, by the experiment's number; None for one that diverged; and rates chosen."""
 
     def edit(study):
-        rates = study["tuning"]["rates"]
+        tried = study["tuning"]["rates"]
         for experiment in study["experiments"]:
             if experiment["number"] in losses:
-                rates[experiment["slug"]] = fakes.trials(0.01, losses[experiment["number"]])
+                tried[experiment["slug"]] = fakes.trials(0.01, losses[experiment["number"]])
+                experiment["learning_rate"] = (rates or {}).get(experiment["number"], 0.01)
 
     return edit
 
@@ -86,6 +87,14 @@ def test_what_to_type_next(tmp_path, curves, verdict, command):
     assert (found.verdict, found.facts.command) == (verdict, command)
 
 
+def test_where_no_seeds_would_decide_the_same_pair_is_trained_longer(tmp_path, monkeypatch):
+    monkeypatch.setattr("bakeoff.analysis.statistics.MOST_SEEDS", 3)
+    curves = {2: lambda seed: [4.5 + 0.05 * seed], 9: lambda seed: [4.6 - 0.05 * seed], 10: [4.9]}
+    study = fakes.read_study(tmp_path, {key: curves[key[0]] for key in (ONE, TWO, FOUR)}, seeds=(0, 1, 2))
+    (found,) = depth(study)
+    assert (found.verdict, found.facts.command) == ("undecided", "bakeoff run fake --only 2,9 --epochs 16")
+
+
 def test_a_run_that_failed_is_tried_again(tmp_path):
     failed = {10: {"status": "failed", "error": "out of memory"}}
     assert asked(tmp_path, {ONE: 4.5, FOUR: 4.6}, endings=failed).facts.command == "bakeoff run fake --only 10"
@@ -99,6 +108,25 @@ def test_rates_at_which_a_depth_learned_are_those_clearly_below_the_unigram(tmp_
     assert (deep.learned_at, deep.stuck_at, deep.tried) == ((0.001,), 0.003, 5)
 
 
+@pytest.mark.parametrize(
+    ("trials", "ends", "gains", "loses"),  # trials at 0.001, 0.003 and 0.01, the rate of the shallow one
+    [
+        ((5.0, 4.85, 5.3), (4.7, 4.8), (0.05, 0.05), BY_RATE),  # ahead where it learns
+        ((5.05, 4.905, 5.3), (4.7, 4.8), (0.0, -0.005), BY_RATE),  # and so where it is level
+        ((5.0, 4.85, 5.3), (4.8, 4.7), (0.05, 0.05), None),  # but not where it is ahead in the end
+        ((5.0, 4.85, 4.9), (4.7, 4.8), (0.05, 0.05, -0.1), None),  # at the one rate ahead, at the other behind
+        ((5.08, 4.95, 4.9), (4.7, 4.8), (-0.03, -0.05, -0.1), BY_LAYERS),
+        ((5.3, 5.3, None), (4.7, 4.8), (), None),
+    ],
+)
+def test_what_a_deeper_one_loses_by_is_read_at_equal_rates(tmp_path, trials, ends, gains, loses):
+    curves = dict(zip((GPT_ONE, GPT_FOUR), ends, strict=True))
+    search = searched({6: (5.05, 4.9, 4.8, 5.0, 5.3), 12: (*trials, 5.3, None)}, {12: 0.003})
+    shallow, deep = asked(tmp_path, curves, edit=search).facts.depths
+    assert (shallow.gains, shallow.loses) == ((), None)
+    assert (deep.gains, deep.loses) == (pytest.approx(gains), loses)
+
+
 def test_a_search_elsewhere_says_nothing_about_the_unigram_here(tmp_path):
     facts = asked(tmp_path, {GPT_ONE: 4.6, GPT_FOUR: 4.8}, edit=lambda study: study["tuning"].update(fits=False)).facts
     assert [d.tried for d in facts.depths] == [0, 0]
@@ -110,7 +138,9 @@ def test_the_cause_is_read_from_traits_and_from_train(tmp_path):
             experiment["traits"] = None
 
     curves = {GPT_ONE: 4.5, GPT_FOUR: 4.9}
-    assert asked(tmp_path / "a", curves).facts.cause == POST_NORM
+    barred = searched({12: (4.9, 5.3, 5.3)})
+    assert asked(tmp_path / "a", curves, edit=barred).facts.cause == POST_NORM
+    assert asked(tmp_path / "f", curves).facts.cause is None  # it learned at every rate
     assert asked(tmp_path / "b", {ONE: 4.5, FOUR: 4.9}).facts.cause == STACKED
     assert asked(tmp_path / "c", curves, edit=without).facts.cause is None
     assert asked(tmp_path / "d", {GPT_ONE: 4.9, GPT_FOUR: 4.5}).facts.cause is None
@@ -123,9 +153,9 @@ def test_the_cause_is_read_from_traits_and_from_train(tmp_path):
 
 
 def test_words(tmp_path):
-    search = searched(
-        {6: (5.0, 4.9, 4.8, 5.0, 5.3), 11: (4.9, 4.95, 5.19, None, 5.3), 12: (5.0, 5.19, 5.15, None, 5.3)}
-    )
+    losses = {6: (5.0, 4.9, 4.8, 5.0, 5.3), 11: (4.9, 4.95, 5.19, None, 5.3), 12: (4.98, 5.19, 5.15, None, 5.3)}
+    losses |= {2: (5.03, 4.98, 5.1), 9: (5.09, 5.05, 5.15), 10: (5.09, 5.05, 5.19)}
+    search = searched(losses, {11: 0.003, 12: 0.001})
     twelve = fakes.twelve(tmp_path / "twelve", edit=search)
     fails = fakes.twelve(tmp_path / "fails", ends={11: 4.58, 12: 5.3, 9: 4.50, 10: 4.9}, edit=search)
     seeds = fakes.twelve(tmp_path / "seeds", seeds=(0, 1, 2), ends={11: 4.609}, endings={(12, 1): DIVERGED})

@@ -52,6 +52,27 @@ def test_the_gap_is_that_of_the_end_over_all_seeds(tmp_path):
     assert generalization(study).facts.gap == pytest.approx(0.25)
 
 
+def test_where_the_text_of_train_is_harder_the_unigram_shows_it(tmp_path):
+    study = fakes.read_study(tmp_path, {ONE: [4.5]}, gap=0.3)
+    harder, easier = (
+        tuple(
+            dataclasses.replace(floor, train=dataclasses.replace(floor.train, nats=floor.train.nats + by))
+            for floor in study.baselines
+        )
+        for by in (300, -300)
+    )
+    plain = [dataclasses.replace(point, train_deciles=None) for point in study.rows[0].history]
+    rows = (dataclasses.replace(study.rows[0], history=tuple(plain)),)
+    facts = [
+        generalization(dataclasses.replace(study, rows=rows, baselines=floors)).facts
+        for floors in (study.baselines, harder, easier)
+    ]
+    assert [(f.gap, f.plain_gap) for f in facts] == [
+        (pytest.approx(0.3 + d), pytest.approx(0.3)) for d in (0, 0.3, -0.3)
+    ]
+    assert [f.unigram for f in facts] == [None, harder[1], easier[1]]
+
+
 def test_a_small_gap_is_named_where_it_is_smaller_than_the_best_ones(tmp_path):
     study = fakes.read_study(tmp_path, {ONE: [4.5], TWO: [4.8]}, gap=0.3)
     assert generalization(study).facts.smallest_gap is None

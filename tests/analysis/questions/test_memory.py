@@ -59,6 +59,12 @@ def test_twins_show_what_the_instrument_cannot_tell(tmp_path, sizes, spread, blu
     assert ("cannot tell such differences apart" in text.finding(finding)["text"]) is blurred
 
 
+def test_a_measurement_against_all_calculation_is_named(tmp_path):
+    said = text.finding(memory(fakes.twelve(tmp_path, endings=measured({3: 9}))))
+    assert "Of the LSTM #3 was measured highest, though by calculation it holds least." in said["text"]
+    assert said["table"][1][:2] == ["#3", "9.0"]
+
+
 def test_runs_of_one_experiment_are_twins_as_well(tmp_path):
     facts = memory(fakes.twelve(tmp_path, seeds=(0, 1), endings=measured({(12, 0): 7, (12, 1): 9}))).facts
     assert ([n.experiment.number for n in facts.twins], facts.spread) == ([12], 2_000_000)
@@ -92,4 +98,4 @@ def test_words(tmp_path):
         "nothing": fakes.read_study(tmp_path / "nothing", {(1, "lstm", 1, "adam"): None}),
     }
     said = {name: text.finding(memory(study)) for name, study in studies.items()}
-    golden("memory.txt", "".join(f"{name}\n{s['verdict']}: {s['text']}\n\n" for name, s in said.items()))
+    golden("memory.txt", "".join(f"{name}\n{s['verdict']}: {s['text']}\n{s['table']}\n\n" for name, s in said.items()))

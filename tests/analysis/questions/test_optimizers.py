@@ -8,7 +8,7 @@ import pytest
 
 import fakes
 from bakeoff.analysis.evaluations import Deciles
-from bakeoff.analysis.questions.optimizers import RateRange, optimizers, rate_ranges
+from bakeoff.analysis.questions.optimizers import optimizers, rate_ranges
 from bakeoff.optimizers import SCHEDULES
 from bakeoff.report import text
 from golden import golden
@@ -126,15 +126,28 @@ def test_nothing_finished_is_not_measured(tmp_path):
 @pytest.mark.parametrize(
     ("losses", "found"),
     [
-        ((5.3, 5.04, 5.0, 5.2), RateRange(0.2, 0.3, low_is_edge=False, high_is_edge=False)),
-        ((5.0, 5.04, 5.3, 5.2), RateRange(0.1, 0.2, low_is_edge=True, high_is_edge=False)),
-        ((5.02, 5.3, 5.04, 5.0), RateRange(0.3, 0.4, low_is_edge=False, high_is_edge=True)),
-        ((None, 5.0, None, 5.0), RateRange(0.2, 0.2, low_is_edge=False, high_is_edge=False)),
+        ((5.3, 5.04, 5.0, 5.2), (0.2, 0.3, False, False, 0.3, 0.04, 0.2)),
+        ((5.0, 5.04, 5.3, 5.2), (0.1, 0.2, True, False, 0.1, None, 0.04)),
+        ((5.02, 5.3, 5.04, 5.0), (0.3, 0.4, False, True, 0.4, 0.04, None)),
+        ((None, 5.0, None, 5.0), (0.2, 0.2, False, False, 0.2, math.inf, math.inf)),
     ],
 )
 def test_rates_near_the_best_are_a_range_around_it(tmp_path, losses, found):
     edit = lambda study: searched(study, 1, (0.1, 0.2, 0.3, 0.4), losses)  # noqa: E731
-    assert rate_ranges(fakes.read_study(tmp_path, {ADAM: [4.6]}, edit=edit)) == {1: found}
+    assert rate_ranges(fakes.read_study(tmp_path, {ADAM: [4.6]}, edit=edit))[1] == pytest.approx(found)
+
+
+def test_the_rate_matters_most_where_the_worse_of_its_neighbours_costs_most(tmp_path):
+    def edit(study):
+        searched(study, 1, (0.1, 0.2, 0.3), (5.3, 5.0, 5.1))
+        searched(study, 2, (0.1, 0.2, 0.3), (5.2, 5.0, 5.2))
+        searched(study, 3, (0.1, 0.2, 0.3), (5.0, 5.9, 6.0))  # nothing below its best was tried
+        searched(study, 4, (0.1, 0.2, 0.3), (5.0, 4.9, None))
+
+    most, least = order(four(tmp_path, edit=edit)).orders[0].sensitive
+    assert (most.number, least.number) == (4, 2)
+    assert order(four(tmp_path / "alike")).orders[0].sensitive is None
+    assert order(four(tmp_path / "none", tuning=None)).orders[0].sensitive is None
 
 
 def test_without_a_search_there_is_no_range(tmp_path):
@@ -198,7 +211,7 @@ def test_what_has_not_finished_is_named(tmp_path):
 
 def test_rare_tokens_are_the_reason_only_where_the_difference_lies_there_and_on_train(tmp_path):
     study = four(tmp_path)
-    assert facts(with_deciles(study, {3: 5.5}), "adam-1-against-sgd-3").by_frequency == (0.0, 1.5)
+    assert facts(with_deciles(study, {3: 5.5}), "adam-1-against-sgd-3").contrast.by_frequency == (0.0, 1.5)
     assert facts(with_deciles(study, {3: 5.5}), "adam-1-against-sgd-3").reason == "rare"
     assert facts(with_deciles(study, {4: 5.5}), "adam-1-against-momentum-4").reason == "rare"
     assert facts(with_deciles(study, {1: 5.5}), "adam-1-against-sgd-3").reason is None
@@ -274,7 +287,17 @@ def test_trials_that_diverged_are_no_gain_and_no_usable_rate(tmp_path):
         searched(study, 2, RATES, WITH)
 
     equal = facts(four(tmp_path, edit=edit), "adamw-2-against-adam-1").equal_rates
-    assert (equal.usable, equal.above) == ((0.1, 0.01), ())
+    assert (equal.usable, equal.above, equal.beyond) == ((0.1, 0.01), (), ())
+
+
+def test_gains_of_decay_at_rates_that_stay_far_behind_the_best_are_kept_apart(tmp_path):
+    def edit(study):
+        searched(study, 1, RATES, (*WITHOUT[:5], 5.5, 6.0))
+        searched(study, 2, RATES, (*WITHOUT[:5], 5.49, 5.6))
+
+    found = facts(four(tmp_path, edit=edit), "adamw-2-against-adam-1")
+    assert (found.equal_rates.above, found.equal_rates.higher) == ((), False)
+    assert found.equal_rates.beyond == ((0.1, pytest.approx(0.4)),)  # the gain of 0.01 at 0.03 is no more than noise
 
 
 def test_rates_above_the_best_without_decay_say_nothing_by_themselves(tmp_path):

@@ -72,7 +72,8 @@ def test_remedies_are_named_where_something_overfits(tmp_path):
     assert "gaps of 0.30 (#2) against 0.60 without (#1)" in said["conjecture"]["text"]
     none, *_ = asked(tmp_path / "none", {ADAM: FLAT, ONE: FALLING})
     said = text.finding(none)
-    assert (said["conjecture"], said["command"]) == (None, None)
+    assert said["conjecture"]["text"].startswith("A run of twice as many epochs")
+    assert said["command"] == "bakeoff run fake --epochs 8"
     assert said["text"].startswith("None clearly does.")
 
 
@@ -93,7 +94,7 @@ def test_the_gap_by_size(tmp_path, gaps, verdict, turn):
     assert found.facts.widens.gain == pytest.approx(gaps[-1] - gaps[0])
     assert found.verdict == verdict
     assert (found.facts.turn and tuple(c.experiment.number for c in found.facts.turn)) == turn
-    assert ("not steadily" in text.finding(found)["text"]) is (turn is not None)
+    assert ("not steadily" in text.finding(found)["text"]) is (turn is not None and found.facts.as_fit is None)
 
 
 def test_three_seeds_decide_by_their_interval(tmp_path):
@@ -106,9 +107,34 @@ def test_a_model_that_fits_less_is_compared_where_both_fit_alike(tmp_path):
     """Train of the small one goes 4.6, 4.4, 4.2, 4.0 as its gap grows; train of the large one ends at 4.5."""
     curves = {ONE: [4.7, 4.6, 4.6, 4.6], FOUR: [4.9, 4.8, 4.7, 4.6]}
     _, found = asked(tmp_path, curves, gap={2: [0.1, 0.2, 0.4, 0.6], 10: 0.1})
-    assert found.facts.less_fit == pytest.approx(0.5)
-    assert found.facts.as_fit == pytest.approx(0.15)
-    assert "its gap was 0.15" in text.finding(found)["text"]
+    assert found.facts.widens.gain == pytest.approx(-0.5)
+    assert found.facts.as_fit.widens.first_loss == pytest.approx(0.15)
+    assert found.verdict == "leaning no"
+
+
+def test_a_narrower_gap_of_a_model_that_learned_less_is_no_answer(tmp_path):
+    curves = {ONE: [4.7, 4.6, 4.6, 4.6], FOUR: [4.9, 4.8, 4.75, 4.7]}
+    _, found = asked(tmp_path, curves, gap={2: [0.1, 0.2, 0.4, 0.6], 10: 0.3}, seeds=(0, 1, 2))
+    assert found.facts.widens.gain == pytest.approx(-0.3)
+    assert found.facts.as_fit.widens.gain == pytest.approx(0.3 - 0.2)
+    assert found.verdict == "yes"
+    assert "narrower by 0.30, but only because the largest has learned less" in text.finding(found)["text"]
+
+
+def test_architectures_are_compared_where_both_fit_train_alike(tmp_path):
+    """Train of the LSTM goes 4.6, 4.4, 4.2, 4.0 as its gap grows; train of the GPT-1 ends at 4.3."""
+    curves = {ONE: FLAT, (6, "gpt1", 1, "adamw"): [4.8, 4.7, 4.65, 4.5], (5, "gpt1", 1, "adam"): FLAT}
+    found, *_ = asked(tmp_path, curves, gap={2: [0.1, 0.2, 0.4, 0.6], 6: 0.2, 5: 0.2})
+    (fit,) = found.facts.kinds
+    assert (fit.early.number, fit.late.number, fit.wider.number) == (2, 6, 2)
+    assert fit.widens.gain == pytest.approx(0.2 - 0.3)
+    assert "wider with the LSTM in one (#2 and #6 by 0.100, a leaning)" in text.finding(found)["text"]
+
+
+def test_a_rise_that_is_not_yet_overfitting_is_told(tmp_path):
+    found, *_ = asked(tmp_path, {ONE: LATE}, seeds=(0, 1, 2), gap=WIDENING)
+    assert found.facts.courses[0].risen == 0
+    assert "rose by 0.050 in #2 (after epoch 2, in all three seeds; for the" in text.finding(found)["text"]
 
 
 def test_sizes_that_learned_nothing_are_left_out_and_named(tmp_path):

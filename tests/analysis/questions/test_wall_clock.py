@@ -62,13 +62,20 @@ def test_a_disturbed_run_may_be_first(tmp_path):
     study = changed(build(tmp_path), 1, stall=1.2)
     found = wall_clock(study)
     assert (found.verdict, *order(found.facts.races[0])) == ("answered", [1, 2], [])
-    assert not found.facts.races[0].arrivals[0].exact
+    assert (found.facts.races[0].arrivals[0].exact, found.facts.command) == (False, None)
     assert [row.number for row in found.facts.untimed.disturbed] == [1]
 
 
 def test_a_disturbed_run_may_have_been_first_though_it_was_not_seen_so(tmp_path):
     found = wall_clock(changed(build(tmp_path), 1, stall=30))
     assert (found.verdict, *order(found.facts.races[0])) == ("answered", [2, 1], [1])
+    assert found.facts.command == "bakeoff run fake --again 1,2 --seeds 3 --jobs 1"
+
+
+def test_what_was_measured_at_evaluations_alone_is_trained_anew(tmp_path):
+    close = {FAST: [4.9, 4.7, 4.6], SLOW: [4.92, 4.72, 4.62]}
+    facts = wall_clock(fakes.read_study(tmp_path, close, seeds=(0, 1, 2))).facts
+    assert (facts.races[0].sampled, facts.command) == (False, "bakeoff run fake --again 1,2 --jobs 1")
 
 
 def test_of_a_run_beside_others_nothing_is_known_but_that_it_was_there(tmp_path):

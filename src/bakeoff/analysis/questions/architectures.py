@@ -4,13 +4,14 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from statistics import fmean
+from typing import NamedTuple
 
 from bakeoff.analysis import timing
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.questions.finding import Finding, evidence, link
 from bakeoff.analysis.questions.pair import Pair
-from bakeoff.analysis.rows import StudyRows
-from bakeoff.analysis.statistics import NOT_MEASURED, Comparison
+from bakeoff.analysis.rows import Repeats, StudyRows
+from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED
 
 #: Among the questions of a report.
 PLACE = 50
@@ -19,6 +20,21 @@ PLACE = 50
 EQUAL = 0.1
 #: What an architecture may have that another has not.
 TRAITS = ("attends", "recurrent")
+
+
+class AtEqualSeconds(NamedTuple):
+    """Where the longer run stood when the shorter one ended: between two measurements; all are means over the seeds.
+
+    Attributes:
+        loss: The lowest of the shorter, in nats per token of valid.
+        before: Seconds and the lowest loss of the longer at its last measurement by then, and `after` at its next.
+    """
+
+    short: Repeats
+    long: Repeats
+    loss: float
+    before: tuple[float, float]
+    after: tuple[float, float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,15 +66,20 @@ class Match(Pair):
         return (fmean(a for a, _ in times), fmean(b for _, b in times)) if timed else None
 
     @property
-    def at_equal_seconds(self) -> Comparison | None:
-        """The best so far of both when the shorter run ended; None where times are not exact, or about the same."""
+    def at_equal_seconds(self) -> AtEqualSeconds | None:
+        """Both when the shorter run ended; None where times are not exact, or about the same."""
         if not self.compared or not self.seconds or _equal(*self.seconds):
             return None
-        ends = [min(a.train_seconds or 0.0, b.train_seconds or 0.0) for a, b in self.runs]
-        losses = [[timing.loss_by(row, end) for row in rows] for rows, end in zip(self.runs, ends, strict=True)]
-        first, second = (fmean(side) for side in zip(*losses, strict=True))
-        gains = tuple(b - a for a, b in losses)
-        return Comparison(first_loss=first, second_loss=second, gains=gains, deviation=self.compared.deviation)
+        turn = 1 if self.seconds[0] < self.seconds[1] else -1
+        found = []
+        for shorter, longer in (pair[::turn] for pair in self.runs):
+            end = shorter.way_down[-1]
+            after = next((moment for moment in longer.way_down if moment.by > end.by), longer.way_down[-1])
+            before = [moment for moment in longer.way_down if moment.by <= end.by][-1]
+            found.append((end.loss, before.by, before.loss, after.by, after.loss))
+        loss, *measured = map(fmean, zip(*found, strict=True))
+        short, long = self.sides[::turn]
+        return AtEqualSeconds(short, long, loss, (measured[0], measured[1]), (measured[2], measured[3]))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +89,7 @@ class Facts:
     Attributes:
         titles: Of both.
         match: None where one of them has no result.
-        matches: For the best: every pair with a result whose depth and optimizer are alike.
+        matches: Every pair with a result whose depth and optimizer are alike.
         equal_size: For the best, where it differs in size: the lowest pair that does not.
     """
 
@@ -79,11 +100,32 @@ class Facts:
     equal_size: Match | None = None
 
     @property
+    def others(self) -> tuple[Match, ...]:
+        """The pairs that are alike, but for this one."""
+        return tuple(match for match in self.matches if match != self.match)
+
+    @property
+    def contrary(self) -> tuple[Match, ...]:
+        """Those of them with another result."""
+        sign = self.match.compared.sign if self.match and self.match.compared else 0
+        return tuple(other for other in self.others if other.compared and other.compared.sign != sign)
+
+    @property
+    def same_shape(self) -> tuple[Match, ...]:
+        """Those that gain with frequent tokens and lose with rare ones as this one does, or the other way round."""
+        shape = _shape(self.match) if self.match else None
+        return tuple(other for other in self.others if _shape(other) == shape) if shape else ()
+
+    @property
     def reason(self) -> str | None:
-        """The trait that the better one has and the other has not, where nothing else differs: a conjecture."""
-        if not self.alike or not self.match or not self.match.compared or not self.match.compared.sign:
+        """The trait that the better one has and the other has not, where nothing else differs: a conjecture.
+
+        None where a pair that is alike too says the contrary.
+        """
+        sign = self.match.compared.sign if self.alike and self.match and self.match.compared else 0
+        if not self.match or not sign or any(m.compared and m.compared.sign == -sign for m in self.matches):
             return None
-        better, worse = self.match.sides[:: self.match.compared.sign]
+        better, worse = self.match.sides[::sign]
         found = (trait for trait in TRAITS if better.traits.get(trait) and worse.traits.get(trait) is False)
         return next(found, None)
 
@@ -98,10 +140,11 @@ def _facts(study: StudyRows, models: tuple[str, ...]) -> Iterator[tuple[str, Fac
     pairs = [Match(study=study, first=a, second=b) for a in sorted(first, key=lambda e: e.number) for b in second]
     kinds = [[(e.rows[0].layers, e.rows[0].optimizer, e.settings) for e in pair.sides] for pair in pairs]
     alike = [pair for pair, (a, b) in zip(pairs, kinds, strict=True) if a == b]
+    measured = tuple(pair for pair in alike if pair.compared)
     titles = [entry["title"] for model in models for entry in study.study["models"] if entry["name"] == model]
     if alike:
         name = link("-against-".join(str(side.number) for side in alike[0].sides))
-        yield name, Facts(titles=titles, match=alike[0], alike=True)
+        yield name, Facts(titles=titles, match=alike[0], alike=True, matches=measured)
     if len(pairs) > len(alike) or len(pairs) > 1:
         best = [next((e for e in study.ranked_of(model) if not e.failure), None) for model in models]
         match = Match(study=study, first=best[0], second=best[1]) if best[0] and best[1] else None
@@ -110,7 +153,7 @@ def _facts(study: StudyRows, models: tuple[str, ...]) -> Iterator[tuple[str, Fac
             titles=titles,
             match=match,
             alike=False,
-            matches=tuple(pair for pair in alike if pair.compared),
+            matches=measured,
             equal_size=min(others, key=lambda pair: pair.first.loss + pair.second.loss, default=None),
         )
         yield link(models[0], "against", models[1]), facts
@@ -118,14 +161,23 @@ def _facts(study: StudyRows, models: tuple[str, ...]) -> Iterator[tuple[str, Fac
 
 def _finding(name: str, facts: Facts) -> Finding:
     sides = facts.match.sides if facts.match else ()
+    verdict = facts.match.verdict if facts.match else NOT_MEASURED
     return Finding(
         name=name,
         template="architectures",
-        verdict=facts.match.verdict if facts.match else NOT_MEASURED,
+        verdict=ANSWERED if facts.match and facts.match.compared and facts.match.compared.sign else verdict,
         facts=facts,
         evidence=evidence(row for side in sides for row in side.rows),
         figures=(*(f"overlay-{side.rows[0].model}-epochs" for side in sides), "parameters"),
     )
+
+
+def _shape(match: Match) -> tuple[bool, bool] | None:
+    """Whether the first gains with frequent tokens and whether with rare ones, where it is not the same for both."""
+    if not match.by_frequency:
+        return None
+    common, rare = (gain > 0 for gain in match.by_frequency)
+    return (common, rare) if common != rare else None
 
 
 def _equal(a: float, b: float) -> bool:

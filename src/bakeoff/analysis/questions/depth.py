@@ -6,7 +6,7 @@ from bakeoff.analysis.diagnosis import FLAT, NEAR
 from bakeoff.analysis.questions.finding import Finding, evidence, link, run
 from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, StudyRows
-from bakeoff.analysis.statistics import NOT_MEASURED, unknown
+from bakeoff.analysis.statistics import LEANING, NOT_MEASURED, UNDECIDED, unknown
 from bakeoff.records import DIVERGED, FINISHED
 
 #: Among the questions of a report.
@@ -14,6 +14,9 @@ PLACE = 70
 
 #: Why a deeper one may be worse: it knows train by heart, its norms follow the residual sums, its layers are recurrent.
 BY_HEART, POST_NORM, STACKED = "by heart", "post-norm", "stacked"
+#: What a deeper one that is behind loses by: it is behind at every equal rate too, or at none of them, but learns
+#: nothing at the rate of the shallowest.
+BY_LAYERS, BY_RATE = "layers", "rate"
 #: A run so many times as long, and with it its warm-up, shows whether a depth is only slow.
 LONGER = 4
 
@@ -26,12 +29,16 @@ class Depth:
         learned_at: Rates of the search with which a trial came clearly below the unigram.
         stuck_at: The next rate above those, where one was tried.
         tried: How many rates were; none where the search was on another corpus or budget, whose unigram is another.
+        gains: How far it is ahead of the shallowest in the search, at each rate at which both learned, in nats.
+        loses: `BY_LAYERS` or `BY_RATE`; None where it is not behind, or the search does not say.
     """
 
     experiment: Repeats
     learned_at: tuple[float, ...]
     stuck_at: float | None
     tried: int
+    gains: tuple[float, ...] = ()
+    loses: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,23 +74,23 @@ def depth(study: StudyRows) -> list[Finding]:
     return [_finding(study, ladder) for ladder in ladders(study)]
 
 
-def best_pair(study: StudyRows, ladder: list[Repeats]) -> Pair | None:
-    """The best of the deeper ones against the shallowest of those that learned; None where there are no two."""
+def pairs(study: StudyRows, ladder: list[Repeats]) -> list[Pair]:
+    """Each of the deeper ones against the shallowest, of those that learned."""
     learned = [e for e in ladder if e.finished and not e.failure]
-    pairs = [Pair(study=study, first=e, second=learned[0]) for e in learned[1:]]
-    return min((pair for pair in pairs if pair.compared), key=lambda pair: pair.first.loss, default=None)
+    found = [Pair(study=study, first=e, second=learned[0]) for e in learned[1:]]
+    return [pair for pair in found if pair.compared]
 
 
 def _finding(study: StudyRows, ladder: list[Repeats]) -> Finding:
-    row, best = ladder[0].rows[0], best_pair(study, ladder)
-    depths = [_depth(study, e) for e in ladder]
+    row = ladder[0].rows[0]
+    best = min(pairs(study, ladder), key=lambda pair: pair.first.loss, default=None)
     base = best.second if best else None
+    depths = [_depth(study, e, base) for e in ladder]
     behind = [e for e in ladder if base and (c := study.compare(e, base)) and c.sign < 0]
     failing = next((d for d in reversed(depths) if d.experiment.failure or d.experiment in behind), None)
     over = sum(bool(e.finished or e.failure) for e in ladder)
     pending = ",".join(str(e.number) for e in ladder if any(r.status not in (FINISHED, DIVERGED) for r in e.rows))
-    epochs = LONGER * study.study["budget"]["epochs"]
-    longer = run(study, "--only", failing.experiment.number, "--epochs", epochs) if failing else None
+    longer = best.sides if best and best.verdict == UNDECIDED else (failing.experiment,) if failing else ()
     return Finding(
         name=link("depth", row.model, row.optimizer, row.number),
         template="depth",
@@ -92,29 +99,53 @@ def _finding(study: StudyRows, ladder: list[Repeats]) -> Finding:
             depths=tuple(depths),
             best=best,
             failing=failing,
-            cause=_cause(failing.experiment, base) if failing else None,
-            command=run(study, "--only", pending) if pending else (best and best.command) or longer,
+            cause=_cause(failing, base) if failing else None,
+            command=run(study, "--only", pending) if pending else (best and best.command) or _longer(study, longer),
         ),
         evidence=evidence(row for e in ladder for row in e.rows),
         figures=(f"overlay-{row.model}-epochs", "gap-by-depth", "parameters"),
     )
 
 
-def _depth(study: StudyRows, experiment: Repeats) -> Depth:
-    trials = study.trials(experiment) if study.study["tuning"] and study.study["tuning"]["fits"] else []
-    below = study.unigram.valid.loss - NEAR
-    learned = [t["lr"] for t in trials if t["valid_loss"] is not None and t["valid_loss"] < below]
+def _longer(study: StudyRows, experiments: tuple[Repeats, ...]) -> str | None:
+    numbers = ",".join(str(e.number) for e in sorted(experiments, key=lambda e: e.number))
+    return run(study, "--only", numbers, "--epochs", LONGER * study.study["budget"]["epochs"]) if numbers else None
+
+
+def _depth(study: StudyRows, experiment: Repeats, base: Repeats | None) -> Depth:
+    tried, learned = _search(study, experiment)
+    stuck_at = min((rate for rate in tried if learned and rate > max(learned)), default=None)
+    gains, loses = [], None
+    if base and base is not experiment:
+        shallow, compared = _search(study, base)[1], study.compare(experiment, base)
+        gains = [shallow[rate] - learned[rate] for rate in learned if rate in shallow]
+        level = LEANING * study.noise.of(experiment.rows[0].model)
+        if gains and compared and compared.sign < 0:
+            own, other = experiment.rows[0].learning_rate, base.rows[0].learning_rate
+            barred = stuck_at is not None and own < stuck_at <= other
+            loses = BY_LAYERS if max(gains) <= -level else BY_RATE if barred and min(gains) > -level else None
     return Depth(
         experiment=experiment,
         learned_at=tuple(learned),
-        stuck_at=min((t["lr"] for t in trials if learned and t["lr"] > max(learned)), default=None),
-        tried=len(trials),
+        stuck_at=stuck_at,
+        tried=len(tried),
+        gains=tuple(gains),
+        loses=loses,
     )
 
 
-def _cause(failing: Repeats, base: Repeats | None) -> str | None:
-    if base and not failing.failure and failing.train_loss <= base.train_loss + FLAT:
+def _search(study: StudyRows, experiment: Repeats) -> tuple[list[float], dict[float, float]]:
+    """The rates of the search, and the loss by rate of the trials that learned."""
+    trials = study.trials(experiment) if study.study["tuning"] and study.study["tuning"]["fits"] else []
+    below = study.unigram.valid.loss - NEAR
+    learned = {t["lr"]: t["valid_loss"] for t in trials if t["valid_loss"] is not None and t["valid_loss"] < below}
+    return [t["lr"] for t in trials], learned
+
+
+def _cause(failing: Depth, base: Repeats | None) -> str | None:
+    e = failing.experiment
+    if base and not e.failure and e.train_loss <= base.train_loss + FLAT:
         return BY_HEART
-    if failing.traits.get("post_norm"):
+    if e.traits.get("post_norm") and (failing.stuck_at or not failing.learned_at):  # post-norm would bar high rates
         return POST_NORM
-    return STACKED if failing.traits.get("recurrent") else None
+    return STACKED if e.traits.get("recurrent") else None

@@ -1,8 +1,11 @@
 """Which run to take when only the loss on unseen text matters."""
 
 from dataclasses import dataclass
+from math import copysign
+from statistics import fmean
 
 from bakeoff.analysis.diagnosis import FLAT
+from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.questions.finding import Finding, command, evidence
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED, Comparison
@@ -21,7 +24,8 @@ class Facts:
         tied: Those that cannot be told from the best.
         set_aside: Experiments with a lower mean, of which not every run finished.
         lower_on_test: Experiments that test would have put before the best.
-        gap: Of the best in the end, in nats per token.
+        gap: Of the best in the end, in nats per token, and `plain_gap` without token frequencies matched.
+        unigram: Tells how hard the text of each split is, where that is why the two differ; else None.
         smallest_gap: The experiment with the smallest gap, and that; None where it is not clearly smaller.
         command: What may tell the best from the next.
     """
@@ -32,6 +36,8 @@ class Facts:
     set_aside: tuple[Repeats, ...] = ()
     lower_on_test: tuple[Repeats, ...] = ()
     gap: float = 0.0
+    plain_gap: float = 0.0
+    unigram: Baseline | None = None
     smallest_gap: tuple[Repeats, float] | None = None
     command: str | None = None
 
@@ -46,6 +52,8 @@ def generalization(study: StudyRows) -> Finding:
     gaps = {e: study.final_gap(e) for e in study.ranked}
     closest = min(study.ranked, key=lambda e: gaps[e])
     compared = study.compare(best, rest[0]) if rest else None
+    plain = fmean(row.history[-1].valid.loss - row.history[-1].train.loss for row in best.finished)
+    harder = study.unigram.train.loss - study.unigram.valid.loss  # how much harder the text of train is
     tied, test = study.ties(best, rest), best.test_loss
     facts = Facts(
         best=best,
@@ -54,6 +62,8 @@ def generalization(study: StudyRows) -> Finding:
         set_aside=study.set_aside,
         lower_on_test=tuple(e for e in rest if test and e.test_loss and e.test_loss < test),
         gap=gaps[best],
+        plain_gap=plain,
+        unigram=study.unigram if min(abs(harder), (gaps[best] - plain) * copysign(1, harder)) >= FLAT else None,
         smallest_gap=(closest, gaps[closest]) if gaps[best] - gaps[closest] >= FLAT else None,
         command=command(study, (best, *rest[:1]), compared),
     )

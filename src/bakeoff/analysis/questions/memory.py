@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from bakeoff.analysis.questions.depth import ladders
 from bakeoff.analysis.questions.finding import Finding, evidence
+from bakeoff.analysis.questions.pair import only_kinds_differ
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED
 
@@ -87,6 +88,7 @@ def memory(study: StudyRows) -> Finding:
     depths = [[needs[e] for e in ladder if e in needs and needs[e].parts] for ladder in ladders(study)]
     states = [(n.parts["optimizer_state"], n.experiment.rows[0]) for n in known]
     twins = max((list(alike) for _, alike in itertools.groupby(known, key=lambda n: n.parts)), key=_spread, default=[])
+    pairs = itertools.combinations(known, 2)
     totals = [sorted({n.computed for n in model}) for model in models]
     budget, vocabulary = study.study["budget"], study.study["experiments"][0]["vocabulary"]
     facts = Facts(
@@ -94,7 +96,7 @@ def memory(study: StudyRows) -> Finding:
         known=known,
         states=sorted({(round(size / row.learnable_parameters, 1), row.optimizer_title) for size, row in states}),
         layers=[(ladder[0], ladder[-1]) for ladder in depths if len(ladder) > 1],
-        kinds=next((pair for pair in itertools.combinations(known, 2) if _differ_in_kind_alone(*pair)), None),
+        kinds=next((pair for pair in pairs if only_kinds_differ(*(n.experiment for n in pair))), None),
         logits=4 * budget["batch_size"] * budget["sequence_length"] * vocabulary,
         twins=twins,
         spread=_spread(twins),
@@ -119,9 +121,3 @@ def _correlation(needs: list[Needs]) -> float | None:
     computed, measured = [n.computed for n in needs], [n.measured for n in needs]
     enough = len(needs) >= FEWEST and len(set(computed)) > 1 and len(set(measured)) > 1
     return statistics.correlation(computed, measured) if enough else None
-
-
-def _differ_in_kind_alone(one: Needs, other: Needs) -> bool:
-    a, b = one.experiment.rows[0], other.experiment.rows[0]
-    alike = (a.layers, a.optimizer, one.experiment.settings) == (b.layers, b.optimizer, other.experiment.settings)
-    return alike and a.model != b.model

@@ -40,21 +40,38 @@ NOTHING = 0.02
 
 
 class RateRange(NamedTuple):
-    """The learning rates around the best of a search within `NEAR_BEST` of it, and whether no others were tried."""
+    """The learning rates around the best of a search within `NEAR_BEST` of it, and whether no others were tried.
+
+    `best` is the best; `below` and `above` are what the next rates tried cost, in nats per token: None where there is
+    none, infinite where it diverged.
+    """
 
     low: float
     high: float
     low_is_edge: bool
     high_is_edge: bool
+    best: float
+    below: float | None
+    above: float | None
+
+    @property
+    def cost(self) -> float:
+        """Of the worse of the two neighbours."""
+        return max(self.below or 0.0, self.above or 0.0)
 
 
 class Order(NamedTuple):
-    """The optimizers of an architecture: those with a result, best first, neighbours that tie, and who has none."""
+    """The optimizers of an architecture: those with a result, best first, neighbours that tie, and who has none.
+
+    `sensitive` are those to which the choice of the learning rate matters most and least, where the search tells them
+    apart.
+    """
 
     title: str
     ranked: tuple[Repeats, ...]
     ties: tuple[tuple[Repeats, Repeats], ...]
     lost: tuple[Row, ...]
+    sensitive: tuple[Repeats, Repeats] | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +106,7 @@ class EqualRates:
         at_most: The largest difference at rates up to the best without decay, in nats per token.
         noise: Whether that is no more than another seed may change.
         above: Higher rates that decay can use, and what it gains there.
+        beyond: Higher ones at which it gains clearly, but which stay more than `USABLE` behind the best.
     """
 
     best: tuple[float, float]
@@ -96,6 +114,7 @@ class EqualRates:
     at_most: float
     noise: bool
     above: tuple[tuple[float, float], ...]
+    beyond: tuple[tuple[float, float], ...]
 
     @property
     def higher(self) -> bool:
@@ -120,14 +139,6 @@ class Facts:
         shares = [(a.clipped or 0.0, b.clipped or 0.0) for a, b in self.contrast.runs]
         first, second = zip(*shares, strict=True)
         return (fmean(first), fmean(second)) if self.contrast.study.study["budget"]["clip"] else None
-
-    @property
-    def by_frequency(self) -> tuple[float, float] | None:
-        """What the first gains on the most frequent tenth of the tokens and on the rarest; None if not recorded."""
-        deciles = [(a.best_point.valid_deciles, b.best_point.valid_deciles) for a, b in self.contrast.runs]
-        losses = [zip(a.losses, b.losses, strict=True) for a, b in deciles if a and b]
-        gains = [[y - x for x, y in pairs if x is not None and y is not None] for pairs in losses]
-        return (fmean(gain[0] for gain in gains), fmean(gain[-1] for gain in gains)) if gains else None
 
     @property
     def lengths(self) -> tuple[float, float] | None:
@@ -159,13 +170,16 @@ class Facts:
         if not below:
             return None
         limit = min(decayed[best[0]], plain[best[1]]) + USABLE
+        clear = LEANING * self.contrast.compared.deviation
+        higher = [(rate, gain) for rate, gain in gains.items() if rate > best[1]]
         highest = [max((r for r in trials if trials[r] <= limit), default=0.0) for trials in (decayed, plain)]
         return EqualRates(
             best=best,
             usable=(highest[0], highest[1]),
             at_most=max(below),
-            noise=max(below) < LEANING * self.contrast.compared.deviation,
-            above=tuple((rate, gain) for rate, gain in gains.items() if rate > best[1] and decayed[rate] <= limit),
+            noise=max(below) < clear,
+            above=tuple((rate, gain) for rate, gain in higher if decayed[rate] <= limit),
+            beyond=tuple((rate, gain) for rate, gain in higher if decayed[rate] > limit and gain >= clear),
         )
 
     @property
@@ -194,8 +208,8 @@ class Facts:
             return None
         clear = LEANING * compared.deviation
         better, fits = compared.sign > 0, self.contrast.train_gain > clear
-        if kind in (ADAPTIVE, AGAINST_MOMENTUM) and self.by_frequency:
-            common, rare = self.by_frequency
+        if kind in (ADAPTIVE, AGAINST_MOMENTUM) and self.contrast.by_frequency:
+            common, rare = self.contrast.by_frequency
             return "rare" if better and fits and rare - common > clear else None
         if kind == MOMENTUM and self.lengths:
             ratio = self.lengths[0] / self.lengths[1]
@@ -227,7 +241,8 @@ def _range(trials: dict[float, float]) -> RateRange | None:
     best, last = losses.index(min(losses)), len(losses) - 1
     low = next((place + 1 for place in range(best, -1, -1) if losses[place] > limit), 0)
     high = next((place - 1 for place in range(best, last + 1) if losses[place] > limit), last)
-    return RateRange(rates[low], rates[high], low_is_edge=low == 0, high_is_edge=high == last)
+    costs = [losses[place] - losses[best] if 0 <= place <= last else None for place in (best - 1, best + 1)]
+    return RateRange(rates[low], rates[high], low == 0, high == last, rates[best], *costs)
 
 
 def optimizers(study: StudyRows) -> list[Finding]:
@@ -245,7 +260,8 @@ def optimizers(study: StudyRows) -> list[Finding]:
 
 
 def _ordered(study: StudyRows, layers: int, groups: list[Group]) -> Finding:
-    orders = [_order(study, group) for group in groups]
+    ranges = rate_ranges(study)
+    orders = [_order(study, group, ranges) for group in groups]
     by_title = [{e.rows[0].optimizer_title: e for e in order.ranked} for order in orders]
     shared = [title for title in by_title[0] if all(title in found for found in by_title)] if len(groups) > 1 else []
     reversed_, open_ = [], []
@@ -269,18 +285,23 @@ def _ordered(study: StudyRows, layers: int, groups: list[Group]) -> Finding:
             reversed=tuple(reversed_),
             open=tuple(open_),
             outdone=tuple(e for order in orders for e in order.ranked if e.loss >= study.floor("kn2").valid.loss),
-            ranges=rate_ranges(study),
+            ranges=ranges,
         ),
         evidence=evidence(row for group in groups for e in group for row in e.rows),
         figures=(*(f"overlay-{model}-epochs" for model in models), *(f"rates-{model}" for model in models)),
     )
 
 
-def _order(study: StudyRows, group: Group) -> Order:
+def _order(study: StudyRows, group: Group, ranges: dict[int, RateRange]) -> Order:
     lost = tuple(failure for e in group if (failure := e.failure))
     ranked = tuple(e for e in study.ranked if e in group and not e.failure)
     ties = tuple(pair for pair in itertools.pairwise(ranked) if not (c := study.compare(*pair)) or not c.sign)
-    return Order(group[0].rows[0].model_title, ranked, ties, lost)
+    inside = [e for e in ranked if (r := ranges.get(e.number)) and r.below is not None and r.above is not None]
+    by_cost = sorted(inside, key=lambda e: ranges[e.number].cost)
+    spread = ranges[by_cost[-1].number].cost - ranges[by_cost[0].number].cost if by_cost else 0.0
+    clear = spread >= LEANING * study.noise.of(group[0].rows[0].model)
+    sensitive = (by_cost[-1], by_cost[0]) if clear else None
+    return Order(group[0].rows[0].model_title, ranked, ties, lost, sensitive)
 
 
 def _contrasted(facts: Facts) -> Finding:

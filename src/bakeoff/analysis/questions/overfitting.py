@@ -11,7 +11,7 @@ from bakeoff.analysis.diagnosis import FLAT, LARGE_GAP, Case, overfits, still_fa
 from bakeoff.analysis.questions.contrasts import DECAY, contrasts
 from bakeoff.analysis.questions.depth import ladders
 from bakeoff.analysis.questions.finding import Finding, command, evidence, link, run
-from bakeoff.analysis.questions.pair import Pair
+from bakeoff.analysis.questions.pair import Pair, only_kinds_differ
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED, Comparison
 
@@ -27,8 +27,10 @@ class Course:
         gap: The generalization gap in the end, the mean.
         since: The epochs since which it has been large for good, by run; of those that ended so.
         best: The epochs after which valid was lowest, by run.
-        rise: How far above its lowest valid ended, the mean.
+        rises: How far above its lowest valid ended, by run.
         risen: In how many runs it rose for good, while train went on falling.
+        late: The epoch of the last evaluation before the run's last quarter.
+        falls: By how much train and valid fell since then, the means.
         overfits: Whether in most runs it did, or the gap is large and what was still learned hardly carried over.
         falling: Whether in most runs valid still fell when the budget ended.
     """
@@ -37,10 +39,35 @@ class Course:
     gap: float
     since: tuple[int, ...]
     best: tuple[int, ...]
-    rise: float
+    rises: tuple[float, ...]
     risen: int
+    late: int
+    falls: tuple[float, float]
     overfits: bool
     falling: bool
+
+    @property
+    def rise(self) -> float:
+        """The mean of `rises`."""
+        return fmean(self.rises)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EqualFit:
+    """Gaps of two experiments at one train loss: that with which the one that fits train less well, `late`, ends.
+
+    Attributes:
+        widens: How much wider the gap of `late` is than that of `early` was.
+    """
+
+    early: Repeats
+    late: Repeats
+    widens: Comparison
+
+    @property
+    def wider(self) -> Repeats | None:
+        """The one with the wider gap; None where they cannot be told apart."""
+        return {1: self.late, -1: self.early}.get(self.widens.sign)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,15 +78,19 @@ class Who:
         courses: Of every experiment that learned something about context, the largest gap first.
         lost: Runs of the others.
         decayed: Pairs with and without weight decay.
+        kinds: Experiments that differ in the architecture alone.
         reads: How often a run reads each token of train, on average.
         larger: The command that reads a text once that is as long as what was read.
+        longer: The command that trains for twice as many epochs.
     """
 
     courses: list[Course]
     lost: list[Row]
     decayed: list[tuple[Course, Course]]
+    kinds: list[EqualFit]
     reads: float
     larger: str
+    longer: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +103,7 @@ class Capacity:
         lost: Runs of the others.
         widens: How much wider the gap of the largest is than that of the smallest; None where there are no two.
         turn: Neighbours between which it changes the other way.
-        less_fit: By how much the largest ends above the smallest on train.
-        as_fit: The gap of the smallest when it fitted train as the largest does in the end.
+        as_fit: The same when both fitted train alike; None where the largest does not fit it less well.
         command: What may decide it.
     """
 
@@ -82,8 +112,7 @@ class Capacity:
     lost: list[Row]
     widens: Comparison | None = None
     turn: tuple[Course, Course] | None = None
-    less_fit: float = 0.0
-    as_fit: float = 0.0
+    as_fit: EqualFit | None = None
     command: str | None = None
 
 
@@ -96,6 +125,7 @@ def _who(study: StudyRows) -> Finding:
     finished = [e for e in study.experiments if e.finished]
     courses = {e: _course(study, e) for e in finished if not e.failure}
     decayed = [c.sides for c in contrasts(study) if c.kind == DECAY and c.compared]
+    pairs = itertools.combinations(courses, 2)
     return Finding(
         name="overfitting",
         template="overfitting",
@@ -104,8 +134,10 @@ def _who(study: StudyRows) -> Finding:
             courses=sorted(courses.values(), key=lambda course: -course.gap),
             lost=[e.failure for e in finished if e.failure],
             decayed=[(courses[first], courses[second]) for first, second in decayed],
+            kinds=[fit for a, b in pairs if only_kinds_differ(a, b) and (fit := _at_equal_fit(study, a, b))],
             reads=study.reads,
             larger=run(study, "--corpus", "FILE", "--epochs", 1),
+            longer=run(study, "--epochs", 2 * study.study["budget"]["epochs"]),
         ),
         evidence=evidence(row for e in finished for row in e.finished),
         figures=("gap-by-depth",),
@@ -121,8 +153,10 @@ def _course(study: StudyRows, experiment: Repeats) -> Course:
         gap=study.final_gap(experiment),
         since=tuple(max(found) + 1 for found, case in zip(small, cases, strict=True) if case.gap > LARGE_GAP),
         best=tuple(case.best.epoch for case in cases),
-        rise=fmean(case.rises[1] for case in cases),
+        rises=tuple(case.rises[1] for case in cases),
         risen=sum(overfits(row.history) for row in rows),
+        late=cases[0].late.epoch,
+        falls=(fmean(case.falls[0] for case in cases), fmean(case.falls[1] for case in cases)),
         overfits=sum(case.memorizes or overfits(case.history) for case in cases) > len(rows) / 2,
         falling=sum(still_falling(row.history) for row in rows) > len(rows) / 2,
     )
@@ -130,37 +164,57 @@ def _course(study: StudyRows, experiment: Repeats) -> Course:
 
 def _capacity(study: StudyRows, ladder: list[Repeats]) -> Finding:
     row, learned = ladder[0].rows[0], [e for e in ladder if e.finished and not e.failure]
-    courses, lost = [_course(study, e) for e in learned], [e.failure for e in ladder if e.failure]
-    pairs = Pair(study=study, first=learned[-1], second=learned[0]).runs if len(learned) > 1 else ()
-    facts = Capacity(smallest=row, courses=courses, lost=lost)
+    facts = Capacity(
+        smallest=row,
+        courses=[_course(study, e) for e in learned],
+        lost=[e.failure for e in ladder if e.failure],
+    )
+    pairs = Pair(study=study, first=learned[0], second=learned[-1]).runs if len(learned) > 1 else ()
     if pairs:
-        gaps = [(study.gap(small.history[-1]), study.gap(large.history[-1])) for large, small in pairs]
-        widens = Comparison(
-            first_loss=fmean(small for small, _ in gaps),
-            second_loss=fmean(large for _, large in gaps),
-            gains=tuple(large - small for small, large in gaps),
-            deviation=study.noise.of(row.model),
-        )
-        turns = [(a, b) for a, b in itertools.pairwise(courses) if (a.gap - b.gap) * np.sign(widens.gain) > FLAT]
+        widens = _widens(study, [(study.gap(a.history[-1]), study.gap(b.history[-1])) for a, b in pairs], row)
+        neighbours = itertools.pairwise(facts.courses)
+        turns = ((a, b) for a, b in neighbours if (a.gap - b.gap) * np.sign(widens.gain) > FLAT)
+        less_fit = learned[-1].train_loss - learned[0].train_loss > FLAT
+        as_fit = _at_equal_fit(study, learned[0], learned[-1]) if less_fit else None
+        decisive = as_fit.widens if as_fit else widens
         facts = dataclasses.replace(
             facts,
             widens=widens,
-            turn=turns[0] if turns else None,
-            less_fit=learned[-1].train_loss - learned[0].train_loss,
-            as_fit=fmean(_gap_at(study, small, large.history[-1].train.loss) for large, small in pairs),
-            command=command(study, learned, widens),
+            turn=next(turns, None),
+            as_fit=as_fit,
+            command=command(study, learned, decisive),
         )
     return Finding(
         name=link("capacity", row.model, row.optimizer, row.number),
         template="capacity",
-        verdict=facts.widens.verdict if facts.widens else NOT_MEASURED,
+        verdict=decisive.verdict if pairs else NOT_MEASURED,
         facts=facts,
         evidence=evidence(row for e in ladder for row in e.finished),
         figures=("gap-by-depth",),
     )
 
 
+def _at_equal_fit(study: StudyRows, one: Repeats, other: Repeats) -> EqualFit | None:
+    """None where they share no finished seed."""
+    early, late = sorted((one, other), key=lambda e: e.train_loss)
+    gaps = [
+        (_gap_at(study, a, b.history[-1].train.loss), study.gap(b.history[-1]))
+        for a, b in Pair(study=study, first=early, second=late).runs
+    ]
+    return EqualFit(early=early, late=late, widens=_widens(study, gaps, early.rows[0], late.rows[0])) if gaps else None
+
+
 def _gap_at(study: StudyRows, row: Row, train_loss: float) -> float:
     """The gap of a run when its loss on train was that, linear between evaluations."""
     points = sorted(row.history, key=lambda point: point.train.loss)
     return float(np.interp(train_loss, [p.train.loss for p in points], [study.gap(p) for p in points]))
+
+
+def _widens(study: StudyRows, gaps: list[tuple[float, float]], *of: Row) -> Comparison:
+    """How much wider the second gaps are than the first, by seed."""
+    return Comparison(
+        first_loss=fmean(first for first, _ in gaps),
+        second_loss=fmean(second for _, second in gaps),
+        gains=tuple(second - first for first, second in gaps),
+        deviation=study.noise.of(*(row.model for row in of)),
+    )

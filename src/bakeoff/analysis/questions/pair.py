@@ -52,6 +52,14 @@ class Pair:
         return fmean(b.history[-1].train.loss - a.history[-1].train.loss for a, b in self.runs)
 
     @property
+    def by_frequency(self) -> tuple[float, float] | None:
+        """What the first gains on the most frequent tenth of the tokens and on the rarest; None if not recorded."""
+        deciles = [(a.best_point.valid_deciles, b.best_point.valid_deciles) for a, b in self.runs]
+        losses = [zip(a.losses, b.losses, strict=True) for a, b in deciles if a and b]
+        gains = [[y - x for x, y in pairs if x is not None and y is not None] for pairs in losses]
+        return (fmean(gain[0] for gain in gains), fmean(gain[-1] for gain in gains)) if gains else None
+
+    @property
     def rates(self) -> str:
         """Where the learning rates come from: `SEARCHED`, `ELSEWHERE` or `UNSEARCHED`."""
         if not all(self.study.has_interior_rate(side) for side in self.sides):
@@ -65,3 +73,9 @@ class Pair:
         if any(row.status not in ("finished", "diverged") for side in self.sides for row in side.rows):
             return f"bakeoff run {named} --only {','.join(map(str, sorted(side.number for side in self.sides)))}"
         return f"bakeoff tune {named}" if self.rates != SEARCHED else command(self.study, self.sides, self.compared)
+
+
+def only_kinds_differ(a: Repeats, b: Repeats) -> bool:
+    """Whether two experiments differ in the architecture alone (and in what rate suits it)."""
+    alike = [(e.rows[0].layers, e.rows[0].optimizer, e.settings) for e in (a, b)]
+    return alike[0] == alike[1] and a.rows[0].model != b.rows[0].model

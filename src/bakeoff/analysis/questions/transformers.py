@@ -9,7 +9,7 @@ from bakeoff.analysis import statistics
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.questions.contrasts import ADAPTIVE, contrasts
 from bakeoff.analysis.questions.counting import against_floor
-from bakeoff.analysis.questions.depth import best_pair, ladders
+from bakeoff.analysis.questions.depth import ladders, pairs
 from bakeoff.analysis.questions.finding import Finding, command, evidence, link, run
 from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, StudyRows
@@ -18,8 +18,8 @@ from bakeoff.analysis.statistics import ANSWERED, LEANING_NO, LEANING_YES, NO, N
 #: Among the questions of a report.
 PLACE = 60
 
-#: What one expects: that the best beats counting, that adaptive steps beat plain ones, that more layers help, and that
-#: they help more than they help a recurrent model.
+#: What one expects: that the best beats counting, that adaptive steps beat plain ones, that more layers help (each
+#: depth), and that those which help do so more than in a recurrent model.
 COUNTING, STEPS, DEPTH, DEEPER = "counting", "steps", "depth", "deeper"
 #: Tokens that a model of the best size for its compute reads for every parameter, each once (Hoffmann et al. 2022).
 ENOUGH = 20
@@ -32,7 +32,7 @@ class Expectation:
     Attributes:
         gain: By how much the first is ahead of the second (or of counting), in nats per token; None if not measured.
         command: What to type next to decide it; None where it is decided.
-        beside: Of `DEEPER`, the depths of a recurrent model, and by how much more layers are ahead there.
+        beside: Of `DEEPER`, the depths of a recurrent model, the same two, and by how much the deeper is ahead there.
     """
 
     kind: str
@@ -59,7 +59,7 @@ class Facts:
         floor: The lowest on valid.
         tokens: Of train; a run reads each `reads` times, on average.
         per_parameter: Tokens of train for every trained parameter, in the largest model and in the smallest.
-        starved: Whether something is not as expected, with less text than is `ENOUGH`.
+        starved: Whether something is nowhere as expected, with less text than is `ENOUGH`.
         command: What to type next.
     """
 
@@ -83,7 +83,8 @@ def _finding(study: StudyRows, model: str) -> Finding:
     rows = [row for row in study.rows if row.model == model]
     expected, tokens = _expected(study, model), study.study["corpus"]["train"]["tokens"]
     most, fewest = (tokens / pick(row.learnable_parameters for row in rows) for pick in (min, max))
-    starved = any(e.met is False for e in expected) and most < ENOUGH
+    missed, met = ({e.kind for e in expected if e.met is wanted} for wanted in (False, True))
+    starved = bool(missed - met) and most < ENOUGH
     return Finding(
         name=link("as-expected", model),
         template="transformers",
@@ -120,11 +121,21 @@ def _expected(study: StudyRows, model: str) -> list[Expectation]:
     found = [_counting(study, best) for best in study.ranked_of(model)[:1]]
     planned = [c for c in contrasts(study) if c.kind == ADAPTIVE]
     found += [_of_pair(STEPS, contrast) for contrast in planned if contrast.first.rows[0].model == model]
-    pairs = [pair for ladder in ladders(study) if (pair := best_pair(study, ladder))]
-    for pair in (pair for pair in pairs if pair.first.rows[0].model == model):
-        others = [p for p in pairs if p.first.traits.get("recurrent") and p.first.settings == pair.first.settings]
-        found += [_of_pair(DEPTH, pair), *(_deeper(study, pair, other) for other in others)]
+    deeper = [pair for ladder in ladders(study) for pair in pairs(study, ladder)]
+    for pair in (pair for pair in deeper if pair.first.rows[0].model == model):
+        found.append(_of_pair(DEPTH, pair))
+        alike = (
+            [p for p in deeper if p.first.traits.get("recurrent") and _shared(p) == _shared(pair)]
+            if found[-1].met
+            else []
+        )
+        found += [_deeper(study, pair, other) for other in alike]
     return found
+
+
+def _shared(pair: Pair) -> tuple[Any, ...]:
+    """What two pairs of depths must share to be compared: the optimizer's settings and both numbers of layers."""
+    return pair.first.settings, *(side.rows[0].layers for side in pair.sides)
 
 
 def _counting(study: StudyRows, best: Repeats) -> Expectation:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from bakeoff.analysis import timing
 from bakeoff.analysis.evaluations import FLOOR_TITLES
-from bakeoff.analysis.questions.finding import Finding, command, evidence
+from bakeoff.analysis.questions.finding import Finding, command, evidence, run
+from bakeoff.analysis.questions.memory import memory
 from bakeoff.analysis.rows import Repeats, StudyRows
-from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED, Comparison
+from bakeoff.analysis.statistics import ANSWERED, FEWEST_SEEDS, NOT_MEASURED, Comparison
 from bakeoff.analysis.timing import MEDIAN, Budget, Budgets, Crossing, Untimed
 
 #: Among the questions of a report.
@@ -63,6 +64,16 @@ class Race:
     tied: tuple[Repeats, ...]
     lag: Comparison | None
 
+    @property
+    def open(self) -> tuple[Repeats, ...]:
+        """The first and those that are tied with it; empty where it is first for sure."""
+        return (self.arrivals[0].experiment, *self.tied) if self.tied else ()
+
+    @property
+    def sampled(self) -> bool:
+        """Whether all of those were measured between evaluations as well; old runs were not."""
+        return all(any(point.samples for point in row.history) for e in self.open for row in e.finished)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Facts:
@@ -73,8 +84,9 @@ class Facts:
         entered: How many experiments took part.
         lost: Those that did not, as one of their runs was lost.
         untimed: Runs whose times are only upper bounds.
-        budgets: Who is lowest within round budgets.
-        command: What may decide an open race, where all times are exact: more seeds decide nothing about others.
+        budgets: Who is lowest within which budget.
+        uncertain: How far apart runs were measured that have to hold exactly the same, in bytes.
+        command: What may decide the race to the hardest target, where it is open.
     """
 
     races: tuple[Race, ...]
@@ -82,6 +94,7 @@ class Facts:
     lost: tuple[Repeats, ...]
     untimed: Untimed
     budgets: Budgets
+    uncertain: float
     command: str | None
 
     @property
@@ -114,14 +127,14 @@ def wall_clock(study: StudyRows) -> Finding:
     found = races(study)
     hardest = found[0] if found else None
     reached = [arrival.experiment for arrival in hardest.arrivals] if hardest else []
-    exact = hardest is not None and all(arrival.exact for arrival in hardest.arrivals)
     facts = Facts(
         races=found,
         entered=sum(not experiment.spoiled for experiment in study.ranked),
         lost=tuple(experiment for experiment in study.ranked if experiment.spoiled),
         untimed=timing.untimed(study.rows),
         budgets=timing.by_budget(study),
-        command=command(study, [reached[0], *hardest.tied], hardest.lag) if hardest and exact else None,
+        uncertain=memory(study).facts.spread,
+        command=_command(study, hardest) if hardest and hardest.open else None,
     )
     return Finding(
         name="wall-clock",
@@ -134,3 +147,12 @@ def wall_clock(study: StudyRows) -> Finding:
         ),
         figures=("pareto-time", *(f"overlay-{model}-time" for model in study.models)),
     )
+
+
+def _command(study: StudyRows, race: Race) -> str | None:
+    """More seeds where all is known of those there are; else the same again, alone and sampled between evaluations."""
+    if race.sampled and all(timing.is_timed(row) for e in race.open for row in e.finished):
+        return command(study, race.open, race.lag)
+    numbers = ",".join(map(str, sorted(e.number for e in race.open)))
+    seeds = ("--seeds", FEWEST_SEEDS) if study.seeds < FEWEST_SEEDS else ()
+    return run(study, "--again", numbers, *seeds, "--jobs", 1)

@@ -1,0 +1,31 @@
+"""What the first screen knows of the best, and of runs that still fell."""
+
+import dataclasses
+
+import fakes
+from bakeoff.analysis.answer import first_screen
+from bakeoff.analysis.questions import findings
+from bakeoff.report import text
+
+CURVES = {(1, "lstm", 1, "adam"): [4.9, 4.8, 4.7, 4.6], (2, "lstm", 1, "sgd"): [5.1, 5.0, 4.9, 4.8]}
+
+
+def screen(study):
+    return first_screen(study, findings(study))
+
+
+def test_the_time_of_the_best_is_marked_where_it_is_an_upper_bound(tmp_path):
+    study = fakes.read_study(tmp_path, CURVES)
+    rows = tuple(dataclasses.replace(row, alone=False) for row in study.rows)
+    beside = dataclasses.replace(study, rows=rows)
+    assert [screen(each).exact for each in (study, beside)] == [True, False]
+    assert "after 8.0 s of training" in text.answer(screen(study))["headline"]
+    assert "after 8.0 s† of training" in text.answer(screen(beside))["headline"]
+
+
+def test_runs_that_still_fall_and_hardly_generalize_are_known(tmp_path):
+    """On valid all fall by 0.1 in the last epoch; on train by 0.3 where the gap widens."""
+    widening = screen(fakes.read_study(tmp_path / "widening", CURVES, gap=[0.1, 0.2, 0.3, 0.5]))
+    constant = screen(fakes.read_study(tmp_path / "constant", CURVES, gap=0.5))
+    assert [row.number for row in (*widening.falling, *constant.falling)] == [1, 2, 1, 2]
+    assert [row.number for row in (*widening.memorizing, *constant.memorizing)] == [1, 2]
