@@ -6,7 +6,9 @@ from typing import Any
 
 from bakeoff import words
 from bakeoff.analysis import diagnosis, published
+from bakeoff.analysis.questions.finding import run
 from bakeoff.analysis.rows import StudyRows
+from bakeoff.analysis.statistics import FEWEST_SEEDS
 from bakeoff.report import protocol, table
 from bakeoff.report.figures import Figures, style
 from bakeoff.report.figures.style import Figure
@@ -31,13 +33,20 @@ def of(study: StudyRows, screen: Json, findings: Sequence[Json], figures: Figure
         "study": study.study["study"],
         "corpus": study.study["corpus"]["name"],
         "several": study.seeds > 1,
-        "screen": screen | {"command": next((each["command"] for each in findings if each["command"]), None)},
+        "screen": screen | {"command": _next(study, findings)},
         "findings": _findings(findings, numbers),
         "tables": table.tables(study),
         "rules": [_rule(study, rule) for rule in diagnosis.RULES],
         **_figures(study, figures, numbers),
         **protocol.of(study, folder),
     }
+
+
+def _next(study: StudyRows, findings: Sequence[Json]) -> str | None:
+    """What to type next: more seeds where there are few, as every answer gains by them; else what an open one wants."""
+    if study.seeds < FEWEST_SEEDS:
+        return run(study, "--seeds", FEWEST_SEEDS)
+    return next((each["command"] for each in findings if each["command"]), None)
 
 
 def _findings(findings: Sequence[Json], numbers: dict[str, int]) -> list[Json]:
