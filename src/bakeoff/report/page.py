@@ -60,11 +60,7 @@ def said(numbers: Collection[int]) -> Callable[[str], Markup]:
 
 
 def inline(svg: str, title: str, name: str = "") -> Markup:
-<<<<<<< HEAD
-    """A picture as a part of the page: its type and background are the page's, and it has a title, and maybe a name."""
-=======
     """A picture as a part of the page: its type and background are the page's; it has a title, and a name for links."""
->>>>>>> report
     slim = _SUPERFLUOUS.sub("", svg)
     named = f'id="{name}" ' if name else ""
     return Markup(slim.replace("<svg ", f'<svg {named}role="img" aria-label="{escape(title)}" ', 1))  # noqa: S704 (the renderer escaped it)
