@@ -45,7 +45,7 @@ def test_the_page_of_wikitext_2_shows_the_table_and_the_answer_of_its_report():
     study, told = kept("wikitext-2"), (ROOT / "docs" / "wikitext-2.md").read_text()
     assert all(row.finished for row in study.rows)
     assert len(study.rows) == 12
-    assert table.markdown(table.tables(study)).strip() in told
+    assert table.markdown(table.tables(study)[:1]).strip() in told
     found = findings(study)
     assert text.answer(first_screen(study, found))["headline"] in told
     counting = next(text.finding(each)["text"] for each in found if each.name == "counting")

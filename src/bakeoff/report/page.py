@@ -63,7 +63,8 @@ def inline(svg: str, title: str, name: str = "") -> Markup:
     """A picture as a part of the page: its type and background are the page's; it has a title, and a name for links."""
     slim = _SUPERFLUOUS.sub("", svg)
     named = f'id="{name}" ' if name else ""
-    return Markup(slim.replace("<svg ", f'<svg {named}role="img" aria-label="{escape(title)}" ', 1))  # noqa: S704 (the renderer escaped it)
+    drawn = slim.replace("<svg ", f'<svg {named}role="img" aria-label="{escape(title)}" ', 1)
+    return Markup(drawn)  # noqa: S704 (the renderer escaped it)
 
 
 def _part(name: str) -> Markup:

@@ -183,8 +183,11 @@ def log_ticks(low: float, high: float) -> list[float]:
             return found
     # So few are left only where the axis is short, and round places are as good as equal factors.
     size = 10.0 ** math.floor(math.log10((high - low) / 6))
-    step = next(factor * size for factor in (1, 2, 5, 10) if factor * size >= (high - low) / 7)
-    return [place * step for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
+    for step in (10 * size, 5 * size, 2 * size, size):
+        found = [place * step for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
+        if len(found) > 2:  # noqa: PLR2004
+            break
+    return found
 
 
 def decades(low: float, high: float) -> list[float]:
