@@ -218,6 +218,9 @@ def report(
     out: Annotated[
         Path | None, typer.Option(help="Write it into this folder, not into the study's: one folder a study.")
     ] = None,
+    beside_published: Annotated[
+        bool, typer.Option("--beside-published", help="Show the course report's table too, as in the study seed.")
+    ] = False,
 ) -> int:
     """Rebuild the report from the run folders; this never trains."""
     from bakeoff.records import find_studies
@@ -226,7 +229,7 @@ def report(
         into = out / study.path.resolve().name if out else None
         if into:
             _require_ours(into, "index.html")
-        _report(study, _console(), into)
+        _report(study, _console(), into, beside_published=beside_published)
 
     return _for_each(find_studies(folder), write)
 
@@ -409,11 +412,13 @@ def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], None]")
     return status
 
 
-def _report(folder: "StudyFolder", console: "Console", into: Path | None = None) -> None:
+def _report(
+    folder: "StudyFolder", console: "Console", into: Path | None = None, *, beside_published: bool = False
+) -> None:
     from bakeoff.report.build import build
 
     with console.status("writing the report"):
-        page = build(folder, into)
+        page = build(folder, into, beside_published=beside_published)
     show(f"report: {page}")
 
 
