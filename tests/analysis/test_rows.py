@@ -1,10 +1,12 @@
 """Rows: what is on disk, one line a run."""
 
+import dataclasses
 import math
 
 import pytest
 
 import fakes
+from bakeoff.analysis import diagnosis
 from bakeoff.analysis.rows import read_rows
 
 ROW = {
@@ -290,3 +292,11 @@ def test_deciles_and_documents_are_read_and_stay_out_of_the_json(tmp_path):
 def test_the_share_of_clipped_steps_is_the_mean_over_epochs(tmp_path):
     rows = fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): [4.6, 4.5], (2, "lstm", 1, "sgd"): None}).rows
     assert [row.clipped for row in rows] == [pytest.approx(0.1), None]
+
+
+def test_a_run_that_a_rule_cannot_judge_is_said_to_be_so(tmp_path, monkeypatch):
+    broken = dataclasses.replace(diagnosis.RULES[0], when=lambda case: 1 / 0)
+    monkeypatch.setattr(diagnosis, "RULES", (broken, *diagnosis.RULES))
+    row = fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): [4.5]}).rows[0]
+    assert (row.diagnosis, row.diagnosis_rule) == ("not diagnosed", None)
+    assert "ZeroDivisionError" in row.diagnosis_text

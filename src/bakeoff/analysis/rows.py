@@ -467,12 +467,11 @@ def _diagnosed(row: Row, floors: Mapping[str, Baseline], rows: list[Row]) -> Row
     """The row with what became of it, if it is over."""
     if not (row.status == DIVERGED or row.finished):
         return row
-    found = diagnosis.diagnose(
-        row.history,
-        floors,
-        diverged=(row.error or "diverged") if row.status == DIVERGED else None,
-        smaller=_smaller(row, rows),
-    )
+    diverged = (row.error or "diverged") if row.status == DIVERGED else None
+    try:
+        found = diagnosis.diagnose(row.history, floors, diverged=diverged, smaller=_smaller(row, rows))
+    except Exception as error:  # noqa: BLE001 (one run that a rule cannot judge must not cost the study its report)
+        return dataclasses.replace(row, diagnosis="not diagnosed", diagnosis_text=f"A rule failed: {error!r}.")
     return dataclasses.replace(row, diagnosis=found.name, diagnosis_rule=found.rule, diagnosis_text=found.text)
 
 

@@ -165,3 +165,16 @@ def test_words(tmp_path):
             told += [f"{name}: {said['question']}", f"{said['verdict']}: {said['text']}", f"? {said['conjecture']}"]
             told += [f"$ {said['command']}", ""]
     golden("overfitting.txt", "\n".join(told))
+
+
+def test_the_gap_at_equal_fit_is_read_where_the_lesser_fit_of_each_seed_ends(tmp_path):
+    """Both runs have the same gap at every train loss; one is ahead on train in the mean, and behind with one seed."""
+    gaps = [0.1, 0.2, 0.3, 0.4]
+    valid = [5.0 - 2 * gap for gap in gaps]
+    curves = {
+        (1, "lstm", 1, "adam"): lambda seed: valid[: 2 if seed == 2 else 4],
+        (2, "gpt1", 1, "adam"): valid[:3],
+    }
+    study = fakes.read_study(tmp_path, curves, seeds=(0, 1, 2), gap=gaps)
+    widens = overfitting(study)[0].facts.kinds[0].widens
+    assert widens.gains == pytest.approx((0.0, 0.0, 0.0), abs=1e-9)

@@ -123,7 +123,8 @@ def _depth(study: StudyRows, experiment: Repeats, base: Repeats | None) -> Depth
         if gains and compared and compared.sign < 0:
             own, other = experiment.rows[0].learning_rate, base.rows[0].learning_rate
             barred = stuck_at is not None and own < stuck_at <= other
-            loses = BY_LAYERS if max(gains) <= -level else BY_RATE if barred and min(gains) > -level else None
+            harmless = len(gains) > 1 and min(gains) > -level  # one shared rate may be a bad one for both
+            loses = BY_LAYERS if max(gains) <= -level else BY_RATE if barred and harmless else None
     return Depth(
         experiment=experiment,
         learned_at=tuple(learned),

@@ -197,10 +197,10 @@ def _capacity(study: StudyRows, ladder: list[Repeats]) -> Finding:
 def _at_equal_fit(study: StudyRows, one: Repeats, other: Repeats) -> EqualFit | None:
     """None where they share no finished seed."""
     early, late = sorted((one, other), key=lambda e: e.train_loss)
-    gaps = [
-        (_gap_at(study, a, b.history[-1].train.loss), study.gap(b.history[-1]))
-        for a, b in Pair(study=study, first=early, second=late).runs
-    ]
+    runs = Pair(study=study, first=early, second=late).runs
+    # With some seed the one that fits less in the mean may fit more: both are read where that seed's lesser fit ends.
+    ends = [max(row.history[-1].train.loss for row in pair) for pair in runs]
+    gaps = [(_gap_at(study, a, end), _gap_at(study, b, end)) for (a, b), end in zip(runs, ends, strict=True)]
     return EqualFit(early=early, late=late, widens=_widens(study, gaps, early.rows[0], late.rows[0])) if gaps else None
 
 
