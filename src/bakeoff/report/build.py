@@ -64,7 +64,7 @@ def build(folder: StudyFolder, out: Path | None = None, *, beside_published: boo
                 shutil.rmtree(new, ignore_errors=True)
     except Timeout as error:
         raise UserError(f"another command is still writing {target}: wait until it is over, or end it") from error
-    return target / PAGE
+    return (out or folder.report) / PAGE
 
 
 def _write(folder: StudyFolder, new: Path, *, beside_published: bool) -> None:
