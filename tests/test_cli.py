@@ -382,7 +382,7 @@ OPTIONS = {
     },
     "data": {"--help"},
     "status": {"--json", "--help"},
-    "report": {"--out", "--help"},
+    "report": {"--out", "--beside-published", "--help"},
     "describe": {"--out", "--json", "--help"},
     "tune": {"--corpus", "--epochs", "--out", "--device", "--precision", "--jobs", "--help"},
     "bench": {"--fast", "--json", "--help"},
