@@ -23,8 +23,3 @@ class UserError(Exception):
 def plain(text: str) -> str:
     """The text with every character that is not there to be seen written as its escape, as in a string's literal."""
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
-def is_plain(text: str) -> bool:
-    """Whether every character is there to be seen: what names and titles in a study file must be."""
-    return _UNSEEN.search(text) is None

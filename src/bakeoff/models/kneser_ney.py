@@ -87,11 +87,6 @@ class KneserNey:
             orders.append(_Order.of(ngrams, counts, vocabulary))
         return cls(vocabulary=vocabulary, orders=tuple(reversed(orders)))
 
-    @property
-    def context_length(self) -> int:
-        """How many tokens before the predicted one matter."""
-        return len(self.orders) - 1
-
     def probabilities(self, contexts_TxC: Integers, targets_T: Integers) -> Floats:
         """Probability of each target after its context, whose last column is the token just before."""
         probability = np.full(len(targets_T), 1 / self.vocabulary)
