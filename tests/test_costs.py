@@ -42,7 +42,7 @@ def test_disk_holds_the_weights_of_every_run(cost, study, tokens):
 
 
 def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatch):
-    probe = costs._Probe(step=1.0, first_step=0.0, evaluated_token=0.0, memory_bytes=0)
+    probe = costs._Probe(step=1.0, evaluated_token=0.0, memory_bytes=0)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
     long = study.with_shared(epochs=20)
     steps = -(-tokens.splits["train"].sequences(study.budget.sequence_length) // study.budget.batch_size)
@@ -76,44 +76,3 @@ class Unbuildable(Architecture):
 
 def test_a_model_that_fails_does_not_stop_the_estimate_of_the_others(study, tokens):
     costs.estimate([*study.runs, dataclasses.replace(study.runs[0], architecture=Unbuildable())], tokens, CPU)
-
-
-@pytest.fixture
-def compiling(study, tokens, monkeypatch):
-    """Decide with steps and compiling that take as long as a test says, for a study of so many epochs."""
-
-    def decide(eager, compiled, first_step, epochs=1000):
-        tried = []
-
-        def probe(run, tokens, device):
-            tried.append(run.budget.compile)
-            step = compiled if run.budget.compile else eager
-            return step and costs._Probe(step=step, first_step=first_step, evaluated_token=0.0, memory_bytes=0)
-
-        monkeypatch.setattr(costs, "_try", probe)
-        return costs.compiling_pays(study.with_shared(epochs=epochs), tokens, CPU), tried
-
-    return decide
-
-
-def test_compiling_pays_where_the_run_wins_back_what_it_takes(compiling):
-    assert compiling(eager=1.0, compiled=0.9, first_step=60.0) == (True, [False, True])
-
-
-def test_compiling_that_takes_longer_than_it_saves_does_not_pay(compiling):
-    assert compiling(eager=1.0, compiled=0.999999, first_step=60.0) == (False, [False, True])
-    assert compiling(eager=1.0, compiled=1.1, first_step=1.0) == (False, [False, True])
-
-
-def test_for_a_short_run_compiling_is_not_even_tried(compiling):
-    assert compiling(eager=1e-4, compiled=1e-9, first_step=0.0, epochs=1) == (False, [False])
-
-
-def test_a_machine_that_cannot_compile_does_not(compiling):
-    assert compiling(eager=1.0, compiled=None, first_step=1.0) == (False, [False, True])
-    assert compiling(eager=None, compiled=0.5, first_step=1.0) == (False, [False])
-
-
-def test_nothing_is_tried_where_no_model_can_be_compiled(study, tokens):
-    only_lstm = dataclasses.replace(study, experiments=study.experiments[:1])
-    assert not costs.compiling_pays(only_lstm, tokens, CPU)

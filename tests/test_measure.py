@@ -20,9 +20,9 @@ from bakeoff.measure import (
     Clock,
     MemoryMeter,
     available_memory,
-    bf16_speedup,
     environment,
     keep_freed_memory,
+    processor_precision,
     resolve_device,
     resolve_precision,
     usable_cores,
@@ -259,18 +259,37 @@ def test_a_group_that_is_full_leaves_no_memory(machine):
     assert available_memory() == 0
 
 
-@pytest.mark.parametrize(("speedup", "precision"), [(0.05, "fp32"), (1.1, "fp32"), (2.5, "bf16")])
-def test_a_processor_gets_the_precision_in_which_it_is_faster(speedup, precision, monkeypatch):
-    monkeypatch.setattr(measure, "bf16_speedup", lambda: speedup)
-    assert resolve_precision("auto", CPU) == precision
+@pytest.mark.parametrize(
+    ("processor", "precision"),
+    [
+        (({"avx2": True, "avx512_bf16": False, "amx_bf16": False}, "Linux"), "fp32"),  # Zen 3
+        (({"avx512_f": True, "avx512_vnni": True, "avx512_bf16": False}, "Linux"), "fp32"),  # Cascade Lake
+        (({"avx2": True, "avx_ne_convert": True, "avx512_bf16": False}, "Windows"), "fp32"),  # converts, and no more
+        (({"avx512_f": True, "avx512_bf16": True, "amx_bf16": False}, "Linux"), "bf16"),  # Zen 4
+        (({"avx512_f": True, "avx512_bf16": True, "amx_bf16": True}, "Windows"), "bf16"),  # Sapphire Rapids
+        (({"neon": True, "bf16": False}, "Linux"), "fp32"),  # Graviton 2
+        (({"neon": True, "bf16": True, "sve": True}, "Linux"), "bf16"),  # Graviton 3
+        (({"neon": True, "bf16": True}, "Darwin"), "fp32"),  # M2
+        (({}, "Linux"), "fp32"),
+    ],
+)
+@pytest.mark.parametrize("cores", [1, 2, 6])
+def test_precision_and_threads_follow_from_what_the_processor_is_and_what_one_may_use(
+    machine, monkeypatch, processor, precision, cores
+):
+    has, system = processor
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
+    monkeypatch.setattr(measure.platform, "system", lambda: system)
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)), raising=False)
+    assert resolve_precision("auto", CPU) == processor_precision(has, system) == precision
     assert [resolve_precision(asked, CPU) for asked in ("fp32", "bf16")] == ["fp32", "bf16"]
+    assert usable_cores() == cores
 
 
-def test_the_probe_compares_products_in_both_types(monkeypatch):
-    monkeypatch.setattr(measure, "_product_seconds", {torch.float32: 3.0, torch.bfloat16: 2.0}.__getitem__)
-    assert bf16_speedup() == 1.5
-    monkeypatch.undo()
-    assert 0.001 < bf16_speedup() < 100
+def test_the_capabilities_that_are_asked_for_are_called_so_by_torch():
+    x86, arm = measure.BF16_CAPABILITIES[:2], measure.BF16_CAPABILITIES[2:]
+    told = torch.cpu.get_capabilities()
+    assert set(x86 if told["architecture"] == "x86_64" else arm) <= set(told)
 
 
 def test_memory_that_is_freed_is_kept_where_the_c_library_can(monkeypatch):

@@ -84,7 +84,7 @@ from bakeoff.spec import Budget, Corpus, Study
 study = Study.of(
     "mine",
     corpus=Corpus(name="text", path=CORPUS),
-    budget=Budget(epochs=1, batch_size=8, sequence_length=16, vocabulary=1500, threads=1, compile=False),
+    budget=Budget(epochs=1, batch_size=8, sequence_length=16, vocabulary=1500, threads=1),
     contenders=[(LSTM(embedding=8, hidden=8), Adam(lr=1e-2))],
 )
 """.replace("CORPUS", repr(str(tiny_corpus_file)))

@@ -5,6 +5,7 @@ import gc
 import os
 import sys
 import warnings
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
@@ -16,12 +17,15 @@ from safetensors.torch import load_file
 from bakeoff import runner
 from bakeoff.data import hub
 from bakeoff.errors import UserError
+from bakeoff.experiments import STUDIES
+from bakeoff.files import write_json
 from bakeoff.identity import encode, identity
 from bakeoff.optimizers import SGD
-from bakeoff.records import DIVERGED, FAILED, FINISHED
+from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder
 from bakeoff.runner import folder_name, open_session, parse_jobs
 
 CPU = torch.device("cpu")
+ROOT = Path(__file__).parent.parent
 
 
 def ignore(run, message):
@@ -356,15 +360,33 @@ def test_a_folder_of_another_study_is_refused_and_left_alone(tmp_path, study):
     assert (path / "study.json").read_bytes() == before
 
 
-def test_precision_threads_and_compiling_stay_as_they_were_when_the_study_was_started(study, tmp_path, monkeypatch):
+def test_precision_and_threads_stay_as_they_were_when_the_study_was_started(study, tmp_path, monkeypatch):
     auto = study.with_shared(threads=None, precision="auto")
-    for cores, precision, pays in ((3, "fp32", True), (8, "bf16", False)):
+    for cores, precision in ((3, "fp32"), (8, "bf16")):
         monkeypatch.setattr(runner, "usable_cores", lambda cores=cores: cores)
         monkeypatch.setattr(runner, "resolve_precision", lambda asked, device, precision=precision: precision)
-        monkeypatch.setattr(runner.costs, "compiling_pays", lambda study, tokens, device, pays=pays: pays)
         with open_session(auto, tmp_path / auto.name, CPU) as session:
             budget = session.study.budget
-        assert (budget.threads, budget.precision, budget.compile) == (3, "fp32", True)
+        assert (budget.threads, budget.precision) == (3, "fp32")
+
+
+def test_a_study_that_was_started_when_compiling_was_decided_by_trying_goes_on_as_it_is(study, tmp_path):
+    path = tmp_path / study.name
+    with open_session(study, path, CPU) as session:
+        assert session.study.budget.compile is False
+        write_json(path / "study.json", session.folder.study | {"budget": encode(study.budget) | {"compile": True}})
+    with open_session(study, path, CPU) as session:
+        assert session.study.budget.compile is True
+
+
+@pytest.mark.parametrize("name", ["quick", "wikitext-2"])
+def test_the_results_that_are_kept_are_finished_results_of_the_studies_as_they_are_declared(name):
+    folder = StudyFolder(ROOT / "results" / name)
+    session = runner.Session(
+        study=runner._resolve(STUDIES[name], folder.study, CPU, 1), folder=folder, tokens=None, device=CPU, source=None
+    )
+    assert folder.study["identity"] == identity(STUDIES[name])
+    assert session.missing() == []
 
 
 @pytest.mark.parametrize(

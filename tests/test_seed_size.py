@@ -37,7 +37,7 @@ class OutOfTimeError(Exception):
 @pytest.fixture(scope="module")
 def study():
     precision = "bf16" if torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
-    return SEED_LEARNED.with_shared(precision=precision, threads=usable_cores(), compile=False)
+    return SEED_LEARNED.with_shared(precision=precision, threads=usable_cores())
 
 
 @pytest.fixture

@@ -32,7 +32,6 @@ study = Study.of(
         vocabulary=300,
         threads=1,
         precision="fp32",
-        compile=False,
     ),
     contenders=[
         (LSTM(layers=2, embedding=32, hidden=32, dropout=0.2), Adam(lr=1e-2)),

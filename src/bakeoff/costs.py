@@ -1,7 +1,6 @@
 """What a study will cost on this machine, measured with a few real steps of each of its models."""
 
 import dataclasses
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,13 +13,11 @@ from bakeoff.data import Tokens
 from bakeoff.data.sequences import TokenStream
 from bakeoff.measure import Clock, MemoryMeter, available_memory, keep_freed_memory, return_freed_memory, synchronizer
 from bakeoff.models import build, count_parameters
-from bakeoff.spec import Run, Study
+from bakeoff.spec import Run
 from bakeoff.training import EVALUATED_AT_ONCE, Training, steps_an_epoch
 
 #: Steps of each model that are timed.
 PROBE_STEPS = 3
-#: The most that compiling was seen to save of a step, and the least that it takes, in seconds: trying is not for free.
-COMPILING_SAVES, COMPILING_TAKES = 0.25, 8.0
 #: Starting a process, importing torch, reading the corpus: a rough allowance for each run, in seconds.
 START_SECONDS = 4.0
 BYTES_PER_PARAMETER = 4
@@ -49,10 +46,9 @@ class Cost:
 
 @dataclass(frozen=True, kw_only=True)
 class _Probe:
-    """What a step, an evaluated token and a first step take, in seconds; the most memory above the process's own."""
+    """What a step and an evaluated token take, in seconds; the most memory above the process's own."""
 
     step: float
-    first_step: float
     evaluated_token: float
     memory_bytes: int = 0
 
@@ -80,30 +76,6 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     )
 
 
-def compiling_pays(study: Study, tokens: Tokens, device: torch.device) -> bool:
-    """Whether a run wins back what compiling takes, measured on the smallest model of the study that can be compiled.
-
-    Where even a lucky outcome would not pay, it is not tried; where it fails, as without a compiler, it does not pay.
-    """
-    able = [run for run in study.runs if run.architecture.compiles]
-    if not able:
-        return False
-    smallest = min(able, key=lambda run: run.architecture.layers)
-    plain, compiled = (_with_compiling(smallest, compile_) for compile_ in (False, True))
-    attempt = functools.partial(_try, tokens=tokens, device=device)
-    with torch.random.fork_rng():
-        eager = attempt(plain)
-        if eager is None or _steps(smallest, tokens) * eager.step * COMPILING_SAVES < COMPILING_TAKES:
-            return False
-        faster = attempt(compiled)
-    return_freed_memory(device)
-    return faster is not None and (eager.step - faster.step) * _steps(smallest, tokens) > faster.first_step
-
-
-def _with_compiling(run: Run, compiling: bool) -> Run:
-    return dataclasses.replace(run, budget=dataclasses.replace(run.budget, compile=compiling))
-
-
 def _try(run: Run, tokens: Tokens, device: torch.device) -> _Probe | None:
     try:
         return _probe(run, tokens, device) if _fits(run, tokens.vocabulary, device) else None
@@ -123,9 +95,9 @@ def _probe(run: Run, tokens: Tokens, device: torch.device) -> _Probe:
     memory = MemoryMeter(device, interval=0.02, share=0.5)
     with memory.window():
         model = build(run.architecture, run.budget, tokens.vocabulary, device)
-        cold = _rehearse(model, run, tokens, device, steps=1)
+        _rehearse(model, run, tokens, device, steps=1)
     warm = _rehearse(model, run, tokens, device, steps=PROBE_STEPS)
-    return dataclasses.replace(warm, first_step=cold.first_step, memory_bytes=memory.as_json()["peak_bytes"])
+    return dataclasses.replace(warm, memory_bytes=memory.as_json()["peak_bytes"])
 
 
 def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, steps: int) -> _Probe:
@@ -146,7 +118,6 @@ def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, 
     evaluated = sum(len(evaluation.nats["valid"]) for evaluation in training.evaluations())
     return _Probe(
         step=clock.seconds["training"] / training.step,
-        first_step=clock.seconds["compiling"] + clock.seconds["warmup"],
         evaluated_token=clock.seconds["evaluation"] / evaluated,
     )
 

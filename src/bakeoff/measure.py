@@ -8,9 +8,8 @@ import platform
 import sys
 import threading
 import time
-import timeit
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -25,10 +24,11 @@ from bakeoff.errors import UserError
 DEVICES = ("auto", "cpu", "cuda", "mps")
 #: Seconds between two readings of the memory, at least, and the most of a core's time that they may take.
 SAMPLING_INTERVAL, SAMPLING_SHARE = 0.1, 0.01
-#: Rows and columns of the matrices that are multiplied to see which precision is the faster.
-PROBE_SIZE = 512
-#: A processor whose products in bfloat16 are so many times faster trains faster in it: conversions eat some of it.
-BF16_PAYS = 1.3
+#: What a processor with instructions for products in bfloat16 has one of, in `torch.cpu.get_capabilities`: AVX-512 and
+#: AMX on x86, `bf16` on ARM.
+BF16_CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16")
+#: Systems on which torch does not multiply by them, whatever the processor has: macOS's library is for float32.
+WITHOUT_BF16 = ("Darwin",)
 #: Which control groups this process is in, and where Linux shows them.
 PROCESS_GROUPS, CONTROL_GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 #: Options of glibc's `mallopt` with their numbers in malloc.h: no mapping of its own for a large block, nothing given
@@ -53,7 +53,7 @@ def resolve_device(name: str) -> torch.device:
 
 
 def resolve_precision(precision: str, device: torch.device) -> str:
-    """`auto` as `fp32` or `bf16`: bfloat16 on GPUs that compute in it, and on processors that are faster with it.
+    """`auto` as `fp32` or `bf16`: bfloat16 on GPUs and processors that compute in it, as they say; nothing is timed.
 
     Raises:
         UserError: bf16 is asked for on a GPU that lacks it.
@@ -61,27 +61,22 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     supported = device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
     if precision == "bf16" and not supported:
         raise UserError("this GPU does not compute in bfloat16: use --precision fp32")
-    if precision == "auto":
-        pays = supported if device.type == "cuda" else device.type == "cpu" and bf16_speedup() > BF16_PAYS
-        return "bf16" if pays else "fp32"
-    return precision
+    if precision != "auto":
+        return precision
+    if device.type == "cpu":
+        return processor_precision(torch.cpu.get_capabilities(), platform.system())
+    return "bf16" if device.type == "cuda" and supported else "fp32"
+
+
+def processor_precision(capabilities: Mapping[str, object], system: str) -> str:
+    """The precision for a processor with those capabilities, by the names that torch gives them, under that system."""
+    native = system not in WITHOUT_BF16 and any(capabilities.get(name) for name in BF16_CAPABILITIES)
+    return "bf16" if native else "fp32"
 
 
 def in_precision(precision: str, device: torch.device) -> torch.autocast:
     """Matrix products inside are in that precision, `fp32` or `bf16`."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
-
-
-def bf16_speedup() -> float:
-    """How many times faster this processor multiplies matrices in bfloat16 than in float32."""
-    seconds = {dtype: _product_seconds(dtype) for dtype in (torch.float32, torch.bfloat16)}
-    return seconds[torch.float32] / seconds[torch.bfloat16]
-
-
-def _product_seconds(dtype: torch.dtype) -> float:
-    """The fastest of a few products, so that what else the machine does has little part in it."""
-    factor = torch.ones(PROBE_SIZE, PROBE_SIZE, dtype=dtype)
-    return min(timeit.repeat(lambda: factor @ factor, number=1, repeat=10))
 
 
 def keep_freed_memory() -> None:

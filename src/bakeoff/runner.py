@@ -21,7 +21,7 @@ import psutil
 import torch
 from filelock import Timeout
 
-from bakeoff import costs, data, sources
+from bakeoff import data, sources
 from bakeoff.data import Tokens
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
@@ -162,7 +162,7 @@ def open_session(
                 f"{path} holds another study than {declared.name} as it is declared now: "
                 "rename the study, choose another --out, or remove that folder"
             )
-        study = _resolve(declared, existing, tokens, device, jobs)
+        study = _resolve(declared, existing, device, jobs)
         write_json(path / "study.json", declare(study, tokens, declared, source))
         with written_atomically(folder.tokenizer) as temporary:
             temporary.write_text(tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
@@ -197,16 +197,20 @@ def share_of_cores(jobs: int | None) -> int:
     return max(1, usable_cores() // jobs) if jobs else 1
 
 
-def _resolve(declared: Study, existing: Json | None, tokens: Tokens, device: torch.device, jobs: int | None) -> Study:
-    """Precision, threads, compiling and seeds, as resolved when the study was started, or else for this machine."""
+def _resolve(declared: Study, existing: Json | None, device: torch.device, jobs: int | None) -> Study:
+    """Precision, threads and seeds, as resolved when the study was started, or else for this machine.
+
+    Whether models are compiled was resolved as well once; what a study was started with stays.
+    """
     budget = declared.budget
     started = existing["budget"] if existing else {}
     precision = started.get("precision") or resolve_precision(budget.precision, device)
     threads = started.get("threads") or budget.threads or share_of_cores(jobs)
-    seeds = tuple(sorted({*declared.seeds, *existing["seeds"]})) if existing else declared.seeds
-    study = dataclasses.replace(declared.with_shared(precision=precision, threads=threads), seeds=seeds)
     compiling = started.get("compile", budget.compile)
-    return study.with_shared(compile=costs.compiling_pays(study, tokens, device) if compiling is None else compiling)
+    seeds = tuple(sorted({*declared.seeds, *existing["seeds"]})) if existing else declared.seeds
+    return dataclasses.replace(
+        declared.with_shared(precision=precision, threads=threads, compile=compiling), seeds=seeds
+    )
 
 
 def _require_writable(path: Path) -> None:

@@ -116,7 +116,7 @@ class Architecture(ABC):
     attends: ClassVar[bool | None] = None
     recurrent: ClassVar[bool | None] = None
     post_norm: ClassVar[bool | None] = None
-    #: Whether its modules have `compile_for`, which a study calls where compiling pays.
+    #: Whether its modules have `compile_for`, which is called where the budget says so.
     compiles: ClassVar[bool] = False
 
     layers: int = 1
@@ -206,7 +206,8 @@ class Budget:
         precision: Of matrix products, in training and in evaluation: `fp32`, `bf16`, or `auto`, which is resolved on
             the machine that starts the study.
         threads: Processor threads of a run; None is resolved on the machine that starts the study.
-        compile: Whether models that can be compiled are; None is resolved on the machine that starts the study.
+        compile: Whether models that can be compiled are. On a processor that was never seen to pay, and a run that is
+            cut off does not go on with the very same bits.
     """
 
     epochs: int = 10
@@ -219,7 +220,7 @@ class Budget:
     clip: float | None = 1.0
     precision: str = "auto"
     threads: int | None = None
-    compile: bool | None = None
+    compile: bool = False
 
     def __post_init__(self) -> None:
         whole(self, "vocabulary", SMALLEST_VOCABULARY, MOST_SYMBOLS)
@@ -238,7 +239,7 @@ class Budget:
 
     def compiles(self, architecture: Architecture) -> bool:
         """Whether a model is compiled: the budget says so, and the architecture can be."""
-        return bool(self.compile) and architecture.compiles
+        return self.compile and architecture.compiles
 
 
 @dataclass(frozen=True, kw_only=True)

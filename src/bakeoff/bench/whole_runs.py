@@ -63,7 +63,7 @@ def compare(index: int, threads: int, rounds: int, epochs: int, tell: Callable[[
 
 
 def _run(case: Case, threads: int, epochs: int) -> Run:
-    study = QUICK.with_shared(epochs=epochs, threads=threads, precision=resolve_precision("auto", CPU), compile=False)
+    study = QUICK.with_shared(epochs=epochs, threads=threads, precision=resolve_precision("auto", CPU))
     return next(run for run in study.runs if run.architecture == case.architecture)
 
 
