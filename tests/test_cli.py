@@ -384,8 +384,8 @@ OPTIONS = {
     "status": {"--json", "--help"},
     "report": {"--out", "--beside-published", "--help"},
     "describe": {"--out", "--json", "--help"},
-    "tune": {"--corpus", "--epochs", "--out", "--device", "--precision", "--jobs", "--help"},
-    "bench": {"--fast", "--json", "--help"},
+    "tune": {"--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
+    "bench": {"--fast", "--busy", "--json", "--help"},
 }
 
 

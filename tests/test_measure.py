@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 import platform
 import socket
 import subprocess
@@ -26,6 +27,7 @@ from bakeoff.measure import (
     resolve_device,
     resolve_precision,
     usable_cores,
+    waiting,
 )
 
 CPU = torch.device("cpu")
@@ -99,6 +101,25 @@ def test_queued_work_is_paid_for_where_it_was_asked_for():
     with clock.measuring("training"):
         queued.append(7)
     assert clock.seconds["training"] == 7
+
+
+def test_processor_seconds_are_counted_by_the_same_purposes():
+    now, processor = FakeTime(), FakeTime()
+    clock = Clock(now=now, processor=processor)
+    for purpose, seconds, computed in (("training", 3, 5), ("evaluation", 4, 2), ("training", 10, 1)):
+        with clock.measuring(purpose):
+            now.seconds += seconds
+            processor.seconds += computed
+        processor.seconds += 0.5
+    assert clock.processor_seconds == {"training": 6, "evaluation": 2, "other": 1.0}
+    assert clock.seconds == {"training": 13, "evaluation": 4, "other": 0}
+
+
+def test_a_process_that_sleeps_takes_no_processor_seconds():
+    clock = Clock()
+    with clock.measuring("training"):
+        time.sleep(0.3)
+    assert clock.processor_seconds["training"] < 0.2 < clock.seconds["training"]
 
 
 def test_memory_of_a_known_size_is_seen_while_a_window_is_open():
@@ -290,6 +311,41 @@ def test_the_capabilities_that_are_asked_for_are_called_so_by_torch():
     x86, arm = measure.BF16_CAPABILITIES[:2], measure.BF16_CAPABILITIES[2:]
     told = torch.cpu.get_capabilities()
     assert set(x86 if told["architecture"] == "x86_64" else arm) <= set(told)
+
+
+def test_the_user_decides_how_threads_wait(monkeypatch):
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert waiting() == {"GOMP_SPINCOUNT": str(measure.SPINS)}
+    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
+    assert waiting() == {}
+
+
+#: The last losses and weights of a few steps whose operations are large enough for two threads.
+TRAINED = """
+import hashlib, sys, torch
+from bakeoff.models import GPT1
+torch.manual_seed(0)
+torch.set_num_threads(2)
+model = GPT1(width=64, heads=2).build(500, 32)
+optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+for step in range(3):
+    tokens = torch.randint(500, (8, 33))
+    model.loss(tokens[:, :-1], tokens[:, 1:]).backward()
+    optimizer.step()
+    optimizer.zero_grad()
+print(hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in model.parameters())).hexdigest())
+"""
+
+
+def test_how_threads_wait_changes_no_bits():
+    def trained(**waits):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
+        command = [sys.executable, "-c", TRAINED]
+        return subprocess.run(command, capture_output=True, text=True, check=True, env=kept | waits).stdout
+
+    spinning, sleeping = trained(OMP_WAIT_POLICY="ACTIVE"), trained(OMP_WAIT_POLICY="PASSIVE")
+    assert len(spinning) > 64
+    assert spinning == sleeping == trained(**waiting())
 
 
 def test_memory_that_is_freed_is_kept_where_the_c_library_can(monkeypatch):

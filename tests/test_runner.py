@@ -1,8 +1,11 @@
 """What is missing is run, each in a process of its own; what is over stays."""
 
+import contextlib
 import dataclasses
 import gc
+import hashlib
 import os
+import subprocess
 import sys
 import warnings
 from pathlib import Path
@@ -20,6 +23,8 @@ from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.identity import encode, identity
+from bakeoff.measure import waiting
+from bakeoff.models import GPT1
 from bakeoff.optimizers import SGD
 from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder
 from bakeoff.runner import folder_name, open_session, parse_jobs
@@ -377,6 +382,58 @@ def test_a_study_that_was_started_when_compiling_was_decided_by_trying_goes_on_a
         write_json(path / "study.json", session.folder.study | {"budget": encode(study.budget) | {"compile": True}})
     with open_session(study, path, CPU) as session:
         assert session.study.budget.compile is True
+
+
+@contextlib.contextmanager
+def busy(programs):
+    """That many programs that never wait, beside what the block does."""
+    with contextlib.ExitStack() as stack:
+        for _ in range(programs):
+            program = stack.enter_context(subprocess.Popen([sys.executable, "-c", "while True: pass"]))
+            stack.callback(program.kill)
+        yield
+
+
+def start(study, path, programs):
+    """What a study's start decides and what its runs come to, beside that many busy programs."""
+    with busy(programs), open_session(study, path, CPU) as session:
+        session.run(session.missing(), 1, ignore)
+        runs = folders(session)
+        assert [folder.status for folder in runs] == [FINISHED] * len(runs)
+        digests = [hashlib.sha256(folder.best_weights.read_bytes()).hexdigest() for folder in runs]
+        return session.folder.study["budget"], digests, [folder.history()[-1]["valid"] for folder in runs]
+
+
+@pytest.fixture
+def undecided(tiny_study, monkeypatch):
+    """A small study that leaves all to the machine, with operations large enough for two threads."""
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    gpt1 = dataclasses.replace(tiny_study.experiments[1], architecture=GPT1(width=64, heads=2))
+    study = dataclasses.replace(tiny_study, experiments=(gpt1,))
+    return study.with_shared(epochs=1, batch_size=16, precision="auto", threads=None)
+
+
+def test_the_same_study_beside_a_busy_program_decides_the_same_and_ends_with_the_same_bits(undecided, tmp_path):
+    assert start(undecided, tmp_path / "quiet", 0) == start(undecided, tmp_path / "busy", 1)
+
+
+@pytest.mark.slow
+def test_twenty_starts_half_of_them_beside_two_busy_programs_are_one(undecided, tmp_path):
+    first, *others = (start(undecided, tmp_path / str(number), 2 * (number % 2)) for number in range(20))
+    assert all(other == first for other in others)
+
+
+def test_threads_wait_as_they_should_in_a_worker(session, monkeypatch):
+    given = []
+    real = runner.subprocess.Popen
+    monkeypatch.setattr(
+        runner.subprocess,
+        "Popen",
+        lambda *command, **options: given.append(options["env"]) or real(*command, **options),
+    )
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    session.run(session.study.runs[:1], 1, ignore)
+    assert waiting().items() <= given[0].items()
 
 
 @pytest.mark.parametrize("name", ["quick", "wikitext-2"])

@@ -64,6 +64,7 @@ def take(training: Training) -> State:
     }
     with training.clock.measuring("checkpoint"):  # so that the seconds of what is under way are in
         facts["seconds"] = dict(training.clock.seconds)
+        facts["processor_seconds"] = dict(training.clock.processor_seconds)
     return State(tensors, facts)
 
 
@@ -79,6 +80,7 @@ def restore(training: Training, state: State) -> None:
     _set_random_states(_under("random.", tensors), training.device)
     for purpose, seconds in facts["seconds"].items():
         training.clock.seconds[purpose] += seconds
+        training.clock.processor_seconds[purpose] += facts["processor_seconds"][purpose]
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Json) -> None:

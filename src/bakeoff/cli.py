@@ -262,12 +262,13 @@ def tune(
     out: OutOption = DEFAULT_OUT,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
     jobs: TrialsOption = "auto",
 ) -> int:
     """Search learning rates: the same grid and the same short schedules for every experiment.
 
     Prints and stores what it chose, with every trial; `bakeoff run` with the same STUDY, --corpus, --epochs,
-    --precision and --out uses it from then on. Ctrl-C is safe: repeat the command to go on.
+    --precision, --threads and --out uses it from then on. Ctrl-C is safe: repeat the command to go on.
     """
     from bakeoff import terminal, tuning
     from bakeoff.analysis.rows import read_rows
@@ -278,7 +279,7 @@ def tune(
 
     console, at_once = _console(), parse_jobs(jobs)
     built_in, source = find_study(study)
-    declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision)
+    declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     _prepare(declared, console)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
@@ -300,6 +301,9 @@ def tune(
 def bench(
     *,
     fast: Annotated[bool, typer.Option("--fast", help="Only the sizes of quick, in under three minutes.")] = False,
+    busy: Annotated[
+        bool, typer.Option("--busy", help="Only how much a busy program on each core slows a step, beside Trainer.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Measure training speed here, beside public peers and beside what this machine's matrix products allow.
@@ -307,15 +311,15 @@ def bench(
     Every peer trains the same model on the same batches; all take turns, so that the ratios hold on a busy machine.
     """
     from bakeoff import terminal
-    from bakeoff.bench.table import measure
+    from bakeoff.bench import table
 
     console = _console()
     with console.status("starting") as status:
-        measured = measure(status.update, fast=fast)
+        measured = (table.measure_busy if busy else table.measure)(status.update, fast=fast)
     if as_json:
         _print_json(measured)
     else:
-        show(terminal.bench_text(measured))
+        show(terminal.busy_text(measured) if busy else terminal.bench_text(measured))
 
 
 # --- run --------------------------------------------------------------------------------------------------------------

@@ -29,6 +29,9 @@ SAMPLING_INTERVAL, SAMPLING_SHARE = 0.1, 0.01
 BF16_CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16")
 #: Systems on which torch does not multiply by them, whatever the processor has: macOS's library is for float32.
 WITHOUT_BF16 = ("Darwin",)
+#: How often a thread that waits for another looks, before it sleeps: some ten to forty microseconds. That bridges most
+#: gaps inside of a step; beside other programs one that went on would keep the very one that it waits for from running.
+SPINS = 1000
 #: Which control groups this process is in, and where Linux shows them.
 PROCESS_GROUPS, CONTROL_GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 #: Options of glibc's `mallopt` with their numbers in malloc.h: no mapping of its own for a large block, nothing given
@@ -111,6 +114,14 @@ def usable_cores() -> int:
     return max(1, min([*limits, int(asked)] if asked.isdecimal() and int(asked) else limits))
 
 
+def waiting() -> dict[str, str]:
+    """How threads wait for each other, for the environment of a process that trains; nothing where the user says how.
+
+    libgomp, torch's OpenMP on Linux, reads it when it is loaded. It changes no bits.
+    """
+    return {} if "OMP_WAIT_POLICY" in os.environ else {"GOMP_SPINCOUNT": str(SPINS)}
+
+
 def available_memory() -> int:
     """Bytes that this process can still take without swapping: free here, and within its control group's limit."""
     left = [limit - used for limit, used in _memory_limits()]
@@ -188,18 +199,25 @@ class Clock:
     Args:
         synchronize: Called whenever the purpose changes, so that queued work is paid for where it was asked for.
         now: A clock that never goes back, in seconds.
+        processor: What this process's threads have computed so far, for themselves and in the system, in seconds.
 
     Attributes:
         seconds: What each purpose has taken so far, up to the last change of purpose.
+        processor_seconds: The processor seconds of each, of all threads: of what others compute meanwhile they know
+            little.
     """
 
     def __init__(
-        self, synchronize: Callable[[], None] = lambda: None, now: Callable[[], float] = time.perf_counter
+        self,
+        synchronize: Callable[[], None] = lambda: None,
+        now: Callable[[], float] = time.perf_counter,
+        processor: Callable[[], float] = time.process_time,
     ) -> None:
         self.synchronize = synchronize
-        self.now = now
+        self.now, self.processor = now, processor
         self.seconds: defaultdict[str, float] = defaultdict(float)
-        self._purpose, self._since = "other", now()
+        self.processor_seconds: defaultdict[str, float] = defaultdict(float)
+        self._purpose, self._since, self._computed = "other", now(), processor()
 
     @contextlib.contextmanager
     def measuring(self, purpose: str) -> Iterator[None]:
@@ -213,9 +231,10 @@ class Clock:
 
     def _switch(self, purpose: str) -> None:
         self.synchronize()
-        now = self.now()
+        now, computed = self.now(), self.processor()
         self.seconds[self._purpose] += max(0.0, now - self._since)
-        self._purpose, self._since = purpose, now
+        self.processor_seconds[self._purpose] += computed - self._computed
+        self._purpose, self._since, self._computed = purpose, now, computed
 
 
 @dataclass

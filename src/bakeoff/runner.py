@@ -27,7 +27,7 @@ from bakeoff.declaration import declare
 from bakeoff.errors import UserError
 from bakeoff.files import free_folder, remove_leftovers, write_json, written_atomically
 from bakeoff.identity import identity
-from bakeoff.measure import available_memory, resolve_precision, usable_cores
+from bakeoff.measure import available_memory, resolve_precision, usable_cores, waiting
 from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, StudyFolder
 from bakeoff.spec import Run, Study
 from bakeoff.worker import Job
@@ -283,7 +283,7 @@ class _Workers:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env=self._environment(),
+                env=waiting() | os.environ,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which then stops its workers
             )
         listener = threading.Thread(target=self._listen, args=(run, process), daemon=True)
@@ -293,12 +293,6 @@ class _Workers:
         with contextlib.suppress(BrokenPipeError):  # it died at once; its end tells why
             process.stdin.write(job.to_line() + "\n")
             process.stdin.flush()
-
-    def _environment(self) -> dict[str, str]:
-        """Threads that wait by spinning are the fastest on cores of their own, and ruinous on shared ones."""
-        threads = self.session.study.budget.threads or 1
-        waiting = {"OMP_WAIT_POLICY": "PASSIVE"} if self.jobs * threads > usable_cores() else {}
-        return waiting | os.environ
 
     def _listen(self, run: Run, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None, "the worker's output is a pipe"

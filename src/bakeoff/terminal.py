@@ -110,6 +110,26 @@ def bench_text(measured: Json) -> str:
     )
 
 
+def busy_text(measured: Json) -> str:
+    """A line for Bakeoff, one for its peer: milliseconds of a step, alone and beside busy programs, by both clocks."""
+    lines = [
+        [
+            *(entry["name"], entry["who"]),
+            *(f"{1000 * seconds:.1f}" for key in ("seconds", "processor_seconds") for seconds in entry[key]),
+            f"{entry['slowdown']:.2f}",
+            f"{entry['slowdown_low']:.2f} to {entry['slowdown_high']:.2f}",
+        ]
+        for entry in measured["cases"]
+    ]
+    machine = measured["machine"]
+    head = ["case", "who", "alone, ms", "beside, ms", "processor ms", "beside", "slowdown", "of the rounds"]
+    return (
+        f"{columns(head, lines)}\n{machine['processor']}, {machine['threads']} threads, {machine['precision']}, "
+        f"torch {machine['torch']}; medians of {measured['rounds']} rounds. "
+        "Beside: a busy program on each core. A step's processor time is that of all threads."
+    )
+
+
 def corpus_text(name: str, corpus: "BuiltIn", text: "Text | None") -> str:
     """A built-in corpus's licence and source, and if it is here its sizes and what its splits share with train."""
     from bakeoff.data.splits import SPLITS

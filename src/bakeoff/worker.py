@@ -218,6 +218,7 @@ class _Recording:
                 raise
             _say(self.emit, f"the checkpoint is deleted and the run begins anew: {_reason(error)}")
             self.clock.seconds.clear()
+            self.clock.processor_seconds.clear()
             return None
         return training
 
@@ -339,10 +340,11 @@ class _Recording:
         return {"best": tally(test, best).sums(), "last": tally(test, last).sums()}
 
     def _times(self) -> Json:
-        """Seconds by purpose; `other` is what the run took besides: reading, writing, building."""
-        seconds = self.clock.seconds
+        """Seconds by purpose, and training's processor seconds; `other` is reading, writing, building."""
+        seconds, processor = self.clock.seconds, self.clock.processor_seconds
         purposes = ("evaluation", "warmup", "compiling", "checkpoint", "other")
-        return {"train_seconds": seconds["training"]} | {f"{purpose}_seconds": seconds[purpose] for purpose in purposes}
+        training = {"train_seconds": seconds["training"], "processor_seconds": processor["training"]}
+        return training | {f"{purpose}_seconds": seconds[purpose] for purpose in purposes}
 
 
 if __name__ == "__main__":

@@ -1,11 +1,14 @@
 """The whole table, with everything that takes time replaced."""
 
+import psutil
 import pytest
 
 from bakeoff import terminal
 from bakeoff.bench import table
 from bakeoff.bench.cases import CASES
 from bakeoff.errors import UserError
+
+WHOLE = ["whole 0", "whole 1", "beside 0", "beside 1"]
 
 
 def entry(name, limit):
@@ -17,7 +20,9 @@ def entry(name, limit):
 def asked(monkeypatch):
     calls = []
     monkeypatch.setattr(table.rounds, "compete", lambda case, *rest: calls.append(case) or [entry(case.name, 0.61)])
-    monkeypatch.setattr(table.whole_runs, "compare", lambda index, *rest: entry(f"whole {index}", None))
+    for kind, name in (("compare", "whole"), ("side_by_side", "beside")):
+        monkeypatch.setattr(table.whole_runs, kind, lambda index, *rest, name=name: entry(f"{name} {index}", None))
+    monkeypatch.setattr(table, "usable_cores", lambda: 2)
     return calls
 
 
@@ -25,12 +30,38 @@ def asked(monkeypatch):
 def test_every_case_is_measured_and_told_in_a_line(asked, fast, cases):
     measured = table.measure(lambda what: None, fast=fast)
     assert asked == list(cases)
-    assert [e["name"] for e in measured["cases"]] == [*(case.name for case in cases), "whole 0", "whole 1"]
+    assert [e["name"] for e in measured["cases"]] == [*(case.name for case in cases), *WHOLE]
     text = terminal.bench_text(measured)
     for case in cases:
         assert f"{case.name}" in text
-    assert text.count("4.00  3.50 to 4.50") == len(cases) + 2
+    assert text.count("4.00  3.50 to 4.50") == len(cases) + len(WHOLE)
     assert text.count("61%") == len(cases)
+
+
+def test_beside_busy_programs_both_clocks_and_the_slowdown_are_told(monkeypatch):
+    monkeypatch.setattr(table.busy, "Contestant", Pretender)
+    measured = table.measure_busy(lambda what: None, fast=True)
+    assert [entry["who"] for entry in measured["cases"]] == ["bakeoff", "trainer"]
+    first, second, *_ = terminal.busy_text(measured).splitlines()[-4:]
+    assert "bakeoff    200.0       500.0        400.0         400.0   2.50" in first
+    assert "trainer" in second
+
+
+class Pretender:
+    """A step takes 0.2 seconds, and 2.5 times as long beside other programs; processor time stays."""
+
+    def __init__(self, name, case, threads):
+        self.name = name
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exception):
+        pass
+
+    def turn(self, steps):
+        beside = any("while True" in " ".join(child.cmdline()) for child in psutil.Process().children())
+        return {"seconds": steps * 0.2 * (2.5 if beside else 1), "processor_seconds": steps * 0.4, "loss": 3.0}
 
 
 def test_without_the_peers_it_says_how_to_get_them(monkeypatch):

@@ -22,7 +22,8 @@ def ending(monkeypatch):
 
 
 def test_a_turn_is_as_many_steps_as_were_asked_for(ending, monkeypatch):
-    now = iter([10.0, 12.0, 100.0, 101.0])
+    now, computed = iter([10.0, 12.0, 100.0, 101.0]), iter([1.0, 4.0, 50.0, 50.5])
+    monkeypatch.setattr(turns.time, "process_time", lambda: next(computed))
     monkeypatch.setattr(turns.time, "perf_counter", lambda: next(now))
     answers = io.StringIO()
     taking = turns.Turns(io.StringIO("2\n1\n"), answers)
@@ -32,8 +33,8 @@ def test_a_turn_is_as_many_steps_as_were_asked_for(ending, monkeypatch):
     with pytest.raises(DoneError):
         taking.stepped(7.0)  # the last turn; then nobody asks for more
     assert [json.loads(line) for line in answers.getvalue().splitlines()] == [
-        {"seconds": 2.0, "loss": 4.0},
-        {"seconds": 1.0, "loss": 7.0},
+        {"seconds": 2.0, "processor_seconds": 3.0, "loss": 4.0},
+        {"seconds": 1.0, "processor_seconds": 0.5, "loss": 7.0},
     ]
 
 

@@ -44,6 +44,7 @@ class Row:
         memory_parts: What it has to hold by computation, in bytes: weights, gradients, optimizer state, activations and
             logits; None in folders that do not say.
         train_seconds: Time spent training, and on nothing else.
+        processor_seconds: What all threads together computed in that time; None in folders that do not say.
         alone: Whether the run had the machine to itself; only then do its times mean something.
         diagnosis: What became of it, in a few words; None while it is not over, or where it failed.
         diagnosis_rule: The key of the rule behind that.
@@ -78,6 +79,7 @@ class Row:
     memory: Json | None
     memory_parts: Json | None
     train_seconds: float | None
+    processor_seconds: float | None
     evaluation_seconds: float | None
     warmup_seconds: float | None
     other_seconds: float | None
@@ -427,7 +429,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
     declared = ("number", "model", "layers", "optimizer", "learning_rate", "weight_decay")
     told = ("error", "memory", "evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second", "alone")
     fields: Json = {name: entry[name] for name in (*declared, "parameters", "learnable_parameters")}
-    fields |= {name: summary.get(name) for name in told}
+    fields |= {name: summary.get(name) for name in (*told, "processor_seconds")}
     model_title, optimizer_title = titles[entry["number"]]
     return Row(
         **fields,

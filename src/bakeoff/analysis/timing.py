@@ -44,6 +44,12 @@ class Untimed(NamedTuple):
     slowest: float  # the largest unevenness of the disturbed ones
     runs: int  # all that finished
 
+    @property
+    def computed(self) -> tuple[Row, ...]:
+        """Those that say how many processor seconds they took, which is the steadier measure; the fewest first."""
+        known = [row for row in (*self.shared, *self.disturbed) if row.processor_seconds is not None]
+        return tuple(sorted(known, key=lambda row: row.processor_seconds or 0.0))
+
 
 def untimed(rows: Iterable[Row]) -> Untimed:
     """Which of the finished runs have no exact time, and why."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from bakeoff.bench import rounds, whole_runs
+from bakeoff.bench import busy, rounds, whole_runs
 from bakeoff.bench.cases import CASES
 from bakeoff.errors import UserError
 from bakeoff.measure import environment, resolve_precision, usable_cores
@@ -29,14 +29,41 @@ def measure(tell: Callable[[str], None], *, fast: bool) -> dict[str, Any]:
     Raises:
         UserError: The peers are not installed.
     """
-    if find_spec("transformers") is None or find_spec("accelerate") is None:
-        raise UserError("bench measures beside transformers, which is not here: pip install 'bakeoff[bench]'")
+    _require_peers()
     threads = usable_cores()
     turns, seconds, runs, epochs = FAST if fast else THOROUGH
     entries = []
     for case in CASES[:2] if fast else CASES:
         entries += rounds.compete(case, threads, turns, seconds, tell)
     entries += [whole_runs.compare(index, threads, runs, epochs, tell) for index in whole_runs.PEERS]
+    if threads > 1:
+        entries += [whole_runs.side_by_side(index, threads, runs, epochs, tell) for index in whole_runs.PEERS]
+    return {"machine": _machine(threads), "rounds": turns, "cases": entries}
+
+
+def measure_busy(tell: Callable[[str], None], *, fast: bool) -> dict[str, Any]:
+    """Measure how much a busy program on each core slows a step of GPT-1 at the size of `quick`.
+
+    Args:
+        tell: Told what is under way.
+        fast: Fewer rounds.
+
+    Returns:
+        The machine, the rounds, and as cases the entries of `busy.compete`.
+
+    Raises:
+        UserError: The peers are not installed.
+    """
+    _require_peers()
+    threads, turns = usable_cores(), (FAST if fast else THOROUGH)[0]
+    return {"machine": _machine(threads), "rounds": turns, "cases": busy.compete(CASES[0], threads, turns, tell)}
+
+
+def _require_peers() -> None:
+    if find_spec("transformers") is None or find_spec("accelerate") is None:
+        raise UserError("bench measures beside transformers, which is not here: pip install 'bakeoff[bench]'")
+
+
+def _machine(threads: int) -> dict[str, Any]:
     cpu = torch.device("cpu")
-    machine = environment(cpu) | {"threads": threads, "precision": resolve_precision("auto", cpu)}
-    return {"machine": machine, "rounds": turns, "cases": entries}
+    return environment(cpu) | {"threads": threads, "precision": resolve_precision("auto", cpu)}

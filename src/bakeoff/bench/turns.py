@@ -16,10 +16,12 @@ import torch
 from bakeoff.bench import contenders, products
 from bakeoff.bench.cases import Case
 from bakeoff.identity import decode, encode
-from bakeoff.measure import resolve_precision
+from bakeoff.measure import resolve_precision, waiting
 from bakeoff.models import ARCHITECTURES
 
 OWN, LIMIT = "bakeoff", "limit"
+#: Those whose threads wait as a run's do; the others are as their users start them.
+AS_A_RUN = (OWN, LIMIT, "compiled", "linear-ce")
 #: What a case on the command line is made of.
 KINDS: dict[str, type] = {Case.__name__: Case} | {kind.__name__: kind for kind in ARCHITECTURES.values()}
 
@@ -39,7 +41,7 @@ class Turns:
             os._exit(0)
         self.steps = self.left = int(order)
         self.losses = 0.0
-        self.started = time.perf_counter()
+        self.started, self.computed = time.perf_counter(), time.process_time()
 
     def stepped(self, loss: float) -> None:
         """Take note of one step."""
@@ -50,8 +52,9 @@ class Turns:
             self.begin()
 
     def answer(self, seconds: float, loss: float | None) -> None:
-        """Say what the turn took."""
-        print(json.dumps({"seconds": seconds, "loss": loss}), file=self.answers, flush=True)
+        """Say what the turn took, and the processor seconds of all threads."""
+        told = {"seconds": seconds, "processor_seconds": time.process_time() - self.computed, "loss": loss}
+        print(json.dumps(told), file=self.answers, flush=True)
 
 
 class Contestant:
@@ -59,9 +62,8 @@ class Contestant:
 
     def __init__(self, name: str, case: Case, threads: int) -> None:
         self.name = name
-        environment = {"OMP_NUM_THREADS": str(threads)} | {
-            k: v for k, v in os.environ.items() if k != "OMP_NUM_THREADS"
-        }
+        as_a_run = waiting() if name in AS_A_RUN else {}
+        environment = as_a_run | os.environ | {"OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bakeoff.bench.turns", name, json.dumps(encode(case)), str(threads)],
             stdin=subprocess.PIPE,

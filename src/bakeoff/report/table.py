@@ -235,6 +235,11 @@ def _details(study: StudyRows) -> list[Column]:
         Column("good lr", lambda runs: Cell(ranges.get(runs.number, words.ABSENT)), needed=bool(ranges)),
         Column("clipped", _mean(lambda row: row.clipped, words.percent)),
         *(_per_token(split, "loss", words.small) for split in SPLITS),
+        Column(
+            "processor s",
+            _mean(lambda row: row.processor_seconds, _seconds),
+            needed=any(row.processor_seconds is not None for row in study.rows),
+        ),
         Column("tokens/s", _timed(lambda row: row.tokens_per_second, words.count)),
         Column("peak, MB", _memory("peak_bytes")),
         *(Column(f"{name.replace('_', ' ')}, MB", _part(name)) for name in PARTS),
