@@ -2,7 +2,6 @@
 
 import dataclasses
 import gc
-import os
 import sys
 import warnings
 from types import SimpleNamespace
@@ -13,7 +12,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file
 
-from bakeoff import runner
+from bakeoff import forkserver, runner
 from bakeoff.data import hub
 from bakeoff.errors import UserError
 from bakeoff.identity import encode, identity
@@ -29,7 +28,9 @@ def ignore(run, message):
 
 
 def workers():
-    return [child for child in psutil.Process().children() if "bakeoff.worker" in child.cmdline()]
+    """The processes that are at work on a run."""
+    children = psutil.Process().children()
+    return [child for child in children if any(file.path.endswith("run.lock") for file in child.open_files())]
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +145,8 @@ def test_a_killed_worker_has_failed_and_the_others_go_on(session):
 
 
 def fake_worker(tmp_path, monkeypatch, code):
-    """Let workers be this Python code."""
+    """Let workers, each started anew, be this Python code."""
+    monkeypatch.setattr(forkserver, "_adopt_orphans", lambda: False)
     script = tmp_path / "worker"
     script.write_text(f"#!{sys.executable}\nimport json, os, signal, sys, time\n{code}\n")
     script.chmod(0o755)
@@ -185,8 +187,9 @@ def test_silence_does_not_count_while_the_command_is_suspended(session, monkeypa
     now = [0.0]
     monkeypatch.setattr(runner.time, "monotonic", lambda: now[0])
     workers = runner._Workers(session, 1, ignore)
-    process = SimpleNamespace(pid=os.getpid(), kill=lambda: pytest.fail("it was not silent"))
-    workers.active[session.study.runs[0]] = worker = runner._Worker(process=process, listener=None)
+    process = SimpleNamespace(status=lambda: "sleeping", kill=lambda: pytest.fail("it was not silent"))
+    child = SimpleNamespace(process=process)
+    workers.active[session.study.runs[0]] = worker = runner._Worker(child=child, listener=None)
     now[0] = 3600.0
     workers._stop_silent()
     assert worker.silence == runner.PATIENCE

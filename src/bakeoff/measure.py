@@ -157,7 +157,7 @@ def _control_files(controller: str, name: str) -> Iterator[Path]:
 def environment(device: torch.device) -> dict[str, Any]:
     """What a reader needs to judge a run's times; deliberately without host or user name."""
     return {
-        **provenance.code(),
+        **provenance.imported(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": version("numpy"),
