@@ -1,4 +1,4 @@
-"""The clock, the memory meter, and what is asked of the machine."""
+"""The clock, and what is asked of the machine."""
 
 import getpass
 import json
@@ -11,7 +11,6 @@ import time
 from importlib.metadata import version
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 import torch
 
@@ -19,7 +18,6 @@ from bakeoff import measure
 from bakeoff.errors import UserError
 from bakeoff.measure import (
     Clock,
-    MemoryMeter,
     available_memory,
     environment,
     keep_freed_memory,
@@ -31,7 +29,6 @@ from bakeoff.measure import (
 )
 
 CPU = torch.device("cpu")
-MEGABYTE = 2**20
 
 
 class FakeTime:
@@ -120,47 +117,6 @@ def test_a_process_that_sleeps_takes_no_processor_seconds():
     with clock.measuring("training"):
         time.sleep(0.3)
     assert clock.processor_seconds["training"] < 0.2 < clock.seconds["training"]
-
-
-def test_memory_of_a_known_size_is_seen_while_a_window_is_open():
-    meter = MemoryMeter(CPU, interval=0.01, share=1.0)
-    with meter.window():
-        held = np.ones(64 * MEGABYTE // 8)
-        time.sleep(0.1)
-        del held
-        time.sleep(0.1)
-    seen = meter.as_json()
-    assert 60 * MEGABYTE < seen["peak_bytes"] < 80 * MEGABYTE
-    assert 0.1 < seen["average_bytes"] / seen["peak_bytes"] < 0.95
-    assert seen["samples"] >= 5
-    assert seen["kind"] == "unique set size of the process"
-
-
-def test_reading_the_memory_takes_no_more_than_its_share(monkeypatch):
-    def slowly():
-        time.sleep(0.02)
-        return 0
-
-    monkeypatch.setattr(measure, "_memory_reader", lambda device: ("memory", slowly))
-    rare, often = (MemoryMeter(CPU, interval=0.0, share=share) for share in (0.1, 1.0))
-    for meter in (rare, often):
-        with meter.window():
-            time.sleep(0.5)
-    assert rare.as_json()["samples"] <= 4 < often.as_json()["samples"]
-
-
-def test_memory_outside_of_windows_is_not_counted():
-    meter = MemoryMeter(CPU, interval=0.01, share=1.0)
-    held = np.ones(64 * MEGABYTE // 8)
-    time.sleep(0.05)
-    del held
-    with meter.window():
-        time.sleep(0.05)
-    assert meter.as_json()["peak_bytes"] < 20 * MEGABYTE
-
-
-def test_a_meter_without_a_window_says_that_it_took_no_sample():
-    assert MemoryMeter(CPU).as_json()["samples"] == 0
 
 
 def test_auto_takes_the_processor_where_there_is_no_gpu(monkeypatch):

@@ -71,3 +71,11 @@ def test_the_checkout_of_something_else_that_the_package_lies_in_is_not_its_own(
     git(package, "add", "notes.txt")
     git(package, "commit", "--quiet", "--message", "mine")
     assert provenance.code()["commit"] is None
+
+
+def test_what_was_imported_is_told_also_after_it_has_changed(package):
+    provenance.imported.cache_clear()
+    before = provenance.imported()
+    (package / "provenance.py").write_text("changed = True\n")
+    assert provenance.imported() == before != provenance.code()
+    provenance.imported.cache_clear()

@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import gc
 import hashlib
-import os
 import subprocess
 import sys
 import warnings
@@ -17,7 +16,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file
 
-from bakeoff import runner
+from bakeoff import forkserver, runner
 from bakeoff.data import hub
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
@@ -38,7 +37,9 @@ def ignore(run, message):
 
 
 def workers():
-    return [child for child in psutil.Process().children() if "bakeoff.worker" in child.cmdline()]
+    """The processes that are at work on a run."""
+    children = psutil.Process().children()
+    return [child for child in children if any(file.path.endswith("run.lock") for file in child.open_files())]
 
 
 @pytest.fixture(scope="module")
@@ -153,7 +154,8 @@ def test_a_killed_worker_has_failed_and_the_others_go_on(session):
 
 
 def fake_worker(tmp_path, monkeypatch, code):
-    """Let workers be this Python code."""
+    """Let workers, each started anew, be this Python code."""
+    monkeypatch.setattr(forkserver, "_adopt_orphans", lambda: False)
     script = tmp_path / "worker"
     script.write_text(f"#!{sys.executable}\nimport json, os, signal, sys, time\n{code}\n")
     script.chmod(0o755)
@@ -194,8 +196,9 @@ def test_silence_does_not_count_while_the_command_is_suspended(session, monkeypa
     now = [0.0]
     monkeypatch.setattr(runner.time, "monotonic", lambda: now[0])
     workers = runner._Workers(session, 1, ignore)
-    process = SimpleNamespace(pid=os.getpid(), kill=lambda: pytest.fail("it was not silent"))
-    workers.active[session.study.runs[0]] = worker = runner._Worker(process=process, listener=None)
+    process = SimpleNamespace(status=lambda: "sleeping", kill=lambda: pytest.fail("it was not silent"))
+    child = SimpleNamespace(process=process)
+    workers.active[session.study.runs[0]] = worker = runner._Worker(child=child, listener=None)
     now[0] = 3600.0
     workers._stop_silent()
     assert worker.silence == runner.PATIENCE

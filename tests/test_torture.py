@@ -47,10 +47,11 @@ def start(folder, out):
 
 
 def workers_in(folder):
+    """Workers, and the server that forks them."""
     found = []
     for process in psutil.process_iter():
         try:
-            if process.cwd() == str(folder) and "bakeoff.worker" in process.cmdline():
+            if process.cwd() == str(folder) and "bakeoff.forkserver" in process.cmdline():
                 found.append(process)
         except psutil.Error:
             continue

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from bakeoff import training as loop
 from bakeoff.data.sequences import TokenStream
 from bakeoff.measure import Clock
+from bakeoff.memory import LiveMeter
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import SCHEDULES, SGD, Adam
 from bakeoff.sampling import Sampling
@@ -400,6 +401,29 @@ def test_the_steady_state_leaves_out_the_first_steps_and_every_evaluation():
     run.steady = steady
     list(run.evaluations())
     assert windows == [[SETTLING_STEPS, 6], [6, 12]]
+
+
+def test_the_first_steady_step_and_that_of_every_epoch_after_it_are_watched():
+    watched = []
+
+    @contextlib.contextmanager
+    def watch():
+        watched.append(run.step)
+        yield
+        assert run.step == watched[-1] + 1
+
+    run = training(budget=dataclasses.replace(BUDGET, epochs=3))
+    run.watched = watch
+    list(run.evaluations())
+    assert watched == [SETTLING_STEPS, STEPS_AN_EPOCH, 2 * STEPS_AN_EPOCH]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_reading_the_memory_of_a_step_changes_no_weight(name):
+    dropping = dataclasses.replace(MODELS[name], layers=2, dropout=0.3)
+    metered = LiveMeter()
+    assert_identical(trained(dropping), trained(dropping, watched=metered.watch))
+    assert metered.readings.count == BUDGET.epochs
 
 
 def test_the_steady_state_leaves_out_every_sample():

@@ -11,7 +11,8 @@ from torch import nn
 from bakeoff import accounting
 from bakeoff.data import Tokens
 from bakeoff.data.sequences import TokenStream
-from bakeoff.measure import Clock, MemoryMeter, available_memory, keep_freed_memory, return_freed_memory, synchronizer
+from bakeoff.measure import Clock, available_memory, keep_freed_memory, return_freed_memory, synchronizer
+from bakeoff.memory import SamplingMeter
 from bakeoff.models import build, count_parameters
 from bakeoff.spec import Run
 from bakeoff.training import EVALUATED_AT_ONCE, Training, steps_an_epoch
@@ -60,7 +61,7 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     that fails here costs nothing: its runs will fail as well, and say why.
     """
     keep_freed_memory()
-    baseline = MemoryMeter(device).baseline
+    baseline = SamplingMeter(device).baseline
     first_of = {run.architecture: run for run in runs}
     with torch.random.fork_rng():
         attempts = {architecture: _try(run, tokens, device) for architecture, run in first_of.items()}
@@ -92,7 +93,7 @@ def _fits(run: Run, vocabulary: int, device: torch.device) -> bool:
 def _probe(run: Run, tokens: Tokens, device: torch.device) -> _Probe:
     """Rehearse a step and an evaluation to see their memory, then, once all is warm, some more to see their time."""
     torch.set_num_threads(run.budget.threads or 1)
-    memory = MemoryMeter(device, interval=0.02, share=0.5)
+    memory = SamplingMeter(device, interval=0.02, share=0.5)
     with memory.window():
         model = build(run.architecture, run.budget, tokens.vocabulary, device)
         _rehearse(model, run, tokens, device, steps=1)

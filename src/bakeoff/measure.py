@@ -1,4 +1,4 @@
-"""What the machine tells: time by purpose, steady-state memory, and the environment of a run."""
+"""What the machine tells: time by purpose, what may be used of it, and the environment of a run."""
 
 import contextlib
 import ctypes
@@ -6,11 +6,9 @@ import gc
 import os
 import platform
 import sys
-import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -22,8 +20,6 @@ from bakeoff import provenance
 from bakeoff.errors import UserError
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
-#: Seconds between two readings of the memory, at least, and the most of a core's time that they may take.
-SAMPLING_INTERVAL, SAMPLING_SHARE = 0.1, 0.01
 #: What a processor with instructions for products in bfloat16 has one of, in `torch.cpu.get_capabilities`: AVX-512 and
 #: AMX on x86, `bf16` on ARM.
 BF16_CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16")
@@ -163,7 +159,7 @@ def _control_files(controller: str, name: str) -> Iterator[Path]:
 def environment(device: torch.device) -> dict[str, Any]:
     """What a reader needs to judge a run's times; deliberately without host or user name."""
     return {
-        **provenance.code(),
+        **provenance.imported(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": version("numpy"),
@@ -235,105 +231,3 @@ class Clock:
         self.seconds[self._purpose] += max(0.0, now - self._since)
         self.processor_seconds[self._purpose] += computed - self._computed
         self._purpose, self._since, self._computed = purpose, now, computed
-
-
-@dataclass
-class Readings:
-    """Readings of the memory above the baseline, in bytes: no list of them, as a run may be long."""
-
-    count: int = 0
-    total: int = 0
-    highest: int = 0
-
-    def add(self, reading: int) -> None:
-        """Take note of one."""
-        self.count, self.total = self.count + 1, self.total + reading
-        self.note_peak(reading)
-
-    def note_peak(self, reading: int) -> None:
-        """Take note of one that says nothing about the average."""
-        self.highest = max(self.highest, reading)
-
-
-class MemoryMeter:
-    """Average and peak memory over steady training, above a baseline taken when the meter is made.
-
-    A thread reads the memory while a window is open. On a processor that is the process's unique set size (memory that
-    would be freed if it ended); on CUDA what torch has allocated, beside what the driver counts for the process.
-
-    Args:
-        device: Where the run computes.
-        interval: Seconds between two readings, at least.
-        share: The most of a core's time that reading may take: a large process takes long to read.
-    """
-
-    def __init__(
-        self, device: torch.device, interval: float = SAMPLING_INTERVAL, share: float = SAMPLING_SHARE
-    ) -> None:
-        self.device = device
-        self.interval, self.share = interval, share
-        self.kind, self._read = _memory_reader(device)
-        self.baseline = self._read()
-        self.readings = Readings()
-
-    @contextlib.contextmanager
-    def window(self) -> Iterator[None]:
-        """Read the memory until the block ends, and once more at its end."""
-        closed = threading.Event()
-        if self.device.type == "cuda":
-            torch.cuda.reset_peak_memory_stats(self.device)
-        sampler = threading.Thread(target=self._sample_until, args=(closed,), daemon=True)
-        sampler.start()
-        try:
-            yield
-        finally:
-            closed.set()
-            sampler.join()
-            self._add()
-            if self.device.type == "cuda":
-                self.readings.note_peak(torch.cuda.max_memory_allocated(self.device) - self.baseline)
-
-    def as_json(self) -> dict[str, Any]:
-        """Average, peak and baseline in bytes; the first two without the baseline."""
-        readings = self.readings
-        return {
-            "average_bytes": readings.total // readings.count if readings.count else 0,
-            "peak_bytes": readings.highest,
-            "baseline_bytes": self.baseline,
-            "kind": self.kind,
-            "samples": readings.count,
-            "process_bytes": _nvml_process_bytes() if self.device.type == "cuda" else None,
-        }
-
-    def _add(self) -> None:
-        self.readings.add(self._read() - self.baseline)
-
-    def _sample_until(self, closed: threading.Event) -> None:
-        pause = self.interval
-        while not closed.wait(pause):
-            started = time.perf_counter()
-            self._add()
-            pause = max(self.interval, (time.perf_counter() - started) / self.share)
-
-
-def _memory_reader(device: torch.device) -> tuple[str, Callable[[], int]]:
-    if device.type == "cuda":
-        return "CUDA memory allocated by torch", lambda: torch.cuda.memory_allocated(device)
-    if device.type == "mps":
-        return "MPS memory allocated by torch", torch.mps.current_allocated_memory
-    process = psutil.Process()
-    return "unique set size of the process", lambda: int(process.memory_full_info().uss)
-
-
-def _nvml_process_bytes() -> int | None:
-    """What the driver counts for this process on all GPUs, as nvidia-smi shows it; None where it does not tell."""
-    import pynvml  # noqa: PLC0415 (only where there is a GPU)
-
-    try:
-        pynvml.nvmlInit()
-        handles = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in range(pynvml.nvmlDeviceGetCount())]
-        processes = [process for handle in handles for process in pynvml.nvmlDeviceGetComputeRunningProcesses(handle)]
-    except pynvml.NVMLError:
-        return None
-    own = [process.usedGpuMemory for process in processes if process.pid == os.getpid()]
-    return sum(own) if own and None not in own else None

@@ -1,5 +1,6 @@
 """Which code computed a run: version, commit and checksum of the sources."""
 
+import functools
 import hashlib
 import os
 import subprocess
@@ -16,6 +17,12 @@ KEYS = ("bakeoff", "commit", "sources")
 def code() -> dict[str, str | None]:
     """The package's version; the commit of its checkout, None where it is installed; the checksum of its sources."""
     return {"bakeoff": version("bakeoff"), "commit": _commit(), "sources": _sources()}
+
+
+@functools.cache
+def imported() -> dict[str, str | None]:
+    """What `code` told first in this process, or in the one that it was forked from: files may have changed since."""
+    return code()
 
 
 def _commit() -> str | None:

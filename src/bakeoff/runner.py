@@ -6,8 +6,6 @@ import json
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
 import time
 from collections import deque
@@ -26,6 +24,7 @@ from bakeoff.data import Tokens
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
 from bakeoff.files import free_folder, remove_leftovers, write_json, written_atomically
+from bakeoff.forkserver import Child, ForkServer
 from bakeoff.identity import identity
 from bakeoff.measure import available_memory, resolve_precision, usable_cores, waiting
 from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, StudyFolder
@@ -224,12 +223,13 @@ class _Worker:
     """A process at work on a run.
 
     Attributes:
+        child: The process and its pipes.
         listener: Passes on what it says.
         silence: Seconds since it last did, as far as it and this process were running.
         hung: Whether it was killed for that.
     """
 
-    process: subprocess.Popen[str]
+    child: Child
     listener: threading.Thread
     silence: float = 0.0
     hung: bool = False
@@ -245,6 +245,7 @@ class _Workers:
         self.messages: Queue[tuple[Run, Json | None]] = Queue()
         self.active: dict[Run, _Worker] = {}
         self.looked = time.monotonic()
+        self.server = ForkServer(session.device)
 
     def do(self, runs: Sequence[Run]) -> None:
         waiting = deque(runs)
@@ -277,45 +278,35 @@ class _Workers:
             source=self.session.source,
         )
         with (folder.path / "log.txt").open("w", encoding="utf-8") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "bakeoff.worker"],  # -P: nothing is imported from the user's folder
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=waiting() | os.environ,
-                start_new_session=True,  # Ctrl-C reaches this process alone, which then stops its workers
-            )
-        listener = threading.Thread(target=self._listen, args=(run, process), daemon=True)
+            child = self.server.start(waiting() | os.environ, log)
+        listener = threading.Thread(target=self._listen, args=(run, child), daemon=True)
         listener.start()
-        self.active[run] = _Worker(process=process, listener=listener)
-        assert process.stdin is not None, "the worker's input is a pipe"
+        self.active[run] = _Worker(child=child, listener=listener)
         with contextlib.suppress(BrokenPipeError):  # it died at once; its end tells why
-            process.stdin.write(job.to_line() + "\n")
-            process.stdin.flush()
+            child.stdin.write(job.to_line() + "\n")
+            child.stdin.flush()
 
-    def _listen(self, run: Run, process: subprocess.Popen[str]) -> None:
-        assert process.stdout is not None, "the worker's output is a pipe"
-        for line in process.stdout:
+    def _listen(self, run: Run, child: Child) -> None:
+        for line in child.stdout:
             self.messages.put((run, json.loads(line)))
         self.messages.put((run, None))
 
     def _ended(self, run: Run) -> None:
         """Tell how a run ended; a worker that could not record that has failed."""
         worker = self.active.pop(run)
-        with contextlib.suppress(BrokenPipeError), worker.process as process:  # closes its pipes; it may read no job
-            process.wait()
+        status = worker.child.process.wait()
+        worker.child.close()
         folder = self.session.folder.run(run.slug)
         if not folder.ended:
-            folder.finish({"status": FAILED, "error": self._why(run, worker)})
+            folder.finish({"status": FAILED, "error": self._why(run, worker, status)})
         summary = folder.summary or {}
         self.observer(run, {"event": "end", "status": summary["status"], "error": summary.get("error")})
 
-    def _why(self, run: Run, worker: _Worker) -> str:
+    def _why(self, run: Run, worker: _Worker, status: int) -> str:
         if worker.hung:
             return f"killed, as it had said nothing for {LONGEST_SILENCE / 60:.0f} minutes"
-        if (number := -worker.process.returncode) > 0:
-            return f"killed by signal {number}" + (" (out of memory?)" if number == signal.SIGKILL else "")
+        if status < 0:
+            return f"killed by signal {-status}" + (" (out of memory?)" if -status == signal.SIGKILL else "")
         return _last_line(self.session.folder.run(run.slug).path / "log.txt")
 
     def _stop_silent(self) -> None:
@@ -324,27 +315,27 @@ class _Workers:
         passed = min(self.looked - before, PATIENCE)  # it was more if this process was suspended
         for worker in self.active.values():
             with contextlib.suppress(psutil.NoSuchProcess):
-                if psutil.Process(worker.process.pid).status() != psutil.STATUS_STOPPED:
+                if worker.child.process.status() != psutil.STATUS_STOPPED:
                     worker.silence += passed
             if worker.silence > LONGEST_SILENCE:
                 worker.hung = True
-                worker.process.kill()
+                worker.child.process.kill()
 
     def _stop_all(self) -> None:
         """Workers end when their input closes; one that does not is killed."""
+        self.server.close()
         for worker in self.active.values():
-            assert worker.process.stdin is not None, "the worker's input is a pipe"
             with contextlib.suppress(BrokenPipeError):
-                worker.process.stdin.close()
+                worker.child.stdin.close()
         for worker in self.active.values():
+            process = worker.child.process
             try:
-                worker.process.wait(PATIENCE)
-            except subprocess.TimeoutExpired:
-                worker.process.kill()
-                worker.process.wait()
+                process.wait(PATIENCE)
+            except psutil.TimeoutExpired:
+                process.kill()
+                process.wait()
             worker.listener.join(PATIENCE)  # until it has read the last of the output
-            assert worker.process.stdout is not None, "the worker's output is a pipe"
-            worker.process.stdout.close()
+            worker.child.close()
 
 
 def _last_line(log: Path) -> str:

@@ -128,6 +128,7 @@ class Training:
         sampling: Where, between full evaluations, which part of `measured["valid"]` is measured.
         compiled: Whether the first step compiles the model, so that its seconds are called that.
         steady: Opened around the steps that belong to the steady state.
+        watched: Opened around a few whole steps among these, one an epoch, that may be looked into.
         on_step: Called after every step with the steps done so far and the mean loss of the last one.
         step: Steps done so far.
         epochs: Whole epochs trained and evaluated so far; -1 before the evaluation at step zero.
@@ -148,6 +149,7 @@ class Training:
     sampling: Sampling = field(default_factory=Sampling)
     compiled: bool = False
     steady: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
+    watched: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
     on_step: Callable[[int, float], None] = lambda step, loss: None  # noqa: ARG005
     step: int = field(default=0, init=False)
     epochs: int = field(default=-1, init=False)
@@ -197,10 +199,15 @@ class Training:
             with steady, self.clock.measuring("training"):
                 self.model.train()
                 for batch in itertools.islice(batches, stretch):
-                    loss, norm = self._train_step(batch, epoch)
+                    with self.watched() if self._is_watched() else contextlib.nullcontext():
+                        loss, norm = self._train_step(batch, epoch)
                     self.steps.add(loss, batch.targets, norm)
                     self.on_step(self.step, loss)
         return self.steps.record(self.optimizer.param_groups[0]["lr"])
+
+    def _is_watched(self) -> bool:
+        """The first step of the steady state, and of every epoch in it."""
+        return self.step == SETTLING_STEPS or (self.step > SETTLING_STEPS and self.position == 0)
 
     def _batches(self, epoch: int) -> Iterator[Batch]:
         """What is left of the epoch's batches, in an order that depends on the seed and the epoch alone."""

@@ -26,7 +26,8 @@ from torch import Tensor, nn
 from bakeoff import checkpoints, data, models, sampling
 from bakeoff.files import remove_leftovers
 from bakeoff.identity import encode, identity
-from bakeoff.measure import Clock, MemoryMeter, Readings, environment, keep_freed_memory, synchronizer
+from bakeoff.measure import Clock, environment, keep_freed_memory, synchronizer
+from bakeoff.memory import Readings, meter
 from bakeoff.optimizers import SCHEDULES
 from bakeoff.recording import Best, Kept, Measures, by_document, tally
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
@@ -193,7 +194,7 @@ class _Recording:
         """Train to the end of the budget, from the last checkpoint if there is one; the summary of the run."""
         self.tokens = data.prepare(self.run.corpus, self.budget)
         self.measures = Measures(self.tokens)
-        self.memory = MemoryMeter(self.device)
+        self.memory = meter(self.device, compiled=self.budget.compiles(self.run.architecture))
         self.epoch_steps = steps_an_epoch(self.tokens.splits["train"], self.budget)
         self.emit({"event": "start", "steps": self.budget.epochs * self.epoch_steps})
         if (training := self._resumed()) is None:
@@ -239,6 +240,7 @@ class _Recording:
             clock=self.clock,
             compiled=budget.compiles(run.architecture),
             steady=self.memory.window,
+            watched=self.memory.watch,
             on_step=lambda step, loss: self._after_step(training, step, loss),
         )
         return training

@@ -12,8 +12,6 @@ import zipfile
 import zlib
 from pathlib import Path
 
-import polars as pl
-
 from bakeoff.data import hub
 from bakeoff.data.cache import cache_folder
 from bakeoff.data.splits import Splits
@@ -68,6 +66,8 @@ def joined_rows(parquet: Path) -> str:
     Raises:
         UserError: The file is damaged.
     """
+    import polars as pl  # noqa: PLC0415 (its threads do not survive the fork of a worker)
+
     try:
         rows = pl.read_parquet(parquet)["text"]
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:

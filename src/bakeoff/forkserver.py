@@ -1,0 +1,177 @@
+"""Workers start at once: a server has imported all that a run needs, and forks a process for each.
+
+Torch and its compiler take seconds to import. The server does that once for all runs of a command, and computes
+nothing: threads and the state of a library that was used do not survive a fork. A worker's parent is the command, not
+the server, whose end therefore costs no run; exit statuses come as of any child.
+
+`multiprocessing` has such a server too. Its children are the server's own, and it gives them the command's import path,
+with the user's folder in it.
+"""
+
+import contextlib
+import ctypes
+import gc
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import IO
+
+import psutil
+import torch
+
+from bakeoff import provenance, worker
+
+#: Of `prctl`, by linux/prctl.h: whose parent is gone becomes this process's child.
+PR_SET_CHILD_SUBREAPER = 36
+#: The longest message of the server: a process's number.
+NUMBER_BYTES = 16
+#: Seconds that a server may take to import and fork.
+PATIENCE = 300.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Child:
+    """A worker's process: `wait` of it gives its exit status, negative where a signal ended it.
+
+    Attributes:
+        stdin: Takes its job; when it closes, the worker ends.
+        stdout: Its messages.
+    """
+
+    process: psutil.Process
+    stdin: IO[str]
+    stdout: IO[str]
+
+    def close(self) -> None:
+        """Close its pipes."""
+        with contextlib.suppress(BrokenPipeError):  # a job that it never read
+            self.stdin.close()
+        self.stdout.close()
+
+
+def started_anew(environment: Mapping[str, str], log: IO[str]) -> Child:
+    """A worker that imports everything itself."""
+    process = psutil.Popen(
+        [sys.executable, "-P", "-m", "bakeoff.worker"],  # -P: nothing is imported from the user's folder
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        text=True,
+        env=environment,
+        start_new_session=True,  # Ctrl-C reaches the command alone, which then stops its workers
+    )
+    return Child(process=process, stdin=process.stdin, stdout=process.stdout)
+
+
+class ForkServer:
+    """The command's end: a server, once it is needed, and a new one where that has ended.
+
+    Args:
+        device: Where the runs compute. Only on Linux, and only where no GPU is used, are they forked.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.forks = device.type == "cpu" and sys.platform == "linux" and _adopt_orphans()
+        self.server: subprocess.Popen[bytes] | None = None
+        self.environment: Mapping[str, str] = {}
+
+    def start(self, environment: Mapping[str, str], log: IO[str]) -> Child:
+        """A worker in that environment, which writes whatever is printed into the log."""
+        forked = self._fork(environment, log) if self.forks else None
+        return forked or started_anew(environment, log)  # which tells in its log why no server could be had
+
+    def close(self) -> None:
+        """End the server; its workers go on."""
+        if self.server is not None:
+            self.control.close()
+            self.server.kill()  # it may be importing, and has nothing to lose
+            self.server.wait()
+            self.server = None
+
+    def _fork(self, environment: Mapping[str, str], log: IO[str]) -> Child | None:
+        self._serve(environment, log)
+        with contextlib.ExitStack() as theirs, contextlib.ExitStack() as ours:
+            (to_read, stdin), (stdout, to_write) = os.pipe(), os.pipe()
+            for stack, descriptor in ((theirs, to_read), (theirs, to_write), (ours, stdin), (ours, stdout)):
+                stack.callback(os.close, descriptor)
+            try:
+                socket.send_fds(self.control, [b"run"], [to_read, to_write, log.fileno()])
+                number = self.control.recv(NUMBER_BYTES)
+            except (ConnectionError, TimeoutError):
+                number = b""
+            if not number:  # it has ended, or hangs
+                self.close()
+                return None
+            ours.pop_all()
+            return Child(process=psutil.Process(int(number)), stdin=os.fdopen(stdin, "w"), stdout=os.fdopen(stdout))
+
+    def _serve(self, environment: Mapping[str, str], log: IO[str]) -> None:
+        """See that there is a server of that environment: what it says of threads is read when torch is imported."""
+        if self.server is not None and self.server.poll() is None and self.environment == environment:
+            return
+        self.close()
+        self.environment = dict(environment)
+        self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.control.settimeout(PATIENCE)
+        with theirs:
+            self.server = subprocess.Popen(
+                [sys.executable, "-P", "-m", "bakeoff.forkserver", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=self.environment,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+
+
+def _adopt_orphans() -> bool:
+    """Become the parent of descendants whose parents end; whether the system can do that."""
+    return bool(ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0)
+
+
+def main() -> None:
+    """Be the server, until the command closes its end or dies; or, after a fork, the worker."""
+    import torch._dynamo  # noqa: F401, PLC0415 (as building an optimizer does; the command may have nothing to run)
+
+    control = socket.socket(fileno=int(sys.argv[1]))
+    provenance.imported()
+    gc.freeze()  # a collection would write to what is shared with the children
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(control, NUMBER_BYTES, 3)
+        if not message:
+            return
+        if _forked(control):
+            break
+        for descriptor in descriptors:
+            os.close(descriptor)
+    control.close()
+    os.setsid()
+    for standard, descriptor in enumerate(descriptors):
+        os.dup2(descriptor, standard)
+        os.close(descriptor)
+    worker.main()
+
+
+def _forked(control: socket.socket) -> bool:
+    """Fork a worker whose parent is the command, and tell that its number; whether this is the worker."""
+    told, tell = os.pipe()
+    if not (between := os.fork()):
+        if not (number := os.fork()):
+            os.close(told)
+            os.close(tell)
+            return True
+        os.write(tell, b"%d" % number)
+        os._exit(0)
+    os.waitpid(between, 0)  # from now on the command is the worker's parent
+    control.send(os.read(told, NUMBER_BYTES))
+    os.close(told)
+    os.close(tell)
+    return False
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Workers that are forked from a server: as any child is, and as any other worker computes."""
+
+import os
+import sys
+
+import psutil
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from bakeoff import forkserver
+from bakeoff.forkserver import ForkServer
+from bakeoff.records import FINISHED
+from bakeoff.runner import open_session
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers start anew")
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def log(tmp_path):
+    with (tmp_path / "log.txt").open("w") as log:
+        yield log
+
+
+@pytest.fixture
+def server():
+    server = ForkServer(CPU)
+    yield server
+    server.close()
+
+
+def session_of(tiny_study, folder):
+    return open_session(tiny_study.with_shared(epochs=1, threads=1, compile=False), folder / "tiny", CPU)
+
+
+def ends(child):
+    """Its exit status, once it is left without a job."""
+    child.close()
+    return child.process.wait(10)
+
+
+def test_a_forked_worker_is_the_commands_own_child_and_has_nobodys_terminal(server, log):
+    child = server.start(os.environ, log)
+    assert child.process.ppid() == os.getpid()
+    assert child.process.pid != server.server.pid
+    assert os.getsid(child.process.pid) == child.process.pid
+    assert ends(child) == 1
+
+
+def test_a_server_serves_its_environment_and_another_gets_another(server, log):
+    first, second, third = (
+        server.start(os.environ | {"OMP_WAIT_POLICY": policy}, log) for policy in ("ACTIVE", "ACTIVE", "PASSIVE")
+    )
+    told = [child.process.environ()["OMP_WAIT_POLICY"] for child in (first, second, third)]
+    assert told == ["ACTIVE", "ACTIVE", "PASSIVE"]
+    assert [ends(child) for child in (first, second, third)] == [1, 1, 1], "the end of a server ends no worker"
+
+
+def test_a_worker_holds_no_others_pipes(server, log):
+    first = server.start(os.environ, log)
+    second = server.start(os.environ, log)
+    assert ends(first) == 1, "its standard input has closed"
+    assert second.process.is_running()
+    assert ends(second) == 1
+
+
+def test_a_server_ends_with_its_command(server, log):
+    ends(server.start(os.environ, log))
+    server.control.close()
+    assert server.server.wait(10) == 0
+
+
+def test_where_no_server_can_be_had_a_worker_starts_anew(server, log, monkeypatch):
+    monkeypatch.setattr(forkserver, "PATIENCE", 0.01)  # it has not imported anything by then
+    child = server.start(os.environ, log)
+    assert "bakeoff.worker" in child.process.cmdline()
+    assert server.server is None
+    assert ends(child) == 1
+
+
+def test_where_a_gpu_is_used_nothing_is_forked():
+    assert not ForkServer(torch.device("cuda")).forks
+
+
+def test_a_forked_worker_and_one_that_started_anew_end_with_the_same_bits(tiny_study, tmp_path, monkeypatch):
+    found = []
+    for way in ("forked", "anew"):
+        if way == "anew":
+            monkeypatch.setattr(forkserver, "_adopt_orphans", lambda: False)
+        with session_of(tiny_study, tmp_path / way) as session:
+            session.run(session.study.runs, 1, lambda run, message: None)
+            folders = [session.folder.run(run.slug) for run in session.study.runs]
+        weights = [load_file(folder.best_weights) for folder in folders]
+        nats = [[line["valid"]["nats"] for line in folder.history()] for folder in folders]
+        found.append((weights, nats, [folder.summary["test"] for folder in folders]))
+    (forked, *told), (anew, *others) = found
+    assert told == others
+    for one, other in zip(forked, anew, strict=True):
+        assert all(torch.equal(one[name], other[name]) for name in one | other)
+
+
+def test_a_killed_server_costs_no_run_and_nothing_is_left_open(tiny_study, tmp_path):
+    def kill_the_server(run, message):
+        if message["event"] == "start":
+            server = min(psutil.Process().children(), key=lambda child: child.create_time())
+            assert server.pid not in killed
+            server.kill()
+            killed.append(server.pid)
+
+    killed = []
+    with session_of(tiny_study, tmp_path) as session:
+        files = psutil.Process().num_fds()
+        session.run(session.study.runs, 1, kill_the_server)
+        assert psutil.Process().num_fds() == files
+        assert [session.folder.run(run.slug).status for run in session.study.runs] == [FINISHED] * 2
+    assert len(killed) == 2
+    assert psutil.Process().children() == []

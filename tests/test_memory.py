@@ -1,0 +1,136 @@
+"""What a run's memory is measured to be, against sizes that are known."""
+
+import dataclasses
+import gc
+import platform
+import threading
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from bakeoff import memory
+from bakeoff.memory import LIVE, LiveMeter, SamplingMeter, live_bytes
+from bakeoff.models import GPT1, LSTM
+from bakeoff.optimizers import SGD, Adam, AdamW
+from bakeoff.records import RunFolder
+from bakeoff.worker import Job, work
+
+CPU = torch.device("cpu")
+MEGABYTE = 2**20
+
+glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc tells")
+
+
+def test_memory_of_a_known_size_is_seen_while_a_window_is_open():
+    meter = SamplingMeter(CPU, interval=0.01, share=1.0)
+    with meter.window():
+        held = np.ones(64 * MEGABYTE // 8)
+        time.sleep(0.1)
+        del held
+        time.sleep(0.1)
+    seen = meter.as_json()
+    assert 60 * MEGABYTE < seen["peak_bytes"] < 80 * MEGABYTE
+    assert 0.1 < seen["average_bytes"] / seen["peak_bytes"] < 0.95
+    assert seen["samples"] >= 5
+    assert seen["kind"] == "unique set size of the process"
+
+
+def test_reading_the_memory_takes_no_more_than_its_share(monkeypatch):
+    def slowly():
+        time.sleep(0.02)
+        return 0
+
+    monkeypatch.setattr(memory, "_memory_reader", lambda device: ("memory", slowly))
+    rare, often = (SamplingMeter(CPU, interval=0.0, share=share) for share in (0.1, 1.0))
+    for meter in (rare, often):
+        with meter.window():
+            time.sleep(0.5)
+    assert rare.as_json()["samples"] <= 4 < often.as_json()["samples"]
+
+
+def test_memory_outside_of_windows_is_not_counted():
+    meter = SamplingMeter(CPU, interval=0.01, share=1.0)
+    held = np.ones(64 * MEGABYTE // 8)
+    time.sleep(0.05)
+    del held
+    with meter.window():
+        time.sleep(0.05)
+    assert meter.as_json()["peak_bytes"] < 20 * MEGABYTE
+
+
+def test_a_meter_without_a_window_says_that_it_took_no_sample():
+    assert SamplingMeter(CPU).as_json()["samples"] == 0
+
+
+@glibc
+@pytest.mark.parametrize("megabytes", [0.25, 64])
+def test_live_bytes_rise_by_what_is_allocated_and_fall_when_it_is_freed(megabytes):
+    size, before = int(megabytes * MEGABYTE), live_bytes()
+    held = torch.empty(size, dtype=torch.uint8)
+    assert live_bytes() - before == pytest.approx(size, abs=8192)
+    del held
+    assert live_bytes() == pytest.approx(before, abs=8192)
+
+
+@glibc
+def test_live_bytes_are_those_of_all_threads():
+    before, held = live_bytes(), []
+    allocating = threading.Thread(target=lambda: held.extend(torch.empty(1000) for _ in range(2000)))
+    allocating.start()
+    allocating.join()
+    assert live_bytes() - before == pytest.approx(2000 * 4000, rel=0.1)
+
+
+@glibc
+def test_a_watched_step_tells_peak_average_and_what_is_held_before_it():
+    metered = LiveMeter()
+    resting = torch.zeros(MEGABYTE)
+    with metered.watch():
+        large = torch.zeros(4 * MEGABYTE)
+        large = large[:10].clone()
+        for _ in range(8):
+            large.add_(1)
+    found = metered.as_json()
+    assert found["kind"] == LIVE
+    assert found["resting_bytes"] == pytest.approx(resting.nbytes, abs=65536)
+    assert found["peak_bytes"] == pytest.approx(resting.nbytes + 16 * MEGABYTE, rel=0.01)
+    assert resting.nbytes < found["average_bytes"] < 0.5 * found["peak_bytes"]
+    assert found["process_bytes"] > found["peak_bytes"]
+
+
+def test_where_malloc_does_not_tell_or_a_model_is_compiled_memory_is_sampled(monkeypatch):
+    assert isinstance(memory.meter(CPU, compiled=True), SamplingMeter)
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
+    assert isinstance(memory.meter(CPU, compiled=False), SamplingMeter)
+
+
+@pytest.fixture(scope="module")
+def measured(tiny_study, tmp_path_factory):
+    """The memory that runs of some models and optimizers have measured, two threads at work, evaluations between."""
+    budget = dataclasses.replace(tiny_study.budget, threads=2, epochs=2, epoch_steps=6)
+
+    def memory_of(architecture, optimizer):
+        first = tiny_study.runs[0]
+        run = dataclasses.replace(first, architecture=architecture, optimizer=optimizer, budget=budget)
+        folder = RunFolder(tmp_path_factory.mktemp("run"))
+        gc.collect()  # a run has a process of its own, without the one before
+        work(Job(run=run, folder=folder.path, device="cpu", alone=True), lambda message: None)
+        return folder.summary["memory"]
+
+    memory_of(LSTM(embedding=64, hidden=64), Adam())  # what a process allocates but once
+    return memory_of
+
+
+@glibc
+@pytest.mark.parametrize("architecture", [LSTM(embedding=64, hidden=64), GPT1(width=64, heads=2)])
+def test_twins_agree_and_plain_sgd_lacks_their_state(measured, architecture):
+    first, again, adamw, sgd = (measured(architecture, optimizer) for optimizer in (Adam(), Adam(), AdamW(), SGD()))
+    for key in ("average_bytes", "peak_bytes", "resting_bytes"):
+        assert again[key] == pytest.approx(first[key], rel=0.01)
+        assert adamw[key] == pytest.approx(first[key], rel=0.01)
+    model = architecture.build(300, 16)
+    state = 8 * sum(parameter.numel() for parameter in model.parameters())
+    assert first["resting_bytes"] - sgd["resting_bytes"] == pytest.approx(state, rel=0.05)
+    assert first["samples"] == 2
