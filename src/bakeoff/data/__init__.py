@@ -8,6 +8,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from tokenizers import Tokenizer
 
 from bakeoff.data import corpora, sequences, tokenizers
@@ -26,12 +27,14 @@ class Tokens:
     """A corpus ready for a budget.
 
     Attributes:
+        key: Stands for all that the tokens depend on.
         text: The corpus as text.
         tokenizer: Trained on the train split alone.
         splits: The streams of `train`, `valid` and `test`.
         train_sample: Whole train documents, as many tokens as valid has: what "train" means in every evaluation.
     """
 
+    key: str
     text: corpora.Text
     tokenizer: Tokenizer
     splits: dict[str, TokenStream]
@@ -77,7 +80,7 @@ def prepare(corpus: Corpus, budget: Budget, told: Callable[[str], object] = lamb
         _require_a_sequence(text.name, split, tokens, budget.sequence_length)
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
     sample = sample_documents(splits["train"], splits["valid"].targets)
-    return Tokens(text=text, tokenizer=tokenizer, splits=splits, train_sample=sample)
+    return Tokens(key=key, text=text, tokenizer=tokenizer, splits=splits, train_sample=sample)
 
 
 @functools.cache
@@ -109,16 +112,14 @@ def is_here(corpus: Corpus, budget: Budget) -> bool:
 
 def sample_documents(train: TokenStream, tokens: int) -> TokenStream:
     """Whole documents of about that many tokens, the same ones always, in the order in which they stand in train."""
-    shuffled = sorted(range(len(train.starts_D)), key=lambda document: hash_fraction(f"train sample {document}"))
-    chosen: list[int] = []
-    total = -1  # the first token of the sample is not predicted
-    sizes = train.tokens_D
-    for document in shuffled:
-        if total >= tokens:
-            break
-        chosen.append(document)
-        total += int(sizes[document])
-    return train.select(sorted(chosen))
+    documents = len(train.starts_D)
+    draws_D = np.fromiter(
+        (hash_fraction(f"train sample {document}") for document in range(documents)), float, documents
+    )
+    shuffled_D = np.argsort(draws_D, kind="stable")
+    totals_D = np.cumsum(train.tokens_D[shuffled_D]) - 1  # the first token of the sample is not predicted
+    enough = int(np.searchsorted(totals_D, tokens)) + 1
+    return train.select(np.sort(shuffled_D[:enough]))
 
 
 def _require_documents(text: corpora.Text) -> None:
