@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.data import Tokens, frequencies
+from bakeoff.data import Tokens, Told, frequencies
 from bakeoff.data.cache import entry
 from bakeoff.data.sequences import TokenStream
 from bakeoff.metrics import Tally
@@ -54,7 +54,7 @@ class Part(NamedTuple):
     end: int
 
 
-def baselines(tokens: Tokens, length: int, told: Callable[[str], object] = lambda _: None) -> list[Json]:
+def baselines(tokens: Tokens, length: int, told: Told = lambda *_: None) -> list[Json]:
     """Each floor's name, the seconds it took, and what it pays for the train sample, valid and test.
 
     What was counted before comes from the cache.
@@ -74,7 +74,7 @@ def baselines(tokens: Tokens, length: int, told: Callable[[str], object] = lambd
     return made
 
 
-def measure(tokens: Tokens, length: int, told: Callable[[str], object] = lambda _: None) -> list[Json]:
+def measure(tokens: Tokens, length: int, told: Told = lambda *_: None) -> list[Json]:
     """What `baselines` gives, counted now; a floor's seconds are those until it was known, as it needs those before."""
     streams = {"train": tokens.train_sample, "valid": tokens.splits["valid"], "test": tokens.splits["test"]}
     nats: dict[Floor, dict[str, float]] = {}
@@ -83,7 +83,7 @@ def measure(tokens: Tokens, length: int, told: Callable[[str], object] = lambda 
     for number, batch in enumerate(batches):
 
         def tell(share: float, done: int = number) -> None:
-            told(f"{tokens.text.name}: counting n-grams, {(done + share) / len(batches):.0%}")
+            told(f"{tokens.text.name}: counting n-grams", (done + share) / len(batches))
 
         begun = time.perf_counter()
         ends = np.cumsum([part.end - part.first for part in batch])
