@@ -22,14 +22,15 @@ import numpy.typing as npt
 Integers = npt.NDArray[np.integer]
 Numbers = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
 Value = TypeVar("Value", bound=np.generic)
 #: From how many n-grams count 0, 1, 2, 3, 4 to what a count of one, of two, and of more gives up to the lower order.
 Discounting = Callable[[Integers], tuple[float, float, float]]
 
 #: N-grams that are counted at once, as far as first tokens tell them apart.
 AT_ONCE = 1 << 22
-#: Tokens that are looked through at once for the places where n-grams begin.
-BLOCK = 1 << 22
+#: Tokens that are looked through, and questions that are answered, at once.
+BLOCK = 1 << 20
 #: How many different keys there are.
 KEYS = 1 << 64
 
@@ -68,11 +69,6 @@ class Questions:
     columns: Sequence[Integers]
     known_T: Integers
 
-    def ngrams(self, length: int) -> tuple[Integers, list[Integers]]:
-        """The questions that know enough for n-grams of that length, and the n-grams' columns, the oldest first."""
-        asked = np.flatnonzero(self.known_T >= length - 1)
-        return asked, [column[asked] for column in self.columns[length - 1 :: -1]]
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Evidence:
@@ -90,13 +86,17 @@ class _Evidence:
     types: Sequence[Integers]
     counted: Integers
 
-    def interpolate(self, lower_T: Floats, discounting: Discounting) -> Floats:
-        """Probability of each n-gram's last token after its context, given the lower order's probabilities."""
+    def interpolate(self, discounting: Discounting, lower_T: Floats, enough_T: Flags, answers_T: Floats) -> None:
+        """Answer each question that knows enough: its token's probability, given the lower order's probabilities."""
         discounts = discounting(self.counted)
-        mass_T = np.maximum(self.counts_T - np.array([0.0, *discounts])[np.minimum(self.counts_T, 3)], 0)
-        for discount, types_T in zip(discounts, self.types, strict=True):
-            mass_T += discount * types_T * lower_T
-        return np.where(self.totals_T > 0, mass_T / np.maximum(self.totals_T, 1), lower_T)
+        given_up = np.array([0.0, *discounts])
+        for first in range(0, len(answers_T), BLOCK):
+            part = slice(first, first + BLOCK)
+            counts, totals, lower = self.counts_T[part], self.totals_T[part], lower_T[part]
+            mass = np.maximum(counts - given_up[np.minimum(counts, 3)], 0)
+            mass += lower * sum(d * types_T[part] for d, types_T in zip(discounts, self.types, strict=True))
+            answer = np.where(totals > 0, mass / np.maximum(totals, 1), lower)
+            answers_T[part] = np.where(enough_T[part], answer, answers_T[part])
 
 
 def probabilities(
@@ -124,17 +124,17 @@ def probabilities(
     answers_T = np.full(len(questions.known_T), 1 / vocabulary)
     lower = {kind: answers_T.copy() for kind in discounting.values()}
     for length in range(1, max(discounting) + 1):
-        asked, ngrams = questions.ngrams(length)
+        ngrams, enough_T = questions.columns[length - 1 :: -1], questions.known_T >= length - 1
         if length in discounting:
             kind = discounting[length]
-            answers_T[asked] = text.evidence(ngrams, continued=False).interpolate(lower[kind][asked], kind)
+            text.evidence(ngrams, enough_T, continued=False).interpolate(kind, lower[kind], enough_T, answers_T)
             told(length / max(discounting))
             yield length, answers_T
         lower = {kind: lower[kind] for order, kind in discounting.items() if order > length}
         if lower:
-            seen = text.evidence(ngrams, continued=True)
+            seen = text.evidence(ngrams, enough_T, continued=True)
             for kind, lower_T in lower.items():
-                lower_T[asked] = seen.interpolate(lower_T[asked], kind)
+                seen.interpolate(kind, lower_T, enough_T, lower_T)
 
 
 class _Text:
@@ -153,17 +153,18 @@ class _Text:
         #: First tokens that are counted together, from one to before another.
         self.ranges = list(itertools.pairwise(edges))
 
-    def evidence(self, asked: Sequence[Integers], *, continued: bool) -> _Evidence:
+    def evidence(self, asked: Sequence[Integers], enough_T: Flags, *, continued: bool) -> _Evidence:
         """What the text has of n-grams.
 
         Args:
             asked: The n-grams as columns, the oldest token first.
+            enough_T: Which of them are asked for.
             continued: Whether what counts is how many different tokens stand before an n-gram, and not how often.
         """
         counts_T, totals_T, *types = (np.zeros(len(asked[0]), dtype=np.uint32) for _ in range(5))
         counted = np.zeros(5, dtype=np.int64)
         for low, high in self.ranges:
-            here = np.flatnonzero((asked[0] >= low) & (asked[0] < high))
+            here = np.flatnonzero((asked[0] >= low) & (asked[0] < high) & enough_T)
             keys, wanted = self._keys([column[here] for column in asked], low, high, continued=continued)
             if not len(keys):
                 continue
