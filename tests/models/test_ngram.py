@@ -3,6 +3,7 @@
 import dataclasses
 import itertools
 import math
+import tracemalloc
 from collections import Counter
 from types import SimpleNamespace
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from bakeoff import data
 from bakeoff.data.sequences import TokenStream
-from bakeoff.models import ngram
+from bakeoff.models import kneser_ney, ngram
 from bakeoff.models.kneser_ney import Questions, probabilities
 from bakeoff.models.ngram import CACHED, ORDERS, SMOOTHING, Part, answers, baselines, measure
 
@@ -26,10 +27,10 @@ def stream_of(tokens):
     return TokenStream(tokens_N=np.array(tokens, dtype=np.uint16), starts_D=0 * ones, words_D=ones, bytes_D=ones)
 
 
-def corpus(train, other):
+def corpus(train, other, vocabulary=VOCABULARY):
     """A corpus of such streams; only train and valid matter."""
     streams = {split: stream_of(other) for split in ("valid", "test")} | {"train": stream_of(train)}
-    tokenizer = SimpleNamespace(get_vocab_size=lambda: VOCABULARY)
+    tokenizer = SimpleNamespace(get_vocab_size=lambda: vocabulary)
     text = SimpleNamespace(name="text")
     return data.Tokens(key="", text=text, tokenizer=tokenizer, splits=streams, train_sample=stream_of(other))
 
@@ -43,7 +44,7 @@ def asked(train, other, length, cuts=()):
     return {floor: probabilities_T.copy() for floor, probabilities_T in floors}
 
 
-def kneser_ney(train, order, context, target):
+def answer_of(train, order, context, target):
     """What the model of that order, which has its own tests, answers to one question."""
     columns = [np.array([token]) for token in (target, *reversed(context))]
     questions = Questions(columns=columns, known_T=np.array([order - 1]))
@@ -60,7 +61,7 @@ def test_floors_see_only_what_stands_before_in_the_same_sequence(train, other, l
         window = other[place - place % length : place + 1]
         for order in ORDERS:
             known = min(order, len(window) + 1)
-            expected = kneser_ney(train, known, window[1 - known :], target)
+            expected = answer_of(train, known, window[1 - known :], target)
             assert floors[f"kn{order}", None][place] == pytest.approx(expected)
             if order in CACHED:
                 mixed = 0.8 * expected + 0.2 * window.count(target) / len(window)
@@ -104,6 +105,23 @@ def test_floors_are_the_same_however_many_targets_are_asked_at_once(tokens, monk
     for floor, again in zip(whole, measure(tokens, 16), strict=True):
         assert again["name"] == floor["name"]
         assert again["valid"]["nats"] == pytest.approx(floor["valid"]["nats"], rel=1e-12)
+
+
+def test_counting_takes_memory_in_proportion_to_a_slice(monkeypatch):
+    monkeypatch.setattr(kneser_ney, "AT_ONCE", 1 << 12)
+    monkeypatch.setattr(kneser_ney, "BLOCK", 1 << 12)
+    monkeypatch.setattr(ngram, "TARGETS_AT_ONCE", 1 << 12)
+
+    def peak(size):
+        random = np.random.default_rng(0)
+        tokens = corpus(random.integers(0, 500, size), random.integers(0, 500, size // 10), 500)
+        tracemalloc.start()
+        measure(tokens, 16)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(160_000) < 1.2 * peak(40_000) < 1.2 * 200 * (1 << 12)
 
 
 def test_floors_are_counted_once_for_each_corpus_and_length(tokens, monkeypatch):
