@@ -29,10 +29,11 @@ COMPILING_SAVES, COMPILING_TAKES = 0.25, 8.0
 #: Starting a process, importing torch, reading the corpus: a rough allowance for each run, in seconds.
 START_SECONDS = 4.0
 BYTES_PER_PARAMETER = 4
-#: What making a text ready takes: bytes of memory for each of its bytes, at least, and at most, as it is read, encoded
-#: and counted in slices; bytes of disk for each of its bytes, a token of two for every two at the very least.
-PREPARING_EACH, PREPARING_LEAST, PREPARING_MOST = 8, 100_000_000, 1_000_000_000
-PREPARED_EACH = 1.0
+#: Bytes of memory that making a text ready takes, whatever the text; for each of its bytes, until as many n-grams are
+#: there as are counted at once; and for each of them, until as many tokens are asked about as are asked about at once.
+PREPARING, COUNTING, ASKING = 50_000_000, (25.0, 15_000_000), (2.6, 300_000_000)
+#: Bytes of disk for each byte of a text: tokens of two bytes, some of them short.
+PREPARED = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,8 +99,8 @@ def require_room(corpus: Corpus, budget: Budget) -> None:
     if corpus.path is None or data.is_prepared(corpus, budget):
         return
     size, cache = own_text.size(Path(corpus.path)), cache_folder()
-    memory = min(PREPARING_EACH * size, PREPARING_MOST) + PREPARING_LEAST
-    disk = int(PREPARED_EACH * size)
+    memory = PREPARING + sum(each * min(size, most) for each, most in (COUNTING, ASKING))
+    disk = PREPARED * size
     about = f"making {corpus.name}, a text of {words.megabytes(size)}, ready takes about"
     if (free := available_memory()) < memory:
         raise UserError(

@@ -1,7 +1,5 @@
 """Byte-level BPE: loses nothing, is the same every time, and is trained on what it is given and nothing else."""
 
-from collections import UserList
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -54,7 +52,7 @@ def test_ordinary_text_is_trained_on_as_it_is(documents):
 
 
 def test_an_interrupt_ends_the_training():
-    class Stopped(UserList):
+    class Stopped(list):
         def __getitem__(self, _every):
             yield "some text"
             raise KeyboardInterrupt

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff import data
+from bakeoff.data import frequencies
 from bakeoff.data.sequences import TokenStream
 from bakeoff.models import kneser_ney, ngram
 from bakeoff.models.kneser_ney import Questions, probabilities
@@ -110,6 +111,7 @@ def test_floors_are_the_same_however_many_targets_are_asked_at_once(tokens, monk
 def test_counting_takes_memory_in_proportion_to_a_slice(monkeypatch):
     monkeypatch.setattr(kneser_ney, "AT_ONCE", 1 << 12)
     monkeypatch.setattr(kneser_ney, "BLOCK", 1 << 12)
+    monkeypatch.setattr(frequencies, "AT_ONCE", 1 << 12)
     monkeypatch.setattr(ngram, "TARGETS_AT_ONCE", 1 << 12)
 
     def peak(size):
