@@ -351,7 +351,7 @@ HEAVY = {"torch", "scipy", "altair", "typst", "polars", "tokenizers", "huggingfa
         (["--version"], HEAVY),
         (["--help"], HEAVY),
         (["run", "--help"], HEAVY),
-        (["status", "DIR"], {"torch", "scipy", "tokenizers", "huggingface_hub"}),
+        (["status", "DIR"], HEAVY),
         (["report", "DIR"], {"torch"}),
     ],
 )
@@ -384,7 +384,7 @@ OPTIONS = {
     "status": {"--json", "--help"},
     "report": {"--out", "--beside-published", "--help"},
     "describe": {"--out", "--json", "--help"},
-    "tune": {"--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
+    "tune": {"--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
     "bench": {"--fast", "--busy", "--json", "--help"},
 }
 

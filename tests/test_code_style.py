@@ -1,6 +1,7 @@
-"""The house's own rules that no linter knows: short functions, no optimizer by name."""
+"""The house's own rules that no linter knows: short functions, no optimizer by name, perplexity in one place."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,26 @@ def functions():
 
 def test_functions_are_short():
     assert {name: length for name, length in functions() if length > LONGEST} == {}
+
+
+def exponentials(tree):
+    """Where a tree calls something named `exp`, or imports it."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and node.attr in {"exp", "exp2", "expm1"}:
+            yield node.lineno
+        if isinstance(node, ast.ImportFrom) and any(alias.name.startswith("exp") for alias in node.names):
+            yield from [node.lineno] if node.module in {"math", "numpy", "torch", "polars"} else []
+
+
+@pytest.mark.parametrize("path", MODULES, ids=short)
+def test_losses_become_perplexities_in_one_place(path):
+    found = list(exponentials(ast.parse(path.read_text(encoding="utf-8"))))
+    assert bool(found) == (short(path) == "metrics.py"), found
+
+
+@pytest.mark.parametrize("path", sorted(SOURCE.rglob("*.j2")), ids=short)
+def test_templates_have_no_exponentials(path):
+    assert not re.search(r"\bexp\s*\(\s*(?!nats)|\|\s*exp\b|\*\*", path.read_text(encoding="utf-8"))
 
 
 def compared_strings(tree):

@@ -1,13 +1,18 @@
 """The estimate before a study: measured, of the right size, and without a trace."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 import torch
 
-from bakeoff import costs, data
+from bakeoff import costs, data, sampling
+from bakeoff.data import corpora
+from bakeoff.errors import UserError
 from bakeoff.models import count_parameters
-from bakeoff.spec import Architecture
+from bakeoff.sampling import Sampling
+from bakeoff.spec import Architecture, Budget
+from bakeoff.training import steps_an_epoch
 
 CPU = torch.device("cpu")
 
@@ -44,12 +49,27 @@ def test_disk_holds_the_weights_of_every_run(cost, study, tokens):
 def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatch):
     probe = costs._Probe(step=1.0, evaluated_token=0.0, memory_bytes=0)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
+    monkeypatch.setattr(costs.sampling, "plan", lambda *of_a_run: Sampling())
     long = study.with_shared(epochs=20)
     steps = -(-tokens.splits["train"].sequences(study.budget.sequence_length) // study.budget.batch_size)
     expected = 2 * (costs.START_SECONDS + 20 * steps)
     cost = costs.estimate(long.runs, tokens, CPU)
     assert cost.seconds == cost.wait(1) == pytest.approx(expected)
     assert cost.wait(2) == cost.wait(64) == pytest.approx(expected / 2)
+
+
+def test_what_is_measured_between_epochs_takes_its_time(study, tokens, monkeypatch):
+    probe = costs._Probe(step=0.0, first_step=0.0, evaluated_token=1e-3, memory_bytes=0)
+    monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
+    run = study.runs[0]
+    with_samples = costs.estimate([run], tokens, CPU).seconds
+    between = sampling.plan(
+        tokens.splits["train"], tokens.splits["valid"], run.budget, steps_an_epoch(tokens.splits["train"], run.budget)
+    )
+    monkeypatch.setattr(costs.sampling, "plan", lambda *of_a_run: Sampling())
+    sampled = len(between.places) * len(between.sequences) * run.budget.sequence_length
+    assert with_samples - costs.estimate([run], tokens, CPU).seconds == pytest.approx(sampled * 1e-3)
+    assert sampled > 0
 
 
 def test_a_model_that_this_machine_cannot_hold_is_not_tried(study, tokens, monkeypatch):
@@ -76,3 +96,28 @@ class Unbuildable(Architecture):
 
 def test_a_model_that_fails_does_not_stop_the_estimate_of_the_others(study, tokens):
     costs.estimate([*study.runs, dataclasses.replace(study.runs[0], architecture=Unbuildable())], tokens, CPU)
+
+
+@pytest.fixture
+def text(tmp_path, tiny_corpus_file, monkeypatch):
+    """A user's text of which nothing is kept yet, and its budget."""
+    monkeypatch.setenv("BAKEOFF_CACHE", str(tmp_path / "cache"))
+    return corpora.choose(str(tiny_corpus_file)), Budget(vocabulary=300, sequence_length=16)
+
+
+def test_a_text_that_memory_or_disk_cannot_hold_is_refused_before_it_is_read(text, monkeypatch):
+    costs.require_room(*text)
+    monkeypatch.setattr("bakeoff.data.own_text._cut", lambda *of_a_text, **how: pytest.fail("it is read"))
+    monkeypatch.setattr(costs, "available_memory", lambda: 50_000_000)
+    with pytest.raises(UserError, match=r"\Amaking [^\n]* MB of memory, and 50 MB are free: close [^\n]*\Z"):
+        costs.require_room(*text)
+    monkeypatch.setattr(costs, "available_memory", lambda: 50_000_000_000)
+    monkeypatch.setattr(costs.shutil, "disk_usage", lambda path: SimpleNamespace(free=1000))
+    with pytest.raises(UserError, match=r"\Amaking [^\n]* MB of disk, and [^\n]* are free in [^\n]*\Z"):
+        costs.require_room(*text)
+
+
+def test_what_was_made_ready_before_needs_no_room(text, monkeypatch):
+    data.prepare(*text)
+    monkeypatch.setattr(costs, "available_memory", lambda: 0)
+    costs.require_room(*text)

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from bakeoff.progress import Bars, Lines, Pace, display
+from bakeoff.progress import Bars, Lines, Pace, display, preparing
 
 SUMS = {"perplexity": 12.345}
 
@@ -105,3 +105,20 @@ def test_what_is_left_follows_from_what_is_done(runs, monkeypatch):
     pace.note(END)
     assert pace.left(0.0) == pytest.approx(30 * (len(runs) - 1))
     assert pace.left(0.5) == pytest.approx(30 * (len(runs) - 1.5) / 1.5)
+
+
+def test_making_a_text_ready_moves_a_bar_that_is_gone_in_the_end():
+    there = console(force_terminal=True, color_system=None)
+    with preparing("a [text]\x1b", there) as told:
+        told("a [text]: making a tokenizer", None)
+        told("a [text]: tokenizing train", 0.5)
+    text = there.file.getvalue()
+    assert all(part in text for part in ("a [text]: tokenizing train", " 50%"))
+    assert "[text]\x1b" not in text
+
+
+def test_in_a_pipe_making_a_text_ready_prints_nothing():
+    there = console()
+    with preparing("text", there) as told:
+        told("text: tokenizing train", 0.5)
+    assert there.file.getvalue() == ""

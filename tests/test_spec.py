@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bakeoff.identity import identity
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import SGD, Adam, AdamW, Momentum
-from bakeoff.spec import Architecture, Budget, Corpus, Optimizer
+from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Study
 
 
 @pytest.mark.parametrize(("count", "seeds"), [(1, (42,)), (2, (42, 0)), (4, (42, 0, 1, 2))])
@@ -179,3 +179,13 @@ def test_two_classes_of_one_name_cannot_be_told_apart(tiny_study):
 def test_a_study_that_could_not_be_compared_or_kept_is_refused(change, tiny_study):
     with pytest.raises(ValueError, match=r"\A[^\n]+\Z"):
         dataclasses.replace(tiny_study, **change(tiny_study))
+
+
+@pytest.mark.parametrize("text", ["a\x1b[2Jb", "two\nlines", "\u202eturned", "", " ", 7, None])
+def test_names_and_titles_have_only_what_is_there_to_be_seen(text):
+    with pytest.raises(ValueError, match=r"\Aa corpus's name must be text of characters [^\n]*\Z"):
+        Corpus(name=text)
+    for attribute in ("name", "title"):
+        kind = type("Mine", (LSTM,), {attribute: text})
+        with pytest.raises(ValueError, match=rf"\Athe {attribute} of Mine must be text of characters [^\n]*\Z"):
+            Study.of("mine", corpus=Corpus(name="c"), budget=Budget(), contenders=[(kind(), Adam())])

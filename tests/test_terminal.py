@@ -25,6 +25,14 @@ def test_status_tells_every_run_and_what_is_next(fake_study):
     assert lines[-1] == "the next `bakeoff run` will start #5, try again #4"
 
 
+def test_status_says_what_mends_a_damaged_run(fake_study):
+    folder = fake_study.path / "01-lstm-1-adam" / "seed-0"
+    (folder / "summary.json").write_text("[]")
+    lines = terminal.status_text(fake_study, read_rows(fake_study)).splitlines()
+    assert lines[-2] == f"{folder}/summary.json is damaged (it is no object): remove it and repeat the command"
+    assert lines[-1] == "the next `bakeoff run` will start #5, try again #4; first mend what is damaged of #1"
+
+
 def test_status_as_json_counts_every_run(fake_study):
     told = terminal.status_json(fake_study, read_rows(fake_study))
     assert sum(told["counts"].values()) == len(told["runs"]) == 8

@@ -89,6 +89,17 @@ def test_a_trial_is_half_as_long_as_the_study_and_no_longer_than_its_limit(tiny_
     assert (told["epochs"], told["epoch_steps"]) == expected
 
 
+def test_the_trials_of_an_experiment_are_known_in_every_round(tiny_study):
+    search = tuning.Search(tiny_study)
+    trials = search.next_round()
+    assert search.trials_of([]) == []
+    first, second = (search.trials_of([number]) for number in tiny_study.numbers[:2])
+    assert (first, second) == (list(range(1, 8)), list(range(8, 15)))
+    search.learn(rows_of(trials, lambda e: 1.0 if e.number <= 7 and e.optimizer.lr == 1e-2 else 2.0 + e.optimizer.lr))
+    search.next_round()
+    assert (search.trials_of(tiny_study.numbers[:1]), search.trials_of(tiny_study.numbers[1:2])) == ([], [1, 2])
+
+
 def test_sgd_and_momentum_can_reach_thirty():
     for name in ("sgd", "momentum"):
         centre = tuning.half_decades(OPTIMIZERS[name]().lr)

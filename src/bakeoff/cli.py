@@ -264,6 +264,9 @@ def tune(
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
     jobs: TrialsOption = "auto",
+    again: Annotated[
+        str | None, typer.Option(help="Numbers of experiments whose trials are trained anew, such as 1,5.")
+    ] = None,
 ) -> int:
     """Search learning rates: the same grid and the same short schedules for every experiment.
 
@@ -280,11 +283,13 @@ def tune(
     console, at_once = _console(), parse_jobs(jobs)
     built_in, source = find_study(study)
     declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
+    anew = _numbers("--again", again, declared) or ()
     _prepare(declared, console)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
         with open_session(round_, folder / round_.name, resolve_device(device), source) as session:
+            session.forget(search.trials_of(anew))
             if missing := session.missing():
                 _do(session, missing, at_once, console)
         search.learn(read_rows(session.folder))
@@ -366,11 +371,14 @@ def _require_ours(folder: Path, mark: str) -> None:
 
 
 def _prepare(study: "Study", console: "Console") -> None:
-    """Make the tokens of a study's corpus, which takes long for a large one, and show how far that is."""
-    from bakeoff import data
+    """Make tokens of a study's corpus and count them, which takes long for a large one, and show how far that is."""
+    from bakeoff import costs, data, progress
+    from bakeoff.models import ngram
 
-    with console.status(f"preparing {study.corpus.name}") as shown:
-        data.prepare(study.corpus, study.budget, shown.update)
+    costs.require_room(study.corpus, study.budget)
+    with progress.preparing(study.corpus.name, console) as told:
+        tokens = data.prepare(study.corpus, study.budget, told)
+        ngram.baselines(tokens, study.budget.sequence_length, told)
 
 
 def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:

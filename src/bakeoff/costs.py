@@ -1,20 +1,25 @@
 """What a study will cost on this machine, measured with a few real steps of each of its models."""
 
 import dataclasses
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 
-from bakeoff import accounting
-from bakeoff.data import Tokens
+from bakeoff import accounting, data, sampling, words
+from bakeoff.data import Tokens, own_text
+from bakeoff.data.cache import cache_folder
 from bakeoff.data.sequences import TokenStream
+from bakeoff.errors import UserError
+from bakeoff.files import free_folder
 from bakeoff.measure import Clock, available_memory, keep_freed_memory, return_freed_memory, synchronizer
 from bakeoff.memory import SamplingMeter
 from bakeoff.models import build, count_parameters
-from bakeoff.spec import Run
+from bakeoff.spec import Budget, Corpus, Run
 from bakeoff.training import EVALUATED_AT_ONCE, Training, steps_an_epoch
 
 #: Steps of each model that are timed.
@@ -22,6 +27,11 @@ PROBE_STEPS = 3
 #: Starting a process, importing torch, reading the corpus: a rough allowance for each run, in seconds.
 START_SECONDS = 4.0
 BYTES_PER_PARAMETER = 4
+#: Bytes of memory that making a text ready takes, whatever the text; for each of its bytes, until as many n-grams are
+#: there as are counted at once; and for each of them, until as many tokens are asked about as are asked about at once.
+PREPARING, COUNTING, ASKING = 50_000_000, (25.0, 15_000_000), (2.6, 300_000_000)
+#: Bytes of disk for each byte of a text: tokens of two bytes, some of them short.
+PREPARED = 0.75
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +85,32 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
         disk_bytes=sum(_weights_bytes(run, tokens.vocabulary) for run in able),
         runs=len(runs),
     )
+
+
+def require_room(corpus: Corpus, budget: Budget) -> None:
+    """See that memory and disk hold what preparing a user's text takes, before it is begun.
+
+    Raises:
+        UserError: They do not, or the text is not there.
+    """
+    if corpus.path is None or data.is_prepared(corpus, budget):
+        return
+    size, cache = own_text.size(Path(corpus.path)), cache_folder()
+    memory = PREPARING + sum(each * min(size, most) for each, most in (COUNTING, ASKING))
+    disk = PREPARED * size
+    about = f"making {corpus.name}, a text of {words.megabytes(size)}, ready takes about"
+    if (free := available_memory()) < memory:
+        raise UserError(
+            f"{about} {words.megabytes(memory)} of memory, and {words.megabytes(free)} are free: close other programs, "
+            "or give a part of it",
+            status=1,
+        )
+    if (free := shutil.disk_usage(free_folder(cache.absolute())).free) < disk:
+        raise UserError(
+            f"{about} {words.megabytes(disk)} of disk, and {words.megabytes(free)} are free in {cache}: free some "
+            "space there, or name another folder with BAKEOFF_CACHE",
+            status=1,
+        )
 
 
 def _try(run: Run, tokens: Tokens, device: torch.device) -> _Probe | None:
@@ -136,7 +172,10 @@ def _steps(run: Run, tokens: Tokens) -> int:
 def _seconds(run: Run, probe: _Probe, tokens: Tokens) -> float:
     budget, steps = run.budget, _steps(run, tokens)
     each_evaluation = tokens.train_sample.targets + tokens.splits["valid"].targets
-    evaluated = (budget.epochs + 1) * each_evaluation + tokens.splits["test"].targets
+    train, valid = tokens.splits["train"], tokens.splits["valid"]
+    between = sampling.plan(train, valid, budget, steps_an_epoch(train, budget))
+    sampled = len(between.places) * len(between.sequences) * budget.sequence_length
+    evaluated = (budget.epochs + 1) * each_evaluation + sampled + tokens.splits["test"].targets
     return START_SECONDS + steps * probe.step + evaluated * probe.evaluated_token
 
 

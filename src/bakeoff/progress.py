@@ -1,7 +1,8 @@
 """What a user sees while runs are at work: bars on a terminal, plain lines in a pipe; both on standard error."""
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, Self
 
 from rich.console import Console
@@ -11,6 +12,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     TaskID,
+    TaskProgressColumn,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -36,6 +38,19 @@ class Display(Protocol):
 def display(runs: Sequence[Run], console: Console) -> Display:
     """Bars where there is a terminal, lines where there is none."""
     return Bars(runs, console) if console.is_terminal else Lines(runs, console)
+
+
+@contextlib.contextmanager
+def preparing(name: str, console: Console) -> Iterator[Callable[[str, float | None], None]]:
+    """A bar for what is done to a corpus before anything is trained, moved by what it yields; gone in the end."""
+    columns = TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task(escape(plain(f"preparing {name}")), total=None)
+
+        def told(doing: str, share: float | None) -> None:
+            bars.update(task, description=escape(plain(doing)), total=share and 1.0, completed=share or 0.0)
+
+        yield told
 
 
 class Pace:

@@ -58,6 +58,7 @@ def _positive(value: object) -> bool:
 
 SUMS: dict[str, Shape] = {"nats": _number, "tokens": _positive, "words": _positive, "bytes": _positive}
 MEASURED: Shape = {**SUMS, "deciles?": {"nats": [_number] * 10, "tokens": [_count] * 10}}
+SAMPLE: Shape = {"step": _count, "train_seconds": _number, "nats": _number, "tokens": _positive}
 EVALUATION: Shape = {
     "epoch": _count,
     "step": _count,
@@ -67,7 +68,7 @@ EVALUATION: Shape = {
     "valid": MEASURED,
     "running?": {"nats": _number, "tokens": _positive},
     "gradient_norm?": {"clipped": _number},
-    "sample?": [{"step": _count, "train_seconds": _number, "nats": _number, "tokens": _positive}],
+    "sample?": [SAMPLE],
 }
 #: By what a summary says of its run: what else it has to say.
 ENDINGS: dict[str, dict[str, Shape]] = {
@@ -79,7 +80,7 @@ ENDINGS: dict[str, dict[str, Shape]] = {
         "processor_seconds?": _number,
         **dict.fromkeys(("evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second"), _number),
     },
-    DIVERGED: {"error": _text, "epoch?": _count},
+    DIVERGED: {"error": _text, "epoch?": _count, "sample?": [SAMPLE]},
     FAILED: {"error": _text},
 }
 BY_DOCUMENT: Shape = {"nats": [_number], "tokens": [_count], "words": [_count], "bytes": [_count]}

@@ -16,6 +16,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
 
+from bakeoff.errors import plain
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
@@ -63,6 +65,18 @@ def real(spec: object, name: str, *, above: float | None = None, below: float = 
     object.__setattr__(spec, name, float(value))
 
 
+def shown(name: object, what: str) -> None:
+    """See that a name that others will read has a character, and none that a terminal obeys or that is not seen.
+
+    Raises:
+        ValueError: It has.
+    """
+    _require(
+        isinstance(name, str) and bool(name.strip()) and plain(name) == name,
+        f"{what} must be text of characters that are there to be seen, not {name!r}",
+    )
+
+
 class LanguageModel(Protocol):
     """What the training loop asks of a model, besides being a `torch.nn.Module`."""
 
@@ -92,6 +106,7 @@ class Corpus:
     sha256: str | None = None
 
     def __post_init__(self) -> None:
+        shown(self.name, "a corpus's name")
         if self.documents is not None:
             counts = isinstance(self.documents, tuple | list) and len(self.documents) == len(("train", "valid", "test"))
             _require(
@@ -317,6 +332,9 @@ class Study:
         )
         _require(_unique(self.numbers), f"study {self.name} numbers two experiments alike")
         for kinds in ({type(e.architecture) for e in self.experiments}, {type(e.optimizer) for e in self.experiments}):
+            for kind in kinds:
+                for text in ("name", "title"):
+                    shown(getattr(kind, text, None), f"the {text} of {kind.__name__}")
             alike = [name for name, count in Counter(kind.name for kind in kinds).items() if count > 1]
             _require(not alike, f"study {self.name} has two classes with the name {''.join(alike[:1])!r}: rename one")
 

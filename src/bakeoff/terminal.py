@@ -7,7 +7,7 @@ from bakeoff import words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.rows import StudyRows
 from bakeoff.errors import plain
-from bakeoff.records import StudyFolder
+from bakeoff.records import DAMAGED, StudyFolder
 
 if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
     from bakeoff.data.corpora import BuiltIn, Text
@@ -41,6 +41,7 @@ def status_text(folder: StudyFolder, rows: StudyRows) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in count_statuses(rows).items() if count)
     left = seconds_left(rows)
     ending = f"{folder.path}: {counts}; left to run: {'nothing' if left == 0 else words.duration(left)}"
+    ending += "".join(f"\n{plain(row.error or '')}" for row in rows.rows if row.status == DAMAGED)
     ending += f"\nthe next `bakeoff run` will {what_is_next(rows)}"
     return f"{columns(['#', 'model', 'layers', 'optimizer', 'seed', 'status', 'epochs', 'valid ppl'], lines)}\n{ending}"
 

@@ -7,7 +7,7 @@ searched widens the search on that side, until it lies inside.
 
 import dataclasses
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +88,11 @@ class Search:
         )
         name, budget = ROUND.format(self.rounds), self._budget()
         return Study(name=name, corpus=self.study.corpus, budget=budget, experiments=trials, seeds=(SEED,))
+
+    def trials_of(self, numbers: Collection[int]) -> list[int]:
+        """The numbers that the trials of those experiments have in the last round."""
+        slugs = {experiment.slug for experiment in self.study.experiments if experiment.number in numbers}
+        return [number for number, (slug, _) in enumerate(self._asked, start=1) if slug in slugs]
 
     def learn(self, rows: StudyRows) -> None:
         """Take note of what a round's trials found; their numbers tell which is which."""

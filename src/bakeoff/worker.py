@@ -204,7 +204,8 @@ class _Recording:
             for evaluation in training.evaluations():
                 self._keep(evaluation, training)
         except DivergedError as error:
-            return _divergence(error) | {"alone": self.kept.alone}
+            samples = [vars(sample) for sample in training.samples]
+            return _divergence(error) | {"alone": self.kept.alone, "sample": samples}
         return self._summary(training)
 
     def _resumed(self) -> Training | None:

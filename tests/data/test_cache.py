@@ -1,7 +1,9 @@
 """What was made of a text is kept with its checksums, and believed only if they match."""
 
 import dataclasses
+import os
 import shutil
+import time
 
 import pytest
 
@@ -72,6 +74,19 @@ def test_what_a_killed_process_left_is_removed_and_an_error_leaves_nothing(place
     with pytest.raises(KeyboardInterrupt):
         cache.entry("things/one", fails)
     assert [path.name for path in (place / "things").iterdir()] == ["one.lock"]
+
+
+def test_what_was_left_half_made_elsewhere_goes_with_the_next_use_once_nobody_can_be_at_work_on_it(place):
+    old, new = (place / "corpora" / f"{TEMPORARY}{age}" for age in ("old", "new"))
+    folder = place / "tokens" / f"{TEMPORARY}old"
+    folder.mkdir(parents=True)
+    old.parent.mkdir()
+    for file in (old, new, folder / "half.bin"):
+        file.write_text("half")
+    for path in (old, folder / "half.bin", folder):
+        os.utime(path, (time.time() - 2 * cache.ABANDONED,) * 2)
+    assert made("things/one")
+    assert [path.exists() for path in (old, folder, new)] == [False, False, True]
 
 
 def test_a_write_that_fails_names_the_place(place):

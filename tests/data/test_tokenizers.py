@@ -52,9 +52,15 @@ def test_ordinary_text_is_trained_on_as_it_is(documents):
 
 
 def test_an_interrupt_ends_the_training():
-    def stopped():
-        yield "some text"
-        raise KeyboardInterrupt
+    class Stopped(list):
+        def __getitem__(self, _every):
+            yield "some text"
+            raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_bpe(stopped(), 300)
+        train_bpe(Stopped(["some text"]), 300)
+
+
+def test_of_a_large_text_evenly_spread_documents_are_enough(documents, monkeypatch):
+    monkeypatch.setattr(tokenizers, "ENOUGH", sum(map(len, documents)) * 2 // 5)
+    assert train_bpe(documents, 300).to_str() == train_bpe(documents[::3], 300).to_str()

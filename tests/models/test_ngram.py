@@ -1,21 +1,26 @@
 """The floors, against slow and obvious counting."""
 
 import dataclasses
+import itertools
 import math
+import tracemalloc
 from collections import Counter
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bakeoff import data
+from bakeoff.data import frequencies
 from bakeoff.data.sequences import TokenStream
-from bakeoff.models.kneser_ney import DISCOUNT, KneserNey
-from bakeoff.models.ngram import CACHE_WEIGHTS, SMOOTHING, Floors, baselines, best_cache_weight, mixed
+from bakeoff.models import kneser_ney, ngram
+from bakeoff.models.kneser_ney import Questions, probabilities
+from bakeoff.models.ngram import CACHED, ORDERS, SMOOTHING, Part, answers, baselines, measure
 
 VOCABULARY = 5
-token_lists = st.lists(st.integers(0, VOCABULARY - 1), min_size=3, max_size=40)
+token_lists = st.lists(st.integers(0, VOCABULARY - 1), min_size=6, max_size=25)
 
 
 def stream_of(tokens):
@@ -23,62 +28,112 @@ def stream_of(tokens):
     return TokenStream(tokens_N=np.array(tokens, dtype=np.uint16), starts_D=0 * ones, words_D=ones, bytes_D=ones)
 
 
-def slow_kneser_ney(train, order, context, word):
-    """The textbook's recursion, one n-gram at a time; the highest order counts occurrences, lower ones types."""
-
-    def counts(length):
-        found = Counter(tuple(train[i : i + order]) for i in range(len(train) - order + 1))
-        for size in range(order - 1, length - 1, -1):
-            found = Counter(ngram[-size:] for ngram in found)
-        return found
-
-    def probability(context):
-        lower = probability(context[1:]) if context else 1 / VOCABULARY
-        after = {ngram: count for ngram, count in counts(len(context) + 1).items() if ngram[:-1] == context}
-        if not after:
-            return lower
-        discounted = max(after.get((*context, word), 0) - DISCOUNT, 0)
-        return (discounted + DISCOUNT * len(after) * lower) / sum(after.values())
-
-    return probability(tuple(context))
+def corpus(train, other, vocabulary=VOCABULARY):
+    """A corpus of such streams; only train and valid matter."""
+    streams = {split: stream_of(other) for split in ("valid", "test")} | {"train": stream_of(train)}
+    tokenizer = SimpleNamespace(get_vocab_size=lambda: vocabulary)
+    text = SimpleNamespace(name="text")
+    return data.Tokens(key="", text=text, tokenizer=tokenizer, splits=streams, train_sample=stream_of(other))
 
 
-@given(token_lists, st.integers(1, 3), st.data())
-def test_kneser_ney_is_the_textbooks(train, order, draw):
-    model = KneserNey.fit(np.array(train), VOCABULARY, order)
-    context = draw.draw(st.lists(st.integers(0, VOCABULARY - 1), min_size=order - 1, max_size=order - 1))
-    contexts = np.tile(np.array(context, dtype=np.int64).reshape(1, -1), (VOCABULARY, 1))
-    probabilities = model.probabilities(contexts, np.arange(VOCABULARY))
-    expected = [slow_kneser_ney(train, order, context, word) for word in range(VOCABULARY)]
-    assert probabilities.tolist() == pytest.approx(expected)
-    assert probabilities.sum() == pytest.approx(1)
-    assert (probabilities > 0).all()
+def asked(train, other, length, cuts=()):
+    """Each floor's probability of the targets of a stream, in parts that are cut at those sequences."""
+    stream = stream_of(other)
+    edges = [0, *(cut * length for cut in sorted(set(cuts)) if cut * length < stream.targets), stream.targets]
+    parts = [(stream, Part("valid", *edge)) for edge in itertools.pairwise(sorted(set(edges)))]
+    floors = answers(corpus(train, other), parts, length, told=lambda share: None)
+    return {floor: probabilities_T.copy() for floor, probabilities_T in floors}
 
 
-@given(token_lists, token_lists, st.integers(1, 9))
-def test_floors_see_only_what_stands_before_in_the_same_sequence(train, other, length):
-    floors, stream = Floors.fit(stream_of(train), VOCABULARY, length), stream_of(other)
-    kn3, cache = floors.kn3(stream), floors.cache(stream)
-    assert len(kn3) == len(cache) == stream.targets
+def answer_of(train, order, context, target):
+    """What the model of that order, which has its own tests, answers to one question."""
+    columns = [np.array([token]) for token in (target, *reversed(context))]
+    questions = Questions(columns=columns, known_T=np.array([order - 1]))
+    discounting = {order: ORDERS[order]}
+    ((_, answer),) = probabilities(np.array(train), VOCABULARY, questions, discounting)
+    return answer.item()
+
+
+@settings(max_examples=20)
+@given(token_lists, token_lists, st.integers(1, 9), st.lists(st.integers(1, 9), max_size=3))
+def test_floors_see_only_what_stands_before_in_the_same_sequence(train, other, length, cuts):
+    floors = asked(train, other, length, cuts)
     for place, target in enumerate(other[1:]):
         window = other[place - place % length : place + 1]
-        order = min(3, len(window) + 1)
-        context = window[1 - order :]
-        assert kn3[place] == pytest.approx(slow_kneser_ney(train, order, context, target))
-        assert cache[place] == pytest.approx(window.count(target) / len(window))
+        for order in ORDERS:
+            known = min(order, len(window) + 1)
+            expected = answer_of(train, known, window[1 - known :], target)
+            assert floors[f"kn{order}", None][place] == pytest.approx(expected)
+            if order in CACHED:
+                mixed = 0.8 * expected + 0.2 * window.count(target) / len(window)
+                assert floors[f"kn{order}+cache", 0.2][place] == pytest.approx(mixed)
 
 
-@given(st.integers(0, VOCABULARY - 1), st.sampled_from(CACHE_WEIGHTS))
-def test_a_mixture_of_distributions_is_one(seen, weight):
-    floors = Floors.fit(stream_of([0, 1, 2, 0, 1]), VOCABULARY, 4)
-    streams = [stream_of([seen, word]) for word in range(VOCABULARY)]
-    assert sum(mixed(floors.kn3(s), floors.cache(s), weight)[0] for s in streams) == pytest.approx(1)
+@settings(max_examples=20)
+@given(token_lists, token_lists)
+def test_every_floor_is_a_distribution(train, window):
+    every = [asked(train, [*window, word], len(window)) for word in range(VOCABULARY)]
+    for floor in every[0]:
+        last = [floors[floor][-1] for floors in every]
+        assert sum(last) == pytest.approx(1)
 
 
 def test_the_cache_has_no_share_where_it_does_not_help():
-    floors = Floors.fit(stream_of([0, 1, 2, 3, 4] * 40), VOCABULARY, 5)
-    assert best_cache_weight(floors, stream_of([0, 1, 2, 3, 4] * 4)) == 0
-    assert best_cache_weight(floors, stream_of([0] * 20 + [3] * 20)) > 0
+    for other, helps in (([0, 1, 2, 3, 4] * 4, False), ([0] * 20 + [3] * 20, True)):
+        floors = {floor["name"]: floor for floor in measure(corpus([0, 1, 2, 3, 4] * 40, other), 5)}
+        assert (floors["kn3+cache"]["cache_weight"] > 0) == helps
+
+
+@given(
+    st.dictionaries(st.sampled_from(["train", "valid", "test"]), st.integers(1, 50), min_size=1),
+    st.integers(1, 9),
+    st.integers(1, 60),
+)
+def test_what_is_asked_in_batches_is_every_target_once_in_whole_sequences(targets, length, at_once):
+    streams = {split: stream_of(range(count + 1)) for split, count in targets.items()}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ngram, "TARGETS_AT_ONCE", at_once)
+        batches = ngram._batches(streams, length)
+    places = [(part.split, place) for batch in batches for part in batch for place in range(part.first, part.end)]
+    assert places == [(split, place) for split, count in targets.items() for place in range(count)]
+    assert all(part.first % length == 0 for batch in batches for part in batch)
+    assert all(sum(part.end - part.first for part in batch) <= max(at_once, length) for batch in batches)
+
+
+def test_floors_are_the_same_however_many_targets_are_asked_at_once(tokens, monkeypatch):
+    whole = measure(tokens, 16)
+    monkeypatch.setattr(ngram, "TARGETS_AT_ONCE", 1000)
+    for floor, again in zip(whole, measure(tokens, 16), strict=True):
+        assert again["name"] == floor["name"]
+        assert again["valid"]["nats"] == pytest.approx(floor["valid"]["nats"], rel=1e-12)
+
+
+def test_counting_takes_memory_in_proportion_to_a_slice(monkeypatch):
+    monkeypatch.setattr(kneser_ney, "AT_ONCE", 1 << 12)
+    monkeypatch.setattr(kneser_ney, "BLOCK", 1 << 12)
+    monkeypatch.setattr(frequencies, "AT_ONCE", 1 << 12)
+    monkeypatch.setattr(ngram, "TARGETS_AT_ONCE", 1 << 12)
+
+    def peak(size):
+        random = np.random.default_rng(0)
+        tokens = corpus(random.integers(0, 500, size), random.integers(0, 500, size // 10), 500)
+        tracemalloc.start()
+        measure(tokens, 16)
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    assert peak(160_000) < 1.2 * peak(40_000) < 1.2 * 200 * (1 << 12)
+
+
+def test_floors_are_counted_once_for_each_corpus_and_length(tokens, monkeypatch):
+    told = []
+    before = baselines(tokens, 8, lambda *doing: told.append(doing))
+    assert told[-1] == (f"{tokens.text.name}: counting n-grams", 1)
+    monkeypatch.setattr(ngram, "measure", lambda tokens, length, told: [{"name": f"of {length}"}])
+    assert baselines(tokens, 8) == before
+    assert baselines(tokens, 9) == [{"name": "of 9"}]
+    assert baselines(dataclasses.replace(tokens, key="other"), 8) == [{"name": "of 8"}]
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +143,11 @@ def tokens(tiny_study):
 
 @pytest.fixture(scope="module")
 def floors(tokens):
-    return {floor["name"]: floor for floor in baselines(tokens, 16)}
+    return {floor["name"]: floor for floor in measure(tokens, 16)}
 
 
 def test_all_floors_are_measured_on_the_tokens_that_the_networks_predict(tokens, floors):
-    assert list(floors) == ["uniform", "unigram", "kn2", "kn3", "kn3+cache"]
+    assert list(floors) == ["uniform", "unigram", "kn2", "kn3", "kn3+cache", "kn4", "kn5", "kn5+cache"]
     streams = {"train": tokens.train_sample, "valid": tokens.splits["valid"], "test": tokens.splits["test"]}
     for floor in floors.values():
         for split, stream in streams.items():
@@ -117,13 +172,12 @@ def test_each_floor_is_lower_than_the_one_before_it(floors):
 
 def test_the_caches_share_is_chosen_on_valid_alone(tokens):
     repeating = stream_of([token for token in range(60, 100) for _ in range(16)])
-    fitted = Floors.fit(tokens.splits["train"], tokens.vocabulary, 16)
-    kn3, cache = fitted.kn3(repeating), fitted.cache(repeating)
-    costs = {weight: -np.log((1 - weight) * kn3 + weight * cache).sum() for weight in CACHE_WEIGHTS}
+    floors = answers(tokens, [(repeating, Part("valid", 0, repeating.targets))], 16, told=lambda share: None)
+    costs = {floor.cache_weight: -np.log(p).sum() for floor, p in floors if floor.name == "kn5+cache"}
     best = min(costs, key=costs.get)
     for split, chosen in (("valid", True), ("test", False)):
         changed = dataclasses.replace(tokens, splits={**tokens.splits, split: repeating})
-        floor = baselines(changed, 16)[-1]
+        floor = measure(changed, 16)[-1]
         assert (floor["cache_weight"] == best) == chosen
         if chosen:
             assert floor["valid"]["nats"] == pytest.approx(costs[best])

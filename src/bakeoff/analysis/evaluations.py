@@ -128,6 +128,9 @@ FLOOR_TITLES = {
     "kn2": "the Kneser-Ney bigram",
     "kn3": "the Kneser-Ney trigram",
     "kn3+cache": "the Kneser-Ney trigram with a cache",
+    "kn4": "Kneser-Ney of order 4",
+    "kn5": "Kneser-Ney of order 5",
+    "kn5+cache": "Kneser-Ney of order 5 with a cache",
 }
 
 

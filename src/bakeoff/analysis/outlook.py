@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from bakeoff.analysis.rows import Row, StudyRows
-from bakeoff.records import FINISHED, STATUSES
+from bakeoff.records import DAMAGED, FINISHED, STATUSES
 
 
 def count_statuses(study: StudyRows) -> dict[str, int]:
@@ -30,8 +30,10 @@ def what_is_next(study: StudyRows) -> str:
     interrupted = _numbers(row for row in study.rows if row.status == "missing" and row.history)
     untouched = _numbers(row for row in study.rows if row.status == "missing" and not row.history)
     failed = _numbers(row for row in study.rows if row.status == "failed")
+    damaged = _numbers(row for row in study.rows if row.status == DAMAGED)
     plans = [("go on with", interrupted), ("start", untouched), ("try again", failed)]
-    return ", ".join(f"{verb} {numbers}" for verb, numbers in plans if numbers) or "only write the report"
+    plan = ", ".join(f"{verb} {numbers}" for verb, numbers in plans if numbers) or "only write the report"
+    return f"{plan}; first mend what is damaged of {damaged}" if damaged else plan
 
 
 def _numbers(rows: Iterable[Row]) -> str:

@@ -8,15 +8,18 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+import numpy as np
 from tokenizers import Tokenizer
 
 from bakeoff.data import corpora, sequences, tokenizers
-from bakeoff.data.cache import entry
+from bakeoff.data.cache import cache_folder, entry
 from bakeoff.data.sequences import TokenStream
 from bakeoff.data.splits import SPLITS, hash_fraction
 from bakeoff.errors import UserError
 from bakeoff.spec import Budget, Corpus
 
+#: Is told what is being done, and the share that is done, if it is known.
+Told = Callable[[str, float | None], object]
 #: An entry of the cache keeps the tokenizer in this file.
 TOKENIZER = "tokenizer.json"
 
@@ -26,12 +29,14 @@ class Tokens:
     """A corpus ready for a budget.
 
     Attributes:
+        key: Stands for all that the tokens depend on.
         text: The corpus as text.
         tokenizer: Trained on the train split alone.
         splits: The streams of `train`, `valid` and `test`.
         train_sample: Whole train documents, as many tokens as valid has: what "train" means in every evaluation.
     """
 
+    key: str
     text: corpora.Text
     tokenizer: Tokenizer
     splits: dict[str, TokenStream]
@@ -43,31 +48,29 @@ class Tokens:
         return int(self.tokenizer.get_vocab_size())
 
 
-def prepare(corpus: Corpus, budget: Budget, told: Callable[[str], object] = lambda _: None) -> Tokens:
+def prepare(corpus: Corpus, budget: Budget, told: Told = lambda *_: None) -> Tokens:
     """Load, tokenize and cut a corpus; what was computed before comes from the cache.
 
     Args:
         corpus: What to read.
         budget: How to tokenize it, and how long a sequence is.
-        told: Is told what is being done, where that takes long.
+        told: Is told what is being done, where that takes long, and the share that is done, if it is known.
 
     Raises:
         UserError: The corpus cannot be used, or a split is shorter than one sequence.
     """
-    kind = tokenizers.find(budget.tokenizer)
-    text = corpora.load(corpus)
-    made_of = (text.sha256, corpus.documents, budget.tokenizer, budget.vocabulary, version("tokenizers"), _sources())
-    key = hashlib.sha256(repr(made_of).encode()).hexdigest()[:24]
+    kind, text = tokenizers.find(budget.tokenizer), corpora.load(corpus)
+    key = _key(text, corpus, budget)
 
     def make(folder: Path) -> None:
         _require_documents(text)
-        told(f"{text.name}: making a tokenizer")
+        told(f"{text.name}: making a tokenizer", None)
         tokenizer = kind.make(text.splits["train"], budget.vocabulary)
         (folder / TOKENIZER).write_text(tokenizer.to_str(), encoding="utf-8")
         for split, documents in text.splits.items():
             doing = f"{text.name}: tokenizing {split}"
             count = _count_lossy if kind.lossy else text.count
-            sequences.write(folder / split, documents, tokenizer, count=count, told=partial(_tell, told, doing))
+            sequences.write(folder / split, documents, tokenizer, count=count, told=partial(told, doing))
         if corpora.load(corpus).sha256 != text.sha256:
             raise UserError(f"{text.source} was changed while it was read: repeat the command", status=1)
 
@@ -77,7 +80,21 @@ def prepare(corpus: Corpus, budget: Budget, told: Callable[[str], object] = lamb
         _require_a_sequence(text.name, split, tokens, budget.sequence_length)
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
     sample = sample_documents(splits["train"], splits["valid"].targets)
-    return Tokens(text=text, tokenizer=tokenizer, splits=splits, train_sample=sample)
+    return Tokens(key=key, text=text, tokenizer=tokenizer, splits=splits, train_sample=sample)
+
+
+def is_prepared(corpus: Corpus, budget: Budget) -> bool:
+    """Whether the cache has what `prepare` would make.
+
+    Raises:
+        UserError: The corpus is not there.
+    """
+    return (cache_folder() / "tokens" / _key(corpora.load(corpus), corpus, budget)).is_dir()
+
+
+def _key(text: corpora.Text, corpus: Corpus, budget: Budget) -> str:
+    made_of = (text.sha256, corpus.documents, budget.tokenizer, budget.vocabulary, version("tokenizers"), _sources())
+    return hashlib.sha256(repr(made_of).encode()).hexdigest()[:24]
 
 
 @functools.cache
@@ -86,10 +103,6 @@ def _sources() -> str:
     return hashlib.sha256(
         b"".join(path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py")))
     ).hexdigest()
-
-
-def _tell(told: Callable[[str], object], doing: str, share: float) -> None:
-    told(f"{doing}, {share:.0%}")
 
 
 def _count_lossy(document: str) -> tuple[int, int]:
@@ -109,16 +122,14 @@ def is_here(corpus: Corpus, budget: Budget) -> bool:
 
 def sample_documents(train: TokenStream, tokens: int) -> TokenStream:
     """Whole documents of about that many tokens, the same ones always, in the order in which they stand in train."""
-    shuffled = sorted(range(len(train.starts_D)), key=lambda document: hash_fraction(f"train sample {document}"))
-    chosen: list[int] = []
-    total = -1  # the first token of the sample is not predicted
-    sizes = train.tokens_D
-    for document in shuffled:
-        if total >= tokens:
-            break
-        chosen.append(document)
-        total += int(sizes[document])
-    return train.select(sorted(chosen))
+    documents = len(train.starts_D)
+    draws_D = np.fromiter(
+        (hash_fraction(f"train sample {document}") for document in range(documents)), float, documents
+    )
+    shuffled_D = np.argsort(draws_D, kind="stable")
+    totals_D = np.cumsum(train.tokens_D[shuffled_D]) - 1  # the first token of the sample is not predicted
+    enough = int(np.searchsorted(totals_D, tokens)) + 1
+    return train.select(np.sort(shuffled_D[:enough]))
 
 
 def _require_documents(text: corpora.Text) -> None:

@@ -1,8 +1,10 @@
 """Where fetched and derived data is kept between studies, and how what was derived is believed again."""
 
+import contextlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,8 @@ from bakeoff.files import TEMPORARY, sha256_of
 
 #: The file of an entry that names the entry and has the checksum of each of its files.
 CHECKSUMS = "checksums.json"
+#: Seconds after which nobody is at work any more on what is not whole.
+ABANDONED = 86_400.0
 
 
 def cache_folder() -> Path:
@@ -45,6 +49,7 @@ def _is_whole(folder: Path, name: str) -> bool:
 
 
 def _fill(folder: Path, name: str, make: Callable[[Path], None]) -> None:
+    remove_old_leftovers()
     new = folder.with_name(f"{TEMPORARY}{folder.name}")
     shutil.rmtree(new, ignore_errors=True)  # a killed process may have left it
     new.mkdir()
@@ -59,3 +64,12 @@ def _fill(folder: Path, name: str, make: Callable[[Path], None]) -> None:
         raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def remove_old_leftovers() -> None:
+    """Remove what killed processes left half-made anywhere in the cache: what no process has written to for a day."""
+    for leftover in cache_folder().rglob(f"{TEMPORARY}*"):
+        with contextlib.suppress(OSError):  # another process may be removing it
+            newest = max(path.stat().st_mtime for path in [leftover, *leftover.rglob("*")])
+            if time.time() - newest > ABANDONED:
+                shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()

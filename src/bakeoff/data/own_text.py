@@ -124,6 +124,11 @@ def checksum(path: Path) -> str:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
 
 
+def size(path: Path) -> int:
+    """Bytes of the file, or of the folder's three files."""
+    return sum(file.stat().st_size for file in ([path / f"{s}.txt" for s in SPLITS] if path.is_dir() else [path]))
+
+
 def joint_checksum(checksums: Iterable[str]) -> str:
     """SHA-256 of several files' checksums, joined by spaces."""
     return hashlib.sha256(" ".join(checksums).encode()).hexdigest()

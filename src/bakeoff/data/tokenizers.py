@@ -1,7 +1,7 @@
 """Tokenizers: byte-level BPE trained on a train split, with which nothing is lost, and GPT-1's, with which much is."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -12,12 +12,17 @@ from bakeoff.errors import UserError
 #: Runs of letters, of blanks and of signs that are no words: a tokenizer's training takes time with the square of them.
 _RUNS = re.compile(r"(\w{256}|\s{256}|[^\w\s]{256})")
 
+#: Characters of train that a tokenizer is trained on, at most: its training keeps all different words in memory, at 32
+#: bytes a character.
+ENOUGH = 1 << 27
 
-def train_bpe(documents: Iterable[str], vocabulary: int) -> Tokenizer:
+
+def train_bpe(documents: Sequence[str], vocabulary: int) -> Tokenizer:
     """Train byte-level BPE (Sennrich et al. 2016; on bytes: Radford et al. 2019).
 
     Args:
-        documents: The train split, and nothing else; a run of over 256 letters, blanks or signs is shown in parts.
+        documents: The train split, and nothing else; a run of over 256 letters, blanks or signs is shown in parts, and
+            of a split above `ENOUGH` every so manieth document.
         vocabulary: Symbols wanted; a small text may have fewer pairs to merge, and then yields fewer.
 
     Returns:
@@ -29,7 +34,8 @@ def train_bpe(documents: Iterable[str], vocabulary: int) -> Tokenizer:
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary, initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False
     )
-    tokenizer.train_from_iterator(_shown(documents), trainer=trainer)
+    every = -(-sum(map(len, documents)) // ENOUGH)
+    tokenizer.train_from_iterator(_shown(documents[:: max(1, every)]), trainer=trainer)
     return tokenizer
 
 
@@ -48,7 +54,7 @@ class Kind:
         lossy: Whether some of the text is lost, so that bits per byte compare with no lossless tokenizer's.
     """
 
-    make: Callable[[Iterable[str], int], Tokenizer]
+    make: Callable[[Sequence[str], int], Tokenizer]
     is_here: Callable[[], bool] = lambda: True
     lossy: bool = False
 

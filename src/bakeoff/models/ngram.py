@@ -4,128 +4,185 @@ They predict the tokens that the networks predict, from the context that the net
 in its own sequence, and nothing of the sequence before.
 """
 
+import hashlib
+import json
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.data import Tokens, frequencies
+from bakeoff.data import Tokens, Told, frequencies
+from bakeoff.data.cache import entry
 from bakeoff.data.sequences import TokenStream
 from bakeoff.metrics import Tally
-from bakeoff.models.kneser_ney import KneserNey
+from bakeoff.models import kneser_ney
+from bakeoff.models.kneser_ney import Discounting, Questions, estimated, textbook
 
 #: Added to every symbol's count by the unigram, so that none has probability zero.
 SMOOTHING = 0.1
+#: The orders of Kneser-Ney. A discount of 0.75 gives bigram and trigram the figures that others have published.
+ORDERS: dict[int, Discounting] = {2: textbook, 3: textbook, 4: estimated, 5: estimated}
+#: Those that are also mixed with a cache.
+CACHED = (3, 5)
 #: Shares of the cache that are tried on valid.
 CACHE_WEIGHTS = tuple(weight / 100 for weight in (0, 1, 2, 5, 8, 10, 12, 15, 20, 25, 30, 40, 50))
 #: Sequences whose cache is counted at once.
 SEQUENCES_AT_ONCE = 64
+#: Targets for which the text is counted at once; with more of them it is counted several times.
+TARGETS_AT_ONCE = 12_000_000
 
 Floats = npt.NDArray[np.float64]
+Json = dict[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Floors:
-    """Counts of a train split, and what they make of other streams.
+class Floor(NamedTuple):
+    """A floor, and the share of the cache in it, if it has one."""
 
-    Attributes:
-        unigram_V: Probability of each symbol.
-        bigram: Kneser-Ney of order two.
-        trigram: Kneser-Ney of order three.
-        length: Targets of a sequence.
-    """
-
-    unigram_V: Floats
-    bigram: KneserNey
-    trigram: KneserNey
-    length: int
-
-    @classmethod
-    def fit(cls, train: TokenStream, vocabulary: int, length: int) -> "Floors":
-        """Count train, as one stream."""
-        counts_V = frequencies.counts(train, vocabulary) + SMOOTHING
-        bigram, trigram = (KneserNey.fit(train.tokens_N, vocabulary, order) for order in (2, 3))
-        return cls(unigram_V=counts_V / counts_V.sum(), bigram=bigram, trigram=trigram, length=length)
-
-    def kn2(self, stream: TokenStream) -> Floats:
-        """Probability of each target by the bigram."""
-        return self.bigram.probabilities(stream.tokens_N[:-1, None], stream.tokens_N[1:])
-
-    def kn3(self, stream: TokenStream) -> Floats:
-        """Probability of each target by the trigram; by the bigram where a sequence begins, with one token to go by."""
-        probabilities = self.kn2(stream)
-        places = np.arange(1, stream.targets)
-        inside = places[places % self.length != 0]
-        contexts = np.stack([stream.tokens_N[inside - 1], stream.tokens_N[inside]], axis=1)
-        probabilities[inside] = self.trigram.probabilities(contexts, stream.tokens_N[inside + 1])
-        return probabilities
-
-    def cache(self, stream: TokenStream) -> Floats:
-        """Share of each target among the tokens before it in its sequence (Kuhn & De Mori 1990)."""
-        return np.concatenate(list(self._cache_shares(stream)))
-
-    def _cache_shares(self, stream: TokenStream) -> Iterator[Floats]:
-        earlier_or_same = np.tri(self.length, dtype=bool)
-        seen_L = np.arange(1, self.length + 1)
-        for first in range(0, stream.sequences(self.length), SEQUENCES_AT_ONCE):
-            last = min(first + SEQUENCES_AT_ONCE, stream.sequences(self.length))
-            batch = stream.batch(np.arange(first, last), self.length)
-            size = batch.inputs_BxL.shape[1]
-            equal = batch.targets_BxL[:, :, None] == batch.inputs_BxL[:, None, :]
-            shares = (equal & earlier_or_same[:size, :size]).sum(axis=2) / seen_L[:size]
-            yield shares[batch.targets_BxL >= 0]
+    name: str
+    cache_weight: float | None = None
 
 
-def baselines(tokens: Tokens, length: int) -> list[dict[str, Any]]:
+class Part(NamedTuple):
+    """Targets of a split, from a sequence's first one to before another's."""
+
+    split: str
+    first: int
+    end: int
+
+
+def baselines(tokens: Tokens, length: int, told: Told = lambda *_: None) -> list[Json]:
     """Each floor's name, the seconds it took, and what it pays for the train sample, valid and test.
+
+    What was counted before comes from the cache.
 
     Args:
         tokens: The corpus.
         length: Targets of a sequence, as the networks are given.
+        told: Is told how far it is.
     """
+    sources = [Path(path).read_bytes() for path in (__file__, kneser_ney.__file__)]
+    key = hashlib.sha256(b"".join([f"{tokens.key} {length} ".encode(), *sources])).hexdigest()[:24]
+
+    def make(folder: Path) -> None:
+        (folder / "floors.json").write_text(json.dumps(measure(tokens, length, told)), encoding="utf-8")
+
+    made: list[Json] = json.loads((entry(f"floors/{key}", make) / "floors.json").read_bytes())
+    return made
+
+
+def measure(tokens: Tokens, length: int, told: Told = lambda *_: None) -> list[Json]:
+    """What `baselines` gives, counted now; a floor's seconds are those until it was known, as it needs those before."""
     streams = {"train": tokens.train_sample, "valid": tokens.splits["valid"], "test": tokens.splits["test"]}
-    started = time.perf_counter()
-    floors = Floors.fit(tokens.splits["train"], tokens.vocabulary, length)
-    fitting = time.perf_counter() - started
-    weight = best_cache_weight(floors, streams["valid"])
-    models: dict[str, Callable[[TokenStream], Floats]] = {
-        "uniform": lambda stream: np.full(stream.targets, 1 / tokens.vocabulary),
-        "unigram": lambda stream: floors.unigram_V[stream.tokens_N[1:]],
-        "kn2": floors.kn2,
-        "kn3": floors.kn3,
-        "kn3+cache": lambda stream: mixed(floors.kn3(stream), floors.cache(stream), weight),
-    }
-    return [_baseline(name, model, streams, fitting) | _weight(name, weight) for name, model in models.items()]
+    nats: dict[Floor, dict[str, float]] = {}
+    seconds: defaultdict[str, float] = defaultdict(float)
+    batches = _batches(streams, length)
+    for number, batch in enumerate(batches):
+
+        def tell(share: float, done: int = number) -> None:
+            told(f"{tokens.text.name}: counting n-grams", (done + share) / len(batches))
+
+        begun = time.perf_counter()
+        ends = np.cumsum([part.end - part.first for part in batch])
+        last: dict[str, float] = {}
+        for floor, probabilities_T in answers(tokens, [(streams[part.split], part) for part in batch], length, tell):
+            pieces = np.split(-np.log(probabilities_T), ends[:-1])
+            paid = nats.setdefault(floor, dict.fromkeys(streams, 0.0))
+            for part, nats_T in zip(batch, pieces, strict=True):
+                paid[part.split] += float(nats_T.sum())
+            last[floor.name] = time.perf_counter() - begun
+        for name, until in last.items():
+            seconds[name] += until
+    return [
+        {
+            "name": floor.name,
+            **{split: _tally(stream, nats[floor][split]).as_json() for split, stream in streams.items()},
+            "seconds": seconds[floor.name],
+        }
+        | ({} if floor.cache_weight is None else {"cache_weight": floor.cache_weight})
+        for floor in _best_weights(nats)
+    ]
 
 
-def best_cache_weight(floors: Floors, valid: TokenStream) -> float:
-    """The share of the cache with which valid costs the least."""
-    trigram, cache = floors.kn3(valid), floors.cache(valid)
-    return min(CACHE_WEIGHTS, key=lambda weight: -float(np.log(mixed(trigram, cache, weight)).sum()))
+def answers(
+    tokens: Tokens, parts: Sequence[tuple[TokenStream, Part]], length: int, told: Callable[[float], object]
+) -> Iterator[tuple[Floor, Floats]]:
+    """Each floor's probability of every target of some parts of streams, one part after the other; overwritten later.
+
+    Args:
+        tokens: What is counted: its train split, as one stream.
+        parts: What is asked, each with the stream that it is of.
+        length: Targets of a sequence.
+        told: Is told the share that is done.
+    """
+    questions = _questions(parts, length)
+    targets_T, train = questions.columns[0], tokens.splits["train"]
+    counts_V = frequencies.counts(train, tokens.vocabulary) + SMOOTHING
+    yield Floor("uniform"), np.full(len(targets_T), 1 / tokens.vocabulary)
+    yield Floor("unigram"), (counts_V / counts_V.sum())[targets_T]
+    models = kneser_ney.probabilities(train.tokens_N, tokens.vocabulary, questions, ORDERS, told)
+    for order, probabilities_T in models:
+        yield Floor(f"kn{order}"), probabilities_T
+        if order in CACHED:
+            shares_T = np.concatenate([_cache(stream, part, length) for stream, part in parts])
+            for weight in CACHE_WEIGHTS:
+                yield Floor(f"kn{order}+cache", weight), (1 - weight) * probabilities_T + weight * shares_T
 
 
-def mixed(model: Floats, cache: Floats, weight: float) -> Floats:
-    """A model and its cache, in those shares."""
-    return (1 - weight) * model + weight * cache
+def _questions(parts: Sequence[tuple[TokenStream, Part]], length: int) -> Questions:
+    """Targets with what stands before them in their sequence, as far as the highest order looks."""
+    furthest, columns, known = max(ORDERS) - 1, [], []
+    for stream, part in parts:
+        tokens_N = np.asarray(stream.tokens_N[part.first : part.end + 1])
+        places = np.arange(1, len(tokens_N))
+        columns.append([tokens_N[np.maximum(places - lag, 0)] for lag in range(furthest + 1)])
+        known.append(np.minimum((places - 1) % length + 1, furthest).astype(np.uint8))
+    return Questions(columns=list(map(np.concatenate, zip(*columns, strict=True))), known_T=np.concatenate(known))
 
 
-def _baseline(
-    name: str, model: Callable[[TokenStream], Floats], streams: dict[str, TokenStream], fitting: float
-) -> dict[str, Any]:
-    started = time.perf_counter()
-    measured = {split: tally(stream, model(stream)).as_json() for split, stream in streams.items()}
-    counted = 0.0 if name == "uniform" else fitting
-    return {"name": name, **measured, "seconds": counted + time.perf_counter() - started}
+def _cache(stream: TokenStream, part: Part, length: int) -> Floats:
+    """Share of each target among the tokens before it in its sequence (Kuhn & De Mori 1990)."""
+    earlier_or_same, seen_L = np.tri(length, dtype=bool), np.arange(1, length + 1)
+    shares = []
+    last = -(-part.end // length)
+    for first in range(part.first // length, last, SEQUENCES_AT_ONCE):
+        batch = stream.batch(np.arange(first, min(first + SEQUENCES_AT_ONCE, last)), length)
+        size = batch.inputs_BxL.shape[1]
+        equal = batch.targets_BxL[:, :, None] == batch.inputs_BxL[:, None, :]
+        shares_BxL = (equal & earlier_or_same[:size, :size]).sum(axis=2) / seen_L[:size]
+        shares.append(shares_BxL[batch.targets_BxL >= 0])
+    return np.concatenate(shares)
 
 
-def _weight(name: str, weight: float) -> dict[str, float]:
-    return {"cache_weight": weight} if name == "kn3+cache" else {}
+def _batches(streams: Mapping[str, TokenStream], length: int) -> list[list[Part]]:
+    """All targets of all streams, in whole sequences, so many at a time as are asked at once."""
+    most = max(1, TARGETS_AT_ONCE // length) * length
+    batches: list[list[Part]] = [[]]
+    room = most
+    for split, stream in streams.items():
+        first = 0
+        while first < stream.targets:
+            end = min(first + room, stream.targets)
+            batches[-1].append(Part(split, first, end))
+            room -= -(-(end - first) // length) * length
+            if not room:
+                batches.append([])
+                room = most
+            first = end
+    return [batch for batch in batches if batch]
 
 
-def tally(stream: TokenStream, probabilities: Floats) -> Tally:
-    """What a stream costs, given the probability of each of its targets."""
-    nats = -float(np.log(probabilities).sum())
+def _best_weights(nats: Mapping[Floor, Mapping[str, float]]) -> list[Floor]:
+    """The floors in their order, those with a cache with the share of it with which valid costs the least."""
+    best: dict[str, Floor] = {}
+    for floor in nats:
+        if floor.name not in best or nats[floor]["valid"] < nats[best[floor.name]]["valid"]:
+            best[floor.name] = floor
+    return list(best.values())
+
+
+def _tally(stream: TokenStream, nats: float) -> Tally:
     return Tally(nats=nats, tokens=stream.targets, words=stream.words, bytes=stream.bytes)

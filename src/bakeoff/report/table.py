@@ -81,7 +81,9 @@ def tables(study: StudyRows) -> list[Json]:
     tried = {experiment.number: len(study.trials(experiment)) for experiment in study.experiments}
     facts = {
         "study": study,
-        "cache_weight": next((floor.cache_weight for floor in study.baselines if floor.cache_weight is not None), None),
+        "cache_weights": {
+            floor.name: floor.cache_weight for floor in study.baselines if floor.cache_weight is not None
+        },
         "bytes_a_word": _bytes_a_word(study),
         "wordless": _bytes_a_word(study) > BYTES_A_WORD,
         "trials": sorted({count for count in tried.values() if count}),

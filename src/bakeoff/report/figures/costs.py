@@ -102,7 +102,7 @@ def _against_time(study: StudyRows, folder: Path, shown: list[Repeats]) -> Figur
     facts = {"seeds": study.seeds, "bounded": len(bounded), "shown": len(shown)}
     caption = text.say("captions", "time", facts | {"turns": timing.turns(timing.by_budget(study).seconds)})
     about = {"title": "Lowest valid perplexity so far against training time", "caption": caption}
-    return lines.draw(folder, series, x, y, lines.floors(study, y, lines.FEW), name="pareto-time", **about)
+    return lines.draw(folder, series, x, y, lines.floors(study, y, lines.few(study)), name="pareto-time", **about)
 
 
 def _scatter(study: StudyRows, folder: Path, cost: Cost, priced: list[tuple[float, Repeats]]) -> Figure:
@@ -123,7 +123,7 @@ def _scatter(study: StudyRows, folder: Path, cost: Cost, priced: list[tuple[floa
     x = Axis(low=low, high=high, title=title, log=True, format=cost.format)
     facts = {"seeds": study.seeds, "cost": cost, "front": best, "shapes": shapes}
     title, caption = f"Valid perplexity against {cost.title.split(',')[0]}", text.say("captions", "cost", facts)
-    floors = lines.floors(study, y, lines.FEW)
+    floors = lines.floors(study, y, lines.few(study))
     return lines.draw(folder, series, x, y, floors, name=cost.figure, title=title, caption=caption)
 
 

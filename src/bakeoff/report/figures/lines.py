@@ -18,8 +18,6 @@ LETTER, LINE = 5.6, 12.0
 NEAR, FAR, WIDEST = 12, 32, 230
 #: Half the size of a point, half the height of a note, and how far from its point a note may be, in pixels.
 POINT, TALL, RINGS = 4.5, 4.5, (8.0, 18.0)
-#: The floors that stay readable beside many runs.
-FEW = ("unigram", "kn3", "kn3+cache")
 
 
 class Label(NamedTuple):
@@ -148,6 +146,12 @@ def covered(box: Box, taken: Sequence[Box]) -> float:
     """How much a box covers of others."""
     sides = ((min(box[2], o[2]) - max(box[0], o[0]), min(box[3], o[3]) - max(box[1], o[1])) for o in taken)
     return sum(wide * tall for wide, tall in sides if wide > 0 and tall > 0)
+
+
+def few(study: StudyRows) -> tuple[str, ...]:
+    """The floors that stay readable beside many runs: the unigram, the best without a cache, and the best."""
+    without = min((f for f in study.baselines if f.cache_weight is None), key=lambda floor: floor.valid.nats)
+    return "unigram", without.name, study.lowest_floor.name
 
 
 def floors(study: StudyRows, y: Axis, names: Sequence[str] = ()) -> list[Label]:

@@ -45,7 +45,7 @@ def _figure(study: StudyRows, folder: Path, groups: list[list[Row]], title: str,
         )
     title = f"{title}: valid perplexity of every run over {'epochs' if axis == 'epochs' else 'training time'}"
     about = {"name": f"overlay-{model}-{axis}", "title": title, "caption": caption, "model": model, "axis": axis}
-    return lines.draw(folder, series, horizontal(rows, axis), y, lines.floors(study, y, lines.FEW), **about)
+    return lines.draw(folder, series, horizontal(rows, axis), y, lines.floors(study, y, lines.few(study)), **about)
 
 
 def _facts(study: StudyRows, groups: list[list[Row]], title: str, axis: str, y: Axis) -> Json:
