@@ -3,14 +3,19 @@
 import torch
 from torch import nn
 
+from bakeoff.models.glr import GLR
+from bakeoff.models.gpt import GPT
 from bakeoff.models.gpt1 import GPT1
+from bakeoff.models.gru import GRU
 from bakeoff.models.lstm import LSTM
 from bakeoff.spec import Architecture, Budget
 
 #: In the order in which tables and figures show them.
-ARCHITECTURES: dict[str, type[Architecture]] = {architecture.name: architecture for architecture in (LSTM, GPT1)}
+ARCHITECTURES: dict[str, type[Architecture]] = {
+    architecture.name: architecture for architecture in (LSTM, GPT1, GPT, GLR, GRU)
+}
 
-__all__ = ["ARCHITECTURES", "GPT1", "LSTM", "build", "count_parameters"]
+__all__ = ["ARCHITECTURES", "GLR", "GPT", "GPT1", "GRU", "LSTM", "build", "count_parameters"]
 
 
 def build(architecture: Architecture, budget: Budget, vocabulary: int, device: torch.device) -> nn.Module:
