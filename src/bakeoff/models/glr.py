@@ -23,9 +23,9 @@ class GLR(DecoderArchitecture):
 
     With `f = sigmoid(F x + b)` and `u = U x`, each channel's state is `h = f h' + (1 - f) u`, and the block adds
     `O (h silu(G x))`. The recurrence is minGRU's (Feng et al. 2024). It differs from that in the output gate; from
-    QRNN's fo-pooling (Bradbury et al. 2017) in linear `u` and in the token shift instead of a convolution; from SRU
-    (Lei et al. 2018) in that gates do not see the state; from HGRN (Qin et al. 2023) in that no layer's forgetting has a
-    bound of its own, but spread biases; from Griffin's RG-LRU (De et al. 2024) in that the input's share is `1 - f`.
+    QRNN's fo-pooling (Bradbury et al. 2017) in linear `u`, and in the token shift instead of a convolution; from SRU
+    (Lei et al. 2018) in gates that do not see the state; from HGRN (Qin et al. 2023) in spread biases instead of
+    bounds on each layer's forgetting; from Griffin's RG-LRU (De et al. 2024) in the input's share of `1 - f`.
     """
 
     name: ClassVar[str] = "glr"

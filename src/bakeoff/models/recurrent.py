@@ -58,7 +58,7 @@ class RecurrentModel(TiedLanguageModel):
     """
 
     def __init__(
-        self, spec: RecurrentArchitecture, vocabulary: int, kind: type[nn.RNNBase], layer: Layer, states: int
+        self, spec: RecurrentArchitecture, vocabulary: int, kind: type[nn.LSTM | nn.GRU], layer: Layer, states: int
     ) -> None:
         super().__init__(vocabulary, spec.embedding)
         self.recurrent = kind(spec.embedding, spec.hidden, spec.layers, batch_first=True)
@@ -95,7 +95,7 @@ class RecurrentModel(TiedLanguageModel):
         """
         nn.init.uniform_(self.embedding.weight, -0.1, 0.1)
         for name, parameter in self.recurrent.named_parameters():
-            for gate in parameter.detach().split(self.recurrent.hidden_size):
+            for gate in torch.split(parameter.detach(), self.recurrent.hidden_size):
                 if name.startswith("weight_ih"):
                     nn.init.xavier_uniform_(gate)
                 elif name.startswith("weight_hh"):
