@@ -8,6 +8,7 @@ from bakeoff.models.gpt import GPT
 from bakeoff.models.gpt1 import GPT1
 from bakeoff.models.gru import GRU
 from bakeoff.models.lstm import LSTM
+from bakeoff.models.transformers import Transformers
 from bakeoff.spec import Architecture, Budget
 
 #: In the order in which tables and figures show them.
@@ -15,7 +16,18 @@ ARCHITECTURES: dict[str, type[Architecture]] = {
     architecture.name: architecture for architecture in (LSTM, GPT1, GPT, GLR, GRU)
 }
 
-__all__ = ["ARCHITECTURES", "GLR", "GPT", "GPT1", "GRU", "LSTM", "build", "count_parameters", "without_weights"]
+__all__ = [
+    "ARCHITECTURES",
+    "GLR",
+    "GPT",
+    "GPT1",
+    "GRU",
+    "LSTM",
+    "Transformers",
+    "build",
+    "count_parameters",
+    "without_weights",
+]
 
 
 def build(architecture: Architecture, budget: Budget, vocabulary: int, device: torch.device) -> nn.Module:
