@@ -9,14 +9,20 @@ from torch.profiler import ProfilerActivity, profile, record_function
 
 from bakeoff import accounting
 from bakeoff.experiments import SEED
-from bakeoff.models import GPT1, LSTM
+from bakeoff.models import GLR, GPT, GPT1, GRU, LSTM
 from bakeoff.optimizers import SGD, Adam, AdamW, Momentum
 from bakeoff.spec import Architecture, Budget
 
 VOCABULARY = 3000
 #: What a step ends each of its parts with, for the profile.
 FORWARD, BACKWARD, STEP = MARKS = ("forward is over", "backward is over", "step is over")
-LARGE = {"lstm": LSTM(embedding=96, hidden=128, layers=2), "gpt1": GPT1(width=128, heads=4, layers=2)}
+LARGE = {
+    "lstm": LSTM(embedding=96, hidden=128, layers=2),
+    "gpt1": GPT1(width=128, heads=4, layers=2),
+    "gpt": GPT(width=128, heads=4, layers=2),
+    "glr": GLR(width=128, layers=2),
+    "gru": GRU(embedding=96, hidden=128, layers=2),
+}
 
 
 def specs(architecture, optimizer=None, precision="fp32"):

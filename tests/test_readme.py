@@ -36,7 +36,7 @@ def test_the_optimizer_that_contributing_adds_trains_and_is_seen_as_what_it_is(t
     (block,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "TorchOptimizer" in block]
     path = tmp_path / "mine.py"
     path.write_text(
-        f"from bakeoff.experiments import *\nfrom bakeoff.optimizers import *\n{block}\n"
+        f"from bakeoff.experiments import *\nfrom bakeoff.optimizers.of_torch import *\n{block}\n"
         "study = Study.of('mine', corpus=QUICK.corpus, budget=QUICK.budget, contenders=[(GPT1(), RMSprop(lr=0.1))])\n"
     )
     model = nn.Linear(2, 2)

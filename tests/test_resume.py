@@ -11,7 +11,7 @@ import torch
 
 from bakeoff import checkpoints, data, sampling, worker
 from bakeoff.measure import Clock, resolve_device
-from bakeoff.models import GPT1, LSTM
+from bakeoff.models import GLR, GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SCHEDULES
 from bakeoff.records import FAILED, FINISHED, RunFolder
 from bakeoff.training import Training, token_nats
@@ -21,6 +21,7 @@ CPU = resolve_device("cpu")
 MODELS = {
     "lstm": LSTM(layers=2, embedding=16, hidden=16, dropout=0.3),
     "gpt1": GPT1(width=16, heads=2, dropout=0.3),
+    "glr": GLR(width=16, dropout=0.3),
 }
 
 
@@ -105,7 +106,9 @@ def stopped_at(begin, stop, path):
     return training
 
 
-@pytest.fixture(params=[(model, optimizer) for model in MODELS for optimizer in OPTIMIZERS], ids="-".join)
+@pytest.fixture(
+    params=[*(("lstm", optimizer) for optimizer in OPTIMIZERS), ("gpt1", "adam"), ("glr", "adamw")], ids="-".join
+)
 def kind(request):
     return request.param
 
@@ -126,14 +129,15 @@ def test_a_run_goes_on_to_the_bit_from_any_step(beginning, undisturbed, kind, st
     assert same(weights(resumed), last)
 
 
-def test_a_run_goes_on_from_between_two_epochs(beginning, undisturbed, tmp_path):
-    evaluations, last = undisturbed("gpt1", "adam")
+@pytest.mark.parametrize("kind", [("gpt1", "adam"), ("lstm", "schedulefree")], ids="-".join)
+def test_a_run_goes_on_from_between_two_epochs(beginning, undisturbed, kind, tmp_path):
+    evaluations, last = undisturbed(*kind)
     path = tmp_path / "checkpoint.safetensors"
-    training = beginning("gpt1", "adam")()
+    training = beginning(*kind)()
     walk = training.evaluations()
     next(walk), next(walk)
     checkpoints.save(path, *checkpoints.take(training))
-    resumed = beginning("gpt1", "adam")()
+    resumed = beginning(*kind)()
     checkpoints.restore(resumed, checkpoints.load(path))
     assert [facts(evaluation) for evaluation in resumed.evaluations()] == evaluations[2:]
     assert same(weights(resumed), last)

@@ -19,7 +19,7 @@ import psutil
 import torch
 from filelock import Timeout
 
-from bakeoff import data, sources
+from bakeoff import data, models, sources
 from bakeoff.data import Tokens
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
@@ -146,7 +146,9 @@ def open_session(
     _require_writable(path)
     tokens = data.prepare(declared.corpus, declared.budget)
     for experiment in declared.experiments:
-        experiment.architecture.check(tokens.vocabulary, declared.budget.sequence_length)
+        sizes = tokens.vocabulary, declared.budget.sequence_length
+        experiment.architecture.check(*sizes)
+        experiment.optimizer.check(models.without_weights(experiment.architecture, *sizes))
     folder = StudyFolder(path)
     path.mkdir(parents=True, exist_ok=True)
     try:

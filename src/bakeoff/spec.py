@@ -31,7 +31,7 @@ SMALLEST_VOCABULARY = 256
 MOST_LAYERS, MOST_SYMBOLS, MOST_THREADS, MOST_SEEDS, MOST = 1000, 1_000_000, 1024, 1000, 1_000_000_000
 LARGEST_SEED = 2**32 - 1
 PRECISIONS = ("auto", "fp32", "bf16")
-SCHEDULES = ("linear", "constant")
+SCHEDULES = ("linear", "warmup", "constant")
 
 
 def whole(spec: object, name: str, lowest: int, highest: int) -> None:
@@ -176,6 +176,7 @@ class Optimizer(ABC):
         rule: The update rule, whatever the decay: the same for Adam and AdamW.
         heavy_ball: Whether steps add up as those of a heavy ball do (Polyak 1964).
         decoupled_decay: Whether decay shrinks the weights themselves (Loshchilov & Hutter 2019) and is no L2 penalty.
+        schedule: The shape of the learning rate that it is made for; None takes the budget's.
     """
 
     name: ClassVar[str]
@@ -184,6 +185,7 @@ class Optimizer(ABC):
     rule: ClassVar[str] = ""
     heavy_ball: ClassVar[bool | None] = None
     decoupled_decay: ClassVar[bool | None] = None
+    schedule: ClassVar[str | None] = None
     #: Fields that are part of an identity even where they have their default: a better default rate is another run.
     always_identity: ClassVar[frozenset[str]] = frozenset({"lr"})
 
@@ -201,7 +203,17 @@ class Optimizer(ABC):
 
     @abstractmethod
     def build(self, model: torch.nn.Module) -> torch.optim.Optimizer:
-        """Build the optimizer over every learnable parameter of `model`, each in exactly one group."""
+        """Build the optimizer over every learnable parameter of `model`, each in exactly one group.
+
+        One that wants other weights measured than it steps from has the methods of `training.Averaging`.
+        """
+
+    def check(self, model: torch.nn.Module) -> None:  # noqa: B027 (most need nothing)
+        """See that whatever `build` needs of such a model, or of what is installed, is there; before training.
+
+        Raises:
+            UserError: It is not.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -216,7 +228,8 @@ class Budget:
         vocabulary: Symbols of the tokenizer.
         epoch_steps: Steps of an epoch, at most: each epoch then draws its own part of the train split. None trains on
             all of it.
-        schedule: Shape of the learning rate over a run: `linear` (5 % warm-up, linear decay to zero) or `constant`.
+        schedule: Shape of the learning rate over a run: `linear` (5 % warm-up, linear decay to zero), `warmup` (the
+            same without the decay) or `constant`.
         clip: Largest norm of a gradient; None does not clip.
         precision: Of matrix products, in training and in evaluation: `fp32`, `bf16`, or `auto`, which is resolved on
             the machine that starts the study.

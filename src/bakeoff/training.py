@@ -4,6 +4,7 @@ import contextlib
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +112,19 @@ class Evaluation:
     samples: tuple[Sample, ...]
 
 
+@runtime_checkable
+class Averaging(Protocol):
+    """An optimizer that wants other weights measured than it steps from; what is called again changes nothing."""
+
+    def train(self) -> None:
+        """Have the model hold the weights that it steps from, to the bit as they were."""
+        ...
+
+    def eval(self) -> None:
+        """Have the model hold those to be measured."""
+        ...
+
+
 @dataclass(kw_only=True)
 class Training:
     """One run in progress.
@@ -195,6 +209,8 @@ class Training:
             if self.step in self.sampling.places and self.step not in (sample.step for sample in self.samples):
                 self._take_sample()
             stretch = min(stop for stop in stops if stop > self.step) - self.step
+            if isinstance(self.optimizer, Averaging):
+                self.optimizer.train()
             steady = self.steady() if self.step >= SETTLING_STEPS else contextlib.nullcontext()
             with steady, self.clock.measuring("training"):
                 self.model.train()
@@ -229,7 +245,8 @@ class Training:
         norm = nn.utils.clip_grad_norm_(self.parameters, self.budget.clip or float("inf")).item()
         if not np.isfinite(norm):
             raise DivergedError("the gradient", epoch, self.step, self.steps)
-        self.optimizer.step()
+        with in_precision(self.budget.precision, self.device):  # an optimizer's own matrix products
+            self.optimizer.step()
         self.optimizer.zero_grad()
         self.step, self.position = self.step + 1, self.position + 1
         return value, norm
@@ -261,6 +278,8 @@ class Training:
 
     def _nats(self, stream: TokenStream, sequences: Integers | None = None) -> Nats:
         with self.clock.measuring("evaluation"), self._random_state_kept():
+            if isinstance(self.optimizer, Averaging):
+                self.optimizer.eval()
             return token_nats(self.model, stream, self.budget, self.device, sequences)
 
     def _random_state_kept(self) -> contextlib.AbstractContextManager[None]:

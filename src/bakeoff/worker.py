@@ -231,7 +231,7 @@ class _Recording:
         training = Training(
             model=model,
             optimizer=run.optimizer.build(model),
-            schedule=SCHEDULES[budget.schedule](budget.epochs * self.epoch_steps),
+            schedule=SCHEDULES[run.optimizer.schedule or budget.schedule](budget.epochs * self.epoch_steps),
             train=train,
             measured=self.measures.streams,
             sampling=sampling.plan(train, self.measures.streams["valid"], budget, self.epoch_steps),

@@ -153,3 +153,61 @@ def test_dropout_acts_in_training_only(layers):
     model, plain = build(layers, dropout=0.5), build(layers)
     assert not torch.allclose(model(tokens()), plain(tokens()))
     assert torch.equal(model.eval()(tokens()), plain.eval()(tokens()))
+
+
+def logits_with_masks(model, layers, tokens_BxL):
+    """The equations with masks drawn beforehand: one a sequence and unit for all places, one a recurrent weight."""
+    weights = {name: tensor.detach() for name, tensor in model.state_dict().items()}
+
+    def units(width):
+        return F.dropout(torch.ones(len(tokens_BxL), 1, width), 0.4)
+
+    first, after = units(6), []
+    for layer in range(layers):
+        name = f"recurrent.weight_hh_l{layer}"
+        weights[name] = weights[name] * F.dropout(torch.ones_like(weights[name]), 0.3)
+        after.append(units(5))
+    x = weights["embedding.weight"][tokens_BxL] * first
+    for layer in range(layers):
+        w_ih, w_hh, b_ih, b_hh = (
+            weights[f"recurrent.{k}_l{layer}"] for k in ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        )
+        hidden = cell = torch.zeros(len(tokens_BxL), 5)
+        outputs = []
+        for place in x.unbind(1):
+            i, f, g, o = (place @ w_ih.T + b_ih + hidden @ w_hh.T + b_hh).split(5, dim=1)
+            cell = torch.sigmoid(f) * cell + torch.sigmoid(i) * torch.tanh(g)
+            hidden = torch.sigmoid(o) * torch.tanh(cell)
+            outputs.append(hidden)
+        x = torch.stack(outputs, dim=1) * after[layer]
+    features = x @ weights["projection.weight"].T + weights["projection.bias"]
+    return features.clamp(min=0) @ weights["embedding.weight"].T
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_locked_dropout_and_dropped_weights_equal_the_equations_with_masks(layers):
+    model = build(layers, initialization="pytorch", dropout=0.4, locked_dropout=True, weight_drop=0.3)
+    torch.manual_seed(7)
+    expected = logits_with_masks(model, layers, tokens())
+    torch.manual_seed(7)
+    torch.testing.assert_close(model(tokens()).detach(), expected, rtol=0, atol=1e-5)
+    assert not torch.allclose(model(tokens()), expected)  # others the next time
+    torch.testing.assert_close(
+        model.eval()(tokens()), build(layers, initialization="pytorch").eval()(tokens()), rtol=0, atol=0
+    )
+
+
+def test_a_dropped_recurrent_weight_gets_no_gradient_and_the_weights_stay():
+    model = build(weight_drop=0.5)
+    before = model.recurrent.weight_hh_l0.detach().clone()
+    model.loss(tokens(), tokens().roll(-1, 1)).backward()
+    assert torch.equal(model.recurrent.weight_hh_l0, before)
+    share = (model.recurrent.weight_hh_l0.grad == 0).float().mean().item()
+    assert 0.3 < share < 0.7
+    assert model.recurrent.weight_ih_l0.grad.all()
+
+
+@pytest.mark.parametrize("wrong", [{"weight_drop": 1.0}, {"weight_drop": -0.1}])
+def test_an_impossible_share_of_weights_is_refused(wrong):
+    with pytest.raises(ValueError, match="weight drop"):
+        LSTM(**wrong)

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from bakeoff.experiments import STUDIES
-from bakeoff.models import ARCHITECTURES, GPT1, LSTM, count_parameters
+from bakeoff.models import ARCHITECTURES, GLR, GPT, GPT1, GRU, LSTM, Transformers, count_parameters
 from bakeoff.optimizers import OPTIMIZERS
 from bakeoff.spec import LanguageModel
 
@@ -14,17 +14,22 @@ COMBINATIONS = list(itertools.product(ARCHITECTURES.values(), OPTIMIZERS.values(
 
 
 def small(kind, layers=2):
-    sizes = {LSTM: {"embedding": 8, "hidden": 12}, GPT1: {"width": 8, "heads": 2}}
+    recurrent, attending = {"embedding": 8, "hidden": 12}, {"width": 8, "heads": 2}
+    if kind is Transformers:
+        return Transformers("gpt2", layers=layers, n_embd=8, n_head=2)
+    sizes = {LSTM: recurrent, GRU: recurrent, GPT1: attending, GPT: attending, GLR: {"width": 8}}
     return kind(layers=layers, **sizes.get(kind, {}))
 
 
 def expected_count(architecture, vocabulary, length):
     """Parameters by the arithmetic of the published architectures."""
-    if isinstance(architecture, LSTM):
-        e, h = architecture.embedding, architecture.hidden
-        cells = sum(4 * h * (width + h) + 8 * h for width in [e, *[h] * (architecture.layers - 1)])
+    if isinstance(architecture, LSTM | GRU):
+        e, h, gates = architecture.embedding, architecture.hidden, 4 if isinstance(architecture, LSTM) else 3
+        cells = gates * sum(h * (width + h) + 2 * h for width in [e, *[h] * (architecture.layers - 1)])
         return vocabulary * e + cells + h * e + e
     e = architecture.width
+    if isinstance(architecture, GPT | GLR):
+        return vocabulary * e + architecture.layers * (12 * e * e + e * isinstance(architecture, GLR))
     return (vocabulary + length) * e + architecture.layers * (12 * e * e + 13 * e)
 
 
@@ -39,7 +44,7 @@ def test_no_two_classes_are_called_alike(registry):
     assert len({kind.__qualname__ for kind in registry.values()}) == len(registry)
 
 
-@pytest.mark.parametrize("kind", [LSTM, GPT1])
+@pytest.mark.parametrize("kind", [LSTM, GPT1, GPT, GLR, GRU])
 @pytest.mark.parametrize("layers", [1, 3])
 def test_counts_are_the_real_modules_and_the_arithmetics(kind, layers):
     architecture = small(kind, layers)
@@ -78,6 +83,17 @@ def test_the_same_seed_builds_the_same_weights_and_another_does_not(kind):
 def test_models_answer_what_the_training_loop_asks(kind):
     model = small(kind).build(31, 10)
     assert all(callable(getattr(model, name)) for name in ("loss", "token_nats") if hasattr(LanguageModel, name))
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES.values())
+def test_the_matrices_inside_the_layers_are_all_but_embeddings_and_stack_whole_ones(kind):
+    model = small(kind).build(31, 10)
+    embeddings = {parameter for module in model.embeddings().values() for parameter in module.parameters()}
+    assert set(model.matrices()) == {p for p in model.parameters() if p.ndim == 2} - embeddings
+    assert all(len(matrix) % stacked == 0 for matrix, stacked in model.matrices().items())
+    square = [tuple(m[: len(m) // stacked].shape) for m, stacked in model.matrices().items() if stacked > 1]
+    assert set(square) <= {(8, 8), (12, 8), (12, 12)}
+    assert square or kind is Transformers
 
 
 @pytest.mark.parametrize(("kind", "optimizer"), COMBINATIONS)

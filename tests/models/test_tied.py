@@ -6,10 +6,13 @@ import pytest
 import torch
 import torch.nn.functional as F
 
-from bakeoff.models import GPT1, LSTM, build, loss
+from bakeoff.models import GLR, GPT, GPT1, GRU, LSTM, build, loss
 from bakeoff.spec import Budget
 
-ARCHITECTURES = [LSTM(embedding=8, hidden=8), GPT1(width=8, heads=2)]
+ARCHITECTURES = [
+    *(LSTM(embedding=8, hidden=8), GRU(embedding=8, hidden=8)),
+    *(GPT1(width=8, heads=2), GPT(width=8, heads=2), GLR(width=8)),
+]
 #: Few and many symbols and places.
 SIZES = [(11, 2, 5), (300, 8, 40)]
 

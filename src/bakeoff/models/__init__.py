@@ -3,14 +3,31 @@
 import torch
 from torch import nn
 
+from bakeoff.models.glr import GLR
+from bakeoff.models.gpt import GPT
 from bakeoff.models.gpt1 import GPT1
+from bakeoff.models.gru import GRU
 from bakeoff.models.lstm import LSTM
+from bakeoff.models.transformers import Transformers
 from bakeoff.spec import Architecture, Budget
 
 #: In the order in which tables and figures show them.
-ARCHITECTURES: dict[str, type[Architecture]] = {architecture.name: architecture for architecture in (LSTM, GPT1)}
+ARCHITECTURES: dict[str, type[Architecture]] = {
+    architecture.name: architecture for architecture in (LSTM, GPT1, GPT, GLR, GRU)
+}
 
-__all__ = ["ARCHITECTURES", "GPT1", "LSTM", "build", "count_parameters"]
+__all__ = [
+    "ARCHITECTURES",
+    "GLR",
+    "GPT",
+    "GPT1",
+    "GRU",
+    "LSTM",
+    "Transformers",
+    "build",
+    "count_parameters",
+    "without_weights",
+]
 
 
 def build(architecture: Architecture, budget: Budget, vocabulary: int, device: torch.device) -> nn.Module:
@@ -24,9 +41,14 @@ def build(architecture: Architecture, budget: Budget, vocabulary: int, device: t
     return model
 
 
+def without_weights(architecture: Architecture, vocabulary: int, sequence_length: int) -> nn.Module:
+    """The real module, whose tensors have shapes and no data."""
+    with torch.device("meta"):
+        return architecture.build(vocabulary, sequence_length)
+
+
 def count_parameters(architecture: Architecture, vocabulary: int, sequence_length: int) -> tuple[int, int]:
     """All parameters and the learnable ones among them, counted on the real module without allocating weights."""
-    with torch.device("meta"):
-        model = architecture.build(vocabulary, sequence_length)
+    model = without_weights(architecture, vocabulary, sequence_length)
     counts = [(parameter.numel(), parameter.requires_grad) for parameter in model.parameters()]
     return sum(count for count, _ in counts), sum(count for count, learnable in counts if learnable)

@@ -65,6 +65,11 @@ class GPT1Model(TiedLanguageModel):
         features: Tensor = self.blocks(self.dropout(self.embedding(tokens_BxL) + self.positions(places_L)))
         return features
 
+    def matrices(self) -> dict[Tensor, int]:
+        """The matrices inside the layers; those of queries, keys and values are stacked."""
+        attentions = (module for module in self.modules() if isinstance(module, Attention))
+        return super().matrices() | {attention.query_key_value.weight: 3 for attention in attentions}
+
     def embeddings(self) -> dict[str, nn.Embedding]:
         """What the released GPT-1 has weights for, by their names there."""
         return {**super().embeddings(), embeddings.POSITIONS: self.positions}

@@ -108,6 +108,14 @@ class TiedLanguageModel(nn.Module):
         """Initialize every parameter on purpose."""
         raise NotImplementedError
 
+    def matrices(self) -> dict[Tensor, int]:
+        """The matrices inside the layers, and how many each is made of, which stand one below the other.
+
+        Optimizers that treat matrices as such, and embeddings and vectors otherwise, ask for them.
+        """
+        layers = (module for module in self.modules() if not isinstance(module, nn.Embedding))
+        return {p: 1 for module in layers for p in module.parameters(recurse=False) if p.ndim == 2}  # noqa: PLR2004
+
     def embeddings(self) -> dict[str, nn.Embedding]:
         """What the released GPT-1 has weights for, by their names there."""
         return {embeddings.TOKENS: self.embedding}

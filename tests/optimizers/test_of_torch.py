@@ -1,15 +1,13 @@
-"""Each optimizer against the published update, written out; schedules against their promises."""
+"""Each optimizer against the published update, written out."""
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
-from hypothesis import strategies as st
 from torch import nn
 
-from bakeoff.optimizers import OPTIMIZERS, SCHEDULES, SGD, WARMUP, Adam, AdamW, Momentum
+from bakeoff.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Lion, Momentum, NAdam
 
-STEPS = 5
+STEPS = 30
 LR, DECAY = 0.05, 0.3
 B1, B2, EPS, MU = 0.8, 0.95, 1e-6, 0.7
 
@@ -53,16 +51,37 @@ def momentum(w, g, state, t, decay):
     return w - LR * state["v"]
 
 
+def nadam(w, g, state, t, decay):
+    """Dozat 2016, with torch's schedule of the momentum (0.96 to the power of the step, times its decay)."""
+    g = g + decay * w
+    mu, following = (B1 * (1 - 0.5 * 0.96 ** (step * 4e-3)) for step in (t, t + 1))
+    product = state["product"] = state.get("product", 1.0) * mu
+    m = state["m"] = B1 * state.get("m", 0.0) + (1 - B1) * g
+    v = state["v"] = B2 * state.get("v", 0.0) + (1 - B2) * g**2
+    mean = following * m / (1 - product * following) + (1 - mu) * g / (1 - product)
+    return w - LR * mean / (np.sqrt(v / (1 - B2**t)) + EPS)
+
+
+def lion(w, g, state, t, decay):
+    """Chen et al. 2023, algorithm 2."""
+    m = state.get("m", 0.0)
+    step = np.sign(B1 * m + (1 - B1) * g)
+    state["m"] = B2 * m + (1 - B2) * g
+    return w - LR * (step + decay * w)
+
+
 REFERENCES = {
     "adam": (Adam(lr=LR, betas=(B1, B2), eps=EPS), adam),
     "adamw": (AdamW(lr=LR, betas=(B1, B2), eps=EPS), adamw),
     "sgd": (SGD(lr=LR), sgd),
     "momentum": (Momentum(lr=LR, momentum=MU), momentum),
+    "nadam": (NAdam(lr=LR, betas=(B1, B2), eps=EPS), nadam),
+    "lion": (Lion(lr=LR, betas=(B1, B2)), lion),
 }
 
 
-def test_every_registered_optimizer_has_a_reference_here():
-    assert list(REFERENCES) == list(OPTIMIZERS)
+def test_every_registered_optimizer_has_a_reference_here_or_a_file_of_its_own():
+    assert {*REFERENCES, "muon", "schedulefree"} == set(OPTIMIZERS)
     assert [kind.name for kind in OPTIMIZERS.values()] == list(OPTIMIZERS)
 
 
@@ -70,6 +89,7 @@ def test_every_registered_optimizer_has_a_reference_here():
 @pytest.mark.parametrize("decayed", ["none", "matrices", "all"])
 def test_steps_equal_the_published_update(name, decayed):
     spec, reference = REFERENCES[name]
+    tolerance = 1e-5 if name == "nadam" else 1e-9  # torch keeps the product of momenta in float32
     options = {} if decayed == "none" else {"weight_decay": DECAY, "decayed": decayed}
     model = Two()
     optimizer = type(spec)(**{**vars(spec), **options}).build(model)
@@ -81,7 +101,9 @@ def test_steps_equal_the_published_update(name, decayed):
             expected[key] = reference(expected[key], GRADIENTS[key][t - 1], states[key], t, decay)
         optimizer.step()
         for key, parameter in model.named_parameters():
-            np.testing.assert_allclose(parameter.detach().numpy(), expected[key], rtol=1e-9, err_msg=f"{key}, step {t}")
+            np.testing.assert_allclose(
+                parameter.detach().numpy(), expected[key], rtol=tolerance, err_msg=f"{key}, step {t}"
+            )
 
 
 def test_defaults_are_the_published_ones():
@@ -98,25 +120,3 @@ def test_an_impossible_rate_or_decay_is_refused(wrong):
 def test_a_misspelt_kind_of_decay_is_refused():
     with pytest.raises(ValueError, match="decayed"):
         SGD(lr=1.0, decayed="matrixes")
-
-
-@pytest.mark.parametrize("schedule", SCHEDULES)
-@given(steps=st.integers(1, 3000))
-def test_rates_are_positive_at_every_step_and_reach_exactly_the_peak(schedule, steps):
-    rates = [SCHEDULES[schedule](steps)(step) for step in range(steps)]
-    assert min(rates) > 0
-    assert max(rates) == 1.0
-
-
-@given(steps=st.integers(1, 3000))
-def test_the_linear_schedule_is_two_straight_lines_that_start_and_end_one_step_from_zero(steps):
-    schedule = SCHEDULES["linear"](steps)
-    rates = np.array([0.0, *map(schedule, range(steps + 1))])  # one place before the first step, one after the last
-    peak = int(rates.argmax())
-    assert peak == max(1, round(WARMUP * steps))
-    np.testing.assert_allclose(rates[: peak + 1], np.linspace(0, 1, peak + 1), atol=1e-12)
-    np.testing.assert_allclose(rates[peak:], np.linspace(1, 0, len(rates) - peak), atol=1e-12)
-
-
-def test_the_constant_schedule_never_moves():
-    assert {SCHEDULES["constant"](7)(step) for step in range(9)} == {1.0}

@@ -1,28 +1,20 @@
-"""The optimizers that can be compared, and learning-rate schedules.
-
-To add an optimizer of torch's: a class of a few lines and an entry in `OPTIMIZERS`.
-"""
+"""Optimizers of torch's: each is a class of a few lines, whose fields are the implementation's arguments."""
 
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from bakeoff.spec import Optimizer, real
 
-#: Share of the steps in which the linear schedule rises to the peak.
-WARMUP = 0.05
 #: What weight decay may act on.
 DECAYED = ("matrices", "all")
 #: Devices on which torch's optimizers, where they have one kernel for all parameters, have it.
 FUSED_DEVICES = ("cpu", "cuda")
-
-#: From a step, counted from 0, to the share of the peak learning rate that it uses.
-Schedule = Callable[[int], float]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,11 +40,12 @@ class TorchOptimizer(Optimizer):
             f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "decayed"
         }
         if "fused" in inspect.signature(self.implementation).parameters:
-            arguments["fused"] = next(model.parameters()).device.type in FUSED_DEVICES
-        return self.implementation(self._groups(model), **arguments)
+            arguments["fused"] = is_fused(model)
+        return self.implementation(self.groups(model.parameters()), **arguments)
 
-    def _groups(self, model: nn.Module) -> list[dict[str, Any]]:
-        learnable = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    def groups(self, parameters: Iterable[Tensor]) -> list[dict[str, Any]]:
+        """The learnable ones among some parameters: those that decay, and those that do not."""
+        learnable = [parameter for parameter in parameters if parameter.requires_grad]
         plain = [p for p in learnable if self.decayed == "matrices" and p.ndim < 2]  # noqa: PLR2004
         excluded = set(map(id, plain))
         groups: list[dict[str, Any]] = [
@@ -60,6 +53,21 @@ class TorchOptimizer(Optimizer):
             {"params": plain, "weight_decay": 0.0},
         ]
         return [group for group in groups if group["params"]]
+
+
+def is_fused(model: nn.Module) -> bool:
+    """Whether torch has one kernel for all parameters where the model is."""
+    return next(model.parameters()).device.type in FUSED_DEVICES
+
+
+def check_betas(betas: tuple[float, float]) -> None:
+    """See that these can be the decay rates of two running means.
+
+    Raises:
+        ValueError: They cannot.
+    """
+    if len(betas) != len(("mean", "mean square")) or not all(0 <= beta < 1 for beta in betas):
+        raise ValueError(f"betas must be two numbers from 0 and below 1, not {betas!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +90,7 @@ class Adam(TorchOptimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         real(self, "eps")
-        if len(self.betas) != len(("mean", "mean square")) or not all(0 <= beta < 1 for beta in self.betas):
-            raise ValueError(f"betas must be two numbers from 0 and below 1, not {self.betas!r}")
+        check_betas(self.betas)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +101,26 @@ class AdamW(Adam):
     title: ClassVar[str] = "AdamW"
     implementation: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.AdamW
     decoupled_decay: ClassVar[bool | None] = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class NAdam(Adam):
+    """Adam with Nesterov momentum (Dozat 2016); weight decay, if any, is L2.
+
+    Attributes:
+        momentum_decay: How soon the momentum rises to its full size.
+    """
+
+    name: ClassVar[str] = "nadam"
+    title: ClassVar[str] = "NAdam"
+    implementation: ClassVar[Callable[..., torch.optim.Optimizer]] = torch.optim.NAdam
+    rule: ClassVar[str] = "nadam"
+
+    momentum_decay: float = 4e-3
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        real(self, "momentum_decay")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,28 +165,3 @@ class Momentum(SGD):
     def step_scale(self) -> float | None:
         """Under a steady gradient the velocity becomes the sum of the powers of the momentum, times the gradient."""
         return 1 / (1 - self.momentum)
-
-
-#: In the order in which tables and figures show them; the order also fixes their colours.
-OPTIMIZERS: dict[str, type[Optimizer]] = {optimizer.name: optimizer for optimizer in (Adam, AdamW, SGD, Momentum)}
-
-
-def linear(steps: int) -> Schedule:
-    """A warm-up over the first 5 % of the steps, then a linear decay that would reach zero one step after the last."""
-    rising = max(1, round(WARMUP * steps))
-
-    def multiplier(step: int) -> float:
-        if step < rising:
-            return (step + 1) / rising
-        return max(0.0, (steps - step) / (steps - rising + 1))
-
-    return multiplier
-
-
-def constant(steps: int) -> Schedule:  # noqa: ARG001 (every schedule is made for a number of steps)
-    """The peak learning rate at every step."""
-    return lambda step: 1.0  # noqa: ARG005
-
-
-#: From a budget's `schedule` to the function that makes it for a number of steps.
-SCHEDULES: dict[str, Callable[[int], Schedule]] = {"linear": linear, "constant": constant}

@@ -1,0 +1,79 @@
+"""A decoder as of 2025: pre-norm attention with rotary positions, its queries and keys normalized.
+
+Sizes in names: B sequences, L tokens of a sequence, E width, H heads, W width of a head.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from bakeoff.models.decoder import DecoderArchitecture, Mixer, normalized
+from bakeoff.models.gpt1 import causal_attention
+from bakeoff.spec import whole
+
+#: How much slower each pair of channels turns than the first, at most (Su et al. 2021).
+BASE = 10_000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class GPT(DecoderArchitecture):
+    """A GPT with what has proved itself since: equal to nanochat's body (Karpathy 2025) but for the token shift.
+
+    Attributes:
+        heads: Attention heads; they divide the width, into an even number of channels each.
+    """
+
+    name: ClassVar[str] = "gpt"
+    title: ClassVar[str] = "GPT"
+    attends: ClassVar[bool | None] = True
+    recurrent: ClassVar[bool | None] = False
+    post_norm: ClassVar[bool | None] = False
+    compiles: ClassVar[bool] = True
+
+    heads: int = 4
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        whole(self, "heads", 1, self.width)
+        if self.width % (2 * self.heads):
+            raise ValueError(
+                f"heads must divide the width into even parts, for rotary positions: {self.heads} x 2 does not divide"
+                f" {self.width}"
+            )
+
+    def mixer(self) -> "Attention":
+        """Attention."""
+        return Attention(self)
+
+
+class Attention(Mixer):
+    """Causal multi-head self-attention with rotary positions and normalized queries and keys (Henry et al. 2020)."""
+
+    def __init__(self, spec: GPT) -> None:
+        super().__init__(spec.width, parts=3)
+        self.heads, self.attention_dropout = spec.heads, spec.dropout
+
+    def forward(self, x_BxLxE: Tensor) -> Tensor:
+        """Attend to this place and those before it, BxLxE to BxLxE."""
+        parts = self.inputs(x_BxLxE).chunk(3, dim=-1)
+        query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        query, key = rotated(normalized(query)), rotated(normalized(key))
+        dropout = self.attention_dropout if self.training else 0.0
+        attended_BxHxLxW = causal_attention(query, key, value, dropout)
+        mixed: Tensor = self.output(attended_BxHxLxW.transpose(1, 2).flatten(2))
+        return mixed
+
+
+def rotated(x_BxHxLxW: Tensor) -> Tensor:
+    """Each pair of channels `i` and `W / 2 + i` turned by its place times `BASE ** (-2 i / W)` radians.
+
+    So a product of a query and a key depends on how far apart they are, and not on where (Su et al. 2021, RoPE).
+    """
+    length, width = x_BxHxLxW.shape[-2:]
+    places_L, pairs = (torch.arange(n, device=x_BxHxLxW.device, dtype=torch.float32) for n in (length, width // 2))
+    angles_LxP = places_L[:, None] * BASE ** (-2 * pairs / width)
+    cosine, sine = angles_LxP.cos(), angles_LxP.sin()
+    first, second = x_BxHxLxW.chunk(2, dim=-1)
+    return torch.cat((first * cosine - second * sine, first * sine + second * cosine), dim=-1)
