@@ -121,7 +121,9 @@ def leftovers(folder: Path) -> list[Path]:
 
 def serve(library: ctypes.CDLL) -> None:
     """Do the commands that standard input names, each in a fork."""
-    from bakeoff import checkpoints, cli, costs, report, runner, tuning, worker  # noqa: F401 (forks find them imported)
+    import torch._dynamo  # noqa: F401 (torch imports it, for seconds, when a module is first built on no device)
+
+    from bakeoff import checkpoints, cli, costs, runner, tuning, worker  # noqa: F401 (forks find them imported)
     from bakeoff.report import build  # noqa: F401
 
     checkpoints.INTERVAL, checkpoints.SHARE = 0.0, 1e9  # one at every step

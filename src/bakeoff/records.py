@@ -10,6 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,7 +33,7 @@ LARGEST = 1e300
 
 Json = dict[str, Any]
 #: What a record must look like: an object with the shapes of its members ("?" ends the name of one that may be missing
-#: or null), a list of one shape, or of as many as it has to have, or whether a value will do.
+#: or null, "*" names all), a list of one shape, or of as many as it has to have, or whether a value will do.
 Shape = dict[str, "Shape"] | list["Shape"] | Callable[[object], bool]
 
 
@@ -54,6 +55,10 @@ def _count(value: object) -> bool:
 
 def _positive(value: object) -> bool:
     return _count(value) and value != 0
+
+
+def _rate(value: object) -> bool:
+    return _number(value) and value > 0  # type: ignore[operator]
 
 
 SUMS: dict[str, Shape] = {"nats": _number, "tokens": _positive, "words": _positive, "bytes": _positive}
@@ -85,9 +90,45 @@ DOCUMENTS: Shape = {"valid": BY_DOCUMENT, "test": BY_DOCUMENT}
 STUDY: Shape = {
     "study": _text,
     "identity": _text,
-    "budget": {"threads?": _count, "precision?": _text},
+    "budget": {"threads?": _positive, "precision?": _text, "compile?": _flag},
     "experiments": [{"number": _count, "slug": _text}],
     "seeds": [_count],
+}
+#: What a search for learning rates found.
+RATES: Shape = {
+    "for": _text,
+    "rates": {"*": {"lr": _rate, "trials": [{"lr": _rate, "status": _text, "valid_loss?": _number}]}},
+}
+SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "bytes": _positive}
+#: What `study.json` has for a report beside what a command goes on from.
+DECLARED: Shape = STUDY | {
+    "corpus": {
+        **dict.fromkeys(("name", "licence", "source", "sha256"), _text),
+        **dict.fromkeys(("lossy", "newline_is_word"), _flag),
+        **dict.fromkeys(("train", "valid", "test"), SPLIT),
+    },
+    "budget": {
+        **dict.fromkeys(("epochs", "batch_size", "sequence_length", "threads", "vocabulary"), _positive),
+        **dict.fromkeys(("tokenizer", "schedule", "precision"), _text),
+        "epoch_steps?": _positive,
+        "clip?": _number,
+    },
+    "experiments": [
+        {
+            **dict.fromkeys(("slug", "model", "optimizer"), _text),
+            **dict.fromkeys(("number", "layers", "parameters", "learnable_parameters", "vocabulary"), _count),
+            **dict.fromkeys(("learning_rate", "weight_decay"), _number),
+            **dict.fromkeys(("architecture", "optimizer_settings", "traits?"), {}),
+            "memory?": {"*": _count},
+        }
+    ],
+    "source?": _text,
+    "code?": {"*": _text},
+    **dict.fromkeys(("models", "optimizers"), [{"name": _text, "title": _text}]),
+    "tuning?": RATES | {"fits": _flag},
+    "baselines": [
+        {"name": _text, "seconds": _number, "cache_weight?": _number, "train": SUMS, "valid": SUMS, "test": SUMS}
+    ],
 }
 
 
@@ -129,10 +170,13 @@ def _fault(value: object, shape: Shape, name: str) -> str | None:
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             return f"{name} is no object"
-        parts = [
+        if lacking := [key for key in shape if key[-1] not in "?*" and key not in value]:
+            return f"{name} lacks {lacking[0]}"
+        parts = [(item, shape["*"], key) for key, item in value.items()] if "*" in shape else []
+        parts += [
             (value.get(key.rstrip("?")), part, key.rstrip("?"))
             for key, part in shape.items()
-            if not (key.endswith("?") and value.get(key[:-1]) is None)
+            if not (key == "*" or (key.endswith("?") and value.get(key[:-1]) is None))
         ]
     elif isinstance(shape, list):
         if not isinstance(value, list) or len(shape) not in (1, len(value)):
@@ -148,10 +192,13 @@ def _history_fault(history: list[Json], summary: Json) -> str | None:
         return fault
     if [line["epoch"] for line in history] != list(range(len(history))):
         return "its epochs do not follow one another"
+    if any(after["step"] <= before["step"] for before, after in pairwise(history)):
+        return "its steps do not follow one another"
     # A run that diverged did so before the evaluation of its last epoch.
-    made = {FINISHED: summary.get("epochs", len(history) - 1) + 1, DIVERGED: summary.get("epoch", len(history))}
-    expected = made.get(summary.get("status", ""), len(history))
-    return f"it has {len(history)} evaluations of {expected}" if len(history) != expected else None
+    status, last = summary.get("status", ""), {FINISHED: summary.get("epochs"), DIVERGED: summary.get("epoch")}
+    if (epochs := last.get(status)) is None or len(history) == (expected := epochs + (status == FINISHED)):
+        return None
+    return f"it has {len(history)} evaluations of {expected}"
 
 
 class Records(NamedTuple):
@@ -323,6 +370,21 @@ class StudyFolder:
     def study(self) -> Json:
         """What was declared, with counts and baselines."""
         return read_json(self.path / "study.json", STUDY)
+
+    @property
+    def declared(self) -> Json:
+        """The same, with all that a report needs of it."""
+        path = self.path / "study.json"
+        declared = read_json(path, DECLARED)
+        experiments, floors = declared["experiments"], {floor["name"] for floor in declared["baselines"]}
+        if not (experiments and declared["seeds"]):
+            raise DamagedError(path, "it declares no run")
+        for kind in ("model", "optimizer"):
+            if unknown := {e[kind] for e in experiments} - {named["name"] for named in declared[f"{kind}s"]}:
+                raise DamagedError(path, f"it has no title for {min(unknown)}")
+        if lacking := {"uniform", "unigram"} - floors:
+            raise DamagedError(path, f"it lacks the floor {min(lacking)}")
+        return declared
 
     @property
     def tokenizer(self) -> Path:
