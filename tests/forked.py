@@ -1,3 +1,4 @@
+# ruff: noqa: PLC0415, T201 (it serves as a program)
 """The command line in forks of one process that has imported everything: a command takes a second, not ten.
 
 In such a process, or in a worker that it starts, one operation that changes a file can fail, or be the last
@@ -8,6 +9,7 @@ import contextlib
 import ctypes
 import errno
 import functools
+import importlib
 import json
 import os
 import shutil
@@ -15,7 +17,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,7 +170,7 @@ def _leave(do) -> None:
         status = 0
     except SystemExit as error:
         status = error.code
-    except BaseException:
+    except BaseException:  # noqa: BLE001 (as the interpreter would show it)
         sys.excepthook(*sys.exc_info())
     finally:
         with contextlib.suppress(OSError):
@@ -179,30 +180,29 @@ def _leave(do) -> None:
 
 
 class Forked(subprocess.Popen):
-    """A worker that is forked; whatever else is started is started."""
+    """A process of Bakeoff's own modules, such as a worker, is forked; whatever else is started is started."""
 
     def _execute_child(self, arguments, *others):
-        if arguments[-1] != "bakeoff.worker":
+        if "-m" not in arguments or not arguments[3].startswith("bakeoff."):
             super()._execute_child(arguments, *others)
             return
-        # The last of them are signals, groups, users, umask and sessions, and before these come the streams.
-        child_in, parent_in, parent_out, child_out, _, child_err = others[9:15]
+        passed, pipes = others[3], others[9:15]  # by the order of what the interpreter's own method takes
         self.pid = os.fork()
         if not self.pid:
-            os.setsid()
-            for stream, handle in enumerate((child_in, child_out, child_err)):
-                os.dup2(handle, stream)
-            os.closerange(3, 1024)
-            _leave(_worker)
+            _leave(functools.partial(_module, arguments[3:], (pipes[0], pipes[3], pipes[5]), passed))
         self._child_created = True
-        os.close(child_in), os.close(child_out)
+        self._close_pipe_fds(*pipes)
 
 
-def _worker() -> None:
-    from bakeoff import worker
-
-    sys.stdin = open(0, closefd=False)
-    worker.main()
+def _module(arguments: list[str], streams: tuple[int, int, int], passed: tuple[int, ...]) -> None:
+    os.setsid()
+    for standard, handle in enumerate(streams):
+        os.dup2(handle, standard)
+    for handle in {*range(3, 256)} - {*passed}:
+        with contextlib.suppress(OSError):  # most are not open
+            os.close(handle)
+    sys.argv, sys.stdin = arguments, open(0, closefd=False)  # noqa: SIM115 (stays open)
+    importlib.import_module(arguments[0]).main()
 
 
 if __name__ == "__main__":

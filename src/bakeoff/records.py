@@ -99,6 +99,7 @@ RATES: Shape = {
     "for": _text,
     "rates": {"*": {"lr": _rate, "trials": [{"lr": _rate, "status": _text, "valid_loss?": _number}]}},
 }
+TITLES: Shape = [{"name": _text, "title": _text}]
 SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "bytes": _positive}
 #: What `study.json` has for a report beside what a command goes on from.
 DECLARED: Shape = STUDY | {
@@ -118,13 +119,16 @@ DECLARED: Shape = STUDY | {
             **dict.fromkeys(("slug", "model", "optimizer"), _text),
             **dict.fromkeys(("number", "layers", "parameters", "learnable_parameters", "vocabulary"), _count),
             **dict.fromkeys(("learning_rate", "weight_decay"), _number),
-            **dict.fromkeys(("architecture", "optimizer_settings", "traits?"), {}),
+            "architecture": {},
+            "optimizer_settings": {},
+            "traits?": {},
             "memory?": {"*": _count},
         }
     ],
     "source?": _text,
     "code?": {"*": _text},
-    **dict.fromkeys(("models", "optimizers"), [{"name": _text, "title": _text}]),
+    "models": TITLES,
+    "optimizers": TITLES,
     "tuning?": RATES | {"fits": _flag},
     "baselines": [
         {"name": _text, "seconds": _number, "cache_weight?": _number, "train": SUMS, "valid": SUMS, "test": SUMS}

@@ -14,7 +14,6 @@ from bakeoff import rates
 from bakeoff.analysis import diagnosis, evaluations, statistics
 from bakeoff.analysis.evaluations import Baseline, Documents, Moment, Point
 from bakeoff.analysis.statistics import Comparison
-from bakeoff.errors import UserError
 from bakeoff.metrics import Tally
 from bakeoff.rates import Noise
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
