@@ -15,6 +15,7 @@ from bakeoff.data import cache
 from bakeoff.errors import UserError
 from bakeoff.identity import purpose
 from bakeoff.records import DAMAGED, STATUSES, StudyFolder
+from bakeoff.report.build import MANIFEST, PAGE
 from bakeoff.study_file import find_study
 from forked import FAULTS, leftovers, outcomes
 
@@ -54,6 +55,13 @@ class Case:
         return self.commands(
             self.folder, "run", str(self.small), "--no-report", "--out", str(self.study.parent), **fault
         )
+
+    def report(self, **fault):
+        return self.commands(self.folder, "report", str(self.study), **fault)
+
+    def report_files(self):
+        folder = self.study / "report"
+        return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
     def ends_undisturbed(self, calm):
         """What is wrong with how the command ends now; None where nothing is."""
@@ -112,6 +120,49 @@ def test_after_some_faults_the_same_command_ends_as_if_there_was_none(new_case, 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_after_any_fault_the_same_command_ends_as_if_there_was_none(new_case, calm, fault, part):
     survey(new_case, calm, [(fault, at) for at in range(1 + part, calm.done.operations + 1, PARTS)])
+
+
+@pytest.fixture(scope="module")
+def reported(new_case, calm):
+    """The study with a report that nothing disturbs, and how many operations that takes."""
+    case = new_case()
+    shutil.copytree(calm.disk, case.disk)
+    case.done = case.report()
+    assert case.done.status == 0
+    return case
+
+
+def wrong_after_a_report(case, reported, fault, at):
+    """What is wrong with a report in which that operation failed, and with the next; None where nothing is."""
+    shutil.copytree(reported.disk, case.disk)
+    page = case.study / "report" / PAGE
+    if at % 2:  # there may be an earlier one, which is replaced
+        shutil.rmtree(page.parent)
+    first = case.report(fault=fault, at=at)
+    if "Traceback" in first.said or first.status not in (-9, 0, 1):
+        return first
+    if page.exists() and not {*(page.parent / MANIFEST).read_text().split()} <= case.report_files():
+        return first, "half a report", case.report_files()
+    again = case.report()
+    wrong = again.status or case.report_files() != reported.report_files() or leftovers(case.disk)
+    shutil.rmtree(case.folder)
+    return (first, again, wrong) if wrong else None
+
+
+def survey_reports(new_case, reported, places):
+    kinds = list(FAULTS)
+    wrong = {at: wrong_after_a_report(new_case(), reported, kinds[at % len(kinds)], at) for at in places}
+    assert {at: what for at, what in wrong.items() if what} == {}
+
+
+def test_after_some_faults_a_report_is_whole_or_not_there(new_case, reported):
+    survey_reports(new_case, reported, [10, reported.done.operations - 9])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_after_any_fault_a_report_is_whole_or_not_there(new_case, reported, part):
+    survey_reports(new_case, reported, range(1 + part, reported.done.operations + 1, PARTS))
 
 
 # --- every record and every file is damaged ---------------------------------------------------------------------------
