@@ -106,8 +106,7 @@ def outcomes(study: Path) -> dict:
                 del measured[key]
         summary = json.loads((run / "summary.json").read_text())
         assert summary["status"] == "finished"
-        records = (run / "best.safetensors").read_bytes(), (run / "documents.json").read_text()
-        found[run.parent.name] = lines, summary["test"], *records
+        found[run.parent.name] = lines, summary["test"], (run / "best.safetensors").read_bytes()
     return found
 
 

@@ -5,6 +5,7 @@ STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · do
                            · summary.json (written last: the run is over)
 """
 
+import hashlib
 import json
 import os
 import sys
@@ -17,7 +18,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from bakeoff.errors import UserError
-from bakeoff.files import remove_leftovers, write_json, written_atomically
+from bakeoff.files import remove_leftovers, sha256_of, write_json, written_atomically
 
 if sys.platform != "win32":
     import fcntl
@@ -28,6 +29,8 @@ FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 RUNNING, MISSING, DAMAGED = "running", "missing", "damaged"
 STATUSES = (FINISHED, RUNNING, DIVERGED, FAILED, DAMAGED, MISSING)
 
+#: The member of a record that holds the checksum of the others.
+CHECKSUM = "checksum"
 #: No measurement comes near it, and a float holds it.
 LARGEST = 1e300
 
@@ -87,7 +90,7 @@ ENDINGS: dict[str, dict[str, Shape]] = {
 }
 BY_DOCUMENT: Shape = {"nats": [_number], "tokens": [_count], "words": [_count], "bytes": [_count]}
 DOCUMENTS: Shape = {"valid": BY_DOCUMENT, "test": BY_DOCUMENT}
-STUDY: Shape = {
+STUDY: dict[str, Shape] = {
     "study": _text,
     "identity": _text,
     "budget": {"threads?": _positive, "precision?": _text, "compile?": _flag},
@@ -95,7 +98,7 @@ STUDY: Shape = {
     "seeds": [_count],
 }
 #: What a search for learning rates found.
-RATES: Shape = {
+RATES: dict[str, Shape] = {
     "for": _text,
     "rates": {"*": {"lr": _rate, "trials": [{"lr": _rate, "status": _text, "valid_loss?": _number}]}},
 }
@@ -150,16 +153,29 @@ class DamagedError(UserError):
 
 
 def read_json(path: Path, shape: Shape | None = None) -> Json:
-    """Read a JSON object of some shape.
+    """Read a JSON object of some shape; of one with a checksum, see that it is what was written.
 
     Raises:
-        DamagedError: The file is none.
+        DamagedError: It is none, or another.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise DamagedError(path, str(error)) from error
-    return _checked(data, shape or {}, path)
+    record = _checked(data, shape or {}, path)
+    told = record.pop(CHECKSUM, None)
+    if told is not None and told != _checksum(record):
+        raise DamagedError(path, "its checksum is another")
+    return record
+
+
+def write_record(path: Path, record: Json) -> None:
+    """Write a JSON object that `read_json` knows again: atomically, with its checksum."""
+    write_json(path, record | {CHECKSUM: _checksum(record)})
+
+
+def _checksum(record: Json) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _checked(data: Any, shape: Shape, path: Path) -> Json:  # noqa: ANN401 (from a file)
@@ -278,6 +294,9 @@ class RunFolder:
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
             history = [json.loads(line) for line in lines if line.endswith("\n")]
             fault = _history_fault(history, summary or {})
+            told = (summary or {}).get("history_sha256")
+            if told is not None and not fault and told != sha256_of(path):
+                fault = "its checksum is another"
         except (OSError, ValueError, RecursionError) as error:
             fault = str(error)
         if fault:
@@ -313,8 +332,8 @@ class RunFolder:
         leftovers = [self.path / name for name in ("summary.json", "history.jsonl", "documents.json")]
         for leftover in (*leftovers, self.best_weights, self.earlier_weights, self.checkpoint):
             leftover.unlink(missing_ok=True)
-        write_json(self.path / "spec.json", spec)
-        write_json(self.path / "environment.json", environment)
+        write_record(self.path / "spec.json", spec)
+        write_record(self.path / "environment.json", environment)
 
     def go_on(self, spec: Json, environment: Json, evaluations: int) -> None:
         """Go on from a checkpoint that knew that many evaluations: later ones are cut off, to be made again.
@@ -326,8 +345,8 @@ class RunFolder:
         if len(history) < evaluations:
             raise ValueError(f"its history has {len(history)} evaluations of {evaluations}")
         self.reopen()
-        write_json(self.path / "spec.json", spec)
-        write_json(self.path / "environment.json", environment)
+        write_record(self.path / "spec.json", spec)
+        write_record(self.path / "environment.json", environment)
         with written_atomically(path) as temporary:
             temporary.write_text("".join(map(_as_line, history[:evaluations])), encoding="utf-8")
 
@@ -340,11 +359,13 @@ class RunFolder:
 
     def write_documents(self, documents: Json) -> None:
         """Keep nats and counts for every document of valid and test."""
-        write_json(self.path / "documents.json", documents)
+        write_record(self.path / "documents.json", documents)
 
     def finish(self, summary: Json) -> None:
-        """Declare the run over; a failed one keeps its checkpoint to go on from."""
-        write_json(self.path / "summary.json", summary)
+        """Declare the run over, with its history's checksum; a failed one keeps its checkpoint to go on from."""
+        history = self.path / "history.jsonl"
+        checksum = {"history_sha256": sha256_of(history)} if history.is_file() else {}
+        write_record(self.path / "summary.json", summary | checksum)
         if summary["status"] != FAILED:
             self.tidy()
 
