@@ -108,7 +108,7 @@ SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "
 DECLARED: Shape = STUDY | {
     "corpus": {
         **dict.fromkeys(("name", "licence", "source", "sha256"), _text),
-        **dict.fromkeys(("lossy", "newline_is_word"), _flag),
+        **dict.fromkeys(("lossy?", "newline_is_word?"), _flag),
         **dict.fromkeys(("train", "valid", "test"), SPLIT),
     },
     "budget": {
