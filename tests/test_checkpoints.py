@@ -4,7 +4,7 @@ import json
 
 import pytest
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
 from bakeoff import checkpoints
@@ -126,3 +126,18 @@ def test_one_is_due_when_enough_time_has_passed_for_what_the_last_one_cost(monke
     assert not pace.due(least=120.0)
     now[0] += 2
     assert pace.due(least=120.0)
+
+
+def test_a_checkpoint_that_cannot_be_written_is_named_and_leaves_the_last_one(tmp_path, monkeypatch):
+    path = tmp_path / "checkpoint.safetensors"
+    checkpoints.save(path, {"a": torch.zeros(1)}, {})
+
+    def full(*_, **__):
+        raise SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+
+    monkeypatch.setattr(checkpoints, "save_file", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        checkpoints.save(path, {"a": torch.ones(1)}, {})
+    assert caught.value.filename == str(path)
+    assert checkpoints.load(path).tensors["a"] == 0
+    assert list(tmp_path.iterdir()) == [path]

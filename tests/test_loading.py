@@ -1,7 +1,6 @@
 """A run's model, back from its folder."""
 
 import dataclasses
-import json
 import shutil
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch
 import bakeoff
 from bakeoff import data
 from bakeoff.errors import UserError
-from bakeoff.records import RunFolder
+from bakeoff.records import RunFolder, read_json, write_record
 from bakeoff.runner import open_session
 from bakeoff.study_file import find_study
 from bakeoff.training import token_nats
@@ -151,7 +150,7 @@ def test_code_that_is_not_what_was_kept_is_not_executed(copied, name, damage, ca
 def test_what_a_study_names_as_its_source_is_never_executed(copied, tmp_path, capfd):
     evil, study = tmp_path / "evil.py", copied[0].parents[1] / "study.json"
     evil.write_text("print('evil')\n")
-    study.write_text(json.dumps(json.loads(study.read_text()) | {"source": str(evil)}))
+    write_record(study, read_json(study) | {"source": str(evil)})
     for path in copied:
         bakeoff.load(path, trust=True)
     assert "evil" not in str(capfd.readouterr())
@@ -159,8 +158,8 @@ def test_what_a_study_names_as_its_source_is_never_executed(copied, tmp_path, ca
 
 def test_a_run_by_other_code_than_is_kept_is_not_loaded(copied):
     spec = copied[0] / "spec.json"
-    said = json.loads(spec.read_text())
+    said = read_json(spec)
     said["run"]["code"] = "0" * 12
-    spec.write_text(json.dumps(said))
+    write_record(spec, said)
     with pytest.raises(UserError, match="has other code"):
         bakeoff.load(copied[0], trust=True)

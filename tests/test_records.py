@@ -338,3 +338,21 @@ def test_looking_for_a_lock_needs_no_right_to_write(tmp_path, monkeypatch):
     with FileLock(path):
         assert is_locked(path)
     assert opened == ["rb", "rb"]
+
+
+def test_a_record_of_which_a_digit_was_changed_is_damaged_and_an_unsealed_one_of_an_earlier_version_is_read(folder):
+    complete(folder)
+    for name in ("spec.json", "environment.json", "documents.json", "summary.json", "history.jsonl"):
+        path = folder.path / name
+        whole = path.read_text()
+        path.write_text(whole.replace("5", "6", 1).replace('"a"', '"b"', 1).replace("cpu", "cpv", 1))
+        assert path.read_text() != whole
+        assert folder.status == DAMAGED, name
+        assert f"{path} is damaged (its checksum is another): remove" in folder.read().summary["error"]
+        path.write_text(whole)
+    for name in ("spec.json", "summary.json"):
+        record = json.loads((folder.path / name).read_text())
+        (folder.path / name).write_text(
+            json.dumps({k: v for k, v in record.items() if k not in ("checksum", "history_sha256")})
+        )
+    assert folder.status == FINISHED

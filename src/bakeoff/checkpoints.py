@@ -1,6 +1,7 @@
 """Checkpoints: a run in the middle, as one safetensors file, there whole or not at all, and checked when read."""
 
 import dataclasses
+import errno
 import hashlib
 import json
 import time
@@ -87,6 +88,9 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Json) -> None:
     """Write tensors and facts with their checksum; the last file stays until this one is whole and on the disk.
 
     Tensors that share memory (such as tied weights) are written each for itself.
+
+    Raises:
+        OSError: It cannot be written; the error's `filename` is `path`.
     """
     written: dict[str, Tensor] = {}
     storages: set[int] = set()
@@ -97,8 +101,11 @@ def save(path: Path, tensors: Mapping[str, Tensor], facts: Json) -> None:
         storages.add(storage)
     record = {"sha256": _checksum(written, facts), "facts": facts}
     with written_atomically(path) as temporary:
-        # One entry, as several come in any order, and equal runs leave equal files.
-        save_file(written, temporary, metadata={"bakeoff": json.dumps(record)})
+        try:
+            # One entry, as several come in any order, and equal runs leave equal files.
+            save_file(written, temporary, metadata={"bakeoff": json.dumps(record)})
+        except SafetensorError as error:  # what it says of a full disk names no file
+            raise OSError(errno.EIO, str(error)) from error
 
 
 def load(path: Path) -> State:

@@ -167,7 +167,7 @@ def run(
     declared = tuning.apply(out, options, built_in)
     numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
-    _require_ours(folder, "study.json")
+    _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
     _prepare(declared, console)
     with contextlib.ExitStack() as stack:
         with console.status(f"preparing {declared.corpus.name}"):
@@ -364,10 +364,11 @@ def _numbers(option: str, given: str | None, study: "Study") -> list[int] | None
     return [int(part) for part in parts]
 
 
-def _require_ours(folder: Path, mark: str) -> None:
+def _require_ours(folder: Path, *marks: str) -> None:
     """See that a folder that will be written, or replaced, holds what we write, known by a file, or nothing to see."""
-    if folder.is_dir() and not (folder / mark).is_file() and any(path.name[0] != "." for path in folder.iterdir()):
-        raise UserError(f"{folder} holds files, and no {mark}: choose another --out, or rename that folder")
+    known = any(path.is_file() for mark in marks for path in folder.glob(mark))
+    if folder.is_dir() and not known and any(path.name[0] != "." for path in folder.iterdir()):
+        raise UserError(f"{folder} holds files, and no {marks[0]}: choose another --out, or rename that folder")
 
 
 def _prepare(study: "Study", console: "Console") -> None:

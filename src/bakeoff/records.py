@@ -5,18 +5,20 @@ STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · do
                            · summary.json (written last: the run is over)
 """
 
+import hashlib
 import json
 import os
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
 from bakeoff.errors import UserError
-from bakeoff.files import remove_leftovers, write_json, written_atomically
+from bakeoff.files import remove_leftovers, sha256_of, write_json, written_atomically
 
 if sys.platform != "win32":
     import fcntl
@@ -27,12 +29,14 @@ FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 RUNNING, MISSING, DAMAGED = "running", "missing", "damaged"
 STATUSES = (FINISHED, RUNNING, DIVERGED, FAILED, DAMAGED, MISSING)
 
+#: The member of a record that holds the checksum of the others.
+CHECKSUM = "checksum"
 #: No measurement comes near it, and a float holds it.
 LARGEST = 1e300
 
 Json = dict[str, Any]
 #: What a record must look like: an object with the shapes of its members ("?" ends the name of one that may be missing
-#: or null), a list of one shape, or of as many as it has to have, or whether a value will do.
+#: or null, "*" names all), a list of one shape, or of as many as it has to have, or whether a value will do.
 Shape = dict[str, "Shape"] | list["Shape"] | Callable[[object], bool]
 
 
@@ -54,6 +58,10 @@ def _count(value: object) -> bool:
 
 def _positive(value: object) -> bool:
     return _count(value) and value != 0
+
+
+def _rate(value: object) -> bool:
+    return _number(value) and value > 0  # type: ignore[operator]
 
 
 SUMS: dict[str, Shape] = {"nats": _number, "tokens": _positive, "words": _positive, "bytes": _positive}
@@ -85,12 +93,52 @@ ENDINGS: dict[str, dict[str, Shape]] = {
 }
 BY_DOCUMENT: Shape = {"nats": [_number], "tokens": [_count], "words": [_count], "bytes": [_count]}
 DOCUMENTS: Shape = {"valid": BY_DOCUMENT, "test": BY_DOCUMENT}
-STUDY: Shape = {
+STUDY: dict[str, Shape] = {
     "study": _text,
     "identity": _text,
-    "budget": {"threads?": _count, "precision?": _text},
+    "budget": {"threads?": _positive, "precision?": _text, "compile?": _flag},
     "experiments": [{"number": _count, "slug": _text}],
     "seeds": [_count],
+}
+#: What a search for learning rates found.
+RATES: dict[str, Shape] = {
+    "for": _text,
+    "rates": {"*": {"lr": _rate, "trials": [{"lr": _rate, "status": _text, "valid_loss?": _number}]}},
+}
+TITLES: Shape = [{"name": _text, "title": _text}]
+SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "bytes": _positive}
+#: What `study.json` has for a report beside what a command goes on from.
+DECLARED: Shape = STUDY | {
+    "corpus": {
+        **dict.fromkeys(("name", "licence", "source", "sha256"), _text),
+        **dict.fromkeys(("lossy?", "newline_is_word?"), _flag),
+        **dict.fromkeys(("train", "valid", "test"), SPLIT),
+    },
+    "budget": {
+        **dict.fromkeys(("epochs", "batch_size", "sequence_length", "threads", "vocabulary"), _positive),
+        **dict.fromkeys(("tokenizer", "schedule", "precision"), _text),
+        "epoch_steps?": _positive,
+        "clip?": _number,
+    },
+    "experiments": [
+        {
+            **dict.fromkeys(("slug", "model", "optimizer"), _text),
+            **dict.fromkeys(("number", "layers", "parameters", "learnable_parameters", "vocabulary"), _count),
+            **dict.fromkeys(("learning_rate", "weight_decay"), _number),
+            "architecture": {},
+            "optimizer_settings": {},
+            "traits?": {},
+            "memory?": {"*": _count},
+        }
+    ],
+    "source?": _text,
+    "code?": {"*": _text},
+    "models": TITLES,
+    "optimizers": TITLES,
+    "tuning?": RATES | {"fits": _flag},
+    "baselines": [
+        {"name": _text, "seconds": _number, "cache_weight?": _number, "train": SUMS, "valid": SUMS, "test": SUMS}
+    ],
 }
 
 
@@ -108,16 +156,29 @@ class DamagedError(UserError):
 
 
 def read_json(path: Path, shape: Shape | None = None) -> Json:
-    """Read a JSON object of some shape.
+    """Read a JSON object of some shape; of one with a checksum, see that it is what was written.
 
     Raises:
-        DamagedError: The file is none.
+        DamagedError: It is none, or another.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
         raise DamagedError(path, str(error)) from error
-    return _checked(data, shape or {}, path)
+    record = _checked(data, shape or {}, path)
+    told = record.pop(CHECKSUM, None)
+    if told is not None and told != _checksum(record):
+        raise DamagedError(path, "its checksum is another")
+    return record
+
+
+def write_record(path: Path, record: Json) -> None:
+    """Write a JSON object that `read_json` knows again: atomically, with its checksum."""
+    write_json(path, record | {CHECKSUM: _checksum(record)})
+
+
+def _checksum(record: Json) -> str:
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
 def _checked(data: Any, shape: Shape, path: Path) -> Json:  # noqa: ANN401 (from a file)
@@ -132,10 +193,13 @@ def _fault(value: object, shape: Shape, name: str) -> str | None:
     if isinstance(shape, dict):
         if not isinstance(value, dict):
             return f"{name} is no object"
-        parts = [
+        if lacking := [key for key in shape if key[-1] not in "?*" and key not in value]:
+            return f"{name} lacks {lacking[0]}"
+        parts = [(item, shape["*"], key) for key, item in value.items()] if "*" in shape else []
+        parts += [
             (value.get(key.rstrip("?")), part, key.rstrip("?"))
             for key, part in shape.items()
-            if not (key.endswith("?") and value.get(key[:-1]) is None)
+            if not (key == "*" or (key.endswith("?") and value.get(key[:-1]) is None))
         ]
     elif isinstance(shape, list):
         if not isinstance(value, list) or len(shape) not in (1, len(value)):
@@ -151,10 +215,13 @@ def _history_fault(history: list[Json], summary: Json) -> str | None:
         return fault
     if [line["epoch"] for line in history] != list(range(len(history))):
         return "its epochs do not follow one another"
+    if any(after["step"] <= before["step"] for before, after in pairwise(history)):
+        return "its steps do not follow one another"
     # A run that diverged did so before the evaluation of its last epoch.
-    made = {FINISHED: summary.get("epochs", len(history) - 1) + 1, DIVERGED: summary.get("epoch", len(history))}
-    expected = made.get(summary.get("status", ""), len(history))
-    return f"it has {len(history)} evaluations of {expected}" if len(history) != expected else None
+    status, last = summary.get("status", ""), {FINISHED: summary.get("epochs"), DIVERGED: summary.get("epoch")}
+    if (epochs := last.get(status)) is None or len(history) == (expected := epochs + (status == FINISHED)):
+        return None
+    return f"it has {len(history)} evaluations of {expected}"
 
 
 class Records(NamedTuple):
@@ -230,6 +297,9 @@ class RunFolder:
             lines = path.read_text(encoding="utf-8").splitlines(keepends=True) if path.is_file() else []
             history = [json.loads(line) for line in lines if line.endswith("\n")]
             fault = _history_fault(history, summary or {})
+            told = (summary or {}).get("history_sha256")
+            if told is not None and not fault and told != sha256_of(path):
+                fault = "its checksum is another"
         except (OSError, ValueError, RecursionError) as error:
             fault = str(error)
         if fault:
@@ -265,8 +335,8 @@ class RunFolder:
         leftovers = [self.path / name for name in ("summary.json", "history.jsonl", "documents.json")]
         for leftover in (*leftovers, self.best_weights, self.earlier_weights, self.checkpoint):
             leftover.unlink(missing_ok=True)
-        write_json(self.path / "spec.json", spec)
-        write_json(self.path / "environment.json", environment)
+        write_record(self.path / "spec.json", spec)
+        write_record(self.path / "environment.json", environment)
 
     def go_on(self, spec: Json, environment: Json, evaluations: int) -> None:
         """Go on from a checkpoint that knew that many evaluations: later ones are cut off, to be made again.
@@ -278,8 +348,8 @@ class RunFolder:
         if len(history) < evaluations:
             raise ValueError(f"its history has {len(history)} evaluations of {evaluations}")
         self.reopen()
-        write_json(self.path / "spec.json", spec)
-        write_json(self.path / "environment.json", environment)
+        write_record(self.path / "spec.json", spec)
+        write_record(self.path / "environment.json", environment)
         with written_atomically(path) as temporary:
             temporary.write_text("".join(map(_as_line, history[:evaluations])), encoding="utf-8")
 
@@ -292,11 +362,13 @@ class RunFolder:
 
     def write_documents(self, documents: Json) -> None:
         """Keep nats and counts for every document of valid and test."""
-        write_json(self.path / "documents.json", documents)
+        write_record(self.path / "documents.json", documents)
 
     def finish(self, summary: Json) -> None:
-        """Declare the run over; a failed one keeps its checkpoint to go on from."""
-        write_json(self.path / "summary.json", summary)
+        """Declare the run over, with its history's checksum; a failed one keeps its checkpoint to go on from."""
+        history = self.path / "history.jsonl"
+        checksum = {"history_sha256": sha256_of(history)} if history.is_file() else {}
+        write_record(self.path / "summary.json", summary | checksum)
         if summary["status"] != FAILED:
             self.tidy()
 
@@ -326,6 +398,21 @@ class StudyFolder:
     def study(self) -> Json:
         """What was declared, with counts and baselines."""
         return read_json(self.path / "study.json", STUDY)
+
+    @property
+    def declared(self) -> Json:
+        """The same, with all that a report needs of it."""
+        path = self.path / "study.json"
+        declared = read_json(path, DECLARED)
+        experiments, floors = declared["experiments"], {floor["name"] for floor in declared["baselines"]}
+        if not (experiments and declared["seeds"]):
+            raise DamagedError(path, "it declares no run")
+        for kind in ("model", "optimizer"):
+            if unknown := {e[kind] for e in experiments} - {named["name"] for named in declared[f"{kind}s"]}:
+                raise DamagedError(path, f"it has no title for {min(unknown)}")
+        if lacking := {"uniform", "unigram"} - floors:
+            raise DamagedError(path, f"it lacks the floor {min(lacking)}")
+        return declared
 
     @property
     def tokenizer(self) -> Path:

@@ -23,11 +23,11 @@ from bakeoff import data, models, sources
 from bakeoff.data import Tokens
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
-from bakeoff.files import free_folder, remove_leftovers, write_json, written_atomically
+from bakeoff.files import free_folder, remove_leftovers, written_atomically
 from bakeoff.forkserver import Child, ForkServer
-from bakeoff.identity import identity
+from bakeoff.identity import encode, identity
 from bakeoff.measure import available_memory, resolve_precision, usable_cores, waiting
-from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, StudyFolder
+from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, StudyFolder, write_record
 from bakeoff.spec import Run, Study
 from bakeoff.worker import Job
 
@@ -123,7 +123,11 @@ class Session:
             )
 
     def _spec(self, run: Run) -> Json:
-        return self.folder.run(run.slug).spec or {"identity": None, "run": {}}
+        """What a run is by its folder; where that was damaged and removed, it is what the study declares there."""
+        folder = self.folder.run(run.slug)
+        if folder.spec is None:
+            write_record(folder.path / "spec.json", {"identity": identity(run), "run": encode(run)})
+        return folder.spec or {}
 
 
 @contextlib.contextmanager
@@ -164,7 +168,7 @@ def open_session(
                 "rename the study, choose another --out, or remove that folder"
             )
         study = _resolve(declared, existing, device, jobs)
-        write_json(path / "study.json", declare(study, tokens, declared, source))
+        write_record(path / "study.json", declare(study, tokens, declared, source))
         with written_atomically(folder.tokenizer) as temporary:
             temporary.write_text(tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
         for name, content in sources.read(source).items() if source else ():

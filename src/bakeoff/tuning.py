@@ -13,7 +13,7 @@ from typing import Any
 
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.identity import fits, purpose
-from bakeoff.records import FAILED, StudyFolder, read_json
+from bakeoff.records import FAILED, RATES, StudyFolder, read_json
 from bakeoff.runner import folder_name, share_of_cores
 from bakeoff.spec import Budget, Experiment, Study
 
@@ -40,7 +40,7 @@ def folder(out: Path, declared: Study, built_in: Study) -> Path:
 def apply(out: Path, declared: Study, built_in: Study) -> Study:
     """The study with the rates that a search in `out` has found for just this study, if there was one."""
     path = folder(out, declared, built_in) / FILE
-    found = read_json(path) if path.is_file() else None
+    found = read_json(path, RATES) if path.is_file() else None
     return declared.tuned(found) if found and fits(found, declared) else declared
 
 

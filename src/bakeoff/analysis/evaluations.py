@@ -149,7 +149,7 @@ def point(line: Json) -> Point:
         clipped=norm["clipped"] if norm else None,
         samples=tuple(
             Sample(step=s["step"], train_seconds=s["train_seconds"], loss=s["nats"] / s["tokens"])
-            for s in line.get("sample", ())
+            for s in line.get("sample") or ()
         ),
     )
 

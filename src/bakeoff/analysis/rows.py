@@ -14,7 +14,6 @@ from bakeoff import rates
 from bakeoff.analysis import diagnosis, evaluations, statistics
 from bakeoff.analysis.evaluations import Baseline, Documents, Moment, Point
 from bakeoff.analysis.statistics import Comparison
-from bakeoff.errors import UserError
 from bakeoff.metrics import Tally
 from bakeoff.rates import Noise
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
@@ -396,18 +395,9 @@ def read_rows(folder: StudyFolder) -> StudyRows:
     """Reduce every declared run of a study to a row.
 
     Raises:
-        UserError: The folder was written by a version that recorded other things.
+        DamagedError: `study.json` is not what was written, or was written by a version that declared other things.
     """
-    try:
-        return _read_rows(folder)
-    except KeyError as error:
-        raise UserError(
-            f"{folder.path} was written by another version of Bakeoff: it lacks {error}", status=1
-        ) from error
-
-
-def _read_rows(folder: StudyFolder) -> StudyRows:
-    study = printable(folder.study)
+    study = printable(folder.declared)
     baselines = tuple(evaluations.baseline(entry) for entry in study["baselines"])
     titles = _titles(study)
     undiagnosed = [_row(study, titles, entry, seed, run) for entry, seed, run in folder.declared_runs()]

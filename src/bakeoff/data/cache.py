@@ -42,10 +42,14 @@ def entry(name: str, make: Callable[[Path], None]) -> Path:
 
 def _is_whole(folder: Path, name: str) -> bool:
     try:
-        told = json.loads((folder / CHECKSUMS).read_bytes())
-        return bool(told["entry"] == name and all(sha256_of(folder / n) == s for n, s in told["sha256"].items()))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return bool(json.loads((folder / CHECKSUMS).read_bytes()) == _facts(folder, name))
+    except (OSError, ValueError, RecursionError):
         return False
+
+
+def _facts(folder: Path, name: str) -> dict[str, object]:
+    checksums = {path.name: sha256_of(path) for path in sorted(folder.iterdir()) if path.name != CHECKSUMS}
+    return {"entry": name, "sha256": checksums}
 
 
 def _fill(folder: Path, name: str, make: Callable[[Path], None]) -> None:
@@ -55,8 +59,7 @@ def _fill(folder: Path, name: str, make: Callable[[Path], None]) -> None:
     new.mkdir()
     try:
         make(new)
-        checksums = {path.name: sha256_of(path) for path in sorted(new.iterdir())}
-        (new / CHECKSUMS).write_text(json.dumps({"entry": name, "sha256": checksums}, indent=1), encoding="utf-8")
+        (new / CHECKSUMS).write_text(json.dumps(_facts(new, name), indent=1), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         new.replace(folder)
     except OSError as error:
