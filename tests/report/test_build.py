@@ -162,7 +162,7 @@ def test_a_report_of_the_same_runs_renders_nothing_and_is_the_same(folder, built
     assert calls == []
     assert contents_of(elsewhere) == before
     history = study / "08-gpt1-4-adamw" / "seed-0" / "history.jsonl"
-    history.write_text(history.read_text(encoding="utf-8").replace('"train_seconds": 1.0', '"train_seconds": 1.01'))
+    history.write_text(history.read_text(encoding="utf-8").replace('"train_seconds": 2.0', '"train_seconds": 2.1'))
     build(StudyFolder(study), elsewhere)
     after = contents_of(elsewhere)
     changed = {name for name in after if after[name] != before[name]}

@@ -28,8 +28,14 @@ def render(chart: Chart, kept: Kept) -> Figure:
 
 
 def _svg(chart: Chart) -> str:
-    # Names inside a picture are shared by the whole page that it will stand in.
-    svg = re.sub(r'(id="|url\(#)clip', rf"\g<1>{chart.name}-clip", vlc.vegalite_to_svg(chart.spec))
+    # Names inside a picture are shared by the whole page that it will stand in, and the renderer counts on from one
+    # picture to the next.
+    numbers: dict[str, int] = {}
+    svg = re.sub(
+        r'(id="|url\(#)clip(\d+)',
+        lambda found: f"{found[1]}{chart.name}-clip{numbers.setdefault(found[2], len(numbers) + 1)}",
+        vlc.vegalite_to_svg(chart.spec),
+    )
     return _COORDINATES.sub(lambda match: _LONG.sub(lambda long: f"{float(long[0]):.2f}", match[0]), svg)
 
 
