@@ -342,7 +342,7 @@ finally:
     if {modules!r} & set(sys.modules):
         sys.exit(99)
 """
-HEAVY = {"torch", "scipy", "altair", "typst", "polars", "tokenizers", "huggingface_hub"}
+HEAVY = {"torch", "numpy", "scipy", "polars", "altair", "vl_convert", "typst", "tokenizers", "huggingface_hub"}
 
 
 @pytest.mark.parametrize(
@@ -352,7 +352,7 @@ HEAVY = {"torch", "scipy", "altair", "typst", "polars", "tokenizers", "huggingfa
         (["--help"], HEAVY),
         (["run", "--help"], HEAVY),
         (["status", "DIR"], HEAVY),
-        (["report", "DIR"], {"torch"}),
+        (["report", "DIR"], {"torch", "altair", "tokenizers", "huggingface_hub"}),
     ],
 )
 def test_a_verb_imports_only_what_it_needs(arguments, modules, study_folder):

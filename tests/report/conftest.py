@@ -106,12 +106,10 @@ def nasty_built(tmp_path_factory):
 def plain_figures(monkeypatch):
     """One picture that is drawn at once, for tests of what is around the figures."""
 
-    def draw(study, folder):
-        folder.mkdir()
+    def draw(study, kept):
         svg = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><path d="M0 0L9 9" stroke="#222222"/></svg>'
-        (folder / "plain.svg").write_text(svg)
-        return Figures(
-            overlays=(Figure(name="plain", title="A", caption="#1", svg=svg),), study=(), alone=(), panels=()
-        )
+        kept.file("figures/plain.svg", svg.encode)
+        figure = Figure(name="plain", title="A", caption="#1", spec={}, plot=9, svg=svg)
+        return Figures(overlays=(figure,), study=(), alone=(), panels=())
 
     monkeypatch.setattr(building.figures, "draw", draw)

@@ -1,6 +1,7 @@
 """A report on disk: whole or not there, of whatever runs there are, in every form, without torch."""
 
 import json
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,12 +12,15 @@ from filelock import FileLock
 
 import fakes
 from bakeoff.errors import UserError
+from bakeoff.records import StudyFolder
 from bakeoff.report import build as building
+from bakeoff.report import pdf
 from bakeoff.report.build import build
+from bakeoff.report.figures import pictures
 
 ONE = {(1, "lstm", 1, "adam"): fakes.falling(4.5)}
 FILES = {"index.html", "report.pdf", "results.json", "results.csv", "table.md", "table.tex", "figures"}
-OWN = {".files", ".lock"}
+OWN = {".files", ".kept.json", ".lock"}
 
 
 @pytest.fixture
@@ -145,6 +149,40 @@ def test_a_report_replaces_the_files_of_the_one_before_and_leaves_what_a_user_pu
     assert (one.report / "notes.md").read_text() == (one.report / "figures" / "mine.png").read_text() == "mine"
     assert (one.report / "index.html").read_text(encoding="utf-8") != "old"
     assert "99-epochs" not in manifest.read_text()
+
+
+def test_a_report_of_the_same_runs_renders_nothing_and_is_the_same(folder, tmp_path, monkeypatch):
+    """Only what changed is rendered when a run has; a report elsewhere keeps its own pictures."""
+    study, elsewhere, calls = shutil.copytree(folder.path, tmp_path / "fake"), tmp_path / "elsewhere", []
+    build(StudyFolder(study), elsewhere)
+    before = contents_of(elsewhere)
+    for module, name in ((pictures.vlc, "vegalite_to_svg"), (pictures.vlc, "svg_to_png"), (pdf.typst, "compile")):
+        monkeypatch.setattr(module, name, counted(calls, getattr(module, name)))
+    build(StudyFolder(study), elsewhere)
+    assert calls == []
+    assert contents_of(elsewhere) == before
+    history = study / "08-gpt1-4-adamw" / "seed-0" / "history.jsonl"
+    history.write_text(history.read_text(encoding="utf-8").replace('"train_seconds": 2.0', '"train_seconds": 2.1'))
+    build(StudyFolder(study), elsewhere)
+    after = contents_of(elsewhere)
+    changed = {name for name in after if after[name] != before[name]}
+    assert {"figures/08-time.svg", "figures/08-time.png", "figures/overlay-gpt1-time.svg", "report.pdf"} <= changed
+    assert not {name for name in changed if name.startswith(("figures/0", "figures/deciles")) and "/08-" not in name}
+    pictures_changed = len([name for name in changed if name.endswith(".svg")])
+    assert calls.count("vegalite_to_svg") == calls.count("svg_to_png") == pictures_changed
+    assert calls.count("compile") == 1
+
+
+def contents_of(folder):
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def counted(calls, function):
+    def call(*arguments, **options):
+        calls.append(function.__name__)
+        return function(*arguments, **options)
+
+    return call
 
 
 def test_a_list_of_files_that_was_tampered_with_removes_nothing_elsewhere(one):

@@ -3,6 +3,7 @@
 import re
 
 from bakeoff.report import contents, pdf
+from bakeoff.report.kept import Kept
 
 
 def test_every_figure_is_in_it_as_vectors(built):
@@ -30,5 +31,7 @@ def test_names_of_users_are_not_read_as_markup(nasty_built):
 def test_every_part_that_a_report_may_have_can_be_typeset(built, study, tmp_path):
     said = built.contents | {"failed": ["Drawing failed."], "published": contents.beside_published(study)}
     screen = said["screen"] | {"command": "bakeoff run fake --seeds 3"}
-    pdf.write(said | {"screen": screen, "load": "bakeoff.load()"}, built.figures, tmp_path / "report.pdf")
+    pdf.write(
+        said | {"screen": screen, "load": "bakeoff.load()"}, built.figures, Kept(tmp_path, tmp_path), "report.pdf"
+    )
     assert (tmp_path / "report.pdf").stat().st_size > (built.folder / "report.pdf").stat().st_size

@@ -2,13 +2,12 @@
 
 import dataclasses
 import math
+import operator
 import statistics as mathematics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
-
-import numpy as np
 
 from bakeoff import rates
 from bakeoff.analysis import diagnosis, evaluations, statistics
@@ -373,9 +372,9 @@ def _compare(first: Repeats, second: Repeats, noise: Noise) -> Comparison | None
         return None
     pairs = [[next(row for row in e.finished if row.seed == seed) for e in (first, second)] for seed in seeds]
     documents = [[row.documents.get("valid") for row in pair] for pair in pairs]
-    nats = [np.subtract(b.nats, a.nats) for a, b in documents if a and b]
+    nats = [map(operator.sub, b.nats, a.nats) for a, b in documents if a and b]
     counts = documents[0][0].tokens if documents[0][0] and len(nats) == len(pairs) else ()
-    differences = np.mean(nats, axis=0).tolist() if counts else []
+    differences = [mathematics.fmean(each) for each in zip(*nats, strict=True)] if counts else []
     return Comparison(
         first_loss=mathematics.fmean(first.losses[seed] for seed in seeds),
         second_loss=mathematics.fmean(second.losses[seed] for seed in seeds),

@@ -4,12 +4,11 @@ Everything is paired: runs of one seed share their order of data, and all runs s
 measured on, so what both have in common drops out.
 """
 
+import functools
 import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-import numpy as np
 
 #: With fewer seeds their own spread decides nothing: two differences say next to nothing about it.
 FEWEST_SEEDS = 3
@@ -150,8 +149,10 @@ def over_seeds(differences: Sequence[float], level: float = 0.95) -> Interval | 
     """Student's interval for the mean of paired differences, one a seed; None with fewer than three seeds."""
     if len(differences) < FEWEST_SEEDS:
         return None
-    error = statistics.stdev(differences) / math.sqrt(len(differences))
-    return _student(statistics.fmean(differences), error, len(differences) - 1, level)
+    # `statistics.stdev` computes with fractions, which a report with its thousands of differences would wait for.
+    mean, n = statistics.fmean(differences), len(differences)
+    error = math.sqrt(math.fsum((difference - mean) ** 2 for difference in differences) / (n - 1) / n)
+    return _student(mean, error, n - 1, level)
 
 
 def over_documents(differences: Sequence[float], tokens: Sequence[int]) -> Interval | None:
@@ -167,10 +168,10 @@ def over_documents(differences: Sequence[float], tokens: Sequence[int]) -> Inter
     kept = [(difference, count) for difference, count in zip(differences, tokens, strict=True) if count]
     if len(kept) < FEWEST_DOCUMENTS:
         return None
-    nats_D, tokens_D = np.array(kept, dtype=np.float64).T
-    ratio, n = float(nats_D.sum() / tokens_D.sum()), len(kept)
-    residuals_D = nats_D - ratio * tokens_D
-    error = math.sqrt(n / (n - 1) * float(np.square(residuals_D).sum())) / float(tokens_D.sum())
+    n, total = len(kept), sum(count for _, count in kept)
+    ratio = math.fsum(difference for difference, _ in kept) / total
+    squares = math.fsum((difference - ratio * count) ** 2 for difference, count in kept)
+    error = math.sqrt(n / (n - 1) * squares) / total
     return _student(ratio, error, n - 1, 0.95)
 
 
@@ -195,6 +196,7 @@ def _student(mean: float, error: float, freedom: int, level: float) -> Interval:
     return Interval(mean=mean, low=mean - half, high=mean + half)
 
 
+@functools.cache
 def _quantile(freedom: int, level: float) -> float:
     from scipy import special  # noqa: PLC0415 (importing it takes longer than `bakeoff status` does without)
 
@@ -209,6 +211,7 @@ def sign_flip_p(differences: Sequence[float]) -> float | None:
     """
     if len(differences) < FEWEST_FOR_SIGN_FLIPS:
         return None
+    import numpy as np  # noqa: PLC0415 (as above)
     from scipy import stats  # noqa: PLC0415 (as above)
 
     exact = len(differences) <= EXACT_FLIPS

@@ -19,6 +19,7 @@ from bakeoff.errors import UserError
 from bakeoff.files import TEMPORARY, write_json
 from bakeoff.records import StudyFolder
 from bakeoff.report import contents, figures, page, pdf, table, text
+from bakeoff.report.kept import Kept
 
 Json = dict[str, Any]
 Made = TypeVar("Made")
@@ -58,7 +59,7 @@ def build(folder: StudyFolder, out: Path | None = None, *, beside_published: boo
                 shutil.rmtree(leftover, ignore_errors=True)
             new = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=target))
             try:
-                _write(folder, new, beside_published=beside_published)
+                _write(folder, Kept(new, target), new, beside_published=beside_published)
                 _put(new, target, owned=out is None)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
@@ -67,9 +68,9 @@ def build(folder: StudyFolder, out: Path | None = None, *, beside_published: boo
     return (out or folder.report) / PAGE
 
 
-def _write(folder: StudyFolder, new: Path, *, beside_published: bool) -> None:
+def _write(folder: StudyFolder, kept: Kept, new: Path, *, beside_published: bool) -> None:
     study, failed = read_rows(folder), list[str]()
-    drawn = _tried("Drawing", lambda: figures.draw(study, new / "figures"), NO_FIGURES, failed)
+    drawn = _tried("Drawing", lambda: figures.draw(study, kept), NO_FIGURES, failed)
     found, said = _findings(study, failed)
     screen = NO_SCREEN | _tried("The first screen", lambda: text.answer(answer.first_screen(study, found)), {}, failed)
     told = contents.of(study, screen, said, drawn, folder.path.resolve()) | {"failed": failed, "published": None}
@@ -80,10 +81,11 @@ def _write(folder: StudyFolder, new: Path, *, beside_published: bool) -> None:
         "results.csv": lambda path: _flat_table(study).write_csv(path),
         "table.md": lambda path: path.write_text(table.markdown(told["tables"]), encoding="utf-8"),
         "table.tex": lambda path: path.write_text(table.latex(told["tables"], told["study"]), encoding="utf-8"),
-        "report.pdf": lambda path: pdf.write(told, drawn, path),
+        "report.pdf": lambda path: pdf.write(told, drawn, kept, path.name),
     }
     for name, write in forms.items():
         _tried(name, functools.partial(write, new / name), None, failed)
+    kept.write_index()
     (new / PAGE).write_text(page.render(told, drawn), encoding="utf-8")
 
 

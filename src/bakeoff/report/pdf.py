@@ -1,6 +1,7 @@
 """The PDF: the same contents typeset, with the figures as vectors."""
 
 import tempfile
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -8,27 +9,34 @@ from typing import Any
 import typst
 
 from bakeoff.files import write_json
-from bakeoff.report.figures import Figures, style
+from bakeoff.report.figures import Figures, pictures
+from bakeoff.report.kept import Kept
 
 Json = dict[str, Any]
 
 
-def write(contents: Json, figures: Figures, path: Path) -> None:
-    """Typeset the report.
+def write(contents: Json, figures: Figures, kept: Kept, name: str) -> None:
+    """Typeset the report, unless the one before it says and shows the same.
 
     What users named reaches the typesetter as data, so nothing in it can be markup.
 
     Args:
         contents: What the report says (`contents.of`).
         figures: What was drawn.
-        path: The PDF.
+        kept: Where to, and what there was before.
+        name: Of the file.
     """
     template = (files("bakeoff.report") / "templates" / "report.typ").read_text(encoding="utf-8")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "figures").mkdir()
-        (folder / "report.typ").write_text(template, encoding="utf-8")
-        write_json(folder / "contents.json", contents)
-        for figure in figures.numbered:
-            (folder / "figures" / f"{figure.name}.pdf").write_bytes(style.as_pdf(figure.svg))
-        path.write_bytes(typst.compile(folder / "report.typ", root=folder))
+    drawn = {figure.name: figure.svg for figure in figures.numbered}
+
+    def typeset() -> bytes:
+        with tempfile.TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            (folder / "figures").mkdir()
+            (folder / "report.typ").write_text(template, encoding="utf-8")
+            write_json(folder / "contents.json", contents)
+            for figure, svg in drawn.items():
+                (folder / "figures" / f"{figure}.pdf").write_bytes(pictures.as_pdf(svg))
+            return bytes(typst.compile(folder / "report.typ", root=folder))
+
+    kept.file(name, typeset, version("typst"), pictures.RENDERER, template, contents, drawn)

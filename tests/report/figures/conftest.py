@@ -6,6 +6,7 @@ import pytest
 
 import fakes
 from bakeoff.report import figures
+from bakeoff.report.kept import Kept
 
 #: More nats per token than any perplexity can be written with.
 HUGE = 8471.0
@@ -39,5 +40,7 @@ def study(tmp_path_factory):
 @pytest.fixture(scope="session")
 def drawn(study, tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
-    found = figures.draw(study, folder)
-    return SimpleNamespace(folder=folder, figures=found, named={figure.name: figure for figure in found.numbered})
+    found = figures.draw(study, Kept(folder, folder))
+    return SimpleNamespace(
+        folder=folder / "figures", figures=found, named={figure.name: figure for figure in found.numbered}
+    )

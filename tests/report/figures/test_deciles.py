@@ -30,8 +30,8 @@ def test_seeds_are_averaged_and_deciles_without_a_token_left_out(study):
     assert next(iter(found.values())) == [(1, pytest.approx(1.5)), (2, pytest.approx(2.25))]
 
 
-def test_old_histories_have_no_figure(study, tmp_path):
-    assert list(deciles.draw(with_deciles(study, lambda row: None), tmp_path)) == []
+def test_old_histories_have_no_figure(study):
+    assert list(deciles.draw(with_deciles(study, lambda row: None))) == []
 
 
 def test_every_optimizer_is_measured_against_the_best(drawn):

@@ -7,15 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.report.figures import lines
+from bakeoff.report.figures import lines, pictures
 from bakeoff.report.figures.lines import Label, Series
 from bakeoff.report.figures.style import Axis
+from bakeoff.report.kept import Kept
 
 AXIS = Axis(low=0, high=10, title="")
 
 
 def draw(path, series, floors=()):
-    return lines.draw(path, series, AXIS, AXIS, floors, name="one", title="One", caption="").svg
+    chart = lines.draw(series, AXIS, AXIS, floors, name="one", title="One", caption="")
+    return pictures.render(chart, Kept(path, path)).svg
 
 
 def test_labels_are_moved_as_little_as_keeps_them_apart():
@@ -48,10 +50,10 @@ def test_a_floor_has_a_line_over_the_whole_plot_and_a_leader_to_its_label(tmp_pa
 
 
 def test_long_labels_leave_room_for_the_plot(tmp_path):
-    short = lines.draw(tmp_path, [Series("#000000", label="a")], AXIS, AXIS, name="a", title="", caption="")
-    long = lines.draw(tmp_path, [Series("#000000", label="a" * 500)], AXIS, AXIS, name="b", title="", caption="")
+    short = lines.draw([Series("#000000", label="a")], AXIS, AXIS, name="a", title="", caption="")
+    long = lines.draw([Series("#000000", label="a" * 500)], AXIS, AXIS, name="b", title="", caption="")
     assert short.plot > long.plot > 100
-    assert "…" in long.svg
+    assert "…" in pictures.render(long, Kept(tmp_path, tmp_path)).svg
 
 
 def test_points_tell_what_they_are(tmp_path):

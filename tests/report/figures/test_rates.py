@@ -21,15 +21,15 @@ def test_the_unigram_is_shown_only_where_the_search_was_on_this_very_text(drawn,
         study["tuning"]["fits"] = False
 
     other = fakes.read_study(tmp_path / "study", {(1, "lstm", 1, "adam"): None}, edit=edit)
-    (figure,) = rates.draw(other, tmp_path)
-    assert "unigram" not in figure.svg
+    (chart,) = rates.draw(other)
+    assert "unigram" not in str(chart.spec)
 
 
 def test_rates_chosen_by_hand_or_a_search_without_a_result_have_no_figure(tmp_path):
     keys = {(1, "lstm", 1, "adam"): None}
-    assert list(rates.draw(fakes.read_study(tmp_path / "hand", keys, tuning=None), tmp_path)) == []
+    assert list(rates.draw(fakes.read_study(tmp_path / "hand", keys, tuning=None))) == []
 
     def edit(study):
         study["tuning"]["rates"] = {"01-lstm-1-adam": fakes.trials(0.01, (None, None, None))}
 
-    assert list(rates.draw(fakes.read_study(tmp_path / "lost", keys, edit=edit), tmp_path)) == []
+    assert list(rates.draw(fakes.read_study(tmp_path / "lost", keys, edit=edit))) == []

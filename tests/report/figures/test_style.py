@@ -73,16 +73,3 @@ def test_colours_follow_the_registrys_order_and_differ(study):
 def test_more_kinds_than_dashes_begin_again():
     dashes = style.dashes(range(len(style.DASHES) + 1))
     assert dashes[0] == [1, 0] == dashes[len(style.DASHES)]
-
-
-def test_pictures_of_one_page_do_not_share_names_and_have_short_coordinates(tmp_path):
-    layer = style.layer(
-        "point", [{"x": 1 / 3, "y": 0.7}], {axis: Axis(low=0, high=1, title="").channel(axis) for axis in "xy"}
-    )
-    layer["mark"]["clip"] = True
-    figure = style.write(tmp_path, [layer], 300, name="one", title="One & <two>", caption="A point.")
-    assert "One &amp; &lt;two&gt;" in figure.svg
-    assert 'id="one-clip' in figure.svg
-    assert "url(#one-clip" in figure.svg
-    assert "translate(100,67.2)" in figure.svg.replace("67.20", "67.2")
-    assert style.as_pdf(figure.svg).startswith(b"%PDF")

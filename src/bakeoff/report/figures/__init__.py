@@ -1,11 +1,12 @@
 """All figures of a report."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 
 from bakeoff.analysis.rows import StudyRows
-from bakeoff.report.figures import costs, curves, deciles, depth, overlays, rates
-from bakeoff.report.figures.style import Figure
+from bakeoff.report.figures import costs, curves, deciles, depth, overlays, pictures, rates
+from bakeoff.report.figures.style import Chart, Figure
+from bakeoff.report.kept import Kept
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,13 +31,16 @@ class Figures:
         return (*self.overlays, *self.study, *self.alone)
 
 
-def draw(study: StudyRows, folder: Path) -> Figures:
-    """Draw and write every figure that the rows allow."""
-    folder.mkdir(parents=True, exist_ok=True)
-    alone = tuple(curves.draw(study, folder))
+def draw(study: StudyRows, kept: Kept) -> Figures:
+    """Draw every figure that the rows allow, as files of the report; what is kept of the one before is not rendered."""
+
+    def drawn(charts: Iterable[Chart]) -> tuple[Figure, ...]:
+        return tuple(pictures.render(chart, kept) for chart in charts)
+
+    alone = drawn(curves.draw(study))
     return Figures(
-        overlays=tuple(overlays.draw(study, folder)),
-        study=tuple(figure for kind in (costs, depth, deciles, rates) for figure in kind.draw(study, folder)),
+        overlays=drawn(overlays.draw(study)),
+        study=drawn(chart for kind in (costs, depth, deciles, rates) for chart in kind.draw(study)),
         alone=alone,
         panels=tuple(map(curves.small, alone)),
     )

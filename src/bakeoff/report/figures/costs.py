@@ -4,7 +4,6 @@ import itertools
 import math
 import statistics
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 from bakeoff import words
@@ -13,7 +12,7 @@ from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.report import text
 from bakeoff.report.figures import lines, style
 from bakeoff.report.figures.lines import Corner, Series
-from bakeoff.report.figures.style import MARGIN, Axis, Figure
+from bakeoff.report.figures.style import MARGIN, Axis, Chart
 
 #: The opacity of experiments whose times are upper bounds.
 PALE = 0.45
@@ -40,15 +39,15 @@ COSTS = (
 )
 
 
-def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
+def draw(study: StudyRows) -> Iterator[Chart]:
     """Draw quality against each cost, for experiments that finished and lost no run."""
     shown = [experiment for experiment in study.ranked if not experiment.spoiled]
     if shown:
-        yield _against_time(study, folder, shown)
+        yield _against_time(study, shown)
     for cost in COSTS:
         priced = [(value, experiment) for experiment in shown if (value := cost.of(experiment))]
         if priced:
-            yield _scatter(study, folder, cost, priced)
+            yield _scatter(study, cost, priced)
 
 
 def path(experiment: Repeats) -> list[Corner]:
@@ -71,7 +70,7 @@ def is_bounded(experiment: Repeats) -> bool:
     return not all(map(timing.is_timed, experiment.finished))
 
 
-def _against_time(study: StudyRows, folder: Path, shown: list[Repeats]) -> Figure:
+def _against_time(study: StudyRows, shown: list[Repeats]) -> Chart:
     y = style.contest(study, [row for experiment in shown for row in experiment.finished])
     paths = {experiment: [corner for corner in path(experiment) if corner[0]] for experiment in shown}
     # From when the first one is seen below the upper edge.
@@ -102,10 +101,10 @@ def _against_time(study: StudyRows, folder: Path, shown: list[Repeats]) -> Figur
     facts = {"seeds": study.seeds, "bounded": len(bounded), "shown": len(shown)}
     caption = text.say("captions", "time", facts | {"turns": timing.turns(timing.by_budget(study).seconds)})
     about = {"title": "Lowest valid perplexity so far against training time", "caption": caption}
-    return lines.draw(folder, series, x, y, lines.floors(study, y, lines.few(study)), name="pareto-time", **about)
+    return lines.draw(series, x, y, lines.floors(study, y, lines.few(study)), name="pareto-time", **about)
 
 
-def _scatter(study: StudyRows, folder: Path, cost: Cost, priced: list[tuple[float, Repeats]]) -> Figure:
+def _scatter(study: StudyRows, cost: Cost, priced: list[tuple[float, Repeats]]) -> Chart:
     values, losses = [value for value, _ in priced], [experiment.loss for _, experiment in priced]
     low, high = min(*losses, study.lowest_floor.valid.loss), min(max(losses), study.unigram.valid.loss)
     y = style.perplexity(low - MARGIN, high + 2 * MARGIN)
@@ -124,7 +123,7 @@ def _scatter(study: StudyRows, folder: Path, cost: Cost, priced: list[tuple[floa
     facts = {"seeds": study.seeds, "cost": cost, "front": best, "shapes": shapes}
     title, caption = f"Valid perplexity against {cost.title.split(',')[0]}", text.say("captions", "cost", facts)
     floors = lines.floors(study, y, lines.few(study))
-    return lines.draw(folder, series, x, y, floors, name=cost.figure, title=title, caption=caption)
+    return lines.draw(series, x, y, floors, name=cost.figure, title=title, caption=caption)
 
 
 def front(priced: list[tuple[float, Repeats]]) -> list[tuple[float, Repeats]]:

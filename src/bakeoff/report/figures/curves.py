@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 from bakeoff import words
 from bakeoff.analysis import evaluations, timing
@@ -13,7 +12,7 @@ from bakeoff.metrics import Tally
 from bakeoff.report import text
 from bakeoff.report.figures import lines, style
 from bakeoff.report.figures.lines import Corner, Series
-from bakeoff.report.figures.style import Axis, Figure, Json
+from bakeoff.report.figures.style import Axis, Chart, Figure, Json
 
 AXES = {"epochs": "epoch", "time": "training time, seconds"}
 TRAIN = [5, 3]
@@ -22,12 +21,12 @@ PANEL_FONT = 17
 _AROUND = re.compile(r'<g class="mark-(?:text role-(?:axis-)?title|\w+ role-mark beside).*?</g>')
 
 
-def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
+def draw(study: StudyRows) -> Iterator[Chart]:
     """Draw both figures of every experiment that has at least one evaluation, by number."""
     for experiment in sorted(study.experiments, key=lambda experiment: experiment.number):
         rows = [row for row in experiment.rows if row.history]
         for axis in AXES if rows else ():
-            yield _figure(study, folder, rows, axis)
+            yield _figure(study, rows, axis)
 
 
 def small(figure: Figure) -> Figure:
@@ -38,7 +37,7 @@ def small(figure: Figure) -> Figure:
     return replace(figure, svg=svg.replace(f"{figure.name}-clip", f"{figure.name}-small-clip"))
 
 
-def _figure(study: StudyRows, folder: Path, rows: list[Row], axis: str) -> Figure:
+def _figure(study: StudyRows, rows: list[Row], axis: str) -> Chart:
     best = min(rows, key=lambda row: row.best_point.valid.nats)
     lowest, last = best.best_point, best.history[-1]
     y = style.contest(study, [row for row in study.rows if row.model == best.model and row.history], train=True)
@@ -56,7 +55,6 @@ def _figure(study: StudyRows, folder: Path, rows: list[Row], axis: str) -> Figur
         Series(colour, points=dots, note=inside, size=60),
     ]
     return lines.draw(
-        folder,
         series,
         horizontal(rows, axis),
         y,

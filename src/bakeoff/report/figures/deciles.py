@@ -2,25 +2,24 @@
 
 import statistics
 from collections.abc import Iterator
-from pathlib import Path
 
 from bakeoff import words
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.report import text
 from bakeoff.report.figures import lines, style
 from bakeoff.report.figures.lines import Series
-from bakeoff.report.figures.style import Axis, Figure
+from bakeoff.report.figures.style import Axis, Chart
 
 #: By decile, counted from 1, nats per token.
 ByDecile = list[tuple[int, float]]
 
 
-def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
+def draw(study: StudyRows) -> Iterator[Chart]:
     """Draw a figure for each architecture of which several optimizers can be compared by decile."""
     for model in study.study["models"]:
         found = comparable(study, model["name"])
         if len(found) > 1:
-            yield _figure(study, folder, model["name"], found)
+            yield _figure(study, model["name"], found)
 
 
 def comparable(study: StudyRows, model: str) -> dict[Repeats, ByDecile]:
@@ -41,7 +40,7 @@ def _losses(experiment: Repeats) -> ByDecile:
     return [(place, statistics.fmean(losses)) for place, losses in whole if losses]
 
 
-def _figure(study: StudyRows, folder: Path, model: str, found: dict[Repeats, ByDecile]) -> Figure:
+def _figure(study: StudyRows, model: str, found: dict[Repeats, ByDecile]) -> Chart:
     """What each pays more than the best of them."""
     best, colours, series = next(iter(found)), style.colours(study), []
     behind = {e: [(d, loss - dict(found[best])[d]) for d, loss in losses] for e, losses in found.items()}
@@ -52,7 +51,6 @@ def _figure(study: StudyRows, folder: Path, model: str, found: dict[Repeats, ByD
     gains = [gain for line in behind.values() for _, gain in line]
     room = 0.05 * (max(gains) - min(gains)) or 1.0
     return lines.draw(
-        folder,
         series,
         Axis(low=0.8, high=10.1, title="decile of train's tokens, the most frequent first", ticks=range(1, 11)),
         Axis(low=min(gains) - room, high=max(gains) + room, title=f"nats per token behind #{best.number}"),

@@ -1,20 +1,19 @@
 """The generalization gap by depth: whether deeper models fit train more than they gain on valid."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from bakeoff import words
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.report import text
 from bakeoff.report.figures import lines, style
 from bakeoff.report.figures.lines import Series
-from bakeoff.report.figures.style import Axis, Figure
+from bakeoff.report.figures.style import Axis, Chart
 
 #: The gaps in the end of experiments that differ in their depth alone, the shallowest first.
 Gaps = list[tuple[Repeats, float]]
 
 
-def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
+def draw(study: StudyRows) -> Iterator[Chart]:
     """Draw the figure where some architecture was trained at more than one depth with the same optimizer."""
     found = by_depth(study)
     if not found:
@@ -32,7 +31,7 @@ def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
     low, high = min(0.0, *reached) * 1.1, max(0.0, *reached) * 1.1
     y = Axis(low=low, high=high if high > low else 1.0, title="gap, nats per token")
     caption = text.say("captions", "depth", {"lines": found, "seeds": study.seeds})
-    yield lines.draw(folder, series, x, y, name="gap-by-depth", title="Generalization gap by depth", caption=caption)
+    yield lines.draw(series, x, y, name="gap-by-depth", title="Generalization gap by depth", caption=caption)
 
 
 def by_depth(study: StudyRows) -> dict[str, Gaps]:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
-from pathlib import Path
 from typing import NamedTuple
 
 from bakeoff import words
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.report.figures import style
-from bakeoff.report.figures.style import HEIGHT, INK, LEFT, PAPER, QUIET, SIZE, Axis, Figure, Json
+from bakeoff.report.figures.style import HEIGHT, INK, LEFT, PAPER, QUIET, SIZE, Axis, Chart, Json
 
 Corner = tuple[float, float]
 Box = tuple[float, float, float, float]
@@ -51,18 +50,15 @@ class Series(NamedTuple):
     opacity: float = 1.0
 
 
-def draw(
-    folder: Path, series: Sequence[Series], x: Axis, y: Axis, floors: Sequence[Label] = (), **about: str | int | None
-) -> Figure:
-    """Draw a figure, and write it.
+def draw(series: Sequence[Series], x: Axis, y: Axis, floors: Sequence[Label] = (), **about: str | int | None) -> Chart:
+    """Draw a figure.
 
     Args:
-        folder: Where to.
         series: What it shows, from the back to the front.
         x: Its horizontal axis.
         y: Its vertical axis.
         floors: Floors: a line over the whole plot, and a label.
-        about: What else `Figure` tells.
+        about: What else `Chart` tells.
     """
     labels = [*floors, *(Label(s.label, y.height(s.end), s.colour, s.dash) for s in series if s.label)]
     right = max((label.offset + LETTER * len(label.text) + 12 for label in labels), default=NEAR)
@@ -80,7 +76,7 @@ def draw(
             telling, look = channels | {"description": {"field": "told"}}, {"shape": s.shape, "size": s.size}
             name = s.name and f"{s.name}-points"
             layers.append(style.layer("point", points, telling, name, filled=True, aria=True, **look, **shown))
-    return style.write(folder, [*layers, *_notes(series, x, y, plot), *_beside(labels, plot)], plot, **about)
+    return style.chart([*layers, *_notes(series, x, y, plot), *_beside(labels, plot)], plot, **about)
 
 
 def _beside(labels: Sequence[Label], plot: float) -> list[Json]:

@@ -1,7 +1,6 @@
 """All runs of an architecture in one figure, over epochs and over training seconds, labelled beside the plot."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from bakeoff import words
 from bakeoff.analysis.rows import Row, StudyRows
@@ -10,19 +9,19 @@ from bakeoff.report.figures import lines, style
 from bakeoff.report.figures.costs import is_bounded, seconds_to
 from bakeoff.report.figures.curves import AXES, dot, horizontal, way
 from bakeoff.report.figures.lines import Series
-from bakeoff.report.figures.style import Axis, Figure, Json
+from bakeoff.report.figures.style import Axis, Chart, Json
 
 
-def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
+def draw(study: StudyRows) -> Iterator[Chart]:
     """Draw both figures of every architecture that has at least one evaluation."""
     for model in study.study["models"]:
         entered = [experiment.rows for experiment in study.experiments if experiment.rows[0].model == model["name"]]
         groups = [found for rows in entered if (found := [row for row in rows if row.history])]
         for axis in AXES if groups else ():
-            yield _figure(study, folder, groups, model["title"], axis)
+            yield _figure(study, groups, model["title"], axis)
 
 
-def _figure(study: StudyRows, folder: Path, groups: list[list[Row]], title: str, axis: str) -> Figure:
+def _figure(study: StudyRows, groups: list[list[Row]], title: str, axis: str) -> Chart:
     rows, model, colours = [row for rows in groups for row in rows], groups[0][0].model, style.colours(study)
     y, dashes = style.contest(study, rows), style.dashes((row.layers, row.model_title) for row in rows)
     caption = text.say("captions", "overlay", _facts(study, groups, title, axis, y))
@@ -45,7 +44,7 @@ def _figure(study: StudyRows, folder: Path, groups: list[list[Row]], title: str,
         )
     title = f"{title}: valid perplexity of every run over {'epochs' if axis == 'epochs' else 'training time'}"
     about = {"name": f"overlay-{model}-{axis}", "title": title, "caption": caption, "model": model, "axis": axis}
-    return lines.draw(folder, series, horizontal(rows, axis), y, lines.floors(study, y, lines.few(study)), **about)
+    return lines.draw(series, horizontal(rows, axis), y, lines.floors(study, y, lines.few(study)), **about)
 
 
 def _facts(study: StudyRows, groups: list[list[Row]], title: str, axis: str, y: Axis) -> Json:

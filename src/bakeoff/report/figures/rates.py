@@ -1,28 +1,27 @@
 """How much the learning rate matters: valid perplexity of every trial of the search, a figure an architecture."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from bakeoff import words
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.report import text
 from bakeoff.report.figures import lines, style
 from bakeoff.report.figures.lines import Series
-from bakeoff.report.figures.style import MARGIN, Axis, Figure, Json
+from bakeoff.report.figures.style import MARGIN, Axis, Chart, Json
 
 Searched = dict[Repeats, list[Json]]
 
 
-def draw(study: StudyRows, folder: Path) -> Iterator[Figure]:
+def draw(study: StudyRows) -> Iterator[Chart]:
     """Draw a figure for each architecture whose rates were searched; none where they were chosen by hand."""
     for model in study.study["models"]:
         mine = [experiment for experiment in study.experiments if experiment.rows[0].model == model["name"]]
         searched = {experiment: trials for experiment in mine if (trials := study.trials(experiment))}
         if any(trial["valid_loss"] is not None for trials in searched.values() for trial in trials):
-            yield _figure(study, folder, model, searched)
+            yield _figure(study, model, searched)
 
 
-def _figure(study: StudyRows, folder: Path, model: Json, searched: Searched) -> Figure:
+def _figure(study: StudyRows, model: Json, searched: Searched) -> Chart:
     """A line a search; what is above the axis is drawn at its edge, and what diverged as a cross there."""
     trials = [trial for found in searched.values() for trial in found]
     losses, rates = [t["valid_loss"] for t in trials if t["valid_loss"] is not None], [t["lr"] for t in trials]
@@ -51,7 +50,7 @@ def _figure(study: StudyRows, folder: Path, model: Json, searched: Searched) -> 
     facts = {"tuning": tuning, "best": best, "diverged": len(losses) < len(trials)}
     title, caption = f"{model['title']}: valid perplexity against learning rate", text.say("captions", "rates", facts)
     about = {"name": f"rates-{model['name']}", "title": title, "caption": caption, "model": model["name"]}
-    return lines.draw(folder, series, x, y, floors, **about)
+    return lines.draw(series, x, y, floors, **about)
 
 
 def _point(trial: Json, y: Axis, name: str) -> tuple[float, float, str]:

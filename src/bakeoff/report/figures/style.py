@@ -1,14 +1,10 @@
-"""What all figures share: colours, axes, and how they get onto the disk. Charts are Vega-Lite, written as data."""
+"""What all figures share: colours, axes and a size. Charts are Vega-Lite, written as data."""
 
 import itertools
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import vl_convert as vlc
 
 from bakeoff import metrics
 from bakeoff.analysis.rows import Row, StudyRows
@@ -27,16 +23,11 @@ SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
 #: Of a figure, and from its edges to the plot, in pixels; how much is to the right depends on what is said there.
 SIZE, LEFT, TOP, BOTTOM = (420, 290), 54, 28, 38
 HEIGHT = SIZE[1] - TOP - BOTTOM
-#: Pixels of a PNG for each pixel of the SVG.
-PNG_SCALE = 1.5
 #: No larger perplexity is ever drawn: it would be far outside of any axis, and no coordinate holds it.
 LARGEST = 1e12
 #: An axis of perplexity ends this far above the worst run's best, in nats per token, but little above the unigram.
 ABOVE_WORST, MARGIN = 0.5, 0.1
 
-#: Attributes of SVG that hold coordinates, and numbers in them that are longer than anyone can see.
-_COORDINATES = re.compile(r' (?:d|transform|x|y|x2|y2)="[^"]*"')
-_LONG = re.compile(r"-?\d+\.\d{3,}")
 _CONFIG = {
     # The face that comes with the renderer, so that text is as wide as it was measured.
     "font": "Liberation Sans, Arial, Helvetica, sans-serif",
@@ -52,14 +43,14 @@ _CONFIG = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure:
-    """A figure on disk.
+class Chart:
+    """A figure as it is described.
 
     Attributes:
         name: Such as `01-epochs`: the names of its files.
         title: What it shows.
         caption: What is plotted, then what to see in this very study.
-        svg: The picture itself.
+        spec: The picture, in Vega-Lite.
         plot: How wide the plot in it is, in pixels.
         experiment: The number of the one experiment that it shows, if it shows one.
         model: The one architecture that it shows, if it shows one.
@@ -69,15 +60,22 @@ class Figure:
     name: str
     title: str
     caption: str
-    svg: str
+    spec: Json
     plot: float
     experiment: int | None = None
     model: str | None = None
     axis: str | None = None
 
 
-def write(folder: Path, layers: list[Json], plot: float, **about: Any) -> Figure:  # noqa: ANN401
-    """Draw a figure from its layers, the backmost first, and write it as SVG and PNG; `about` as in `Figure`."""
+@dataclass(frozen=True, kw_only=True)
+class Figure(Chart):
+    """A figure as it is seen: `svg` is the picture itself."""
+
+    svg: str
+
+
+def chart(layers: list[Json], plot: float, **about: Any) -> Chart:  # noqa: ANN401
+    """A figure of its layers, the backmost first; `about` as in `Chart`."""
     spec = {
         "width": plot,
         "height": HEIGHT,
@@ -86,17 +84,7 @@ def write(folder: Path, layers: list[Json], plot: float, **about: Any) -> Figure
         "layer": layers,
         "config": _CONFIG,
     }
-    # Names inside a picture are shared by the whole page that it will stand in.
-    svg = re.sub(r'(id="|url\(#)clip', rf"\g<1>{about['name']}-clip", vlc.vegalite_to_svg(spec))
-    svg = _COORDINATES.sub(lambda match: _LONG.sub(lambda long: f"{float(long[0]):.2f}", match[0]), svg)
-    (folder / f"{about['name']}.svg").write_text(svg, encoding="utf-8")
-    (folder / f"{about['name']}.png").write_bytes(vlc.svg_to_png(svg, scale=PNG_SCALE))
-    return Figure(svg=svg, plot=plot, **about)
-
-
-def as_pdf(svg: str) -> bytes:
-    """A picture as a PDF of one page, with its fonts."""
-    return bytes(vlc.svg_to_pdf(svg))
+    return Chart(spec=spec, plot=plot, **about)
 
 
 def layer(mark: str, values: list[Json], channels: Json, name: str = "", **options: Any) -> Json:  # noqa: ANN401
@@ -149,7 +137,9 @@ class Axis:
         """The axis for a chart: of `x` or of `y`, which has a grid."""
         low, high = self.drawn(self.low), self.drawn(self.high)
         places = log_ticks(low, high) if self.log and self.ticks is None else self.ticks
-        axis = {"grid": field == "y", "format": self.format, "tickCount": 6} | ({"values": places} if places else {})
+        axis = {"grid": field == "y", "format": self.format, "tickCount": 6} | (
+            {"values": list(places)} if places else {}
+        )
         scale = {"type": "log" if self.log else "linear", "domain": [low, high], "nice": False}
         return {"field": field, "type": "quantitative", "title": self.title, "scale": scale, "axis": axis}
 
