@@ -35,8 +35,8 @@ def strict_json(path):
     return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
 
 
-def test_a_report_has_all_its_files(built, folder):
-    assert built.folder == folder.report
+def test_a_report_has_all_its_files(built, fake_study):
+    assert built.folder == fake_study.report
     assert names(built.folder) == FILES | OWN
     pictures = {
         f"{number:02d}-{axis}.{kind}"
