@@ -15,7 +15,7 @@ from bakeoff.analysis import answer, published
 from bakeoff.analysis.questions import QUESTIONS, Finding, Question, answers
 from bakeoff.analysis.rows import StudyRows, read_rows
 from bakeoff.analysis.statistics import NOT_MEASURED
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, plain
 from bakeoff.files import TEMPORARY, write_json
 from bakeoff.records import StudyFolder
 from bakeoff.report import contents, figures, page, pdf, table, text
@@ -92,7 +92,8 @@ def _tried(what: str, make: Callable[[], Made], otherwise: Otherwise, failed: li
     try:
         return make()
     except Exception as error:  # noqa: BLE001 (whatever it was)
-        failed.append(words.printable(f"{what} failed: {type(error).__name__}: {error}"))
+        reason = f"{what} failed: {type(error).__name__}: {error}"
+        failed.append(plain(" ".join(reason.split())))
         return otherwise
 
 
