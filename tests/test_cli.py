@@ -342,7 +342,7 @@ finally:
     if {modules!r} & set(sys.modules):
         sys.exit(99)
 """
-HEAVY = {"torch", "scipy", "altair", "typst", "polars", "tokenizers", "huggingface_hub"}
+HEAVY = {"torch", "scipy", "typst", "polars", "tokenizers", "huggingface_hub"}
 
 
 @pytest.mark.parametrize(
