@@ -35,7 +35,7 @@ def build(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(building.figures, "draw", kept("figures", building.figures.draw))
         patch.setattr(building.contents, "of", kept("contents", building.contents.of))
-        seen.page = building.build(folder)
+        seen.page = building.build(folder).page
     seen.folder = seen.page.parent
     seen.html = seen.page.read_text(encoding="utf-8")
     seen.named = {figure.name: figure for figure in seen.figures.numbered}
