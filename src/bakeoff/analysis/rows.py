@@ -12,7 +12,7 @@ import numpy as np
 
 from bakeoff import rates
 from bakeoff.analysis import diagnosis, evaluations, statistics
-from bakeoff.analysis.evaluations import Baseline, Documents, Moment, Point
+from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point
 from bakeoff.analysis.statistics import Comparison
 from bakeoff.errors import UserError, plain
 from bakeoff.metrics import Tally
@@ -92,7 +92,7 @@ class Row:
     entry: Json = field(metadata=NOT_IN_JSON)
     environment: Json = field(metadata=NOT_IN_JSON)
     history: tuple[Point, ...] = field(metadata=NOT_IN_JSON)
-    documents: dict[str, Documents] = field(metadata=NOT_IN_JSON)
+    documents: dict[str, Parts] = field(metadata=NOT_IN_JSON)
 
     @property
     def name(self) -> str:
@@ -232,6 +232,11 @@ class Repeats:
     def train_loss(self) -> float:
         """Nats per token of train in the end, the mean over the seeds that finished; at least one has."""
         return mathematics.fmean(row.history[-1].train.loss for row in self.finished)
+
+    @property
+    def memory(self) -> float | None:
+        """Bytes on average in steady training, the mean over the seeds that finished and were measured."""
+        return _mean([row.memory["average_bytes"] for row in self.finished if row.memory])
 
     @property
     def best(self) -> Row:
@@ -467,7 +472,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         entry=entry,
         environment=environment,
         history=history,
-        documents=evaluations.documents(documents),
+        documents={split: evaluations.parts(entry) for split, entry in (documents or {}).items()},
     )
 
 
