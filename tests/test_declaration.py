@@ -7,7 +7,7 @@ import json
 import pytest
 
 from bakeoff import data
-from bakeoff.declaration import declare, describe
+from bakeoff.declaration import declare, describe, traits
 from bakeoff.identity import identity, purpose
 from bakeoff.models import ARCHITECTURES
 from bakeoff.optimizers import OPTIMIZERS
@@ -102,6 +102,9 @@ def test_rates_fit_only_the_study_that_they_were_searched_for(tiny_study, tokens
 def test_the_study_that_tests_write_by_hand_is_like_a_real_one(declared, fake_study):
     fake = fake_study.study
     assert set(fake) == set(declared)
+    for entry in fake["experiments"]:
+        told = traits(ARCHITECTURES[entry["model"]](), OPTIMIZERS[entry["optimizer"]]())
+        assert entry["traits"] == pytest.approx(told)
     for part in ("corpus", "budget"):
         assert set(fake[part]) == set(declared[part])
     assert set(fake["experiments"][0]) == set(declared["experiments"][0])

@@ -13,7 +13,7 @@ from bakeoff.errors import plain
         ("Émile „Zola“ 字 👩‍🔬", "Émile „Zola“ 字 👩‍🔬"),
         ("red\x1b[31m\nline\x9b", r"red\x1b[31m\nline\x9b"),
         ("exe\u202efdp.", r"exe\u202efdp."),
-        ("half \ud800, mark \ufeff, none \uffff", r"half \ud800, mark \ufeff, none \uffff"),
+        ("half \ud800, mark \ufeff, none \uffff, own \ue000", r"half \ud800, mark \ufeff, none \uffff, own \ue000"),
     ],
 )
 def test_what_is_not_there_to_be_seen_is_written_as_its_escape(text, shown):

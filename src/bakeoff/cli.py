@@ -177,9 +177,8 @@ def run(
         failed = _do(session, missing, at_once, console) if missing else 0
     for damage in damaged:
         say(damage)
-    if report:
-        _report(session.folder, console)
-    return 1 if failed or damaged else 0
+    incomplete = _report(session.folder, console) if report else 0
+    return 1 if failed or damaged or incomplete else 0
 
 
 @app.command(name="data", rich_help_panel=START)
@@ -225,11 +224,11 @@ def report(
     """Rebuild the report from the run folders; this never trains."""
     from bakeoff.records import find_studies
 
-    def write(study: "StudyFolder") -> None:
+    def write(study: "StudyFolder") -> int:
         into = out / study.path.resolve().name if out else None
         if into:
             _require_ours(into, "index.html")
-        _report(study, _console(), into, beside_published=beside_published)
+        return _report(study, _console(), into, beside_published=beside_published)
 
     return _for_each(find_studies(folder), write)
 
@@ -411,14 +410,14 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
     return len(failed)
 
 
-def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], None]") -> int:
+def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], int | None]") -> int:
     """Do it for each study; one that is damaged is said and keeps no other from it. The exit status."""
     from bakeoff.records import DamagedError
 
     status = 0
     for study in studies:
         try:
-            do(study)
+            status = max(status, do(study) or 0)
         except DamagedError as error:
             say(str(error))
             status = 1
@@ -427,12 +426,16 @@ def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], None]")
 
 def _report(
     folder: "StudyFolder", console: "Console", into: Path | None = None, *, beside_published: bool = False
-) -> None:
+) -> int:
+    """Write a study's report; the exit status, which parts of it that could not be made have a say in."""
     from bakeoff.report.build import build
 
     with console.status("writing the report"):
-        page = build(folder, into, beside_published=beside_published)
-    show(f"report: {page}")
+        built = build(folder, into, beside_published=beside_published)
+    show(f"report: {built.page}")
+    for reason in built.failed:
+        say(f"{built.page}: {reason}")
+    return 1 if built.failed else 0
 
 
 def _print_json(document: object) -> None:

@@ -3,8 +3,8 @@
 import re
 
 #: What a terminal would obey, a page could not hold, or a reader would not see: controls, escapes, line separators,
-#: marks that turn the direction of text, halves of characters.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]")
+#: marks that turn the direction of text, halves of characters, characters that everyone may draw as they like.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\uf8ff\ufeff\ufffe\uffff]")
 
 
 class UserError(Exception):

@@ -31,8 +31,8 @@ def start() -> None:
     """See to it that the interpreter is as the libraries expect it.
 
     The three standard streams are open, as a file that is opened would otherwise become one of them; whatever is named
-    can be printed; docstrings are there, of which altair makes more of them; and there is a home, if only one in which
-    nothing can be looked up or kept.
+    can be printed; docstrings are there, as they are the verbs' help; and there is a home, if only one in which nothing
+    can be looked up or kept.
     """
     if sys.flags.optimize > 1:
         os.environ["PYTHONOPTIMIZE"] = "1"

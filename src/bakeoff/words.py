@@ -157,15 +157,6 @@ def folded(text: str) -> str:
     return re.sub(r"\s+(?=[.,;:)?])|(?<=\()\s+", "", " ".join(text.split()))
 
 
-def printable(data: Any) -> Any:  # noqa: ANN401 (plain data of any shape)
-    """The same with text that is harmless wherever it is shown: spaces for line ends and characters that only steer."""
-    if isinstance(data, str):
-        return "".join(character if character.isprintable() else " " for character in data)
-    if isinstance(data, dict):
-        return {printable(key): printable(value) for key, value in data.items()}
-    return [printable(value) for value in data] if isinstance(data, list) else data
-
-
 def environment(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:
     """Where sentences are rendered: as plain text, with the functions of this module as filters."""
     made = jinja2.Environment(

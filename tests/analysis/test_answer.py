@@ -23,6 +23,13 @@ def test_the_time_of_the_best_is_marked_where_it_is_an_upper_bound(tmp_path):
     assert "after 8.0 s† of training" in text.answer(screen(beside))["headline"]
 
 
+def test_only_the_tile_of_what_went_wrong_warns_and_only_where_something_did(tmp_path):
+    fine = fakes.read_study(tmp_path / "fine", CURVES)
+    lost = fakes.read_study(tmp_path / "lost", CURVES, endings={2: {"status": "diverged", "error": "…"}})
+    warn = [[tile["label"] for tile in text.answer(screen(each))["tiles"] if tile["warns"]] for each in (fine, lost)]
+    assert warn == [[], ["Went wrong"]]
+
+
 def test_runs_that_still_fall_and_hardly_generalize_are_known(tmp_path):
     """On valid all fall by 0.1 in the last epoch; on train by 0.3 where the gap widens."""
     widening = screen(fakes.read_study(tmp_path / "widening", CURVES, gap=[0.1, 0.2, 0.3, 0.5]))

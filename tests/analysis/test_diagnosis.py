@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from bakeoff.analysis import diagnosis
 from bakeoff.analysis.diagnosis import RULES, UNLEARNED, Case
-from bakeoff.analysis.evaluations import Baseline, Deciles, Point
+from bakeoff.analysis.evaluations import Baseline, Parts, Point
 from bakeoff.metrics import Tally
 
 
@@ -283,8 +283,8 @@ def test_a_run_that_carries_over_what_it_learns_is_undertrained_even_with_a_gap(
 
 def test_a_valid_split_that_is_easier_by_its_mix_does_not_hide_the_gap():
     """Twice as many of a symbol that costs nothing make valid look as good as train."""
-    train = Deciles(nats=(0.0, 4500.0), tokens=(100, 900))
-    valid = Deciles(nats=(0.0, 4500.0), tokens=(325, 675))
+    train = Parts(nats=(0.0, 4500.0), tokens=(100, 900))
+    valid = Parts(nats=(0.0, 4500.0), tokens=(325, 675))
     history = [
         Point(
             epoch=epoch,

@@ -15,15 +15,15 @@ def test_every_run_is_counted_once(fake_study):
 
 
 def test_time_left_is_by_finished_runs_alike_or_else_by_all(fake_study):
-    # Every finished run took 3 s of training and 1.5 s of the rest; half of number 6 is done; 4 and 5 are to be run.
-    assert seconds_left(read_rows(fake_study)) == pytest.approx(4.5 + 4.5 + 4.5 / 2)
+    # Every finished run took 8 s of training and 1.5 s of the rest; half of number 6 is done; 4 and 5 are to be run.
+    assert seconds_left(read_rows(fake_study)) == pytest.approx(9.5 + 9.5 + 9.5 / 2)
 
 
 def test_what_an_interrupted_run_has_done_is_not_done_again(fake_study):
     rows = read_rows(fake_study)
     missing = dataclasses.replace(next(row for row in rows.rows if row.status == "running"), status="missing")
     others = tuple(row for row in rows.rows if row.finished)
-    assert seconds_left(dataclasses.replace(rows, rows=(*others, missing))) == pytest.approx(4.5 / 2)
+    assert seconds_left(dataclasses.replace(rows, rows=(*others, missing))) == pytest.approx(9.5 / 2)
 
 
 def test_runs_of_the_same_depth_count_first(tmp_path):
@@ -40,8 +40,7 @@ def test_runs_of_the_same_depth_count_first(tmp_path):
     assert seconds_left(study) == pytest.approx((2 + 40) + (2 + 30))
 
 
-def test_nothing_left_takes_no_time_and_nothing_done_no_guess(make_fake_study, tmp_path):
-    diverged = {(1, "lstm", 1, "adam"): ([], {"status": "diverged", "error": "…"})}
-    missing = {(1, "lstm", 1, "adam"): ([], None)}
-    assert seconds_left(read_rows(make_fake_study(tmp_path / "over", runs=diverged))) == 0
-    assert seconds_left(read_rows(make_fake_study(tmp_path / "new", runs=missing))) is None
+def test_nothing_left_takes_no_time_and_nothing_done_no_guess(tmp_path):
+    diverged = {1: {"status": "diverged", "error": "…"}}
+    assert seconds_left(fakes.read_study(tmp_path / "over", {(1, "lstm", 1, "adam"): []}, endings=diverged)) == 0
+    assert seconds_left(fakes.read_study(tmp_path / "new", {(1, "lstm", 1, "adam"): None})) is None

@@ -67,8 +67,9 @@ def test_rows_stand_by_architecture_layers_and_optimizer(study):
     assert [row.number for row in study.rows] == [1, 2, 7, 5, 3, 4, 6, 8]
 
 
-def test_seeds_of_an_experiment_stand_together(make_fake_study, tmp_path):
-    rows = read_rows(make_fake_study(tmp_path / "fake", seeds=(5, 2))).rows
+def test_seeds_of_an_experiment_stand_together(tmp_path):
+    curves = {(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "sgd"): None}
+    rows = fakes.read_study(tmp_path, curves, seeds=(5, 2)).rows
     assert [(row.number, row.seed) for row in rows[:4]] == [(1, 2), (1, 5), (2, 2), (2, 5)]
 
 
@@ -86,45 +87,48 @@ def test_every_run_has_its_status(rows):
     }
 
 
-def test_the_best_epoch_is_that_of_valid_though_train_and_test_say_otherwise(rows):
-    row = rows[1]
+def of_test(best, last):
+    """The end of a run with these losses on test."""
+    return {"test": {"best": fakes.sums(best), "last": fakes.sums(last)}}
+
+
+def test_the_best_epoch_is_that_of_valid_though_train_and_test_say_otherwise(tmp_path):
+    curves, below = {(1, "lstm", 1, "adam"): [4.5, 4.6]}, {1: [0.1, 0.6]}
+    (row,) = fakes.read_study(tmp_path, curves, gap=below, endings={1: of_test(4.7, 4.65)}).rows
     assert (row.best_epoch, row.epochs) == (1, 2)
-    assert (row.train.nats, row.valid.nats, row.test.nats) == (4400, 4500, 4700)
-    assert {split: tally.nats for split, tally in row.last.items()} == {"train": 4000, "valid": 4600, "test": 4650}
-    assert row.train_running_perplexity == pytest.approx(math.exp(4.5))
+    assert (row.train.loss, row.valid.loss, row.test.loss) == pytest.approx((4.4, 4.5, 4.7))
+    assert {split: tally.loss for split, tally in row.last.items()} == {
+        "train": pytest.approx(4.0),
+        "valid": pytest.approx(4.6),
+        "test": pytest.approx(4.65),
+    }
+    assert row.train_running_perplexity == pytest.approx(math.exp(4.4))
 
 
-def test_the_best_run_is_chosen_on_valid_and_never_on_test(study):
+def test_the_best_run_is_chosen_on_valid_and_never_on_test(tmp_path):
+    curves = {(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "sgd"): [4.65], (3, "gpt1", 1, "adam"): [4.7]}
+    study = fakes.read_study(tmp_path, curves, endings={2: of_test(4.0, 4.0), 3: of_test(3.9, 3.9)})
     assert study.ranked_of("lstm")[0].number == 1
-    assert study.ranked_of("gpt1")[0].number == 8
+    assert study.ranked_of("gpt1")[0].number == 3
     assert study.ranked[0].number == 1
 
 
-def test_a_run_that_did_not_finish_is_never_the_best(make_fake_study, tmp_path, fake_study):
-    runs = {
-        (1, "lstm", 1, "adam"): ([evaluation(0, 1.0)], None),
-        (2, "lstm", 1, "sgd"): ([evaluation(0, 1.0)], {"status": "diverged", "error": "…"}),
-        (3, "lstm", 1, "adamw"): ([evaluation(0, 1.0)], {"status": "failed", "error": "…"}),
-    }
-    study = read_rows(make_fake_study(tmp_path / "fake", runs=runs))
+def test_a_run_that_did_not_finish_is_never_the_best(tmp_path):
+    curves = {(1, "lstm", 1, "adam"): [1.0], (2, "lstm", 1, "sgd"): [1.0], (3, "lstm", 1, "adamw"): [1.0]}
+    endings = {1: None, 2: {"status": "diverged", "error": "…"}, 3: {"status": "failed", "error": "…"}}
+    study = fakes.read_study(tmp_path, curves, endings=endings)
     assert (study.ranked_of("lstm"), study.ranked) == ([], ())
-
-
-def evaluation(epoch, nats):
-    sums = {"nats": nats, "tokens": 1000, "words": 600, "bytes": 3000}
-    return {"epoch": epoch, "step": epoch, "train_seconds": 1.0, "train": sums, "valid": sums}
 
 
 def test_a_diverged_run_keeps_what_it_reached_and_pads_nothing(rows):
     row = rows[3]
     assert (row.epochs, row.best_epoch, len(row.history), row.test) == (1, 1, 2, None)
     assert row.last["test"] is None
-    assert "step 27" in row.error
+    assert "step 127" in row.error
 
 
-@pytest.mark.parametrize("number", [4, 5])
-def test_a_run_without_an_evaluation_has_no_number_at_all(rows, number):
-    row = rows[number]
+def test_a_run_that_was_never_started_has_no_number_at_all(rows):
+    row = rows[5]
     assert (row.epochs, row.best_epoch, row.train, row.valid, row.test) == (0, None, None, None, None)
     assert row.last == {"train": None, "valid": None, "test": None}
     assert (row.train_seconds, row.tokens_per_second, row.memory, row.alone) == (None, None, None, None)
@@ -132,12 +136,11 @@ def test_a_run_without_an_evaluation_has_no_number_at_all(rows, number):
 
 def test_a_running_run_shows_its_whole_evaluations(rows):
     row = rows[6]
-    assert (row.epochs, row.best_epoch, row.valid.nats, row.train_seconds) == (1, 1, 5001, 1.5)
+    assert (row.epochs, row.best_epoch, row.valid.loss, row.train_seconds) == (2, 2, 5.0, 4.0)
 
 
-def test_a_killed_run_is_missing_whatever_it_left(make_fake_study, tmp_path):
-    runs = {(1, "lstm", 1, "adam"): ([evaluation(0, 5000.0)], None)}
-    folder = make_fake_study(tmp_path / "fake", runs=runs)
+def test_a_killed_run_is_missing_whatever_it_left(tmp_path):
+    folder = fakes.write_study(tmp_path, {(1, "lstm", 1, "adam"): [5.0]}, endings={1: None})
     (folder.run("01-lstm-1-adam/seed-0").path / "run.lock").touch()
     assert read_rows(folder).rows[0].status == "missing"
 
@@ -145,7 +148,7 @@ def test_a_killed_run_is_missing_whatever_it_left(make_fake_study, tmp_path):
 def test_runs_that_are_over_are_diagnosed(rows):
     diagnoses = {number: row.diagnosis for number, row in rows.items() if row.diagnosis}
     assert diagnoses == {
-        1: "memorizing",
+        1: "late instability",
         2: "worse than a unigram",
         3: "diverged",
         7: "undertrained",

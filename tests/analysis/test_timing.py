@@ -1,11 +1,8 @@
 """Clocks that can be believed and those that cannot, when a loss was reached, and who is lowest within a budget."""
 
 import dataclasses
-import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import fakes
 from bakeoff.analysis import timing
@@ -161,29 +158,3 @@ def test_who_is_lowest_within_some_memory(study):
 def test_without_a_finished_run_there_is_no_budget(tmp_path):
     study = fakes.read_study(tmp_path, {FAST: None, SLOW: [5.0]}, endings={2: None})
     assert timing.by_budget(study) == ((), ())
-
-
-@pytest.fixture(scope="module")
-def example(tmp_path_factory):
-    return fakes.read_study(tmp_path_factory.mktemp("example"), {FAST: [4.9, 4.7]}).rows[0]
-
-
-@given(costs=st.lists(st.tuples(st.integers(1, 9), st.integers(4000, 4009)), min_size=1, max_size=8))
-def test_every_run_is_on_the_front_or_beaten_by_one_that_is(example, costs):
-    rows = [
-        dataclasses.replace(
-            example, number=n, learnable_parameters=cost, valid=dataclasses.replace(example.valid, nats=float(nats))
-        )
-        for n, (cost, nats) in enumerate(costs)
-    ]
-    front = timing.front(rows, lambda row: row.learnable_parameters)
-    for row in rows:
-        assert any(o.learnable_parameters <= row.learnable_parameters and o.valid.nats <= row.valid.nats for o in front)
-    assert [row.learnable_parameters for row in front] == sorted({row.learnable_parameters for row in front})
-    assert [row.valid.nats for row in front] == sorted({row.valid.nats for row in front}, reverse=True)
-
-
-def test_what_has_no_cost_or_has_not_finished_is_on_no_front(example):
-    assert timing.front([example], lambda row: None) == ()
-    assert timing.front([dataclasses.replace(example, status="diverged")], lambda row: 1.0) == ()
-    assert math.isfinite(example.valid.nats)

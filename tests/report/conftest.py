@@ -1,9 +1,8 @@
-"""One report of a fake study, built once; one with three seeds; and one whose names try to be markup."""
+"""Reports, built once: of the study that all tests share, of three seeds, and of names that try to be markup."""
 
 from types import SimpleNamespace
 
 import pytest
-from filelock import FileLock
 
 import fakes
 from bakeoff.analysis.rows import read_rows
@@ -15,40 +14,11 @@ from bakeoff.report.figures.style import Figure
 NASTY = (
     '=1+1</script><script>alert(\'x\')</script>"\n#panic("x") $x$ \\input{y} @z `c` _u_ *b* [l](m) | & % ~ ^ <b>\x07 #1'
 )
-RUNS = {
-    (1, "lstm", 1, "adam"): [4.6, 4.5, 4.55, 4.6],
-    (2, "lstm", 1, "sgd"): fakes.falling(5.3),
-    (3, "gpt1", 1, "adam"): [5.6],
-    (4, "gpt1", 1, "sgd"): [],
-    (5, "lstm", 2, "adamw"): None,
-    (6, "gpt1", 2, "adamw"): [5.1, 5.0],
-    (7, "lstm", 1, "momentum"): fakes.falling(4.65),
-    (8, "gpt1", 4, "adamw"): fakes.falling(4.7),
-}
-ENDINGS = {
-    3: {"status": "diverged", "error": "the loss was not finite at step 127, in epoch 2"},
-    4: {"status": "failed", "error": "out of memory: no <room>"},
-    6: None,
-    7: {"alone": False},
-}
-RUNNING = 6
 
 
 @pytest.fixture(scope="session")
-def folder(tmp_path_factory):
-    """Finished, diverged, failed and missing runs, and one that runs and is just writing its next evaluation."""
-    path = tmp_path_factory.mktemp("fake") / "fake"
-    found = fakes.write_study(path, RUNS, endings=ENDINGS, edit=lambda study: study["corpus"].update(name="tiny & <b>"))
-    running = next(run for entry, _, run in found.declared_runs() if entry["number"] == RUNNING)
-    with (running.path / "history.jsonl").open("a", encoding="utf-8") as file:
-        file.write('{"epoch": 3, "step": 300, "tra')
-    with FileLock(running.path / "run.lock"):
-        yield found
-
-
-@pytest.fixture(scope="session")
-def study(folder):
-    return read_rows(folder)
+def study(fake_study):
+    return read_rows(fake_study)
 
 
 def build(folder):
@@ -65,7 +35,7 @@ def build(folder):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(building.figures, "draw", kept("figures", building.figures.draw))
         patch.setattr(building.contents, "of", kept("contents", building.contents.of))
-        seen.page = building.build(folder)
+        seen.page = building.build(folder).page
     seen.folder = seen.page.parent
     seen.html = seen.page.read_text(encoding="utf-8")
     seen.named = {figure.name: figure for figure in seen.figures.numbered}
@@ -73,8 +43,8 @@ def build(folder):
 
 
 @pytest.fixture(scope="session")
-def built(folder):
-    return build(folder)
+def built(fake_study):
+    return build(fake_study)
 
 
 @pytest.fixture(scope="session")

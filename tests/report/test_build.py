@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from html import unescape
 
 import polars as pl
 import pytest
@@ -39,8 +40,8 @@ def strict_json(path):
     return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
 
 
-def test_a_report_has_all_its_files(built, folder):
-    assert built.folder == folder.report
+def test_a_report_has_all_its_files(built, fake_study):
+    assert built.folder == fake_study.report
     assert names(built.folder) == FILES | OWN
     pictures = {
         f"{number:02d}-{axis}.{kind}"
@@ -80,7 +81,7 @@ def test_results_can_be_read_as_a_flat_table_without_a_formula_in_it(built, nast
 
 def test_a_study_with_no_run_has_a_report(tmp_path):
     folder = fakes.write_study(tmp_path / "fake", dict.fromkeys(ONE))
-    page = build(folder)
+    page, _ = build(folder)
     assert (folder.report / "report.pdf").read_bytes().startswith(b"%PDF")
     assert strict_json(folder.report / "results.json")["rows"][0]["status"] == "missing"
     assert 'class="failed"' not in page.read_text(encoding="utf-8")
@@ -90,7 +91,7 @@ def test_a_study_with_no_run_has_a_report(tmp_path):
 def test_losses_beyond_what_a_float_can_exponentiate_are_reported(tmp_path, nats):
     runs = {**ONE, (2, "lstm", 1, "sgd"): [nats], (3, "gpt1", 1, "sgd"): [nats], (4, "gpt1", 1, "adam"): [nats]}
     endings = {2: {"status": "diverged", "error": "the loss"}, 3: None}
-    page = build(fakes.write_study(tmp_path / "fake", runs, endings=endings))
+    page, _ = build(fakes.write_study(tmp_path / "fake", runs, endings=endings))
     rows = strict_json(page.parent / "results.json")["rows"]
     assert [row["last"]["valid"]["perplexity"] for row in rows][1:] == [None] * 3
     assert 'class="failed"' not in page.read_text(encoding="utf-8")
@@ -111,15 +112,17 @@ def broken(*arguments):
 )
 def test_a_part_that_fails_is_said_to_have_failed_and_the_others_are_there(one, monkeypatch, room, function, said):
     monkeypatch.setattr(getattr(building, room), function, broken)
-    html = build(one).read_text(encoding="utf-8")
+    built = build(one)
+    html = built.page.read_text(encoding="utf-8")
     assert said in html
+    assert [reason.startswith(unescape(said)) for reason in built.failed] == [True]
     assert len(FILES - names(one.report)) <= 1
     assert "finding-counting" in html
 
 
 def test_a_question_that_fails_has_the_reason_for_an_answer(one, monkeypatch):
     monkeypatch.setattr(building, "QUESTIONS", (broken, *building.QUESTIONS))
-    html = build(one).read_text(encoding="utf-8")
+    html = build(one).page.read_text(encoding="utf-8")
     failed, counting = strict_json(one.report / "results.json")["findings"][:2]
     assert (failed["name"], failed["question"], failed["verdict"]) == ("broken", "Broken", "not measured")
     assert failed["text"] == "The answer about broken failed: ZeroDivisionError: by <nothing>."
@@ -129,7 +132,7 @@ def test_a_question_that_fails_has_the_reason_for_an_answer(one, monkeypatch):
 
 def test_a_cell_that_fails_says_why_and_takes_no_other_with_it(one, monkeypatch):
     monkeypatch.setattr(building.table, "is_timed", broken)
-    html = build(one).read_text(encoding="utf-8")
+    html = build(one).page.read_text(encoding="utf-8")
     assert "failed: ZeroDivisionError(&#39;by &lt;nothing&gt;&#39;)" in html
     assert "90.02" in html
     assert names(one.report) >= FILES
@@ -194,7 +197,7 @@ def test_a_list_of_files_that_was_tampered_with_removes_nothing_elsewhere(one):
 
 def test_a_report_elsewhere_writes_nothing_in_the_study(one, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in one.path.rglob("*")}
-    page = build(one, tmp_path / "elsewhere" / "here")
+    page, _ = build(one, tmp_path / "elsewhere" / "here")
     assert page == tmp_path / "elsewhere" / "here" / "index.html"
     assert names(page.parent) == FILES | OWN
     assert {path: path.stat().st_mtime_ns for path in one.path.rglob("*")} == before
@@ -262,10 +265,10 @@ def test_a_writer_that_never_ends_is_named(one, monkeypatch):
 
 
 def test_the_published_report_is_beside_the_studies_that_repeat_it_and_where_it_is_asked_for(one, tmp_path):
-    assert 'id="published"' not in build(one).read_text(encoding="utf-8")
-    assert 'id="published"' in build(one, beside_published=True).read_text(encoding="utf-8")
+    assert 'id="published"' not in build(one).page.read_text(encoding="utf-8")
+    assert 'id="published"' in build(one, beside_published=True).page.read_text(encoding="utf-8")
     seed = fakes.write_study(tmp_path / "seed", ONE, study="seed-learned")
-    assert 'id="published"' in build(seed).read_text(encoding="utf-8")
+    assert 'id="published"' in build(seed).page.read_text(encoding="utf-8")
 
 
 def test_building_reaches_no_torch(tmp_path):

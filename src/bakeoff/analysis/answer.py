@@ -83,7 +83,7 @@ class Facts:
     @property
     def exact(self) -> bool:
         """Whether that is more than an upper bound."""
-        return self.best is not None and all(map(timing.is_timed, self.best.finished))
+        return self.best is not None and timing.is_exact(self.best)
 
 
 def first_screen(study: StudyRows, findings: Sequence[Finding]) -> Facts:
@@ -102,8 +102,8 @@ def first_screen(study: StudyRows, findings: Sequence[Finding]) -> Facts:
         counting=facts["counting"],
         clock=facts["wall-clock"],
         ties=study.ties(study.ranked[0], study.ranked) if study.ranked else (),
-        memory=_least(study, _memory),
-        parameters=_least(study, lambda row: float(row.learnable_parameters)),
+        memory=_least(study, lambda e: e.memory),
+        parameters=_least(study, lambda e: float(e.rows[0].learnable_parameters)),
         wrong=wrong,
         falling=falling,
         memorizing=tuple(row for row in falling if diagnosis.Case(history=row.history, floors=floors).memorizes),
@@ -115,14 +115,9 @@ def first_screen(study: StudyRows, findings: Sequence[Finding]) -> Facts:
     )
 
 
-def _memory(row: Row) -> float | None:
-    return float(row.memory["average_bytes"]) if row.memory else None
-
-
-def _least(study: StudyRows, cost: Callable[[Row], float | None]) -> Least | None:
+def _least(study: StudyRows, cost: Callable[[Repeats], float | None]) -> Least | None:
     """Who needs the least of those below the hardest floor that any is below; None where none is below a floor."""
-    costs = {e: [found for row in e.finished if (found := cost(row)) is not None] for e in study.ranked}
-    means = {e: statistics.fmean(found) for e, found in costs.items() if found}
+    means = {e: found for e in study.ranked if (found := cost(e)) is not None}
     beaten = [floor for floor in study.baselines if any(e.loss < floor.valid.loss for e in means)]
     if not beaten:
         return None

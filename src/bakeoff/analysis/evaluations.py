@@ -13,11 +13,13 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deciles:
-    """What the tokens of each frequency decile cost: 0 the most frequent in train, 9 the rarest and the unseen.
+class Parts:
+    """What each part of a split cost: each of its documents in their order, or each frequency decile of its tokens.
+
+    The first decile has the most frequent tokens of train, the last one the rarest and the unseen.
 
     Attributes:
-        nats: Summed nats of each decile's tokens.
+        nats: Summed nats of each part's tokens.
         tokens: How many there are.
     """
 
@@ -26,11 +28,11 @@ class Deciles:
 
     @property
     def losses(self) -> tuple[float | None, ...]:
-        """Nats per token of each decile; None where it has no token."""
+        """Nats per token of each part; None where it has no token."""
         return tuple(nats / tokens if tokens else None for nats, tokens in zip(self.nats, self.tokens, strict=True))
 
 
-def gap_at_equal_mix(train: Deciles, valid: Deciles) -> float | None:
+def gap_at_equal_mix(train: Parts, valid: Parts) -> float | None:
     """How much more a token of valid costs than one of train, if valid had train's mix of frequent and rare tokens.
 
     One split can be easier than the other for no other reason than that it has more of a frequent symbol. So every
@@ -75,23 +77,10 @@ class Point:
     train: Tally
     valid: Tally
     running_perplexity: float | None
-    train_deciles: Deciles | None = None
-    valid_deciles: Deciles | None = None
+    train_deciles: Parts | None = None
+    valid_deciles: Parts | None = None
     clipped: float | None = None
     samples: tuple[Sample, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class Documents:
-    """What each document of a split cost, in the split's order, under the weights of the best epoch.
-
-    Attributes:
-        nats: Summed nats of its tokens.
-        tokens: How many there are.
-    """
-
-    nats: tuple[float, ...]
-    tokens: tuple[int, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,8 +133,8 @@ def point(line: Json) -> Point:
         train=tally(line["train"]),
         valid=tally(line["valid"]),
         running_perplexity=perplexity(running["nats"], running["tokens"]) if running else None,
-        train_deciles=_deciles(line["train"].get("deciles")),
-        valid_deciles=_deciles(line["valid"].get("deciles")),
+        train_deciles=parts(found) if (found := line["train"].get("deciles")) else None,
+        valid_deciles=parts(found) if (found := line["valid"].get("deciles")) else None,
         clipped=norm["clipped"] if norm else None,
         samples=tuple(
             Sample(step=s["step"], train_seconds=s["train_seconds"], loss=s["nats"] / s["tokens"])
@@ -216,14 +205,6 @@ def _interpolated(places: Sequence[tuple[int, float]], step: int) -> float:
     return below + (above - below) * (step - low) / (high - low)
 
 
-def documents(entries: Json | None) -> dict[str, Documents]:
-    """The documents of each split, from a run's `documents.json`."""
-    return {
-        split: Documents(nats=tuple(entry["nats"]), tokens=tuple(entry["tokens"]))
-        for split, entry in (entries or {}).items()
-    }
-
-
 def baseline(entry: Json) -> Baseline:
     """A floor from its entry in `study.json`."""
     return Baseline(
@@ -241,5 +222,6 @@ def tally(sums: Json) -> Tally:
     return Tally(nats=sums["nats"], tokens=sums["tokens"], words=sums["words"], bytes=sums["bytes"])
 
 
-def _deciles(sums: Json | None) -> Deciles | None:
-    return Deciles(nats=tuple(sums["nats"]), tokens=tuple(sums["tokens"])) if sums else None
+def parts(entry: Json) -> Parts:
+    """Documents or deciles, from their entry in `documents.json` or in a line of the history."""
+    return Parts(nats=tuple(entry["nats"]), tokens=tuple(entry["tokens"]))

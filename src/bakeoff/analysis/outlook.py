@@ -1,6 +1,7 @@
 """How far a study is, and how long the rest of it will take."""
 
 from collections.abc import Iterable
+from statistics import fmean
 
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.records import DAMAGED, FINISHED, STATUSES
@@ -14,6 +15,8 @@ def count_statuses(study: StudyRows) -> dict[str, int]:
 def seconds_left(study: StudyRows) -> float | None:
     """What the runs that are neither finished nor diverged will take, one at a time, by what finished ones took.
 
+    Those of the same model and depth count, or all where there is none.
+
     Returns:
         0 where nothing is left; None where no run has finished to judge by.
     """
@@ -21,8 +24,13 @@ def seconds_left(study: StudyRows) -> float | None:
     finished = [row for row in study.rows if row.status == FINISHED]
     if not ahead or not finished:
         return 0.0 if not ahead else None
-    epochs = study.study["budget"]["epochs"]
-    return sum(_expected(row, finished) * _share_left(row, epochs) for row in ahead)
+    left = 0.0
+    for row in ahead:
+        alike = [done for done in finished if (done.model, done.layers) == (row.model, row.layers)] or finished
+        # What is trained so far is not trained again, whether the run is at work or was interrupted.
+        share = 1 - row.epochs / max(1, study.study["budget"]["epochs"])
+        left += share * fmean(map(_total_seconds, alike))
+    return left
 
 
 def what_is_next(study: StudyRows) -> str:
@@ -38,17 +46,6 @@ def what_is_next(study: StudyRows) -> str:
 
 def _numbers(rows: Iterable[Row]) -> str:
     return ", ".join(f"#{row.number}" if row.seed == 0 else f"#{row.number} (seed {row.seed})" for row in rows)
-
-
-def _expected(row: Row, finished: list[Row]) -> float:
-    """The mean of finished runs of the same model and depth, or of all where there is none."""
-    alike = [done for done in finished if (done.model, done.layers) == (row.model, row.layers)] or finished
-    return sum(map(_total_seconds, alike)) / len(alike)
-
-
-def _share_left(row: Row, epochs: int) -> float:
-    """What is trained so far is not trained again, whether the run is at work or was interrupted."""
-    return 1 - row.epochs / max(1, epochs)
 
 
 def _total_seconds(row: Row) -> float:

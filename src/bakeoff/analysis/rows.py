@@ -11,12 +11,12 @@ from typing import Any
 
 from bakeoff import rates
 from bakeoff.analysis import diagnosis, evaluations, statistics
-from bakeoff.analysis.evaluations import Baseline, Documents, Moment, Point
+from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point
 from bakeoff.analysis.statistics import Comparison
+from bakeoff.errors import plain
 from bakeoff.metrics import Tally
 from bakeoff.rates import Noise
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
-from bakeoff.words import printable
 
 Json = dict[str, Any]
 NOT_IN_JSON = {"json": False}
@@ -93,7 +93,7 @@ class Row:
     entry: Json = field(metadata=NOT_IN_JSON)
     environment: Json = field(metadata=NOT_IN_JSON)
     history: tuple[Point, ...] = field(metadata=NOT_IN_JSON)
-    documents: dict[str, Documents] = field(metadata=NOT_IN_JSON)
+    documents: dict[str, Parts] = field(metadata=NOT_IN_JSON)
 
     @property
     def name(self) -> str:
@@ -143,7 +143,7 @@ class Row:
     def as_json(self) -> Json:
         """The row as plain data, without its history."""
         kept = [f.name for f in dataclasses.fields(self) if f.metadata.get("json", True)]
-        return {name: _plain(getattr(self, name)) for name in kept}
+        return {name: _as_json(getattr(self, name)) for name in kept}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -233,6 +233,11 @@ class Repeats:
     def train_loss(self) -> float:
         """Nats per token of train in the end, the mean over the seeds that finished; at least one has."""
         return mathematics.fmean(row.history[-1].train.loss for row in self.finished)
+
+    @property
+    def memory(self) -> float | None:
+        """Bytes on average in steady training, the mean over the seeds that finished and were measured."""
+        return _mean([row.memory["average_bytes"] for row in self.finished if row.memory])
 
     @property
     def best(self) -> Row:
@@ -396,7 +401,7 @@ def read_rows(folder: StudyFolder) -> StudyRows:
     Raises:
         DamagedError: `study.json` is not what was written, or was written by a version that declared other things.
     """
-    study = printable(folder.declared)
+    study = _shown(folder.declared)
     baselines = tuple(evaluations.baseline(entry) for entry in study["baselines"])
     titles = _titles(study)
     undiagnosed = [_row(study, titles, entry, seed, run) for entry, seed, run in folder.declared_runs()]
@@ -409,9 +414,18 @@ def read_rows(folder: StudyFolder) -> StudyRows:
     )
 
 
+def _shown(data: Any) -> Any:  # noqa: ANN401 (plain data of any shape)
+    """The same with text that is harmless wherever it will be shown."""
+    if isinstance(data, dict):
+        return {_shown(key): _shown(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_shown(value) for value in data]
+    return plain(data) if isinstance(data, str) else data
+
+
 def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:
     status, summary, environment, documents, lines = run.read()
-    summary, environment = printable(summary), printable(environment)
+    summary, environment = _shown(summary), _shown(environment)
     history = tuple(map(evaluations.point, lines))
     best = min(history, key=lambda point: point.valid.nats, default=None)
     last, test = history[-1] if history else None, summary.get("test")
@@ -450,7 +464,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         entry=entry,
         environment=environment,
         history=history,
-        documents=evaluations.documents(documents),
+        documents={split: evaluations.parts(entry) for split, entry in (documents or {}).items()},
     )
 
 
@@ -509,9 +523,9 @@ def _short(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _plain(value: object) -> object:
+def _as_json(value: object) -> object:
     if isinstance(value, Tally):
         return value.as_json()
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return {key: _plain(item) for key, item in value.items()} if isinstance(value, dict) else value
+    return {key: _as_json(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -5,9 +5,8 @@ A run that something disturbed was only slowed down: its times are upper bounds,
 
 import bisect
 import itertools
-import math
 import statistics
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
@@ -34,6 +33,11 @@ def unevenness(row: Row) -> float:
 def is_timed(row: Row) -> bool:
     """Whether its times are exact, and not upper bounds only."""
     return row.alone is True and unevenness(row) <= UNEVEN
+
+
+def is_exact(experiment: Repeats) -> bool:
+    """Whether the times of all its runs that finished are."""
+    return all(map(is_timed, experiment.finished))
 
 
 class Untimed(NamedTuple):
@@ -188,8 +192,7 @@ def _by_seconds(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:
 
 
 def _by_bytes(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:
-    needs = {e: [row.memory["average_bytes"] for row in e.finished if row.memory] for e in entered}
-    sizes = {e: statistics.fmean(found) for e, found in needs.items() if found}
+    sizes = {e: e.memory for e in entered if e.memory is not None}
     budgets = []
     for limit in _round(sizes.values(), sizes.values(), SIZES):
         within = [e for e, size in sizes.items() if size <= limit]
@@ -201,19 +204,3 @@ def _by_bytes(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:
 def _round(low: Collection[float], high: Collection[float], ladder: Sequence[float]) -> Sequence[float]:
     """From the first step that the lowest is within to the first that all are; none where there is nothing."""
     return ladder[bisect.bisect_left(ladder, min(low)) : bisect.bisect_left(ladder, max(high)) + 1] if low else ()
-
-
-def front(rows: Iterable[Row], cost: Callable[[Row], float | None]) -> tuple[Row, ...]:
-    """The Pareto front: finished runs than which none is better on valid at the same or a smaller cost, cheapest first.
-
-    Args:
-        rows: Any runs; those that are not finished, or have no cost, are left out.
-        cost: What a run costs.
-    """
-    priced = [(price, row.valid.nats, row) for row in rows if row.finished and row.valid and (price := cost(row))]
-    best, found = math.inf, []
-    for _, nats, row in sorted(priced, key=lambda entry: entry[:2]):
-        if nats < best:
-            best = nats
-            found.append(row)
-    return tuple(found)

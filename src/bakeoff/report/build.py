@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import polars as pl
 from filelock import FileLock, Timeout
@@ -15,7 +15,7 @@ from bakeoff.analysis import answer, published
 from bakeoff.analysis.questions import QUESTIONS, Finding, Question, answers
 from bakeoff.analysis.rows import StudyRows, read_rows
 from bakeoff.analysis.statistics import NOT_MEASURED
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, plain
 from bakeoff.files import TEMPORARY, write_json
 from bakeoff.records import StudyFolder
 from bakeoff.report import contents, figures, page, pdf, table, text
@@ -37,8 +37,15 @@ NO_SCREEN: Json = {"headline": "The answer could not be summed up.", "tiles": []
 FORMULA = r"^[=+\-@]"
 
 
-def build(folder: StudyFolder, out: Path | None = None, *, beside_published: bool = False) -> Path:
-    """Write the report of whatever runs exist, and name its page.
+class Built(NamedTuple):
+    """A report that was written: its page, and a line for each part of it that could not be made."""
+
+    page: Path
+    failed: tuple[str, ...]
+
+
+def build(folder: StudyFolder, out: Path | None = None, *, beside_published: bool = False) -> Built:
+    """Write the report of whatever runs exist.
 
     The report then has index.html, report.pdf, results.json, results.csv, table.md, table.tex and figures/. A part that
     cannot be made is said to have failed, with its reason, and the others are made all the same.
@@ -59,16 +66,16 @@ def build(folder: StudyFolder, out: Path | None = None, *, beside_published: boo
                 shutil.rmtree(leftover, ignore_errors=True)
             new = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=target))
             try:
-                _write(folder, Kept(new, target), new, beside_published=beside_published)
+                failed = _write(folder, Kept(new, target), new, beside_published=beside_published)
                 _put(new, target, owned=out is None)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
     except Timeout as error:
         raise UserError(f"another command is still writing {target}: wait until it is over, or end it") from error
-    return (out or folder.report) / PAGE
+    return Built((out or folder.report) / PAGE, tuple(failed))
 
 
-def _write(folder: StudyFolder, kept: Kept, new: Path, *, beside_published: bool) -> None:
+def _write(folder: StudyFolder, kept: Kept, new: Path, *, beside_published: bool) -> list[str]:
     study, failed = read_rows(folder), list[str]()
     drawn = _tried("Drawing", lambda: figures.draw(study, kept), NO_FIGURES, failed)
     found, said = _findings(study, failed)
@@ -87,6 +94,7 @@ def _write(folder: StudyFolder, kept: Kept, new: Path, *, beside_published: bool
         _tried(name, functools.partial(write, new / name), None, failed)
     kept.write_index()
     (new / PAGE).write_text(page.render(told, drawn), encoding="utf-8")
+    return failed
 
 
 def _tried(what: str, make: Callable[[], Made], otherwise: Otherwise, failed: list[str]) -> Made | Otherwise:
@@ -94,7 +102,8 @@ def _tried(what: str, make: Callable[[], Made], otherwise: Otherwise, failed: li
     try:
         return make()
     except Exception as error:  # noqa: BLE001 (whatever it was)
-        failed.append(words.printable(f"{what} failed: {type(error).__name__}: {error}"))
+        reason = f"{what} failed: {type(error).__name__}: {error}"
+        failed.append(plain(" ".join(reason.split())))
         return otherwise
 
 

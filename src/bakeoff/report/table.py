@@ -21,6 +21,7 @@ from bakeoff.analysis.questions.optimizers import rate_ranges
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import FEWEST_SEEDS, over_seeds
 from bakeoff.analysis.timing import is_timed
+from bakeoff.errors import plain
 from bakeoff.metrics import Tally
 from bakeoff.report.text import say
 
@@ -32,7 +33,7 @@ PARTS = ("weights", "gradients", "optimizer_state", "activations", "logits")
 BYTES_A_WORD = 50
 #: A sign for each severity, for those who see no colours; the worst first.
 SIGNS = {diagnosis.BAD: "✕", diagnosis.WARN: "▲", diagnosis.NOTE: "◆", diagnosis.GOOD: "✓"}
-#: Stand around what is bold until the table is written; no printable text has them.
+#: Stand around what is bold until the table is written; no text that is shown has them (`errors.plain`).
 BOLD, BOLD_ENDS = "\ue000", "\ue001"
 
 
@@ -149,7 +150,7 @@ def _table(study: StudyRows, columns: list[Column]) -> Json:
         several = [("mean", experiment), *(("seed", runs) for runs in single)]
         for kind, runs in several if study.seeds > 1 else [("run", experiment)]:
             bold = kind != "seed" and runs.number in best
-            cells = [_plain(column.cell, runs, bold=bold and column.selects) for column in columns]
+            cells = [_as_json(column.cell, runs, bold=bold and column.selects) for column in columns]
             lines.append(_about(kind, runs) | {"cells": cells, "begins": runs.rows[0].model != begun})
             begun = runs.rows[0].model
     for place, column in enumerate(columns):
@@ -158,7 +159,7 @@ def _table(study: StudyRows, columns: list[Column]) -> Json:
         for cell in shown if column.bar and most else []:
             cell["bar"] = None if cell["value"] is None else round(cell["value"] / most, 3)
     for floor in study.baselines:
-        cells = [_plain(column.floor, floor, bold=False) for column in columns]
+        cells = [_as_json(column.floor, floor, bold=False) for column in columns]
         about = {"kind": "floor", "run": None, "status": "", "begins": floor is study.baselines[0]}
         lines.append(about | {"cells": cells})
     told = {"corpus": study.study["corpus"], "heads": [column.head for column in columns]}
@@ -167,12 +168,12 @@ def _table(study: StudyRows, columns: list[Column]) -> Json:
     return {"columns": heads, "lines": lines, "meanings": [pair for pair in meanings if pair[1]]}
 
 
-def _plain(of: Callable[[Any], Cell], what: Repeats | Baseline, *, bold: bool) -> Json:
+def _as_json(of: Callable[[Any], Cell], what: Repeats | Baseline, *, bold: bool) -> Json:
     """A cell as plain data; one that fails says why, and takes no other with it."""
     try:
         cell = of(what)
     except Exception as error:  # noqa: BLE001 (whatever it was)
-        cell = Cell(words.printable(f"failed: {error!r}"))
+        cell = Cell(plain(f"failed: {error!r}"))
     value = cell.value if cell.value is not None and math.isfinite(cell.value) else None
     return {"text": cell.text, "value": value, "bar": None, "bold": bold and cell.value is not None}
 

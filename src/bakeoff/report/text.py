@@ -52,7 +52,10 @@ def answer(facts: answers.Facts) -> Json:
     return {
         "headline": say("answer", "headline", facts),
         "tiles": [
-            {"kind": kind, "run": found.number if (found := first.get(kind)) else None}
+            {
+                "run": found.number if (found := first.get(kind)) else None,
+                "warns": kind == "trouble" and bool(facts.wrong),
+            }
             | {part: say("answer", f"{kind}_{part}", facts) for part in parts}
             for kind in TILES
         ],

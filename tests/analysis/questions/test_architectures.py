@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 import fakes
-from bakeoff.analysis.evaluations import Deciles
+from bakeoff.analysis.evaluations import Parts
 from bakeoff.analysis.questions.architectures import architectures
 from bakeoff.report import text
 from golden import golden
@@ -102,7 +102,7 @@ def _with_deciles(found, ends):
     rows = []
     for row in found.rows:
         common, rare = ends[row.number]
-        deciles = Deciles(nats=(100 * common, *[400.0] * 8, 100 * rare), tokens=(100,) * 10)
+        deciles = Parts(nats=(100 * common, *[400.0] * 8, 100 * rare), tokens=(100,) * 10)
         history = tuple(dataclasses.replace(point, valid_deciles=deciles) for point in row.history)
         rows.append(dataclasses.replace(row, history=history))
     return dataclasses.replace(found, rows=tuple(rows))

@@ -7,7 +7,7 @@ import re
 import pytest
 
 import fakes
-from bakeoff.analysis.evaluations import Deciles
+from bakeoff.analysis.evaluations import Parts
 from bakeoff.analysis.questions.optimizers import optimizers, rate_ranges
 from bakeoff.optimizers import SCHEDULES
 from bakeoff.report import text
@@ -57,7 +57,7 @@ def with_deciles(study, rare):
     rows = []
     for row in study.rows:
         nats = (*[400.0] * 9, 100.0 * rare.get(row.number, 4.0))
-        history = [dataclasses.replace(p, valid_deciles=Deciles(nats=nats, tokens=(100,) * 10)) for p in row.history]
+        history = [dataclasses.replace(p, valid_deciles=Parts(nats=nats, tokens=(100,) * 10)) for p in row.history]
         rows.append(dataclasses.replace(row, history=tuple(history)))
     return dataclasses.replace(study, rows=tuple(rows))
 
@@ -126,10 +126,10 @@ def test_nothing_finished_is_not_measured(tmp_path):
 @pytest.mark.parametrize(
     ("losses", "found"),
     [
-        ((5.3, 5.04, 5.0, 5.2), (0.2, 0.3, False, False, 0.3, 0.04, 0.2)),
-        ((5.0, 5.04, 5.3, 5.2), (0.1, 0.2, True, False, 0.1, None, 0.04)),
-        ((5.02, 5.3, 5.04, 5.0), (0.3, 0.4, False, True, 0.4, 0.04, None)),
-        ((None, 5.0, None, 5.0), (0.2, 0.2, False, False, 0.2, math.inf, math.inf)),
+        ((5.3, 5.04, 5.0, 5.2), (0.2, 0.3, 0.3, 0.04, 0.2)),
+        ((5.0, 5.04, 5.3, 5.2), (0.1, 0.2, 0.1, None, 0.04)),
+        ((5.02, 5.3, 5.04, 5.0), (0.3, 0.4, 0.4, 0.04, None)),
+        ((None, 5.0, None, 5.0), (0.2, 0.2, 0.2, math.inf, math.inf)),
     ],
 )
 def test_rates_near_the_best_are_a_range_around_it(tmp_path, losses, found):

@@ -2,10 +2,14 @@
 
 import dataclasses
 import re
+from types import SimpleNamespace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import fakes
+from bakeoff.analysis import timing
 from bakeoff.report.figures import costs
 
 
@@ -29,7 +33,7 @@ def test_a_loss_is_reached_when_the_median_seed_is_there_and_only_if_all_are(stu
 
 
 def test_one_run_that_was_slowed_down_makes_the_times_of_its_experiment_upper_bounds(study):
-    assert [number for number in (1, 2, 4, 5) if costs.is_bounded(experiment(study, number))] == [4]
+    assert [number for number in (1, 2, 4, 5) if not timing.is_exact(experiment(study, number))] == [4]
 
 
 def test_upper_bounds_are_pale_and_marked(drawn):
@@ -51,6 +55,14 @@ def test_the_front_holds_what_nothing_beats_in_both(tmp_path):
     found = fakes.read_study(tmp_path / "study", curves)
     priced = [(value, found.experiment(n)) for value, n in ((1.0, 1), (3.0, 2), (2.0, 3), (4.0, 4))]
     assert [(value, e.number) for value, e in costs.front(priced)] == [(1.0, 1), (2.0, 3), (3.0, 2)]
+
+
+@given(st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=8))
+def test_every_one_is_on_the_front_or_beaten_by_one_that_is(pairs):
+    front = [(cost, e.loss) for cost, e in costs.front([(cost, SimpleNamespace(loss=loss)) for cost, loss in pairs])]
+    assert all(any(cost <= c and loss <= at for cost, loss in front) for c, at in pairs)
+    assert [cost for cost, _ in front] == sorted({cost for cost, _ in front})
+    assert [loss for _, loss in front] == sorted({loss for _, loss in front}, reverse=True)
 
 
 def test_memory_that_was_not_measured_has_no_point(study):

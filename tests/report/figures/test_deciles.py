@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 
-from bakeoff.analysis.evaluations import Deciles
+from bakeoff.analysis.evaluations import Parts
 from bakeoff.report.figures import deciles
 
 
@@ -24,7 +24,7 @@ def test_optimizers_are_compared_at_the_depth_that_most_share_the_best_first(stu
 
 def test_seeds_are_averaged_and_deciles_without_a_token_left_out(study):
     def change(row):
-        return Deciles(nats=(row.seed + 1.0, row.seed + 4.0, 0.0), tokens=(1, 2, 0))
+        return Parts(nats=(row.seed + 1.0, row.seed + 4.0, 0.0), tokens=(1, 2, 0))
 
     found = deciles.comparable(with_deciles(study, change), "lstm")
     assert next(iter(found.values())) == [(1, pytest.approx(1.5)), (2, pytest.approx(2.25))]

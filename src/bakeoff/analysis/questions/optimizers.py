@@ -40,7 +40,7 @@ NOTHING = 0.02
 
 
 class RateRange(NamedTuple):
-    """The learning rates around the best of a search within `NEAR_BEST` of it, and whether no others were tried.
+    """The learning rates around the best of a search within `NEAR_BEST` of it.
 
     `best` is the best; `below` and `above` are what the next rates tried cost, in nats per token: None where there is
     none, infinite where it diverged.
@@ -48,8 +48,6 @@ class RateRange(NamedTuple):
 
     low: float
     high: float
-    low_is_edge: bool
-    high_is_edge: bool
     best: float
     below: float | None
     above: float | None
@@ -242,7 +240,7 @@ def _range(trials: dict[float, float]) -> RateRange | None:
     low = next((place + 1 for place in range(best, -1, -1) if losses[place] > limit), 0)
     high = next((place - 1 for place in range(best, last + 1) if losses[place] > limit), last)
     costs = [losses[place] - losses[best] if 0 <= place <= last else None for place in (best - 1, best + 1)]
-    return RateRange(rates[low], rates[high], low == 0, high == last, rates[best], *costs)
+    return RateRange(rates[low], rates[high], rates[best], *costs)
 
 
 def optimizers(study: StudyRows) -> list[Finding]:

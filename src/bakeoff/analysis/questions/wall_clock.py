@@ -42,7 +42,7 @@ class Arrival:
     @property
     def exact(self) -> bool:
         """Whether its times are more than upper bounds."""
-        return all(map(timing.is_timed, self.experiment.finished))
+        return timing.is_exact(self.experiment)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +151,7 @@ def wall_clock(study: StudyRows) -> Finding:
 
 def _command(study: StudyRows, race: Race) -> str | None:
     """More seeds where all is known of those there are; else the same again, alone and sampled between evaluations."""
-    if race.sampled and all(timing.is_timed(row) for e in race.open for row in e.finished):
+    if race.sampled and all(map(timing.is_exact, race.open)):
         return command(study, race.open, race.lag)
     numbers = ",".join(map(str, sorted(e.number for e in race.open)))
     seeds = ("--seeds", FEWEST_SEEDS) if study.seeds < FEWEST_SEEDS else ()

@@ -28,13 +28,8 @@ class Cost(NamedTuple):
     format: str = "~r"  # how d3 writes it
 
 
-def _memory(experiment: Repeats) -> float | None:
-    known = [row.memory["average_bytes"] / 1e6 for row in experiment.finished if row.memory]
-    return statistics.fmean(known) if known else None
-
-
 COSTS = (
-    Cost("pareto-memory", "memory, MB", "MB", _memory),
+    Cost("pareto-memory", "memory, MB", "MB", lambda e: e.memory and e.memory / 1e6),
     Cost("parameters", "trained parameters", "parameters", lambda e: float(e.rows[0].learnable_parameters), "~s"),
 )
 
@@ -65,18 +60,13 @@ def seconds_to(experiment: Repeats, loss: float) -> float | None:
     return statistics.median(known) if len(known) == len(times) else None
 
 
-def is_bounded(experiment: Repeats) -> bool:
-    """Whether its times are upper bounds only, as something else slowed down a run of it."""
-    return not all(map(timing.is_timed, experiment.finished))
-
-
 def _against_time(study: StudyRows, shown: list[Repeats]) -> Chart:
     y = style.contest(study, [row for experiment in shown for row in experiment.finished])
     paths = {experiment: [corner for corner in path(experiment) if corner[0]] for experiment in shown}
     # From when the first one is seen below the upper edge.
     begin = min((s for way in paths.values() for s, loss in way if loss <= y.high), default=1.0)
     end = max(2 * begin, *(s for way in paths.values() for s, _ in way))
-    bounded = [experiment for experiment in shown if is_bounded(experiment)]
+    bounded = [experiment for experiment in shown if not timing.is_exact(experiment)]
     colours, shapes = style.colours(study), style.shapes(study)
     dashes, series = style.dashes(experiment.rows[0].layers for experiment in shown), []
     for e, way in paths.items():

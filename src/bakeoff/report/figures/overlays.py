@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 
 from bakeoff import words
+from bakeoff.analysis import timing
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.report import text
 from bakeoff.report.figures import lines, style
-from bakeoff.report.figures.costs import is_bounded, seconds_to
+from bakeoff.report.figures.costs import seconds_to
 from bakeoff.report.figures.curves import AXES, dot, horizontal, way
 from bakeoff.report.figures.lines import Series
 from bakeoff.report.figures.style import Axis, Chart, Json
@@ -51,7 +52,7 @@ def _facts(study: StudyRows, groups: list[list[Row]], title: str, axis: str, y: 
     """Its experiments, the best first, those wholly above the axis, and who was below the lowest floor by when."""
     ranked, floor = study.ranked_of(groups[0][0].model), study.lowest_floor
     times = [(experiment, seconds_to(experiment, floor.valid.loss)) for experiment in ranked]
-    below = [(experiment, seconds, not is_bounded(experiment)) for experiment, seconds in times if seconds is not None]
+    below = [(experiment, seconds, timing.is_exact(experiment)) for experiment, seconds in times if seconds is not None]
     return {
         "title": title,
         "axis": axis,
