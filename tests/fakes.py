@@ -20,8 +20,8 @@ NOISE = Noise(
     folder="quick",
     trained_tokens=1,
     deviations={
-        "lstm": Deviation(nats=0.02, experiments=6, seeds=3),
-        "gpt1": Deviation(nats=0.005, experiments=6, seeds=3),
+        "lstm": Deviation(nats=0.02, lowest=0.01, highest=0.06, experiments=6, seeds=3),
+        "gpt1": Deviation(nats=0.005, lowest=0.002, highest=0.01, experiments=6, seeds=3),
     },
 )
 DOCUMENTS, PER_DOCUMENT = 20, 50

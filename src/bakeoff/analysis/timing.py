@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
-from bakeoff.analysis.statistics import LEANING_YES, YES, Comparison
+from bakeoff.analysis.statistics import LEANING, LEANING_YES, YES, Comparison, verdict
 
 #: Every epoch of a run is the same work; one that took half again as long as the median was disturbed.
 UNEVEN = 1.5
@@ -18,6 +18,8 @@ UNEVEN = 1.5
 FEWEST_EPOCHS = 3
 #: The target that is not a floor: what half of the experiments reach.
 MEDIAN = "median"
+#: Training times and sizes that differ by no more than this share are called equal.
+EQUAL = 0.1
 #: Round budgets: of seconds, minutes and hours; of bytes.
 TIMES = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, *(60 * n for n in (1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 3000)))
 SIZES = tuple(n * 10**power for power in range(3, 15) for n in (1, 2, 5))
@@ -107,24 +109,63 @@ def lag(study: StudyRows, best: Repeats, other: Repeats, marks: Mapping[int, tup
         other: Judged by the lowest loss that each of its runs may have had by then, undisturbed.
         marks: When the best was there, in seconds of training, and the loss, by seed.
     """
-    ways = [(row.way_down, *marks[row.seed]) for row in other.finished if row.seed in marks]
-    possible = [next((m.loss for m in way if m.earliest >= seconds), way[-1].loss) for way, seconds, _ in ways]
-    if not ways:
+    losses = _by_then(other, marks)
+    if not losses:
         return None
     return Comparison(
-        first_loss=statistics.fmean(loss for _, _, loss in ways),
-        second_loss=statistics.fmean(possible),
-        gains=tuple(theirs - loss for theirs, (_, _, loss) in zip(possible, ways, strict=True)),
+        first_loss=statistics.fmean(first for first, _ in losses),
+        second_loss=statistics.fmean(second for _, second in losses),
+        gains=tuple(second - first for first, second in losses),
         deviation=study.noise.of(best.rows[0].model, other.rows[0].model),
     )
+
+
+def _by_then(other: Repeats, marks: Mapping[int, tuple[float, float]]) -> list[tuple[float, float]]:
+    """The losses of the marks, and the lowest that a run of the other may have had by then, for each seed of both."""
+    ways = [(row.way_down, *marks[row.seed]) for row in other.finished if row.seed in marks]
+    return [(loss, next((m.loss for m in way if m.earliest >= by), way[-1].loss)) for way, by, loss in ways]
 
 
 def tied(
     study: StudyRows, best: Repeats, others: Iterable[Repeats], marks: Mapping[int, tuple[float, float]]
 ) -> tuple[Repeats, ...]:
-    """Those of the others that may have been there as well: by what is between measurements, or with another seed."""
+    """Those of the others that may have been there as well: by what is between measurements, or with another seed.
+
+    None is tied of which every run was clearly behind every run of the best, however much the seeds of either differ.
+    """
     found = [(other, lag(study, best, other, marks)) for other in others if other is not best]
-    return tuple(other for other, behind in found if not (behind and behind.verdict in (YES, LEANING_YES)))
+    return tuple(other for other, behind in found if not (behind and _is_behind(behind, _by_then(other, marks))))
+
+
+def _is_behind(lag: Comparison, losses: list[tuple[float, float]]) -> bool:
+    first, second = zip(*losses, strict=True)
+    return lag.verdict in (YES, LEANING_YES) or min(second) - max(first) >= LEANING * lag.deviation
+
+
+class Leader(NamedTuple):
+    """Who is lowest on valid after an epoch, by the mean over seeds of the lowest so far, and who ties with it."""
+
+    epoch: int
+    best: Repeats
+    ties: tuple[Repeats, ...]
+
+
+def by_epoch(study: StudyRows) -> tuple[Leader, ...]:
+    """Who is lowest after each epoch that all finished runs have trained, which no clock can change."""
+    entered = [experiment for experiment in study.ranked if not experiment.spoiled]
+    ways = {e: {row.seed: [point.valid.loss for point in row.history] for row in e.finished} for e in entered}
+    leaders = []
+    for epoch in range(1, min(len(way) for found in ways.values() for way in found.values()) if ways else 0):
+        lowest = {e: {seed: min(way[: epoch + 1]) for seed, way in found.items()} for e, found in ways.items()}
+        best = min(entered, key=lambda e: statistics.fmean(lowest[e].values()))
+        ties = []
+        for other in entered:
+            gains = [lowest[other][seed] - loss for seed, loss in lowest[best].items() if seed in lowest[other]]
+            noise = study.noise.of(best.rows[0].model, other.rows[0].model)
+            if other is not best and not (gains and verdict(gains, noise) in (YES, LEANING_YES)):
+                ties.append(other)
+        leaders.append(Leader(epoch, best, tuple(ties)))
+    return tuple(leaders)
 
 
 class Budget(NamedTuple):
@@ -135,7 +176,7 @@ class Budget(NamedTuple):
         best: The lowest that was seen within it, by the mean over seeds, and `loss` its nats per token.
         ties: Those that cannot be told from it.
         cut_short: Whether its runs go on beyond the limit: its learning rate had not decayed by then.
-        told: Whether it does not tie with all others.
+        told: Whether it ties with no more than half of the others.
     """
 
     limit: float
@@ -156,7 +197,7 @@ class Budgets(NamedTuple):
 def turns(budgets: Iterable[Budget]) -> list[Budget]:
     """The budgets that change the answer: the first, and where what was taken so far can be told from the best.
 
-    Where the best ties with all others there is no answer.
+    Where the best ties with most others there is no answer.
     """
     found: list[Budget] = []
     for budget in budgets:
@@ -185,7 +226,7 @@ def _by_seconds(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:
         if means[best] < study.unigram.valid.loss:
             ties = tied(study, best, entered, {seed: (limit, loss) for seed, loss in seen[best].items()})
             cut_short = any(row.history[-1].train_seconds > limit for row in best.finished)
-            told = len(entered) == 1 or len(ties) < len(entered) - 1
+            told = 2 * len(ties) <= len(entered) - 1
             budgets.append(Budget(limit, best, means[best], ties, cut_short, told))
     changes = turns(budgets)
     return tuple(budget for budget in budgets if budget.limit in round_times or budget in changes)

@@ -22,11 +22,14 @@ class Deviation:
 
     Attributes:
         nats: Standard deviation, in nats per token, of an experiment in the middle.
+        lowest: Of the experiment that varied least, and `highest` of the one that varied most, as measured.
         experiments: How many these are.
         seeds: The fewest seeds that one of them was run with.
     """
 
     nats: float
+    lowest: float
+    highest: float
     experiments: int
     seeds: int
 

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from statistics import fmean, median, variance
+from statistics import fmean, median, stdev, variance
 from typing import Any
 
 from scipy.stats import chi2, kendalltau
@@ -31,6 +31,7 @@ def measured(folder: StudyFolder) -> Noise:
     get below the unigram has not learned, and says nothing of how those vary that have.
     """
     study = folder.study
+    spreads: dict[str, list[float]] = {}
     variances: dict[str, list[float]] = {}
     seeds: dict[str, int] = {}
     for experiment in study["experiments"]:
@@ -38,10 +39,17 @@ def measured(folder: StudyFolder) -> Noise:
         if len(losses) > 1:
             model = experiment["model"]
             free = len(losses) - 1
+            spreads.setdefault(model, []).append(stdev(losses))
             variances.setdefault(model, []).append(variance(losses) * free / float(chi2.median(free)))
             seeds[model] = min(len(losses), seeds.get(model, len(losses)))
     deviations = {
-        model: Deviation(nats=math.sqrt(median(found)), experiments=len(found), seeds=seeds[model])
+        model: Deviation(
+            nats=math.sqrt(median(found)),
+            lowest=min(spreads[model]),
+            highest=max(spreads[model]),
+            experiments=len(found),
+            seeds=seeds[model],
+        )
         for model, found in variances.items()
     }
     tokens = rates.trained_tokens(study)

@@ -10,12 +10,12 @@ from bakeoff import words
 from bakeoff.analysis import answer as answers
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.rows import Repeats, Row
-from bakeoff.analysis.statistics import Comparison
+from bakeoff.analysis.statistics import ANSWERED, Comparison
 from bakeoff.rates import Noise
 
 Json = dict[str, Any]
 #: The parts of an answer that a template may define besides `question` and `text`; what comes out empty is left out.
-OPTIONAL = ("conjecture", "source", "decided_by", "command")
+OPTIONAL = ("conjecture", "source", "decided_by", "command", "brief")
 
 
 def finding(found: Finding) -> Json:
@@ -26,6 +26,7 @@ def finding(found: Finding) -> Json:
         "name": found.name,
         "question": said["question"],
         "verdict": found.verdict,
+        "brief": said["brief"] or (None if found.verdict == ANSWERED else words.sentence(found.verdict)),
         "text": said["text"],
         "evidence": list(found.evidence),
         "figures": list(found.figures),

@@ -11,15 +11,16 @@ from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.questions.finding import Finding, evidence, link
 from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, StudyRows
-from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED
+from bakeoff.analysis.statistics import ANSWERED, LEANING, NOT_MEASURED
+from bakeoff.analysis.timing import EQUAL
 
 #: Among the questions of a report.
 PLACE = 50
 
-#: Sizes that differ by no more than this are called equal, and so are training times.
-EQUAL = 0.1
 #: What an architecture may have that another has not.
 TRAITS = ("attends", "recurrent")
+#: Why attention may gain with rare tokens where a recurrent model does with frequent ones.
+LOOKED_UP = "looked up"
 
 
 class AtEqualSeconds(NamedTuple):
@@ -117,11 +118,23 @@ class Facts:
         return tuple(other for other in self.others if _shape(other) == shape) if shape else ()
 
     @property
+    def good_at(self) -> tuple[Repeats, Repeats] | None:
+        """Which of the two clearly leads with frequent tokens, and which with rare ones; None where it is the same."""
+        match = self.match
+        if not match or not match.compared or not match.by_frequency or not _shape(match):
+            return None
+        if min(map(abs, match.by_frequency)) < LEANING * match.compared.deviation:
+            return None
+        return match.sides if match.by_frequency[0] > 0 else (match.second, match.first)
+
+    @property
     def reason(self) -> str | None:
         """The trait that the better one has and the other has not, where nothing else differs: a conjecture.
 
-        None where a pair that is alike too says the contrary.
+        None where a pair that is alike too says the contrary. `LOOKED_UP` where attention gains with rare tokens alone.
         """
+        if self.alike and self.match and self.good_at and self.good_at[1].traits.get("attends"):
+            return LOOKED_UP if self.good_at[0].traits.get("recurrent") else None
         sign = self.match.compared.sign if self.alike and self.match and self.match.compared else 0
         if not self.match or not sign or any(m.compared and m.compared.sign == -sign for m in self.matches):
             return None

@@ -1,6 +1,7 @@
 """Whether more layers help, per architecture and optimizer, and in which range of rates each depth learned at all."""
 
 from dataclasses import dataclass
+from statistics import fmean
 
 from bakeoff.analysis.diagnosis import FLAT, NEAR
 from bakeoff.analysis.questions.finding import Finding, evidence, link, run
@@ -15,10 +16,12 @@ PLACE = 70
 #: Why a deeper one may be worse: it knows train by heart, its norms follow the residual sums, its layers are recurrent.
 BY_HEART, POST_NORM, STACKED = "by heart", "post-norm", "stacked"
 #: What a deeper one that is behind loses by: it is behind at every equal rate too, or at none of them, but learns
-#: nothing at the rate of the shallowest.
-BY_LAYERS, BY_RATE = "layers", "rate"
+#: nothing at the rate of the shallowest. One equal rate alone says less.
+BY_LAYERS, BY_RATE, BY_ONE_RATE = "layers", "rate", "one rate"
 #: A run so many times as long, and with it its warm-up, shows whether a depth is only slow.
 LONGER = 4
+#: So much larger a share of clipped steps is another way of training.
+MUCH_CLIPPING = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +33,8 @@ class Depth:
         stuck_at: The next rate above those, where one was tried.
         tried: How many rates were; none where the search was on another corpus or budget, whose unigram is another.
         gains: How far it is ahead of the shallowest in the search, at each rate at which both learned, in nats.
-        loses: `BY_LAYERS` or `BY_RATE`; None where it is not behind, or the search does not say.
+        loses: `BY_LAYERS`, `BY_RATE` or `BY_ONE_RATE`; None where it is not behind, or the search does not say.
+        only: Of `BY_ONE_RATE`, that rate, how far the shallowest is there behind its best in the search, and at which.
     """
 
     experiment: Repeats
@@ -39,6 +43,12 @@ class Depth:
     tried: int
     gains: tuple[float, ...] = ()
     loses: str | None = None
+    only: tuple[float, float, float] | None = None
+
+    @property
+    def clipped(self) -> float:
+        """Share of the steps of its finished runs whose gradient was clipped."""
+        return fmean(row.clipped or 0.0 for row in self.experiment.finished)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +68,21 @@ class Facts:
     failing: Depth | None
     cause: str | None
     command: str | None
+
+    @property
+    def clipped_more(self) -> bool:
+        """Whether all of the deeper ones clipped far more gradients than the shallowest, as post-norm would make them."""
+        finished = [d.clipped for d in self.depths if d.experiment.finished]
+        return len(finished) > 1 and min(finished[1:]) - finished[0] >= MUCH_CLIPPING
+
+    @property
+    def barred(self) -> tuple[Depth, ...]:
+        """Those of the deeper ones that learned nothing at the rate of the one that they are compared with."""
+        base = self.best.second if self.best else None
+        rate = base.entry["learning_rate"] if base else 0.0
+        return tuple(
+            d for d in self.depths if d.experiment is not base and d.learned_at and d.stuck_at and d.stuck_at <= rate
+        )
 
 
 def ladders(study: StudyRows) -> list[list[Repeats]]:
@@ -90,7 +115,7 @@ def _finding(study: StudyRows, ladder: list[Repeats]) -> Finding:
     failing = next((d for d in reversed(depths) if d.experiment.failure or d.experiment in behind), None)
     over = sum(bool(e.finished or e.failure) for e in ladder)
     pending = ",".join(str(e.number) for e in ladder if any(r.status not in (FINISHED, DIVERGED) for r in e.rows))
-    longer = best.sides if best and best.verdict == UNDECIDED else (failing.experiment,) if failing else ()
+    longer = (failing.experiment,) if failing else best.sides if best and best.verdict == UNDECIDED else ()
     return Finding(
         name=link("depth", row.model, row.optimizer, row.number),
         template="depth",
@@ -115,7 +140,7 @@ def _longer(study: StudyRows, experiments: tuple[Repeats, ...]) -> str | None:
 def _depth(study: StudyRows, experiment: Repeats, base: Repeats | None) -> Depth:
     tried, learned = _search(study, experiment)
     stuck_at = min((rate for rate in tried if learned and rate > max(learned)), default=None)
-    gains, loses = [], None
+    gains, loses, only = [], None, None
     if base and base is not experiment:
         shallow, compared = _search(study, base)[1], study.compare(experiment, base)
         gains = [shallow[rate] - learned[rate] for rate in learned if rate in shallow]
@@ -123,8 +148,12 @@ def _depth(study: StudyRows, experiment: Repeats, base: Repeats | None) -> Depth
         if gains and compared and compared.sign < 0:
             own, other = experiment.rows[0].learning_rate, base.rows[0].learning_rate
             barred = stuck_at is not None and own < stuck_at <= other
-            harmless = len(gains) > 1 and min(gains) > -level  # one shared rate may be a bad one for both
-            loses = BY_LAYERS if max(gains) <= -level else BY_RATE if barred and harmless else None
+            by_rate = barred and min(gains) > -level
+            loses = BY_LAYERS if max(gains) <= -level else BY_RATE if by_rate and len(gains) > 1 else None
+            if by_rate and len(gains) == 1:  # which may be a bad one for both
+                (rate,), best = (rate for rate in learned if rate in shallow), min(shallow, key=lambda lr: shallow[lr])
+                behind = shallow[rate] - shallow[best]
+                loses, only = (BY_ONE_RATE, (rate, behind, best)) if behind >= level else (None, None)
     return Depth(
         experiment=experiment,
         learned_at=tuple(learned),
@@ -132,6 +161,7 @@ def _depth(study: StudyRows, experiment: Repeats, base: Repeats | None) -> Depth
         tried=len(tried),
         gains=tuple(gains),
         loses=loses,
+        only=only,
     )
 
 

@@ -12,6 +12,8 @@ from bakeoff.analysis.statistics import FEWEST_SEEDS, SAME, Comparison
 Evidence = tuple[dict[str, Any], ...]
 #: Seeds to run where fewer than three cannot decide.
 NEXT_SEEDS = 5
+#: A difference that takes more than these to decide is too small to matter.
+WORTH = 10
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +52,7 @@ def evidence(rows: Iterable[Row], floors: Iterable[str] = ()) -> Evidence:
 
 
 def command(study: StudyRows, experiments: Iterable[Repeats], compared: Comparison | None) -> str | None:
-    """What to type next to decide a comparison; None where it is decided, or nothing would decide it.
+    """What to type next to decide a comparison; None where it is decided, or nothing `WORTH` it would decide it.
 
     Args:
         study: All rows.
@@ -61,7 +63,9 @@ def command(study: StudyRows, experiments: Iterable[Repeats], compared: Comparis
         return None
     numbers = ",".join(map(str, sorted(e.number for e in experiments)))
     seeds = NEXT_SEEDS if len(compared.gains) < FEWEST_SEEDS else compared.seeds_to_decide
-    return run(study, "--only", numbers, "--seeds", seeds) if seeds else None
+    return (
+        run(study, "--only", numbers, "--seeds", seeds) if seeds and seeds <= max(WORTH, len(compared.gains)) else None
+    )
 
 
 def run(study: StudyRows, *options: object) -> str:

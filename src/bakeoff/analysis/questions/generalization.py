@@ -1,8 +1,10 @@
 """Which run to take when only the loss on unseen text matters."""
 
+import itertools
 from dataclasses import dataclass
 from math import copysign
 from statistics import fmean
+from typing import NamedTuple
 
 from bakeoff.analysis.diagnosis import FLAT
 from bakeoff.analysis.evaluations import Baseline
@@ -12,6 +14,23 @@ from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED, Comparison
 
 #: Among the questions of a report.
 PLACE = 30
+
+#: With fewer experiments there is no order to speak of.
+FEWEST_TO_ORDER = 3
+
+
+class OnTest(NamedTuple):
+    """The order of the experiments on test beside that on valid.
+
+    Attributes:
+        experiments: How many have all their runs.
+        tau: Kendall's rank correlation; 1 where the order is the same.
+        alike: How many of the first are the same, in the same order.
+    """
+
+    experiments: int
+    tau: float
+    alike: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +43,7 @@ class Facts:
         tied: Those that cannot be told from the best.
         set_aside: Experiments with a lower mean, of which not every run finished.
         lower_on_test: Experiments that test would have put before the best.
+        on_test: How far test puts the experiments in the same order; None with fewer than three.
         gap: Of the best in the end, in nats per token, and `plain_gap` without token frequencies matched.
         unigram: Tells how hard the text of each split is, where that is why the two differ; else None.
         smallest_gap: The experiment with the smallest gap, and that; None where it is not clearly smaller.
@@ -35,6 +55,7 @@ class Facts:
     tied: tuple[Repeats, ...] = ()
     set_aside: tuple[Repeats, ...] = ()
     lower_on_test: tuple[Repeats, ...] = ()
+    on_test: OnTest | None = None
     gap: float = 0.0
     plain_gap: float = 0.0
     unigram: Baseline | None = None
@@ -61,6 +82,7 @@ def generalization(study: StudyRows) -> Finding:
         tied=tied,
         set_aside=study.set_aside,
         lower_on_test=tuple(e for e in rest if test and e.test_loss and e.test_loss < test),
+        on_test=_on_test(study),
         gap=gaps[best],
         plain_gap=plain,
         unigram=study.unigram if min(abs(harder), (gaps[best] - plain) * copysign(1, harder)) >= FLAT else None,
@@ -75,3 +97,12 @@ def generalization(study: StudyRows) -> Finding:
         evidence=evidence(row for e in (best, *rest[:1], *tied) for row in e.finished),
         figures=("pareto-time", f"overlay-{best.rows[0].model}-epochs"),
     )
+
+
+def _on_test(study: StudyRows) -> OnTest | None:
+    found = [(e.test_loss, e.number) for e in study.ranked if e.whole and e.test_loss is not None]
+    if len(found) < FEWEST_TO_ORDER:
+        return None
+    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(found, sorted(found), strict=True))
+    signs = [1 if a < b else -1 for a, b in itertools.combinations(found, 2)]
+    return OnTest(len(found), fmean(signs), len(list(alike)))

@@ -8,6 +8,7 @@ from statistics import fmean
 from typing import NamedTuple
 
 from bakeoff.analysis import statistics
+from bakeoff.analysis.diagnosis import NEAR
 from bakeoff.analysis.questions.contrasts import (
     ADAPTIVE,
     AGAINST_MOMENTUM,
@@ -121,6 +122,27 @@ class EqualRates:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EqualLengths:
+    """Momentum against none where a step under a steady gradient is as long, by the trials of the search.
+
+    Attributes:
+        short: The length up to which momentum changed no more than another seed may, and its largest change there.
+        gains: Further lengths, and what momentum gained there, in nats per token.
+        longer: Whether it lets longer steps be used: within `USABLE` of the best trial of the two.
+    """
+
+    short: tuple[float, float] | None
+    gains: tuple[tuple[float, float], ...]
+    longer: bool
+
+    @property
+    def grows(self) -> bool:
+        """Whether it gained more with every longer step."""
+        gains = [gain for _, gain in self.gains]
+        return len(gains) > 1 and gains == sorted(gains)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """A contrast, and what the rows show of it besides the difference.
 
@@ -154,6 +176,43 @@ class Facts:
         first, second = self.lengths or (math.nan, 1.0)
         rate = self.contrast.second.entry["learning_rate"] * first / second
         return next((loss - min(trials.values()) for lr, loss in trials.items() if math.isclose(lr, rate)), None)
+
+    @cached_property
+    def equal_lengths(self) -> EqualLengths | None:
+        """With and without momentum at steps as long; None where the search has no two such pairs.
+
+        Left out are lengths at which neither got clearly below the unigram, or one diverged.
+        """
+        if not self.lengths or not self.contrast.compared:
+            return None
+        scales = [side.traits["step_scale"] for side in self.contrast.sides]
+        first, second = (
+            {float(f"{rate * scale:.6g}"): loss for rate, loss in _trials(self.contrast.study, side).items()}
+            for side, scale in zip(self.contrast.sides, scales, strict=True)
+        )
+        learned = self.contrast.study.unigram.valid.loss - NEAR
+        lengths = [
+            length for length in sorted(first.keys() & second.keys()) if first[length] + second[length] < math.inf
+        ]
+        gains = {n: second[n] - first[n] for n in lengths if min(first[n], second[n]) < learned}
+        if len(gains) < 2:  # noqa: PLR2004 (one says nothing about short and long)
+            return None
+        noise = LEANING * self.contrast.compared.deviation
+        short = list(itertools.takewhile(lambda length: abs(gains[length]) < noise, gains))
+        limit = min(*first.values(), *second.values()) + USABLE
+        usable = [max((n for n in side if side[n] <= limit), default=0.0) for side in (first, second)]
+        return EqualLengths(
+            short=(short[-1], max(abs(gains[length]) for length in short)) if short else None,
+            gains=tuple(gains.items())[len(short) :],
+            longer=usable[0] > usable[1],
+        )
+
+    @property
+    def usable(self) -> bool:
+        """Whether the first is better with steps as long as the second could not use."""
+        return bool(
+            self.as_long and self.as_long > USABLE and self.contrast.compared and self.contrast.compared.sign > 0
+        )
 
     @cached_property
     def equal_rates(self) -> EqualRates | None:

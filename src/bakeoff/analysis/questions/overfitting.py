@@ -102,7 +102,8 @@ class Capacity:
         courses: The smallest first; of those that learned something about context.
         lost: Runs of the others.
         widens: How much wider the gap of the largest is than that of the smallest; None where there are no two.
-        turn: Neighbours between which it changes the other way.
+        turn: Neighbours between which it changes the other way, and `turn_fit` the same when both fitted train alike;
+            None where the one with the wider gap does not fit it better.
         as_fit: The same when both fitted train alike; None where the largest does not fit it less well.
         command: What may decide it.
     """
@@ -112,8 +113,21 @@ class Capacity:
     lost: list[Row]
     widens: Comparison | None = None
     turn: tuple[Course, Course] | None = None
+    turn_fit: EqualFit | None = None
     as_fit: EqualFit | None = None
     command: str | None = None
+
+    @property
+    def smallest_widest(self) -> bool:
+        """Whether the gap of the smallest ends wider than that of every other."""
+        first, *others = self.courses
+        return bool(others) and first.gap - max(course.gap for course in others) > FLAT
+
+    @property
+    def rates(self) -> tuple[float, ...]:
+        """The learning rates, where they differ."""
+        found = tuple(course.experiment.rows[0].learning_rate for course in self.courses)
+        return found if len(set(found)) > 1 else ()
 
 
 def overfitting(study: StudyRows) -> list[Finding]:
@@ -173,14 +187,17 @@ def _capacity(study: StudyRows, ladder: list[Repeats]) -> Finding:
     if pairs:
         widens = _widens(study, [(study.gap(a.history[-1]), study.gap(b.history[-1])) for a, b in pairs], row)
         neighbours = itertools.pairwise(facts.courses)
-        turns = ((a, b) for a, b in neighbours if (a.gap - b.gap) * np.sign(widens.gain) > FLAT)
+        turn = next(((a, b) for a, b in neighbours if (a.gap - b.gap) * np.sign(widens.gain) > FLAT), None)
+        narrow, wide = (c.experiment for c in sorted(turn, key=lambda c: c.gap)) if turn else (None, None)
+        fits_more = narrow and wide and narrow.train_loss - wide.train_loss > FLAT
         less_fit = learned[-1].train_loss - learned[0].train_loss > FLAT
         as_fit = _at_equal_fit(study, learned[0], learned[-1]) if less_fit else None
         decisive = as_fit.widens if as_fit else widens
         facts = dataclasses.replace(
             facts,
             widens=widens,
-            turn=next(turns, None),
+            turn=turn,
+            turn_fit=_at_equal_fit(study, narrow, wide) if fits_more else None,
             as_fit=as_fit,
             command=command(study, learned, decisive),
         )

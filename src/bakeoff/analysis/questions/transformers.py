@@ -7,6 +7,7 @@ from typing import Any
 
 from bakeoff.analysis import statistics
 from bakeoff.analysis.evaluations import Baseline
+from bakeoff.analysis.questions import depth as depths
 from bakeoff.analysis.questions.contrasts import ADAPTIVE, contrasts
 from bakeoff.analysis.questions.counting import against_floor
 from bakeoff.analysis.questions.depth import ladders, pairs
@@ -18,9 +19,9 @@ from bakeoff.analysis.statistics import ANSWERED, LEANING_NO, LEANING_YES, NO, N
 #: Among the questions of a report.
 PLACE = 60
 
-#: What one expects: that the best beats counting, that adaptive steps beat plain ones, that more layers help (each
-#: depth), and that those which help do so more than in a recurrent model.
-COUNTING, STEPS, DEPTH, DEEPER = "counting", "steps", "depth", "deeper"
+#: What one expects: that the best beats counting, and the best of each recurrent model; that adaptive steps beat plain
+#: ones, that more layers help (each depth), and that those which help do so more than in a recurrent model.
+COUNTING, AHEAD, STEPS, DEPTH, DEEPER = "counting", "ahead", "steps", "depth", "deeper"
 #: Tokens that a model of the best size for its compute reads for every parameter, each once (Hoffmann et al. 2022).
 ENOUGH = 20
 
@@ -59,6 +60,7 @@ class Facts:
         floor: The lowest on valid.
         tokens: Of train; a run reads each `reads` times, on average.
         per_parameter: Tokens of train for every trained parameter, in the largest model and in the smallest.
+        barred: The depths that learn nothing at the rate of the shallowest, where post-norm may be why; None elsewhere.
         starved: Whether something is nowhere as expected, with less text than is `ENOUGH`.
         command: What to type next.
     """
@@ -69,6 +71,7 @@ class Facts:
     tokens: int
     reads: float
     per_parameter: tuple[float, float]
+    barred: depths.Facts | None
     starved: bool
     command: str | None
 
@@ -96,6 +99,7 @@ def _finding(study: StudyRows, model: str) -> Finding:
             tokens=tokens,
             reads=study.reads,
             per_parameter=(fewest, most),
+            barred=next((f for f in _ladders(study, model) if f.cause == depths.POST_NORM and f.barred), None),
             starved=starved,
             command=next(
                 (e.command for e in expected if e.command), run(study, "--corpus", "FILE") if starved else None
@@ -104,6 +108,10 @@ def _finding(study: StudyRows, model: str) -> Finding:
         evidence=evidence(rows, [study.lowest_floor.name]),
         figures=(f"overlay-{model}-epochs", f"deciles-{model}"),
     )
+
+
+def _ladders(study: StudyRows, model: str) -> list[depths.Facts]:
+    return [f.facts for f in depths.depth(study) if f.facts.depths[0].experiment.rows[0].model == model]
 
 
 def _verdict(study: StudyRows, expected: list[Expectation]) -> str:
@@ -118,7 +126,11 @@ def _verdict(study: StudyRows, expected: list[Expectation]) -> str:
 
 
 def _expected(study: StudyRows, model: str) -> list[Expectation]:
-    found = [_counting(study, best) for best in study.ranked_of(model)[:1]]
+    bests = {name: next((e for e in study.ranked_of(name) if not e.failure), None) for name in study.models}
+    best = bests.pop(model)
+    found = [_counting(study, lowest) for lowest in study.ranked_of(model)[:1]]
+    recurrent = [e for e in bests.values() if e and e.traits.get("recurrent")]
+    found += [_of_pair(AHEAD, Pair(study=study, first=best, second=other)) for other in recurrent if best]
     planned = [c for c in contrasts(study) if c.kind == ADAPTIVE]
     found += [_of_pair(STEPS, contrast) for contrast in planned if contrast.first.rows[0].model == model]
     deeper = [pair for ladder in ladders(study) for pair in pairs(study, ladder)]

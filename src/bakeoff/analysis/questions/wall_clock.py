@@ -1,5 +1,6 @@
 """Which run to take when wall-clock time matters most: time to targets that were fixed in advance, and by budget."""
 
+import itertools
 import statistics
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from bakeoff.analysis.questions.finding import Finding, command, evidence, run
 from bakeoff.analysis.questions.memory import memory
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, FEWEST_SEEDS, NOT_MEASURED, Comparison
-from bakeoff.analysis.timing import MEDIAN, Budget, Budgets, Crossing, Untimed
+from bakeoff.analysis.timing import EQUAL, MEDIAN, Budget, Budgets, Crossing, Leader, Untimed
 
 #: Among the questions of a report.
 PLACE = 20
@@ -84,6 +85,7 @@ class Facts:
         entered: How many experiments took part.
         lost: Those that did not, as one of their runs was lost.
         untimed: Runs whose times are only upper bounds.
+        leaders: Where there are such runs, who is lowest after each epoch.
         budgets: Who is lowest within which budget.
         uncertain: How far apart runs were measured that have to hold exactly the same, in bytes.
         command: What may decide the race to the hardest target, where it is open.
@@ -93,6 +95,7 @@ class Facts:
     entered: int
     lost: tuple[Repeats, ...]
     untimed: Untimed
+    leaders: tuple[Leader, ...]
     budgets: Budgets
     uncertain: float
     command: str | None
@@ -101,6 +104,25 @@ class Facts:
     def turns(self) -> dict[str, list[Budget]]:
         """The budgets that change the answer, of seconds and of bytes."""
         return {unit: timing.turns(budgets) for unit, budgets in self.budgets._asdict().items()}
+
+    @property
+    def spells(self) -> list[tuple[Repeats, int, int]]:
+        """From which to which epoch each leader is lowest, in order."""
+        found = [list(spell) for _, spell in itertools.groupby(self.leaders, key=lambda leader: leader.best)]
+        return [(spell[0].best, spell[0].epoch, spell[-1].epoch) for spell in found]
+
+    @property
+    def fastest(self) -> dict[Repeats, tuple[float, bool]]:
+        """Seconds of training of the fastest run of each leader, and whether they are exact."""
+        leaders = dict.fromkeys(leader.best for leader in self.leaders)
+        rows = {e: min(e.finished, key=lambda row: row.history[-1].train_seconds) for e in leaders}
+        return {e: (row.history[-1].train_seconds, timing.is_timed(row)) for e, row in rows.items()}
+
+    @property
+    def as_fast(self) -> bool:
+        """Whether those are about the same."""
+        seconds = [found for found, _ in self.fastest.values()]
+        return min(seconds) >= (1 - EQUAL) * max(seconds)
 
 
 def races(study: StudyRows) -> tuple[Race, ...]:
@@ -124,14 +146,15 @@ def races(study: StudyRows) -> tuple[Race, ...]:
 
 def wall_clock(study: StudyRows) -> Finding:
     """Who is first at each target, and who is lowest by when."""
-    found = races(study)
+    found, untimed = races(study), timing.untimed(study.rows)
     hardest = found[0] if found else None
     reached = [arrival.experiment for arrival in hardest.arrivals] if hardest else []
     facts = Facts(
         races=found,
         entered=sum(not experiment.spoiled for experiment in study.ranked),
         lost=tuple(experiment for experiment in study.ranked if experiment.spoiled),
-        untimed=timing.untimed(study.rows),
+        untimed=untimed,
+        leaders=timing.by_epoch(study) if untimed.shared or untimed.disturbed else (),
         budgets=timing.by_budget(study),
         uncertain=memory(study).facts.spread,
         command=_command(study, hardest) if hardest and hardest.open else None,
