@@ -52,8 +52,12 @@ class LSTMModel(TiedLanguageModel):
 
     def features(self, tokens_BxL: Tensor) -> Tensor:
         """What the output layer sees at each place, BxLxE."""
-        hidden_BxLxH, _ = self.recurrent(self.dropout(self.embedding(tokens_BxL)))
-        return F.relu(self.projection(self.dropout(hidden_BxLxH)))
+        return self.resume(tokens_BxL, None)[0]
+
+    def resume(self, tokens_BxL: Tensor, state: tuple[Tensor, Tensor] | None) -> tuple[Tensor, tuple[Tensor, Tensor]]:
+        """Features of the tokens that follow those of the state: torch's own, hidden and cell."""
+        hidden_BxLxH, state = self.recurrent(self.dropout(self.embedding(tokens_BxL)), state)
+        return F.relu(self.projection(self.dropout(hidden_BxLxH))), state
 
     def initialize(self) -> None:
         """Initialize every parameter on purpose.
