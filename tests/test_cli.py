@@ -12,7 +12,7 @@ from importlib.metadata import version
 
 import pytest
 
-from bakeoff import cli
+from bakeoff import cli, loading
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.identity import purpose
@@ -201,7 +201,7 @@ def test_a_model_that_fails_is_a_result_and_the_others_are_trained(folder, tmp_p
 
 def test_a_study_file_may_print(folder, tmp_path):
     path = variant(folder, "prints.py", lambda text: text + "print('hello')\n")
-    done = bakeoff("run", path, "--out", tmp_path, "--only", "1", "--no-report", timeout=25)
+    done = bakeoff("run", path, "--out", tmp_path, "--only", "1", "--no-report", timeout=300)
     assert done.returncode == 0
 
 
@@ -342,6 +342,46 @@ def test_describe_in_words_has_a_line_for_every_experiment(study, monkeypatch, c
     assert "None" not in out
 
 
+# --- sample -----------------------------------------------------------------------------------------------------------
+
+
+def test_sample_continues_the_prompt_and_says_with_which_run(study_folder, monkeypatch, capsys):
+    command = ["sample", study_folder / SLUGS[1], "The ", "--tokens", "20", "--seed", "3"]
+    status, out, err = call(command, monkeypatch, capsys)
+    assert (status, err) == (0, f"bakeoff: text from {study_folder / SLUGS[1]}\n")
+    assert out.startswith("The ")
+    assert len(out) > len("The \n") + 20 // 2
+    assert call(command, monkeypatch, capsys) == (status, out, err)
+    assert call([*command[:-1], "4"], monkeypatch, capsys)[1] != out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([SLUGS[0], "--trust"], "only models with a tied output layer generate text"),
+        ([SLUGS[1], "--temperature", "-1"], "temperature must be a finite number from 0"),
+        (["report"], "no study in"),
+    ],
+)
+def test_sample_refuses_in_one_line(arguments, said, study_folder, monkeypatch, capsys):
+    status, out, err = call(["sample", study_folder / arguments[0], *arguments[1:]], monkeypatch, capsys)
+    assert (status, out) == (2, "")
+    assert err.startswith("bakeoff: ")
+    assert err.count("\n") == 1
+    assert said in err
+
+
+def test_a_studys_folder_stands_for_its_best_run(study_folder):
+    losses = {
+        slug: min(
+            json.loads(line)["valid"]["nats"]
+            for line in (study_folder / slug / "history.jsonl").read_text().splitlines()
+        )
+        for slug in SLUGS
+    }
+    assert loading.best_run(study_folder) == study_folder / min(losses, key=losses.get)
+
+
 # --- help -------------------------------------------------------------------------------------------------------------
 
 #: Ends with the command's own status, or with 99 if anything has imported what the verb does not need.
@@ -398,6 +438,7 @@ OPTIONS = {
     "describe": {"--out", "--json", "--help"},
     "tune": {"--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
     "bench": {"--fast", "--busy", "--json", "--help"},
+    "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--trust", "--help"},
 }
 
 
@@ -412,7 +453,7 @@ def test_the_verbs_are_frozen_and_stand_under_headings(monkeypatch, capsys):
     _, out, _ = call(["--help"], monkeypatch, capsys)
     shown = out[out.index("Start here:") :]
     assert re.findall(r"^  (\w+)  ", shown, re.MULTILINE) == list(OPTIONS)
-    assert re.findall(r"^(\w[\w ]+):$", shown, re.MULTILINE) == ["Start here", "Look", "Be sure"]
+    assert re.findall(r"^(\w[\w ]+):$", shown, re.MULTILINE) == ["Start here", "Look", "Be sure", "Take along"]
 
 
 def test_without_arguments_help_is_shown_as_help(monkeypatch, capsys):

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from bakeoff import process
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, plain
 from bakeoff.process import INTERRUPTED, say, show
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ app = typer.Typer(
 )
 
 #: The headings of the verbs.
-START, LOOK, BE_SURE = "Start here", "Look", "Be sure"
+START, LOOK, BE_SURE, TAKE = "Start here", "Look", "Be sure", "Take along"
 
 StudyArgument = Annotated[
     str,
@@ -324,6 +324,41 @@ def bench(
         _print_json(measured)
     else:
         show(terminal.busy_text(measured) if busy else terminal.bench_text(measured))
+
+
+@app.command(rich_help_panel=TAKE)
+def sample(
+    folder: Annotated[
+        Path, typer.Argument(help="A run's folder, or a study's for its run with the lowest valid loss.")
+    ] = DEFAULT_OUT,
+    prompt: Annotated[str, typer.Argument(help="What the text begins with.")] = "",
+    *,
+    tokens: Annotated[int, typer.Option(help="Tokens to generate.")] = 200,
+    temperature: Annotated[float, typer.Option(help="Below 1 the likelier tokens gain; 0 takes the likeliest.")] = 0.8,
+    top_k: Annotated[int | None, typer.Option(help="Draw from this many of the likeliest tokens alone.")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same text.")] = 0,
+    trust: Annotated[
+        bool, typer.Option("--trust", help="Execute the study file that is kept with the study, if the model needs it.")
+    ] = False,
+) -> None:
+    """Generate text with a finished run's model.
+
+    The text goes to standard output as it comes.
+    """
+    from bakeoff import generation, loading
+
+    try:
+        choice = generation.Choice(tokens=tokens, temperature=temperature, top_k=top_k, seed=seed)
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    run_folder = loading.best_run(folder)
+    model, tokenizer = loading.load_run(run_folder, trust=trust)
+    source = generation.Network(model)
+    say(f"text from {run_folder}")
+    show(prompt, end="")
+    for piece in generation.text(source, tokenizer, prompt, choice):
+        show("".join(mark if mark in "\n\t" else plain(mark) for mark in piece), end="")
+    show("")
 
 
 # --- run --------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""A trained model back from its run folder."""
+"""A trained model back from its run folder, or a study's best."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,9 +7,10 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from bakeoff import checkpoints, sources
+from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.identity import decode
-from bakeoff.records import RunFolder, StudyFolder
+from bakeoff.records import RunFolder, StudyFolder, find_studies
 from bakeoff.spec import Architecture
 from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
 
@@ -47,6 +48,28 @@ def load_run(path: Path, *, trust: bool = False) -> Loaded:
         raise UserError(f"{path}: {error}; remove its summary.json and run the study again", status=1) from error
     model = architecture.rebuild(symbols, length, weights)
     return Loaded(model.eval(), tokenizer)
+
+
+def best_run(path: Path) -> Path:
+    """The folder itself if it is a run's; of a study's, the finished run with the lowest valid loss.
+
+    Raises:
+        UserError: It is neither, or holds several studies, or no run of the study has kept weights.
+    """
+    if RunFolder(path).spec is not None:
+        return path
+    study, *more = find_studies(path)
+    if more:
+        names = ", ".join(found.path.name for found in (study, *more))
+        raise UserError(f"{path} holds several studies: name one of {names}")
+    losses = {
+        study.path / row.folder: row.valid.loss
+        for row in read_rows(study).rows
+        if row.finished and row.valid and RunFolder(study.path / row.folder).best_weights.is_file()
+    }
+    if not losses:
+        raise UserError(f"{study.path} has no finished run with weights: bakeoff run trains what is missing")
+    return min(losses, key=lambda folder: losses[folder])
 
 
 def _architecture(run: Json, study: StudyFolder, *, trust: bool) -> Architecture:

@@ -89,14 +89,14 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
         watcher.join()
 
 
-def show(text: str) -> None:
+def show(text: str, end: str = "\n") -> None:
     """Print a verb's result on standard output, to the last byte.
 
     Raises:
         OSError: It cannot be written; standard output is closed from then on.
     """
     try:
-        print(text, flush=True)  # noqa: T201 (the command line's output)
+        print(text, end=end, flush=True)  # noqa: T201 (the command line's output)
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter would try once more when it ends
         error.filename = error.filename or "standard output"

@@ -18,6 +18,9 @@ from bakeoff.spec import whole
 #: The longest sequence whose attention scores are written out on a processor.
 WRITTEN_OUT = 512
 
+#: Keys and values of the places so far, each BxHxLxW.
+KeyValue = tuple[Tensor, Tensor]
+
 
 @dataclass(frozen=True, kw_only=True)
 class GPT1(TiedArchitecture):
@@ -55,6 +58,7 @@ class GPT1Model(TiedLanguageModel):
 
     def __init__(self, spec: GPT1, vocabulary: int, sequence_length: int) -> None:
         super().__init__(vocabulary, spec.width)
+        self.window = sequence_length
         self.positions = nn.Embedding(sequence_length, spec.width)
         self.dropout = nn.Dropout(spec.dropout)
         self.blocks = nn.Sequential(*(Block(spec) for _ in range(spec.layers)))
@@ -64,6 +68,16 @@ class GPT1Model(TiedLanguageModel):
         places_L = torch.arange(tokens_BxL.shape[1], device=tokens_BxL.device)
         features: Tensor = self.blocks(self.dropout(self.embedding(tokens_BxL) + self.positions(places_L)))
         return features
+
+    def resume(self, tokens_BxL: Tensor, state: list[KeyValue] | None) -> tuple[Tensor, list[KeyValue]]:
+        """Features of the tokens that follow those of the state: every layer's keys and values of them."""
+        before = 0 if state is None else state[0][0].shape[-2]
+        places_L = torch.arange(before, before + tokens_BxL.shape[1], device=tokens_BxL.device)
+        features, kept = self.dropout(self.embedding(tokens_BxL) + self.positions(places_L)), []
+        for layer, block in enumerate(self.blocks):
+            features, key_value = block.resume(features, None if state is None else state[layer])  # type: ignore[operator]
+            kept.append(key_value)
+        return features, kept
 
     def matrices(self) -> dict[Tensor, int]:
         """The matrices inside the layers; those of queries, keys and values are stacked."""
@@ -97,10 +111,14 @@ class Block(nn.Module):
 
     def forward(self, x_BxLxE: Tensor) -> Tensor:
         """One layer, BxLxE to BxLxE."""
-        attended = self.attention_norm(x_BxLxE + self.attention(x_BxLxE))
-        mlp = self.contract(F.gelu(self.expand(attended)))
-        normalized: Tensor = self.mlp_norm(attended + self.dropout(mlp))
-        return normalized
+        return self.resume(x_BxLxE, None)[0]
+
+    def resume(self, x_BxLxE: Tensor, past: KeyValue | None) -> tuple[Tensor, KeyValue]:
+        """One layer at the places after those whose keys and values are given."""
+        attended_BxLxE, key_value = self.attention(x_BxLxE, past)
+        attended_BxLxE = self.attention_norm(x_BxLxE + attended_BxLxE)
+        mlp = self.contract(F.gelu(self.expand(attended_BxLxE)))
+        return self.mlp_norm(attended_BxLxE + self.dropout(mlp)), key_value
 
 
 class Attention(nn.Module):
@@ -114,26 +132,29 @@ class Attention(nn.Module):
         self.output = nn.Linear(spec.width, spec.width)
         self.dropout = nn.Dropout(spec.dropout)
 
-    def forward(self, x_BxLxE: Tensor) -> Tensor:
-        """Attend to this place and those before it, BxLxE to BxLxE."""
+    def forward(self, x_BxLxE: Tensor, past: KeyValue | None) -> tuple[Tensor, KeyValue]:
+        """Attend to this place and those before it, BxLxE to BxLxE; and the keys and values of them all."""
         parts = self.query_key_value(x_BxLxE).chunk(3, dim=-1)
         query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
+        if past is not None:
+            key, value = torch.cat([past[0], key], dim=-2), torch.cat([past[1], value], dim=-2)
         dropout = self.attention_dropout if self.training else 0.0
         attended_BxHxLxW = causal_attention(query, key, value, dropout)
-        mixed: Tensor = self.dropout(self.output(attended_BxHxLxW.transpose(1, 2).flatten(2)))
-        return mixed
+        return self.dropout(self.output(attended_BxHxLxW.transpose(1, 2).flatten(2))), (key, value)
 
 
 def causal_attention(query: Tensor, key: Tensor, value: Tensor, dropout: float) -> Tensor:
     """Attention of each place to itself and those before it; all tensors are BxHxLxW.
 
+    There may be fewer queries than keys: they are those of the last places.
+
     Equal to torch's own, which is used where it is the faster: on a processor the gradient of its fused kernel takes
     longer, for short sequences, than the scores written out.
     """
-    length, width = query.shape[-2:]
-    if query.device.type != "cpu" or length > WRITTEN_OUT:
+    (length, width), seen = query.shape[-2:], key.shape[-2]
+    if length == seen and (query.device.type != "cpu" or length > WRITTEN_OUT):
         return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout, is_causal=True)
-    future_LxL = query.new_full((length, length), -math.inf).triu(1)
+    future_LxL = query.new_full((length, seen), -math.inf).triu(1 + seen - length)
     queries, keys, values = (part.flatten(0, 1) for part in (query, key, value))
     scores = torch.baddbmm(future_LxL, queries, keys.transpose(1, 2), alpha=1 / math.sqrt(width))
     weights = F.dropout(scores.softmax(-1), dropout)

@@ -6,6 +6,7 @@ Sizes in names: B sequences, L tokens of a sequence, E width of the embedding, V
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -86,13 +87,16 @@ class TiedArchitecture(Architecture):
 class TiedLanguageModel(nn.Module):
     """A language model whose output layer is its embedding, transposed, without bias (Press & Wolf 2017).
 
-    A subclass creates its layers and implements `features` and `initialize`.
+    A subclass creates its layers and implements `features` and `initialize`; with a `resume` of its own it generates
+    text without computing again what it knows of earlier tokens.
 
     Args:
         vocabulary: Number of symbols.
         width: Width of the embedding, and so of the features.
     """
 
+    #: Most tokens that `features` and `resume` can look back on; None where there is no limit.
+    window: int | None = None
     compiled_features: Callable[[Tensor], Tensor]
     compiled_shape: tuple[int, int] | None = None
 
@@ -103,6 +107,14 @@ class TiedLanguageModel(nn.Module):
     def features(self, tokens_BxL: Tensor) -> Tensor:
         """What the output layer sees at each place, BxLxE; a place must not depend on later tokens."""
         raise NotImplementedError
+
+    def resume(self, tokens_BxL: Tensor, state: Any) -> tuple[Tensor, Any]:  # noqa: ANN401 (each model's own)
+        """Features of tokens that follow others, BxLxE, and the state after them; None before the first.
+
+        This one keeps the tokens themselves.
+        """
+        tokens = tokens_BxL if state is None else torch.cat([state, tokens_BxL], dim=1)
+        return self.features(tokens)[:, -tokens_BxL.shape[1] :], tokens
 
     def initialize(self) -> None:
         """Initialize every parameter on purpose."""

@@ -1,0 +1,125 @@
+"""Text from a model or a count table, a token at a time.
+
+Sizes in names: T tokens that are given, V symbols.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+from tokenizers.decoders import DecodeStream
+from torch import Tensor, nn
+
+from bakeoff.errors import UserError
+from bakeoff.models.kneser_ney import KneserNey
+from bakeoff.models.tied import TiedLanguageModel
+from bakeoff.spec import LARGEST_SEED, real, whole
+
+#: What stands before a text that nothing was given of: documents end with it, so that others follow it.
+BEFORE = "\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """How the next token is chosen.
+
+    Attributes:
+        tokens: How many are generated.
+        temperature: What logits are divided by; at 0 the likeliest token is taken.
+        top_k: How many of the likeliest tokens may be drawn; None for all.
+        seed: Of the draws.
+    """
+
+    tokens: int = 200
+    temperature: float = 0.8
+    top_k: int | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        whole(self, "tokens", 1, 1_000_000)
+        real(self, "temperature")
+        if self.top_k is not None:
+            whole(self, "top_k", 1, 1_000_000)
+        whole(self, "seed", 0, LARGEST_SEED)
+
+
+class Source(Protocol):
+    """What says which tokens may come next; it remembers what it has read."""
+
+    def read(self, tokens_T: Sequence[int]) -> Tensor:
+        """Read some more tokens, at least one; the logits of the one after them, V numbers in float32."""
+        ...
+
+
+class Network:
+    """A network as a source. It carries its state from token to token (`TiedLanguageModel.resume`).
+
+    Raises:
+        UserError: The model has no such state, nor logits to be seen.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        if not isinstance(model, TiedLanguageModel):
+            raise UserError("only models with a tied output layer generate text, and this one has none")
+        self.model = model.eval()
+        self.state: Any = None
+        self.seen: list[int] = []
+
+    @torch.no_grad()
+    def read(self, tokens_T: Sequence[int]) -> Tensor:
+        """As in `Source`. A full window loses its older half, so that the rest is read again only now and then."""
+        self.seen.extend(tokens_T)
+        if self.model.window and len(self.seen) > self.model.window:
+            self.seen = self.seen[-max(1, self.model.window // 2) :]
+            self.state, tokens_T = None, self.seen
+        features, self.state = self.model.resume(torch.tensor([tokens_T]), self.state)
+        return F.linear(features[0, -1], self.model.embedding.weight)
+
+
+class Counts:
+    """A count table as a source."""
+
+    def __init__(self, table: KneserNey) -> None:
+        self.table = table
+        self.seen: list[int] = []
+
+    def read(self, tokens_T: Sequence[int]) -> Tensor:
+        """As in `Source`. Where the table looks back further than was read, the first token stands for the rest."""
+        back, symbols = len(self.table.orders) - 1, self.table.vocabulary
+        self.seen = [*self.seen, *tokens_T][-back:]
+        context = [self.seen[0]] * (back - len(self.seen)) + self.seen
+        probabilities_V = self.table.probabilities(np.tile(context, (symbols, 1)), np.arange(symbols))
+        return torch.from_numpy(probabilities_V).float().log()
+
+
+def generate(source: Source, prompt_T: Sequence[int], choice: Choice) -> Iterator[int]:
+    """The tokens that follow the prompt, as they are drawn."""
+    generator = torch.Generator().manual_seed(choice.seed)
+    tokens = prompt_T
+    for _ in range(choice.tokens):
+        token = _draw(source.read(tokens), choice, generator)
+        yield token
+        tokens = [token]
+
+
+def text(source: Source, tokenizer: Tokenizer, prompt: str, choice: Choice) -> Iterator[str]:
+    """What follows the prompt, in pieces of whole characters, as they come."""
+    tokens = tokenizer.encode(prompt or BEFORE, add_special_tokens=False).ids
+    stream = DecodeStream()
+    for token in generate(source, tokens, choice):
+        if piece := stream.step(tokenizer, token):
+            yield piece
+
+
+def _draw(logits_V: Tensor, choice: Choice, generator: torch.Generator) -> int:
+    if choice.temperature == 0:
+        return int(logits_V.argmax())
+    if choice.top_k is not None:
+        least = logits_V.topk(min(choice.top_k, len(logits_V))).values[-1]
+        logits_V = logits_V.masked_fill(logits_V < least, -torch.inf)
+    probabilities = (logits_V.double() / choice.temperature).softmax(0)
+    return int(torch.multinomial(probabilities, 1, generator=generator))
