@@ -9,9 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from bakeoff import cli, process
+import fakes
+from bakeoff import cli, data, process
+from bakeoff.study_file import find_study
 
 BAKEOFF = [sys.executable, "-m", "bakeoff"]
+
+
+@pytest.fixture(scope="module")
+def one_run(tmp_path_factory):
+    """A study whose report is soon made."""
+    return fakes.write_study(tmp_path_factory.mktemp("one") / "fake", {(1, "lstm", 1, "adam"): fakes.falling(4.5)})
 
 
 def bakeoff(*arguments, **options):
@@ -51,25 +59,23 @@ def test_an_interrupt_that_is_heard_is_handled_in_order(number):
 
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
-def test_standard_streams_may_be_closed(closed, fake_study, tmp_path):
-    command = " ".join([*BAKEOFF, "report", str(fake_study.path), "--out", str(tmp_path), closed])
+def test_standard_streams_may_be_closed(closed, one_run, tmp_path):
+    command = " ".join([*BAKEOFF, "report", str(one_run.path), "--out", str(tmp_path), closed])
     done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False)
     assert (done.returncode, "Traceback" in done.stderr) == (0, False)
-    assert (tmp_path / fake_study.path.name / "index.html").is_file()
+    assert (tmp_path / one_run.path.name / "index.html").is_file()
 
 
-def test_a_full_disk_is_named_where_it_is_standard_output(fake_study):
+def test_a_full_disk_is_named_where_it_is_standard_output(one_run):
     with Path("/dev/full").open("w") as full:
-        done = bakeoff("status", fake_study.path, stdout=full)
+        done = bakeoff("status", one_run.path, stdout=full)
     assert done.returncode == 1
     assert done.stderr.startswith("bakeoff: standard output: No space left on device: free some space")
     assert done.stderr.count("\n") == 1
 
 
-def test_of_a_reader_who_has_seen_enough_nothing_is_said(fake_study):
-    with subprocess.Popen(
-        [*BAKEOFF, "status", fake_study.path], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-    ) as told:
+def test_of_a_reader_who_has_seen_enough_nothing_is_said(one_run):
+    with subprocess.Popen([*BAKEOFF, "status", one_run.path], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as told:
         told.stdout.close()
         assert (told.wait(), told.stderr.read()) == (1, b"")
 
@@ -90,7 +96,8 @@ study = Study.of(
 """.replace("CORPUS", repr(str(tiny_corpus_file)))
     (tmp_path / "mine.py").write_text(program)
     limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
-    bakeoff("describe", tmp_path / "mine.py", stdout=subprocess.DEVNULL)  # from here on its tokens are in the cache
+    study, _ = find_study(str(tmp_path / "mine.py"))
+    data.prepare(study.corpus, study.budget)  # from here on its tokens are in the cache
     done = subprocess.run(
         [sys.executable, "-c", f"{limit}from bakeoff.cli import main; main()", "run", "mine.py", "--out", "out"],
         cwd=tmp_path,
@@ -132,9 +139,9 @@ main()
         ),
     ],
 )
-def test_without_a_home_only_what_needs_one_asks_for_it(arguments, status, says, fake_study, tmp_path):
+def test_without_a_home_only_what_needs_one_asks_for_it(arguments, status, says, one_run, tmp_path):
     done = subprocess.run(
-        [sys.executable, "-c", HOMELESS, *[str(fake_study.path) if word == "STUDY" else word for word in arguments]],
+        [sys.executable, "-c", HOMELESS, *[str(one_run.path) if word == "STUDY" else word for word in arguments]],
         env={name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
         cwd=tmp_path,
         capture_output=True,
@@ -147,10 +154,10 @@ def test_without_a_home_only_what_needs_one_asks_for_it(arguments, status, says,
     assert [path.name for path in tmp_path.iterdir()] == (["mine"] if "mine" in arguments else [])
 
 
-@pytest.mark.parametrize("optimized", ["1", "2"])
-def test_an_optimizing_interpreter_does_the_same(optimized, fake_study, tmp_path):
-    environment = os.environ | {"PYTHONOPTIMIZE": optimized}
-    done = bakeoff("report", fake_study.path, "--out", tmp_path, env=environment, stdout=subprocess.PIPE)
+def test_an_optimizing_interpreter_does_the_same(one_run, tmp_path):
+    """Optimized twice, it is the same as optimized once, as docstrings are needed."""
+    environment = os.environ | {"PYTHONOPTIMIZE": "2"}
+    done = bakeoff("report", one_run.path, "--out", tmp_path, env=environment, stdout=subprocess.PIPE)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Run what is missing" in bakeoff("--help", env=environment, stdout=subprocess.PIPE).stdout
 

@@ -14,7 +14,7 @@ from bakeoff.measure import Clock, resolve_device
 from bakeoff.models import GLR, GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SCHEDULES
 from bakeoff.records import FAILED, FINISHED, RunFolder
-from bakeoff.training import Training, token_nats
+from bakeoff.training import Training, steps_an_epoch, token_nats
 from bakeoff.worker import Job, work
 
 CPU = resolve_device("cpu")
@@ -35,10 +35,12 @@ def tokens(tiny_study):
 
 
 def training_of(tiny_study, tokens, architecture, optimizer, **hooks):
+    """In large batches, so that whole epochs take few steps."""
     torch.manual_seed(0)
-    budget, train, valid = tiny_study.budget, tokens.splits["train"], tokens.splits["valid"]
+    budget = dataclasses.replace(tiny_study.budget, batch_size=32)
+    train, valid = tokens.splits["train"], tokens.splits["valid"]
     model = architecture.build(tokens.vocabulary, budget.sequence_length)
-    steps = budget.epochs * -(-train.sequences(budget.sequence_length) // budget.batch_size)
+    steps = budget.epochs * steps_an_epoch(train, budget)
     return Training(
         model=model,
         optimizer=optimizer.build(model),
