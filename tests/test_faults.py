@@ -17,7 +17,7 @@ from bakeoff.identity import purpose
 from bakeoff.records import DAMAGED, STATUSES, StudyFolder
 from bakeoff.report.build import MANIFEST, PAGE
 from bakeoff.study_file import find_study
-from forked import FAULTS, leftovers, outcomes
+from forked import FAULTS, leftovers, outcomes, unseal
 
 #: How many of all faults the normal suite tries, and in how many parts the others are.
 SAMPLE, PARTS = 6, 10
@@ -211,6 +211,7 @@ RECORDS = ("summary.json", "spec.json", "environment.json", "history.jsonl", "do
 
 @pytest.mark.parametrize("name", ["study.json", *RECORDS])
 def test_whatever_key_of_a_record_is_changed_status_works_and_names_one_file(copied, name):
+    unseal(copied.study)
     path = next(copied.study.rglob(name))
     lines = path.read_text().splitlines() if name == "history.jsonl" else [path.read_text()]
     wrong = {}

@@ -23,6 +23,7 @@ from bakeoff.experiments import STUDIES
 from bakeoff.files import TEMPORARY
 from bakeoff.report import build, figures, pdf
 from bakeoff.spec import Budget, Corpus
+from forked import unseal
 
 CASES = [50, pytest.param(2500, marks=pytest.mark.slow)]
 JUNK = st.one_of(
@@ -202,6 +203,7 @@ def damaged_bytes(content, draw):
 def test_any_run_folder_is_shown_or_said_to_be_damaged(fuzzed, bakeoff, fake_study, tmp_path):
     study = tmp_path / "fake"
     shutil.copytree(fake_study.path, study)
+    unseal(study)
     whole = {path: path.read_bytes() for path in sorted(study.rglob("*.json*"))}
     damages = {"json": damaged_json, "bytes": damaged_bytes, "gone": None, "folder": None}
 
