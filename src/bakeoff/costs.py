@@ -70,6 +70,7 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     Runs in this process a few steps of each architecture among them; global random state is left as it was. A model
     that fails here costs nothing: its runs will fail as well, and say why.
     """
+    return_freed_memory(device)  # which making the text ready took, and a run will not
     keep_freed_memory()
     baseline = SamplingMeter(device).baseline
     first_of = {run.architecture: run for run in runs}
