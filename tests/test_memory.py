@@ -120,4 +120,4 @@ def test_twins_agree_and_plain_sgd_lacks_their_state(tiny_study, tmp_path):
         for key in ("average_bytes", "peak_bytes", "resting_bytes"):
             assert adamw[key] == pytest.approx(adam[key], rel=0.01)
         state = 8 * sum(parameter.numel() for parameter in model.build(300, 16).parameters())
-        assert adam["resting_bytes"] - sgd["resting_bytes"] == pytest.approx(state, rel=0.05)
+        assert adam["resting_bytes"] - sgd["resting_bytes"] == pytest.approx(state, abs=100_000)
