@@ -9,9 +9,8 @@ from scipy.stats import chisquare
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from bakeoff.errors import UserError
-from bakeoff.generation import Choice, Counts, Network, generate, text
+from bakeoff.generation import Choice, Network, generate, text
 from bakeoff.models import ARCHITECTURES, LSTM
-from bakeoff.models.kneser_ney import KneserNey
 from bakeoff.models.lstm import LSTMModel
 from bakeoff.models.tied import TiedLanguageModel
 
@@ -97,17 +96,6 @@ def test_a_seed_gives_its_text_and_another_another():
         return list(generate(Network(build("lstm")), [1], Choice(tokens=30, seed=seed)))
 
     assert drawn(0) == drawn(0) != drawn(1)
-
-
-def test_a_count_table_says_what_it_would_say_of_a_stream():
-    stream = np.array(tokens(400))
-    table = KneserNey.fit(stream, VOCABULARY, 3)
-    source = Counts(table)
-    source.read([5, 7, 2])
-    logits = source.read([9])
-    assert logits.exp().sum() == pytest.approx(1, abs=1e-5)
-    expected = table.probabilities(np.array([[2, 9]] * VOCABULARY), np.arange(VOCABULARY))
-    np.testing.assert_allclose(logits.exp().numpy(), expected, rtol=1e-5)
 
 
 def test_pieces_are_whole_characters_and_make_up_the_text():

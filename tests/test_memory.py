@@ -1,7 +1,6 @@
 """What a run's memory is measured to be, against sizes that are known."""
 
 import dataclasses
-import gc
 import platform
 import threading
 import time
@@ -14,8 +13,8 @@ from bakeoff import memory
 from bakeoff.memory import LIVE, LiveMeter, SamplingMeter, live_bytes
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import SGD, Adam, AdamW
-from bakeoff.records import RunFolder
-from bakeoff.worker import Job, work
+from bakeoff.runner import open_session
+from bakeoff.spec import Study
 
 CPU = torch.device("cpu")
 MEGABYTE = 2**20
@@ -106,31 +105,19 @@ def test_where_malloc_does_not_tell_or_a_model_is_compiled_memory_is_sampled(mon
     assert isinstance(memory.meter(CPU, compiled=False), SamplingMeter)
 
 
-@pytest.fixture(scope="module")
-def measured(tiny_study, tmp_path_factory):
-    """The memory that runs of some models and optimizers have measured, two threads at work, evaluations between."""
-    budget = dataclasses.replace(tiny_study.budget, threads=2, epochs=2, epoch_steps=6)
-
-    def memory_of(architecture, optimizer):
-        first = tiny_study.runs[0]
-        run = dataclasses.replace(first, architecture=architecture, optimizer=optimizer, budget=budget)
-        folder = RunFolder(tmp_path_factory.mktemp("run"))
-        gc.collect()  # a run has a process of its own, without the one before
-        work(Job(run=run, folder=folder.path, device="cpu", alone=True), lambda message: None)
-        return folder.summary["memory"]
-
-    memory_of(LSTM(embedding=64, hidden=64), Adam())  # what a process allocates but once
-    return memory_of
-
-
 @glibc
-@pytest.mark.parametrize("architecture", [LSTM(embedding=64, hidden=64), GPT1(width=64, heads=2)])
-def test_twins_agree_and_plain_sgd_lacks_their_state(measured, architecture):
-    first, again, adamw, sgd = (measured(architecture, optimizer) for optimizer in (Adam(), Adam(), AdamW(), SGD()))
-    for key in ("average_bytes", "peak_bytes", "resting_bytes"):
-        assert again[key] == pytest.approx(first[key], rel=0.01)
-        assert adamw[key] == pytest.approx(first[key], rel=0.01)
-    model = architecture.build(300, 16)
-    state = 8 * sum(parameter.numel() for parameter in model.parameters())
-    assert first["resting_bytes"] - sgd["resting_bytes"] == pytest.approx(state, rel=0.05)
-    assert first["samples"] == 2
+def test_twins_agree_and_plain_sgd_lacks_their_state(tiny_study, tmp_path):
+    """Whole runs in processes of their own, two threads at work, evaluations between."""
+    models, optimizers = (LSTM(embedding=64, hidden=64), GPT1(width=64, heads=2)), (Adam(), AdamW(), SGD())
+    budget = dataclasses.replace(tiny_study.budget, threads=2, epochs=2, epoch_steps=6, compile=False)
+    contenders = [(model, optimizer) for model in models for optimizer in optimizers]
+    study = Study.of("twins", corpus=tiny_study.corpus, budget=budget, contenders=contenders)
+    with open_session(study, tmp_path / "twins", CPU) as session:
+        session.run(session.study.runs, 2, lambda run, message: None)
+        found = [session.folder.run(run.slug).summary["memory"] for run in session.study.runs]
+    for model, (adam, adamw, sgd) in zip(models, (found[:3], found[3:]), strict=True):
+        assert adam["samples"] == 2
+        for key in ("average_bytes", "peak_bytes", "resting_bytes"):
+            assert adamw[key] == pytest.approx(adam[key], rel=0.01)
+        state = 8 * sum(parameter.numel() for parameter in model.build(300, 16).parameters())
+        assert adam["resting_bytes"] - sgd["resting_bytes"] == pytest.approx(state, abs=100_000)

@@ -1,4 +1,4 @@
-"""Text from a model or a count table, a token at a time.
+"""Text from a model, a token at a time.
 
 Sizes in names: T tokens that are given, V symbols.
 """
@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
@@ -15,7 +14,6 @@ from tokenizers.decoders import DecodeStream
 from torch import Tensor, nn
 
 from bakeoff.errors import UserError
-from bakeoff.models.kneser_ney import KneserNey
 from bakeoff.models.tied import TiedLanguageModel
 from bakeoff.spec import LARGEST_SEED, real, whole
 
@@ -78,22 +76,6 @@ class Network:
             self.state, tokens_T = None, self.seen
         features, self.state = self.model.resume(torch.tensor([tokens_T]), self.state)
         return F.linear(features[0, -1], self.model.embedding.weight)
-
-
-class Counts:
-    """A count table as a source."""
-
-    def __init__(self, table: KneserNey) -> None:
-        self.table = table
-        self.seen: list[int] = []
-
-    def read(self, tokens_T: Sequence[int]) -> Tensor:
-        """As in `Source`. Where the table looks back further than was read, the first token stands for the rest."""
-        back, symbols = len(self.table.orders) - 1, self.table.vocabulary
-        self.seen = [*self.seen, *tokens_T][-back:]
-        context = [self.seen[0]] * (back - len(self.seen)) + self.seen
-        probabilities_V = self.table.probabilities(np.tile(context, (symbols, 1)), np.arange(symbols))
-        return torch.from_numpy(probabilities_V).float().log()
 
 
 def generate(source: Source, prompt_T: Sequence[int], choice: Choice) -> Iterator[int]:

@@ -83,7 +83,11 @@ ENDINGS: dict[str, dict[str, Shape]] = {
     FINISHED: {
         "epochs?": _count,
         "test": {"best": SUMS, "last": SUMS},
-        "memory": {"average_bytes": _number, "peak_bytes": _number, "baseline_bytes": _number, "kind": _text},
+        "memory": {
+            **dict.fromkeys(("average_bytes", "peak_bytes", "baseline_bytes"), _number),
+            **dict.fromkeys(("resting_bytes?", "process_bytes?"), _number),
+            "kind": _text,
+        },
         "alone": _flag,
         "processor_seconds?": _number,
         **dict.fromkeys(("evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second"), _number),

@@ -230,6 +230,7 @@ def _results(study: StudyRows) -> list[Column]:
 def _details(study: StudyRows) -> list[Column]:
     """The table of what is looked up."""
     ends = {number: sorted({found.low, found.high}) for number, found in rate_ranges(study).items()}
+    process_known = any((row.memory or {}).get("process_bytes") for row in study.rows)
     ranges = {number: " to ".join(map(words.rate, found)) for number, found in ends.items()}
     return [
         Column("#", _declared(lambda row: row.number)),
@@ -245,6 +246,7 @@ def _details(study: StudyRows) -> list[Column]:
         ),
         Column("tokens/s", _timed(lambda row: row.tokens_per_second, words.count)),
         Column("peak, MB", _memory("peak_bytes")),
+        Column("process, MB", _memory("process_bytes"), needed=process_known),
         *(Column(f"{name.replace('_', ' ')}, MB", _part(name)) for name in PARTS),
     ]
 
@@ -308,7 +310,7 @@ def _bytes_a_word(study: StudyRows) -> float:
 
 
 def _memory(name: str) -> OfRuns:
-    return _mean(lambda row: row.memory[name] if row.memory else None, words.in_megabytes)
+    return _mean(lambda row: (row.memory or {}).get(name), words.in_megabytes)
 
 
 def _part(name: str) -> OfRuns:

@@ -79,6 +79,37 @@ def test_a_correlation_is_told_of_enough_experiments_that_differ(tmp_path):
     assert [model.correlation for model in memory(few).facts.models] == [None]
 
 
+def live(parts, kept):
+    """Endings in which runs have measured live bytes: what they have to hold, and what is kept besides."""
+    found = {}
+    for number, part in parts.items():
+        resting, most = part["weights"] + part["optimizer_state"] + kept, sum(part.values()) + kept
+        told = {"average_bytes": (resting + most) // 2 + 100_000 * number, "peak_bytes": most - part["gradients"] // 2}
+        found[number] = {
+            "memory": {**told, "resting_bytes": resting, "baseline_bytes": 90_000_000, "kind": "live bytes of malloc"}
+        }
+    return found
+
+
+def test_live_bytes_are_explained_by_parts_and_by_what_libraries_keep(tmp_path):
+    computed = parts(fakes.twelve(tmp_path / "parts"))
+    finding = memory(fakes.twelve(tmp_path / "live", endings=live(computed, 1_500_000)))
+    assert finding.facts.live
+    for needs in finding.facts.known:
+        assert needs.kept == 1_500_000
+        assert needs.unexplained == -needs.parts["gradients"] // 2
+    said = text.finding(finding)
+    assert "keep 1.5 MB more between steps with the LSTM" in said["text"]
+    assert "#1 and #2 have to hold exactly the same, and were measured 0.1 MB apart" in said["text"]
+    assert "cannot tell such differences apart" not in said["text"]
+
+
+def test_old_and_new_measurements_together_are_told_as_old_ones(tmp_path):
+    computed = parts(fakes.twelve(tmp_path / "parts"))
+    few = {1: computed[1]}
+    assert not memory(fakes.twelve(tmp_path / "mixed", endings=live(few, 0))).facts.live
+
+
 def test_nothing_measured_is_nothing_answered(tmp_path):
     unmeasured = {number: {"memory": None} for number in range(1, 13)}
     finding = memory(fakes.twelve(tmp_path, endings=unmeasured))
@@ -91,8 +122,10 @@ def test_words(tmp_path):
             experiment["memory"] = None
 
     sizes = {number: 3 + number / 2 for number in range(1, 13)}
+    computed = parts(fakes.twelve(tmp_path / "parts"))
     studies = {
         "twelve": fakes.twelve(tmp_path / "twelve", endings=measured(sizes)),
+        "live": fakes.twelve(tmp_path / "live", endings=live(computed, 1_500_000)),
         "one run": fakes.read_study(tmp_path / "one", {(1, "lstm", 1, "adam"): [4.5]}),
         "parts are not told": fakes.twelve(tmp_path / "untold", edit=untold),
         "nothing": fakes.read_study(tmp_path / "nothing", {(1, "lstm", 1, "adam"): None}),

@@ -3,13 +3,15 @@
 import itertools
 import statistics
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bakeoff.analysis.questions.depth import ladders
 from bakeoff.analysis.questions.finding import Finding, evidence
 from bakeoff.analysis.questions.pair import only_kinds_differ
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED
+
+Json = dict[str, Any]
 
 #: Among the questions of a report.
 PLACE = 80
@@ -19,11 +21,18 @@ FEWEST = 4
 
 
 class Needs(NamedTuple):
-    """What an experiment needs in bytes: measured on average in steady training by run, and by computed part."""
+    """What an experiment needs in bytes: measured on average in steady training by run, and by computed part.
+
+    Attributes:
+        peak: The most at a time, the mean over its runs.
+        resting: What is held between two steps, the mean over its runs; None where live bytes were not measured.
+    """
 
     experiment: Repeats
     runs: tuple[float, ...]
     parts: dict[str, int]
+    peak: float
+    resting: float | None
 
     @property
     def measured(self) -> float:
@@ -40,6 +49,17 @@ class Needs(NamedTuple):
         """What was measured beyond its parts."""
         return self.measured - self.computed
 
+    @property
+    def kept(self) -> float:
+        """Of live bytes: what is held between two steps beyond weights and optimizer state."""
+        assert self.resting is not None, "live bytes were measured"
+        return self.resting - self.parts["weights"] - self.parts["optimizer_state"]
+
+    @property
+    def unexplained(self) -> float:
+        """Of live bytes at their peak: what is neither a computed part nor kept, negative where parts take turns."""
+        return self.peak - self.computed - self.kept
+
 
 class Model(NamedTuple):
     """An architecture's experiments, the least measured first, and how measured and computed totals correlate."""
@@ -53,6 +73,7 @@ class Facts:
     """Needs, and pairs that explain them.
 
     Attributes:
+        live: Whether live bytes were measured in all runs, in which nothing counts that was freed.
         models: The architectures of which memory was measured.
         known: Those whose parts are known, the least by computation first; all that follows is of them.
         states: Bytes of optimizer state for every trained parameter, with the optimizer's title.
@@ -63,6 +84,7 @@ class Facts:
         smallest: The smallest difference by computation between two of one architecture that differ.
     """
 
+    live: bool
     models: list[Model]
     known: list[Needs]
     states: list[tuple[float, str]]
@@ -81,8 +103,8 @@ def parts(study: StudyRows) -> dict[int, dict[str, int]]:
 
 def memory(study: StudyRows) -> Finding:
     """What was measured, and pairs of experiments that differ in one thing."""
-    runs = {e: tuple(row.memory["average_bytes"] for row in e.finished if row.memory) for e in study.experiments}
-    needs = {e: Needs(e, found, parts(study).get(e.number, {})) for e, found in runs.items() if found}
+    runs = {e: [row.memory for row in e.finished if row.memory] for e in study.experiments}
+    needs = {e: _needs(e, found, parts(study).get(e.number, {})) for e, found in runs.items() if found}
     models = [[n for e, n in needs.items() if e.rows[0].model == model] for model in study.models]
     known = sorted((n for n in needs.values() if n.parts), key=lambda n: (n.computed, *n.parts.values()))
     depths = [[needs[e] for e in ladder if e in needs and needs[e].parts] for ladder in ladders(study)]
@@ -92,6 +114,7 @@ def memory(study: StudyRows) -> Finding:
     totals = [sorted({n.computed for n in model}) for model in models]
     budget, vocabulary = study.study["budget"], study.study["experiments"][0]["vocabulary"]
     facts = Facts(
+        live=bool(known) and all(n.resting is not None for n in needs.values()),
         models=[Model(sorted(found, key=lambda n: n.measured), _correlation(found)) for found in models if found],
         known=known,
         states=sorted({(round(size / row.learnable_parameters, 1), row.optimizer_title) for size, row in states}),
@@ -109,6 +132,17 @@ def memory(study: StudyRows) -> Finding:
         facts=facts,
         evidence=evidence(row for e in needs for row in e.finished),
         figures=("pareto-memory",),
+    )
+
+
+def _needs(experiment: Repeats, memories: list[Json], computed: dict[str, int]) -> Needs:
+    resting = [found["resting_bytes"] for found in memories if "resting_bytes" in found]
+    return Needs(
+        experiment,
+        runs=tuple(found["average_bytes"] for found in memories),
+        parts=computed,
+        peak=statistics.fmean(found["peak_bytes"] for found in memories),
+        resting=statistics.fmean(resting) if len(resting) == len(memories) else None,
     )
 
 
