@@ -15,7 +15,7 @@ from bakeoff.spec import Architecture
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
 #: What a configuration says that is ours to say.
 OURS = ("vocab_size", "tie_word_embeddings", "transformers_version", "pad_token_id", "bos_token_id", "eos_token_id")
-#: By how much embeddings are scaled while logits are compared, so that soft caps show.
+#: By how much embeddings are scaled while logits are compared, so that soft caps show; a power of 2 rounds nothing.
 LARGE = 128.0
 #: Tokens of the two sequences on which they are.
 COMPARED = 16
@@ -136,8 +136,8 @@ class Transformers(Architecture):
             )
         if ours.shape != expected.shape or not torch.allclose(ours, expected, rtol=1e-4, atol=1e-3):
             raise UserError(
-                f"{kind} computes its logits in another way than from its last states and a tied embedding, such as "
-                "with a soft cap or a multiplier: switch that off in its options, or take another"
+                f"{kind} computes its logits in another way than from its last states and a tied embedding, such as"
+                " with a soft cap or a multiplier: switch that off in its options, or take another"
             )
 
 
