@@ -112,7 +112,7 @@ def bench_text(measured: Json) -> str:
 
 
 def busy_text(measured: Json) -> str:
-    """A line for Bakeoff, one for its peer: milliseconds of a step, alone and beside busy programs, by both clocks."""
+    """A line for each contender: milliseconds of a step, alone and beside busy programs, by both clocks."""
     lines = [
         [
             *(entry["name"], entry["who"]),

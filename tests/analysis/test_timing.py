@@ -6,6 +6,7 @@ import pytest
 
 import fakes
 from bakeoff.analysis import timing
+from bakeoff.report import text
 
 FAST, SLOW = (1, "lstm", 1, "adam"), (2, "lstm", 1, "sgd")
 
@@ -56,6 +57,20 @@ def test_a_run_beside_others_has_no_exact_time(study):
     row = beside_others(study.rows[0])
     assert not timing.is_timed(row)
     assert timing.untimed([row]) == ((row,), (), 1.0, 1)
+
+
+def test_the_processor_seconds_of_runs_without_exact_times_are_told_the_fewest_first(study):
+    first, second = (
+        dataclasses.replace(beside_others(row), processor_seconds=seconds)
+        for row, seconds in zip(study.rows, (1234.0, 41.0), strict=True)
+    )
+    alone = dataclasses.replace(study.rows[0], processor_seconds=1.0)
+    assert timing.untimed([first, second, alone]).computed == (second, first)
+    assert timing.untimed([beside_others(study.rows[0])]).computed == ()
+    said = text.say("shared", "clocks", timing.untimed([first, second]))
+    assert said.endswith("of training, of all threads together: 41 (#2) to 1,234 (#1).")
+    assert text.say("shared", "clocks", timing.untimed([second])).endswith("together: 41 (#2).")
+    assert "processor" not in text.say("shared", "clocks", timing.untimed([beside_others(study.rows[0])]))
 
 
 def test_two_epochs_are_too_few_to_call_one_of_them_slow(study):

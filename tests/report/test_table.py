@@ -1,5 +1,6 @@
 """The two tables: every run, then every floor."""
 
+import dataclasses
 import re
 
 import pytest
@@ -78,6 +79,15 @@ def test_what_was_not_measured_is_a_dash(study):
 def test_times_and_speeds_beside_other_runs_are_marked(study):
     for name, head in (("results", "train s"), ("details", "tokens/s")):
         assert [line["#"] for line in lines(study, name) if "†" in line[head]] == ["7"]
+
+
+def test_processor_seconds_have_a_column_where_they_were_recorded(study, tmp_path):
+    assert all("processor s" not in line for line in lines(study, "details"))
+    told = dataclasses.replace(
+        study, rows=(dataclasses.replace(study.rows[0], processor_seconds=41.26), *study.rows[1:])
+    )
+    first, second, *_ = lines(told, "details")
+    assert (first["processor s"], second["processor s"]) == ("41.3", "—")
 
 
 def test_bold_is_the_lowest_validation_perplexity_of_each_architecture_and_what_cannot_be_told_from_it(tmp_path):

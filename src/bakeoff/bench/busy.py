@@ -11,7 +11,8 @@ from bakeoff.bench.cases import Case
 from bakeoff.bench.turns import OWN, Contestant
 from bakeoff.measure import usable_cores
 
-PEER = "trainer"
+#: Bakeoff, the same with threads that wait as they do by default, and its peer.
+WHO = (OWN, "spinning", "trainer")
 #: A program that never waits.
 BUSY = "while True: pass"
 #: Steps of the first turn, which is not counted, and of each that is: few, as a step may take a second.
@@ -31,7 +32,7 @@ def busy_cores() -> Iterator[None]:
 
 
 def compete(case: Case, threads: int, rounds: int, tell: Callable[[str], None]) -> list[Json]:
-    """Time a case: an entry for Bakeoff and for `Trainer`.
+    """Time a case: an entry for everyone.
 
     Args:
         case: What is trained.
@@ -44,7 +45,7 @@ def compete(case: Case, threads: int, rounds: int, tell: Callable[[str], None]) 
         of two; and how much longer a step takes beside: `slowdown`, with its lowest and highest round.
     """
     with contextlib.ExitStack() as stack:
-        everyone = [stack.enter_context(Contestant(name, case, threads)) for name in (OWN, PEER)]
+        everyone = [stack.enter_context(Contestant(name, case, threads)) for name in WHO]
         readings: dict[str, list[tuple[Json, Json]]] = {contestant.name: [] for contestant in everyone}
         for contestant in everyone:
             tell(f"{case.name}: starting {contestant.name}")

@@ -183,6 +183,7 @@ def _batches(case: Case) -> Iterator[tuple[Tensor, Tensor]]:
 
 PEERS: dict[str, Contender] = {
     "linear-ce": linear_cross_entropy,
+    "spinning": bakeoff,  # the same, but that its threads wait as libgomp has them wait by default
     "compiled": lambda case, stepped: bakeoff(case, stepped, compiled=True),
     "trainer": trainer,
     "trainer-best": lambda case, stepped: trainer(case, stepped, best=True),
