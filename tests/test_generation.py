@@ -11,25 +11,23 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from bakeoff.errors import UserError
 from bakeoff.generation import Choice, Network, generate, text
 from bakeoff.models import ARCHITECTURES, LSTM
-from bakeoff.models.lstm import LSTMModel
 from bakeoff.models.tied import TiedLanguageModel
 
 VOCABULARY, LENGTH = 31, 12
 
 
-class Forgetful(LSTMModel):
+class Forgetful(TiedLanguageModel):
     """An LSTM without a state of its own to resume from."""
 
-    resume = TiedLanguageModel.resume
-
-    def features(self, tokens_BxL):
-        return LSTMModel.resume(self, tokens_BxL, None)[0]
+    def __init__(self, lstm):
+        super().__init__(VOCABULARY, lstm.embedding.embedding_dim)
+        self.features = lstm.features
 
 
 def build(kind):
     torch.manual_seed(3)
     if kind == "forgetful":
-        return Forgetful(LSTM(embedding=16, hidden=16), VOCABULARY).eval()
+        return Forgetful(LSTM(embedding=16, hidden=16).build(VOCABULARY, LENGTH).eval()).eval()
     return ARCHITECTURES[kind](layers=2).build(VOCABULARY, LENGTH).eval()
 
 

@@ -9,6 +9,7 @@ Sizes in names: B sequences, L tokens of a sequence, E width.
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -47,8 +48,21 @@ class DecoderArchitecture(TiedArchitecture):
         return DecoderModel(self, vocabulary)
 
 
+class BlockState(NamedTuple):
+    """What a block carries from place to place; None before the first.
+
+    Attributes:
+        mixer: What its mixer carries.
+        mixed: What its mixer read last, Bx1xE, before the shift; `expanded` likewise what its MLP did.
+    """
+
+    mixer: Any = None
+    mixed: Tensor | None = None
+    expanded: Tensor | None = None
+
+
 class Mixer(nn.Module):
-    """A part of a block that lets a place see those before it, BxLxE to BxLxE.
+    """A part of a block that lets a place see those before it: from BxLxE and its state to BxLxE and the next state.
 
     Attributes:
         inputs: Several linear maps of the same input as one, their matrices one below the other.
@@ -73,10 +87,15 @@ class DecoderModel(TiedLanguageModel):
 
     def features(self, tokens_BxL: Tensor) -> Tensor:
         """What the output layer sees at each place, BxLxE."""
-        x_BxLxE = self.dropout(normalized(self.embedding(tokens_BxL)))
-        for block in self.blocks:
-            x_BxLxE = block(x_BxLxE)
-        return normalized(x_BxLxE)
+        return self.resume(tokens_BxL, None)[0]
+
+    def resume(self, tokens_BxL: Tensor, state: list[BlockState] | None) -> tuple[Tensor, list[BlockState]]:
+        """Features of the tokens that follow those of the state, which is every block's."""
+        x_BxLxE, last = self.dropout(normalized(self.embedding(tokens_BxL))), []
+        for block, before in zip(self.blocks, state or [BlockState()] * len(self.blocks), strict=True):
+            x_BxLxE, after = block(x_BxLxE, before)
+            last.append(after)
+        return normalized(x_BxLxE), last
 
     def matrices(self) -> dict[Tensor, int]:
         """The matrices inside the layers; those of a mixer's inputs are stacked."""
@@ -109,16 +128,19 @@ class Block(nn.Module):
         self.contract = nn.Linear(4 * spec.width, spec.width, bias=False)
         self.dropout = nn.Dropout(spec.dropout)
 
-    def forward(self, x_BxLxE: Tensor) -> Tensor:
-        """One layer, BxLxE to BxLxE."""
-        mixed = x_BxLxE + self.dropout(self.mixer(self._read(x_BxLxE)))
+    def forward(self, x_BxLxE: Tensor, before: BlockState) -> tuple[Tensor, BlockState]:
+        """One layer, BxLxE to BxLxE, at the places after those of the state."""
+        normal = normalized(x_BxLxE)
+        mixed, state = self.mixer(self._shifted(normal, before.mixed), before.mixer)
+        mixed = x_BxLxE + self.dropout(mixed)
+        expanded = normalized(mixed)
         # Squared ReLU: So et al. 2021, Primer.
-        hidden = F.relu(self.expand(self._read(mixed))).square()
+        hidden = F.relu(self.expand(self._shifted(expanded, before.expanded))).square()
         added: Tensor = mixed + self.dropout(self.contract(hidden))
-        return added
+        return added, BlockState(mixer=state, mixed=normal[:, -1:], expanded=expanded[:, -1:])
 
-    def _read(self, x_BxLxE: Tensor) -> Tensor:
-        return shifted(normalized(x_BxLxE)) if self.token_shift else normalized(x_BxLxE)
+    def _shifted(self, x_BxLxE: Tensor, before_Bx1xE: Tensor | None) -> Tensor:
+        return shifted(x_BxLxE, before_Bx1xE) if self.token_shift else x_BxLxE
 
 
 def normalized(x: Tensor) -> Tensor:
@@ -126,7 +148,15 @@ def normalized(x: Tensor) -> Tensor:
     return F.rms_norm(x, x.shape[-1:], eps=EPSILON)
 
 
-def shifted(x_BxLxE: Tensor) -> Tensor:
-    """The first half of the channels as they were one token before, and zero at the first; the others as they are."""
+def shifted(x_BxLxE: Tensor, before_Bx1xE: Tensor | None = None) -> Tensor:
+    """The first half of the channels as they were one token before; the others as they are.
+
+    Args:
+        x_BxLxE: Some places.
+        before_Bx1xE: The one before them; zero if there is none.
+    """
     half = x_BxLxE.shape[-1] // 2
-    return torch.cat((F.pad(x_BxLxE[..., :half], (0, 0, 1, -1)), x_BxLxE[..., half:]), dim=-1)
+    first = F.pad(x_BxLxE[..., :half], (0, 0, 1, -1))
+    if before_Bx1xE is not None:
+        first = torch.cat((before_Bx1xE[..., :half], x_BxLxE[:, :-1, :half]), dim=1)
+    return torch.cat((first, x_BxLxE[..., half:]), dim=-1)

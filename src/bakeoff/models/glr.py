@@ -49,21 +49,26 @@ class GatedRecurrence(Mixer):
         super().__init__(width, parts=3)
         self.forget_bias = nn.Parameter(torch.linspace(SHORTEST, LONGEST, width))
 
-    def forward(self, x_BxLxE: Tensor) -> Tensor:
-        """Mix this place with those before it, BxLxE to BxLxE."""
+    def forward(self, x_BxLxE: Tensor, state_BxE: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Mix this place with those before it, BxLxE to BxLxE; and the state of the last."""
         forget, update, gate = self.inputs(x_BxLxE).chunk(3, dim=-1)
         # In float32 whatever the products' type: a state adds up what many places leave in it.
-        states = scan(torch.sigmoid(forget.float() + self.forget_bias), update.float())
-        mixed: Tensor = self.output(states * F.silu(gate))
-        return mixed
+        states = scan(torch.sigmoid(forget.float() + self.forget_bias), update.float(), state_BxE)
+        return self.output(states * F.silu(gate)), states[:, -1]
 
 
-def scan(forget_BxLxE: Tensor, update_BxLxE: Tensor) -> Tensor:
-    """The states `h = f h' + (1 - f) u` of every place, BxLxE, from zero, with gradients for both.
+def scan(forget_BxLxE: Tensor, update_BxLxE: Tensor, state_BxE: Tensor | None = None) -> Tensor:
+    """The states `h = f h' + (1 - f) u` of every place, BxLxE, with gradients for both.
 
     A loop over the places, each of which takes one elementwise operation forward and one backward.
+
+    Args:
+        forget_BxLxE: `f`.
+        update_BxLxE: `u`.
+        state_BxE: The state before the first place, to which no gradient goes; zero if there is none.
     """
-    states: Tensor = _Scan.apply(forget_BxLxE, update_BxLxE)  # type: ignore[no-untyped-call]
+    first = torch.zeros_like(update_BxLxE[:, 0]) if state_BxE is None else state_BxE
+    states: Tensor = _Scan.apply(forget_BxLxE, update_BxLxE, first)  # type: ignore[no-untyped-call]
     return states
 
 
@@ -71,23 +76,23 @@ class _Scan(torch.autograd.Function):
     """By hand, as autograd would keep and sum views of every place."""
 
     @staticmethod
-    def forward(ctx: Any, forget: Tensor, update: Tensor) -> Tensor:  # noqa: ANN401
+    def forward(ctx: Any, forget: Tensor, update: Tensor, first: Tensor) -> Tensor:  # noqa: ANN401
         states = torch.empty_like(update, memory_format=torch.contiguous_format)
-        state = torch.zeros_like(states[:, 0])
+        state = first
         for now, f, u in zip(states.unbind(1), forget.unbind(1), update.unbind(1), strict=True):
             state = torch.lerp(u, state, f, out=now)
-        ctx.save_for_backward(forget, update, states)
+        ctx.save_for_backward(forget, update, first, states)
         return states
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor]:  # noqa: ANN401
-        forget, update, states = ctx.saved_tensors
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: ANN401
+        forget, update, first, states = ctx.saved_tensors
         flows = torch.empty_like(states)  # the gradient of each state, what later states pass back to it included
         flow = torch.zeros_like(flows[:, 0])
         forgets = forget.unbind(1)
         places = zip(flows.unbind(1), gradient.unbind(1), (*forgets[1:], flow), strict=True)
         for now, own, later_forget in reversed(list(places)):
             flow = torch.addcmul(own, flow, later_forget, out=now)
-        before = F.pad(states, (0, 0, 1, -1))
-        return flows * (before - update), flows * (1 - forget)
+        before = torch.cat((first[:, None], states[:, :-1]), dim=1)
+        return flows * (before - update), flows * (1 - forget), None

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bakeoff.models.decoder import DecoderArchitecture, Mixer, normalized
-from bakeoff.models.gpt1 import causal_attention
+from bakeoff.models.gpt1 import KeyValue, causal_attention
 from bakeoff.spec import whole
 
 #: How much slower each pair of channels turns than the first, at most (Su et al. 2021).
@@ -55,25 +55,31 @@ class Attention(Mixer):
         super().__init__(spec.width, parts=3)
         self.heads, self.attention_dropout = spec.heads, spec.dropout
 
-    def forward(self, x_BxLxE: Tensor) -> Tensor:
-        """Attend to this place and those before it, BxLxE to BxLxE."""
+    def forward(self, x_BxLxE: Tensor, past: KeyValue | None) -> tuple[Tensor, KeyValue]:
+        """Attend to this place and those before it, BxLxE to BxLxE; and the keys and values of them all."""
         parts = self.inputs(x_BxLxE).chunk(3, dim=-1)
         query, key, value = (part.unflatten(-1, (self.heads, -1)).transpose(1, 2) for part in parts)
-        query, key = rotated(normalized(query)), rotated(normalized(key))
+        before = 0 if past is None else past[0].shape[-2]
+        query, key = rotated(normalized(query), before), rotated(normalized(key), before)
+        if past is not None:
+            key, value = torch.cat([past[0], key], dim=-2), torch.cat([past[1], value], dim=-2)
         dropout = self.attention_dropout if self.training else 0.0
         attended_BxHxLxW = causal_attention(query, key, value, dropout)
-        mixed: Tensor = self.output(attended_BxHxLxW.transpose(1, 2).flatten(2))
-        return mixed
+        return self.output(attended_BxHxLxW.transpose(1, 2).flatten(2)), (key, value)
 
 
-def rotated(x_BxHxLxW: Tensor) -> Tensor:
+def rotated(x_BxHxLxW: Tensor, before: int = 0) -> Tensor:
     """Each pair of channels `i` and `W / 2 + i` turned by its place times `BASE ** (-2 i / W)` radians.
 
     So a product of a query and a key depends on how far apart they are, and not on where (Su et al. 2021, RoPE).
+
+    Args:
+        x_BxHxLxW: Queries or keys.
+        before: How many places stand before the first of them.
     """
     length, width = x_BxHxLxW.shape[-2:]
     places_L, pairs = (torch.arange(n, device=x_BxHxLxW.device, dtype=torch.float32) for n in (length, width // 2))
-    angles_LxP = places_L[:, None] * BASE ** (-2 * pairs / width)
+    angles_LxP = (before + places_L[:, None]) * BASE ** (-2 * pairs / width)
     cosine, sine = angles_LxP.cos(), angles_LxP.sin()
     first, second = x_BxHxLxW.chunk(2, dim=-1)
     return torch.cat((first * cosine - second * sine, first * sine + second * cosine), dim=-1)

@@ -58,7 +58,6 @@ class GPT1Model(TiedLanguageModel):
 
     def __init__(self, spec: GPT1, vocabulary: int, sequence_length: int) -> None:
         super().__init__(vocabulary, spec.width)
-        self.window = sequence_length
         self.positions = nn.Embedding(sequence_length, spec.width)
         self.dropout = nn.Dropout(spec.dropout)
         self.blocks = nn.Sequential(*(Block(spec) for _ in range(spec.layers)))

@@ -69,6 +69,7 @@ class TiedArchitecture(Architecture):
 
     def _unlearned(self, vocabulary: int, sequence_length: int) -> "TiedLanguageModel":
         model = self.module(vocabulary, sequence_length)
+        model.window = sequence_length if self.attends else None
         if self.embeddings == "gpt1":
             model.freeze_embeddings()
         return model
@@ -95,7 +96,7 @@ class TiedLanguageModel(nn.Module):
         width: Width of the embedding, and so of the features.
     """
 
-    #: Most tokens that `features` and `resume` can look back on; None where there is no limit.
+    #: Most tokens that are looked back on where text is generated; None where a state sums up whatever came before.
     window: int | None = None
     compiled_features: Callable[[Tensor], Tensor]
     compiled_shape: tuple[int, int] | None = None

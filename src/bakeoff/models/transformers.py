@@ -84,6 +84,7 @@ class Transformers(Architecture):
         """
         theirs = self._theirs(vocabulary, sequence_length)
         model = TransformersModel(theirs.base_model, vocabulary)
+        model.window = sequence_length
         if not model.embedding.weight.is_meta:
             self._compare(model, theirs, min(sequence_length, COMPARED))
         return model
