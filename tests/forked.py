@@ -20,7 +20,8 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from bakeoff.files import SAFETENSORS_TEMPORARY, TEMPORARY
+from bakeoff.files import SAFETENSORS_TEMPORARY, TEMPORARY, write_json
+from bakeoff.records import CHECKSUM
 
 #: What a fault can be, by what `faults.c` takes for it.
 FAULTS = {"disk full": errno.ENOSPC, "I/O error": errno.EIO, "killed before": -1, "killed after": -2}
@@ -120,7 +121,7 @@ def unseal(study: Path) -> None:
     """Leave checksums out of the records, so that what they say is judged by itself, as an earlier version's is."""
     for path in study.rglob("*.json"):
         record = json.loads(path.read_text())
-        path.write_text(json.dumps({key: record[key] for key in record if key not in ("checksum", "history_sha256")}))
+        write_json(path, {key: record[key] for key in record if key not in (CHECKSUM, "history_sha256")})
 
 
 # --- the process ------------------------------------------------------------------------------------------------------
