@@ -198,10 +198,9 @@ def test_a_diverging_run_is_recorded_with_the_history_until_then(run, tmp_path):
     assert [line["epoch"] for line in folder.history()] == [0]
 
 
-@pytest.mark.parametrize("lr", [1e3, 1e6, 1e9, 1e12])
-def test_what_was_sampled_before_a_run_diverged_is_kept(run, tmp_path, lr):
+def test_what_was_sampled_before_a_run_diverged_is_kept(run, tmp_path):
     wild = dataclasses.replace(run.budget, clip=None)
-    folder, _ = worked(dataclasses.replace(run, optimizer=SGD(lr=lr), budget=wild), tmp_path)
+    folder, _ = worked(dataclasses.replace(run, optimizer=SGD(lr=1e9), budget=wild), tmp_path)
     assert folder.status == DIVERGED
     steps = [sample["step"] for sample in folder.summary["sample"]]
     assert steps
