@@ -81,6 +81,18 @@ def test_a_frozen_embedding_gets_no_gradient_and_the_rest_still_the_right_one(ar
         torch.testing.assert_close(parameter.grad, plain, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("architecture", ARCHITECTURES, ids=lambda a: a.name)
+def test_in_bfloat16_the_loss_is_nearly_the_same_and_gradients_are_in_float32(architecture):
+    if isinstance(architecture, LSTM) and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        pytest.skip("this processor does not compute an LSTM in bfloat16")
+    model, inputs, targets = model_and_batch(architecture, 50, 4, 6)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        value = model.loss(inputs, targets)
+    value.backward()
+    torch.testing.assert_close(value, model.loss(inputs, targets), rtol=0.02, atol=0)
+    assert {parameter.grad.dtype for parameter in model.parameters()} == {torch.float32}
+
+
 @pytest.mark.parametrize(
     "wrong", [{"dropout": 1.0}, {"dropout": -0.1}, {"initialization": "zeros"}, {"embeddings": "bert"}, {"layers": 0}]
 )
