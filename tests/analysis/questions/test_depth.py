@@ -5,7 +5,16 @@ import dataclasses
 import pytest
 
 import fakes
-from bakeoff.analysis.questions.depth import BY_HEART, BY_LAYERS, BY_ONE_RATE, BY_RATE, POST_NORM, STACKED, depth, ladders
+from bakeoff.analysis.questions.depth import (
+    BY_HEART,
+    BY_LAYERS,
+    BY_ONE_RATE,
+    BY_RATE,
+    POST_NORM,
+    STACKED,
+    depth,
+    ladders,
+)
 from bakeoff.report import text
 from golden import golden
 

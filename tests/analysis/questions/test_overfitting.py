@@ -186,7 +186,9 @@ def test_the_smallest_may_end_widest_as_the_larger_learned_less(tmp_path):
     _, found = asked(tmp_path / "widest", curves, gap=gap, seeds=(0, 1, 2))
     said = text.finding(found)["text"]
     assert (found.verdict, found.facts.smallest_widest) == ("yes", True)
-    assert said.startswith("At equal train loss, that is; in this budget it is the smallest whose gap ends widest, because")
+    assert said.startswith(
+        "At equal train loss, that is; in this budget it is the smallest whose gap ends widest, because"
+    )
     assert not asked(tmp_path / "not", curves, gap=gap | {9: 0.6}, seeds=(0, 1, 2))[1].facts.smallest_widest
 
 
