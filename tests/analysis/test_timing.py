@@ -173,3 +173,14 @@ def test_who_is_lowest_within_some_memory(study):
 def test_without_a_finished_run_there_is_no_budget(tmp_path):
     study = fakes.read_study(tmp_path, {FAST: None, SLOW: [5.0]}, endings={2: None})
     assert timing.by_budget(study) == ((), ())
+
+
+def test_seeds_that_differ_do_not_tie_with_an_experiment_that_none_of_them_is_near(tmp_path):
+    """One slow seed makes the mean uncertain; a run that is above even that one has not been there."""
+
+    def slow(seed):
+        return [4.5 + 0.3 * (seed == 2)]
+
+    study = fakes.read_study(tmp_path, {FAST: slow, SLOW: [4.85], (3, "lstm", 1, "adamw"): [4.79]}, seeds=(0, 1, 2))
+    assert study.compare(study.experiment(1), study.experiment(2)).verdict == "undecided"
+    assert [(limit, number, ties) for limit, number, ties in best(timing.by_budget(study).seconds)] == [(2, 1, [3])]

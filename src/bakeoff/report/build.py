@@ -126,7 +126,13 @@ def _findings(study: StudyRows, failed: list[str]) -> tuple[list[Finding], list[
 
 def _unanswered(name: str, what: str, reason: str) -> Json:
     empty: Json = {"evidence": [], "figures": [], "table": None, "conjecture": None, "command": None}
-    return {"name": name, "question": what, "verdict": NOT_MEASURED, "brief": None, "text": f"{reason}."} | empty
+    return {
+        "name": name,
+        "question": what,
+        "verdict": NOT_MEASURED,
+        "brief": "Not measured",
+        "text": f"{reason}.",
+    } | empty
 
 
 def _put(new: Path, target: Path, *, owned: bool) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 import fakes
 from bakeoff.analysis.evaluations import Parts
-from bakeoff.analysis.questions.architectures import architectures
+from bakeoff.analysis.questions.architectures import LOOKED_UP, architectures
 from bakeoff.report import text
 from golden import golden
 
@@ -106,6 +106,25 @@ def _with_deciles(found, ends):
         history = tuple(dataclasses.replace(point, valid_deciles=deciles) for point in row.history)
         rows.append(dataclasses.replace(row, history=history))
     return dataclasses.replace(found, rows=tuple(rows))
+
+
+def test_attention_that_gains_with_rare_tokens_alone_may_look_them_up(tmp_path):
+    found = study(tmp_path, {LSTM: 4.5, GPT: 4.5})
+    facts = by_name(_with_deciles(found, {1: (3.0, 6.0), 5: (4.0, 4.0)}))["1-against-5"].facts
+    assert ([e.number for e in facts.good_at], facts.reason) == ([1, 5], LOOKED_UP)
+    said = text.finding(by_name(_with_deciles(found, {1: (3.0, 6.0), 5: (4.0, 4.0)}))["1-against-5"])["text"]
+    assert "different tokens, the LSTM at frequent ones and the GPT-1 at rare ones, which about cancels." in said
+    turned = by_name(_with_deciles(found, {1: (4.0, 4.0), 5: (3.0, 6.0)}))["1-against-5"].facts
+    assert ([e.number for e in turned.good_at], turned.reason) == ([5, 1], None)
+    little = by_name(_with_deciles(found, {1: (3.99, 6.0), 5: (4.0, 4.0)}))["1-against-5"].facts
+    assert (little.good_at, little.reason) == (None, None)
+
+
+def test_a_list_of_answers_says_who_did_better(tmp_path):
+    found = map(text.finding, architectures(study(tmp_path, {LSTM: 4.6, GPT: 4.55, LSTM_W: 4.0})))
+    assert [said["brief"] for said in found] == ["Leaning #5", "LSTM"]
+    found = text.finding(by_name(study(tmp_path / "open", {LSTM: 4.6, GPT: 4.6}))["1-against-5"])
+    assert found["brief"] == "Cannot be told"
 
 
 def test_no_reason_without_traits(tmp_path):

@@ -96,3 +96,12 @@ def test_words(tmp_path):
     found = {name: counting(study) for name, study in studies.items()}
     said = {name: text.finding(finding) for name, finding in found.items()}
     golden("counting.txt", "".join(f"{n}\n{s['verdict']}: {s['text']}\n$ {s['command']}\n\n" for n, s in said.items()))
+
+
+def test_what_takes_many_seeds_to_decide_is_too_small_to_matter(tmp_path):
+    few = counting(one(tmp_path / "few", 0.05, -0.15, -0.17))
+    assert (few.facts.compared.seeds_to_decide, few.facts.command) == (10, "bakeoff run fake --only 1 --seeds 10")
+    many = counting(one(tmp_path / "many", 0.10, -0.05, 0.02))
+    assert (many.facts.compared.seeds_to_decide > 10, many.facts.command) == (True, None)
+    assert "too small a difference to matter here" in text.finding(many)["text"]
+    assert "even chance" in text.finding(few)["text"]

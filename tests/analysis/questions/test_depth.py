@@ -5,7 +5,16 @@ import dataclasses
 import pytest
 
 import fakes
-from bakeoff.analysis.questions.depth import BY_HEART, BY_LAYERS, BY_RATE, POST_NORM, STACKED, depth, ladders
+from bakeoff.analysis.questions.depth import (
+    BY_HEART,
+    BY_LAYERS,
+    BY_ONE_RATE,
+    BY_RATE,
+    POST_NORM,
+    STACKED,
+    depth,
+    ladders,
+)
 from bakeoff.report import text
 from golden import golden
 
@@ -87,12 +96,12 @@ def test_what_to_type_next(tmp_path, curves, verdict, command):
     assert (found.verdict, found.facts.command) == (verdict, command)
 
 
-def test_where_no_seeds_would_decide_the_same_pair_is_trained_longer(tmp_path, monkeypatch):
+def test_where_no_seeds_would_decide_the_one_that_fails_is_trained_longer(tmp_path, monkeypatch):
     monkeypatch.setattr("bakeoff.analysis.statistics.MOST_SEEDS", 3)
     curves = {2: lambda seed: [4.5 + 0.05 * seed], 9: lambda seed: [4.6 - 0.05 * seed], 10: [4.9]}
     study = fakes.read_study(tmp_path, {key: curves[key[0]] for key in (ONE, TWO, FOUR)}, seeds=(0, 1, 2))
     (found,) = depth(study)
-    assert (found.verdict, found.facts.command) == ("undecided", "bakeoff run fake --only 2,9 --epochs 16")
+    assert (found.verdict, found.facts.command) == ("undecided", "bakeoff run fake --only 10 --epochs 16")
 
 
 def test_a_run_that_failed_is_tried_again(tmp_path):
@@ -125,6 +134,31 @@ def test_what_a_deeper_one_loses_by_is_read_at_equal_rates(tmp_path, trials, end
     shallow, deep = asked(tmp_path, curves, edit=search).facts.depths
     assert (shallow.gains, shallow.loses) == ((), None)
     assert (deep.gains, deep.loses) == (pytest.approx(gains), loses)
+
+
+def test_one_equal_rate_is_told_with_how_bad_it_is_for_the_shallow_one(tmp_path):
+    def told(path, shallow):
+        search = searched({6: shallow, 12: (5.02, 5.19, 5.3)}, {12: 0.003, 6: 0.01})
+        (found,) = depth(
+            fakes.read_study(path, {GPT_ONE: fakes.falling(4.6), GPT_FOUR: fakes.falling(4.8)}, edit=search)
+        )
+        return found.facts.depths[1], text.finding(found)["text"]
+
+    deep, said = told(tmp_path / "bad", (5.05, 4.7, 4.9))
+    assert (deep.loses, deep.only) == (BY_ONE_RATE, pytest.approx((0.003, 0.35, 0.01)))
+    assert "at 0.003 alone, where 1 layer is 0.35 nats behind its best, at 0.01. So what #12 probably lacks" in said
+    deep, said = told(tmp_path / "good", (5.05, 5.05, 5.1))
+    assert (deep.loses, deep.only, "probably lacks" in said) == (None, None, False)
+
+
+def test_clipping_that_differs_much_is_told_beside_post_norm(tmp_path):
+    study = fakes.read_study(
+        tmp_path, {GPT_ONE: [4.5], GPT_FOUR: [4.9]}, edit=searched({6: (4.9, 4.8, 4.9), 12: (4.9, 5.3, 5.3)})
+    )
+    assert "clipped" not in text.finding(depth(study)[0])["conjecture"]["text"]
+    rows = tuple(dataclasses.replace(row, clipped={6: 0.02, 12: 0.8}[row.number]) for row in study.rows)
+    (found,) = depth(dataclasses.replace(study, rows=rows))
+    assert "in 2.0 % of the steps with 1 layer and 80 % with 4 layers" in text.finding(found)["conjecture"]["text"]
 
 
 def test_a_search_elsewhere_says_nothing_about_the_unigram_here(tmp_path):

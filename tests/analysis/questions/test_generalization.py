@@ -40,6 +40,20 @@ def test_test_is_told_and_chooses_nothing(tmp_path):
     assert (facts.best.number, [e.number for e in facts.lower_on_test]) == (1, [2])
 
 
+@pytest.mark.parametrize(
+    ("third", "found", "said"),
+    [
+        (4.7, (3, 1.0, 3), "Test puts all three in the same order."),
+        (4.55, (3, pytest.approx(1 / 3), 1), "Test puts all three in another order (Kendall's τ = 0.33)."),
+    ],
+)
+def test_whether_test_puts_them_in_the_same_order_is_told(tmp_path, third, found, said):
+    study = with_test(fakes.read_study(tmp_path, {ONE: [4.4], TWO: [4.5], THREE: [4.6]}), 3, third)
+    assert generalization(study).facts.on_test == found
+    assert said in text.finding(generalization(study))["text"]
+    assert generalization(fakes.read_study(tmp_path / "two", {ONE: [4.4], TWO: [4.5]})).facts.on_test is None
+
+
 def test_everything_that_cannot_be_told_from_the_best_is_tied(tmp_path):
     facts = generalization(fakes.read_study(tmp_path, {ONE: [4.50], TWO: [4.53], THREE: [4.60]})).facts
     assert [e.number for e in facts.tied] == [2]

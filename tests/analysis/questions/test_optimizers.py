@@ -246,6 +246,25 @@ def test_steps_of_unknown_length_are_not_argued_about(tmp_path):
     assert (found.lengths, found.as_long, found.reason) == (None, None, None)
 
 
+@pytest.mark.parametrize(
+    ("plain", "heavy", "found"),
+    [  # of plain steps at rates 0.1 to 10 and of momentum, ten times as long, at a tenth of them; the unigram is at 5.2
+        ((5.0, 4.9, 5.0, 5.3), (5.01, 4.9, 4.8, 4.85), ((1.0, 0.01), (3, 10), True, True)),
+        ((5.0, 4.9, 4.8, 4.85), (5.0, 4.9, 4.8, 4.85), ((10.0, 0.0), (), False, False)),
+        ((5.0, 4.9, 4.8, 5.2), (5.1, 4.8, 4.6, 5.15), (None, (0.3, 1, 3), True, False)),
+        ((5.0, 5.2, 5.2, None), (5.0, 5.15, 5.2, 4.8), None),  # one length is left: the others teach nothing
+    ],
+)
+def test_momentum_is_compared_at_steps_as_long_in_the_search(tmp_path, plain, heavy, found):
+    def edit(study):
+        searched(study, 3, (0.3, 1.0, 3.0, 10.0), plain)
+        searched(study, 4, (0.03, 0.1, 0.3, 1.0), heavy)
+
+    e = facts(four(tmp_path, edit=edit), "momentum-4-against-sgd-3").equal_lengths
+    told = e and (e.short and pytest.approx(e.short), tuple(length for length, _ in e.gains), e.grows, e.longer)
+    assert told == found
+
+
 # --- weight decay ----------------------------------------------------------------------------------------------------
 
 

@@ -118,7 +118,7 @@ def test_a_narrower_gap_of_a_model_that_learned_less_is_no_answer(tmp_path):
     assert found.facts.widens.gain == pytest.approx(-0.3)
     assert found.facts.as_fit.widens.gain == pytest.approx(0.3 - 0.2)
     assert found.verdict == "yes"
-    assert "narrower by 0.30, but only because the largest has learned less" in text.finding(found)["text"]
+    assert "the smallest whose gap ends widest, because the largest has learned less" in text.finding(found)["text"]
 
 
 def test_architectures_are_compared_where_both_fit_train_alike(tmp_path):
@@ -178,3 +178,38 @@ def test_the_gap_at_equal_fit_is_read_where_the_lesser_fit_of_each_seed_ends(tmp
     study = fakes.read_study(tmp_path, curves, seeds=(0, 1, 2), gap=gaps)
     widens = overfitting(study)[0].facts.kinds[0].widens
     assert widens.gains == pytest.approx((0.0, 0.0, 0.0), abs=1e-9)
+
+
+def test_the_smallest_may_end_widest_as_the_larger_learned_less(tmp_path):
+    curves = {ONE: [4.7, 4.6, 4.6, 4.6], TWO: [4.9, 4.8, 4.75, 4.7], FOUR: [4.9, 4.8, 4.75, 4.7]}
+    gap = {2: [0.1, 0.2, 0.4, 0.6], 9: 0.35, 10: 0.3}
+    _, found = asked(tmp_path / "widest", curves, gap=gap, seeds=(0, 1, 2))
+    said = text.finding(found)["text"]
+    assert (found.verdict, found.facts.smallest_widest) == ("yes", True)
+    assert said.startswith(
+        "At equal train loss, that is; in this budget it is the smallest whose gap ends widest, because"
+    )
+    assert not asked(tmp_path / "not", curves, gap=gap | {9: 0.6}, seeds=(0, 1, 2))[1].facts.smallest_widest
+
+
+def test_a_turn_is_judged_where_both_fit_alike_if_the_wider_learned_more(tmp_path):
+    """Train ends at 4.1, 4.3 and 4.0; where it was 4.3, the gap of the largest was between 0.2 and 0.3."""
+    curves = {ONE: [4.9, 4.8, 4.6, 4.5], TWO: [4.9, 4.8, 4.6, 4.5], FOUR: [4.9, 4.7, 4.5, 4.3]}
+    gap = {2: 0.4, 9: 0.2, 10: 0.3}
+    _, found = asked(tmp_path, curves, gap=gap)
+    facts, said = found.facts, text.finding(found)["text"]
+    assert (facts.as_fit, facts.turn_fit.early.number, facts.turn_fit.late.number) == (None, 10, 9)
+    assert facts.turn_fit.widens.gain == pytest.approx(0.2 - 0.3)
+    assert "although the largest fits train better (54.60 against 60.34)" in said
+    assert "From 2 to 4 layers it gets wider, as 4 layers learned more" in said
+    assert "at equal train loss it is 0.20 with 2 and 0.30 with 4." in said
+
+
+def test_learning_rates_of_sizes_are_told_where_they_differ(tmp_path):
+    def edit(study):
+        study["experiments"][1]["learning_rate"] = 0.001
+
+    _, found = asked(tmp_path / "differ", {ONE: FLAT, FOUR: FLAT}, edit=edit)
+    assert "at different learning rates (1 layer 0.01, 4 layers 0.001): this is" in text.finding(found)["text"]
+    _, found = asked(tmp_path / "alike", {ONE: FLAT, FOUR: FLAT})
+    assert found.facts.rates == ()

@@ -136,3 +136,24 @@ def test_words(tmp_path):
     said = {name: text.finding(wall_clock(study)) for name, study in studies.items()}
     told = (f"{n}\n{s['verdict']}: {s['text']}\n$ {s['command']}\n\n" for n, s in said.items())
     golden("wall_clock.txt", "".join(told))
+
+
+def test_where_times_are_upper_bounds_epochs_tell_who_leads(tmp_path):
+    study = build(tmp_path, {FAST: [4.9, 4.7, 4.6], SLOW: [5.4, 4.69, 4.4], LAST: [5.6, 5.3, 5.1]})
+    assert wall_clock(study).facts.leaders == ()
+    beside = changed(study, 1, alone=False)
+    facts = wall_clock(beside).facts
+    assert [(n.best.number, [e.number for e in n.ties]) for n in facts.leaders] == [(1, []), (2, [1]), (2, [])]
+    assert [(best.number, low, high) for best, low, high in facts.spells] == [(1, 1, 1), (2, 2, 3)]
+    assert [(e.number, found) for e, found in facts.fastest.items()] == [(1, (6.0, False)), (2, (6.0, True))]
+    said = text.finding(wall_clock(beside))["text"]
+    assert "#1 is lowest after 1 and #2 after 2 and 3; after 1 and 3 no other ties." in said
+    assert "The fastest run took #1 6.0 s† and #2 6.0 s, so the order in seconds is probably much the same." in said
+    assert not wall_clock(changed(beside, 2, stall=3)).facts.as_fast
+
+
+def test_uncertain_memory_is_told_wherever_budgets_of_memory_are(tmp_path):
+    memory = {"average_bytes": 9_000_000, "peak_bytes": 9_000_000, "baseline_bytes": 1, "kind": "resident"}
+    said = text.finding(wall_clock(build(tmp_path, seeds=(0, 1), endings={(1, 1): {"memory": memory}})))
+    assert len([line for line in said["table"] if line[0].endswith("of memory")]) > 0
+    assert said["text"].count("uncertain by up to 4.0 MB") == 1

@@ -71,7 +71,7 @@ class Facts:
 
     @property
     def clipped_more(self) -> bool:
-        """Whether all of the deeper ones clipped far more gradients than the shallowest, as post-norm would make them."""
+        """Whether all of the deeper ones clipped far more of their gradients than the shallowest."""
         finished = [d.clipped for d in self.depths if d.experiment.finished]
         return len(finished) > 1 and min(finished[1:]) - finished[0] >= MUCH_CLIPPING
 

@@ -188,8 +188,8 @@ def _capacity(study: StudyRows, ladder: list[Repeats]) -> Finding:
         widens = _widens(study, [(study.gap(a.history[-1]), study.gap(b.history[-1])) for a, b in pairs], row)
         neighbours = itertools.pairwise(facts.courses)
         turn = next(((a, b) for a, b in neighbours if (a.gap - b.gap) * np.sign(widens.gain) > FLAT), None)
-        narrow, wide = (c.experiment for c in sorted(turn, key=lambda c: c.gap)) if turn else (None, None)
-        fits_more = narrow and wide and narrow.train_loss - wide.train_loss > FLAT
+        narrow, wide = (c.experiment for c in sorted(turn or facts.courses[:2], key=lambda c: c.gap))
+        fits_more = turn and narrow.train_loss - wide.train_loss > FLAT
         less_fit = learned[-1].train_loss - learned[0].train_loss > FLAT
         as_fit = _at_equal_fit(study, learned[0], learned[-1]) if less_fit else None
         decisive = as_fit.widens if as_fit else widens
