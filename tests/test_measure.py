@@ -299,7 +299,8 @@ def test_how_threads_wait_changes_no_bits():
         command = [sys.executable, "-c", TRAINED]
         return subprocess.run(command, capture_output=True, text=True, check=True, env=kept | waits).stdout
 
-    spinning, sleeping = trained(OMP_WAIT_POLICY="ACTIVE"), trained(OMP_WAIT_POLICY="PASSIVE")
+    # Long enough for every gap; for ever would take minutes on a busy machine.
+    spinning, sleeping = trained(GOMP_SPINCOUNT="20000"), trained(OMP_WAIT_POLICY="PASSIVE")
     assert len(spinning) > 64
     assert spinning == sleeping == trained(**waiting())
 
