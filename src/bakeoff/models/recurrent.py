@@ -61,8 +61,12 @@ class RecurrentModel(TiedLanguageModel):
         self, spec: RecurrentArchitecture, vocabulary: int, kind: type[nn.LSTM | nn.GRU], layer: Layer, states: int
     ) -> None:
         super().__init__(vocabulary, spec.embedding)
-        self.recurrent = kind(spec.embedding, spec.hidden, spec.layers, batch_first=True)
+        # torch's own dropout acts between layers only, and warns where there is no such place.
+        between = spec.dropout if spec.layers > 1 else 0.0
+        self.recurrent = kind(spec.embedding, spec.hidden, spec.layers, batch_first=True, dropout=between)
         self.layer, self.states = layer, states
+        # All layers in one call, which a GPU likes, where torch's module can do what is asked for.
+        self.at_once = not (spec.locked_dropout or spec.weight_drop)
         self.projection = nn.Linear(spec.hidden, spec.embedding)
         self.dropout = LockedDropout(spec.dropout) if spec.locked_dropout else nn.Dropout(spec.dropout)
         self.weight_drop = spec.weight_drop
@@ -70,8 +74,11 @@ class RecurrentModel(TiedLanguageModel):
     def features(self, tokens_BxL: Tensor) -> Tensor:
         """What the output layer sees at each place, BxLxE."""
         x = self.dropout(self.embedding(tokens_BxL))
-        for weights in self.recurrent.all_weights:
-            x = self.dropout(self._layer(x, *weights))
+        if self.at_once:
+            x = self.dropout(self.recurrent(x)[0])
+        else:
+            for weights in self.recurrent.all_weights:
+                x = self.dropout(self._layer(x, *weights))
         return F.relu(self.projection(x))
 
     def _layer(self, x: Tensor, of_input: Tensor, of_state: Tensor, *biases: Tensor) -> Tensor:
