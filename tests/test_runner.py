@@ -23,10 +23,12 @@ from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.identity import encode, identity
 from bakeoff.measure import waiting
-from bakeoff.models import GPT1
-from bakeoff.optimizers import SGD
+from bakeoff.models import GPT, GPT1
+from bakeoff.models.decoder import DecoderModel
+from bakeoff.optimizers import SGD, Muon
 from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder
 from bakeoff.runner import folder_name, open_session, parse_jobs
+from bakeoff.spec import Study
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parent.parent
@@ -287,6 +289,18 @@ def test_what_a_killed_command_left_half_written_goes(study, tmp_path):
     with open_session(study, path, CPU) as session:
         assert over not in session.missing()
     assert not any(leftover.exists() for leftover in leftovers)
+
+
+def test_an_optimizer_that_cannot_train_a_model_is_refused_before_there_is_a_folder(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(DecoderModel, "matrices", lambda model: {})
+    contenders = [*((e.architecture, e.optimizer) for e in study.experiments), (GPT(width=16, heads=2), Muon())]
+    declared = Study.of("tiny", corpus=study.corpus, budget=study.budget, contenders=contenders)
+    with (
+        pytest.raises(UserError, match=r"Muon has nothing to do in DecoderModel"),
+        open_session(declared, tmp_path / "tiny", CPU),
+    ):
+        pass
+    assert not (tmp_path / "tiny").exists()
 
 
 def test_a_damaged_record_damages_one_run_and_is_said(session):

@@ -16,8 +16,8 @@ from bakeoff.spec import real, whole
 
 #: From inputs, first states and weights to outputs and last states: `torch.lstm` or `torch.gru`.
 Layer = Callable[..., tuple[Tensor, ...]]
-#: What a layer carries from place to place, each 1xBxH.
-States = tuple[Tensor, ...]
+#: What torch's module carries from place to place, for all layers.
+States = Tensor | tuple[Tensor, Tensor]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,28 +63,37 @@ class RecurrentModel(TiedLanguageModel):
         self, spec: RecurrentArchitecture, vocabulary: int, kind: type[nn.LSTM | nn.GRU], layer: Layer, states: int
     ) -> None:
         super().__init__(vocabulary, spec.embedding)
-        self.recurrent = kind(spec.embedding, spec.hidden, spec.layers, batch_first=True)
+        # torch's own dropout acts between layers only, and warns where there is no such place.
+        between = spec.dropout if spec.layers > 1 else 0.0
+        self.recurrent = kind(spec.embedding, spec.hidden, spec.layers, batch_first=True, dropout=between)
         self.layer, self.states = layer, states
+        # All layers in one call, which a GPU likes, where torch's module can do what is asked for.
+        self.at_once = not (spec.locked_dropout or spec.weight_drop)
         self.projection = nn.Linear(spec.hidden, spec.embedding)
         self.dropout = LockedDropout(spec.dropout) if spec.locked_dropout else nn.Dropout(spec.dropout)
         self.weight_drop = spec.weight_drop
 
     def features(self, tokens_BxL: Tensor) -> Tensor:
         """What the output layer sees at each place, BxLxE."""
-        return self.resume(tokens_BxL, None)[0]
+        if self.at_once or not self.training:
+            return self.resume(tokens_BxL, None)[0]
+        x = self.dropout(self.embedding(tokens_BxL))
+        for weights in self.recurrent.all_weights:
+            x = self.dropout(self._layer(x, *weights))
+        return F.relu(self.projection(x))
 
-    def resume(self, tokens_BxL: Tensor, state: list[States] | None) -> tuple[Tensor, list[States]]:
-        """Features of the tokens that follow those of the state, which is every layer's."""
-        x, last = self.dropout(self.embedding(tokens_BxL)), []
-        zeros_1xBxH = x.new_zeros(1, len(x), self.recurrent.hidden_size)
-        for layer, (of_input, of_state, *biases) in enumerate(self.recurrent.all_weights):
-            first = state[layer] if state else (zeros_1xBxH,) * self.states
-            weights = [of_input, F.dropout(of_state, self.weight_drop, self.training), *biases]
-            begun = first if self.states > 1 else first[0]
-            x, *states = self.layer(x, begun, weights, True, 1, 0.0, self.training, False, True)
-            x = self.dropout(x)
-            last.append(tuple(states))
-        return F.relu(self.projection(x)), last
+    def resume(self, tokens_BxL: Tensor, state: States | None) -> tuple[Tensor, States]:
+        """Features of the tokens that follow those of the state: that of torch's module."""
+        x, state = self.recurrent(self.dropout(self.embedding(tokens_BxL)), state)
+        return F.relu(self.projection(self.dropout(x))), state
+
+    def _layer(self, x: Tensor, of_input: Tensor, of_state: Tensor, *biases: Tensor) -> Tensor:
+        """One layer, from zero states, BxLx... to BxLxH."""
+        weights = [of_input, F.dropout(of_state, self.weight_drop, self.training), *biases]
+        zeros_1xBxH = x.new_zeros(1, len(x), of_state.shape[1])
+        first = zeros_1xBxH if self.states == 1 else (zeros_1xBxH,) * self.states
+        outputs, *_ = self.layer(x, first, weights, True, 1, 0.0, self.training, False, True)
+        return outputs
 
     def matrices(self) -> dict[Tensor, int]:
         """The matrices inside the layers; those of the gates are stacked."""
