@@ -43,7 +43,10 @@ def searched(study, number, rates, losses):
     best = min((loss, rate) for rate, loss in zip(rates, losses, strict=True) if loss)[1]
     found = entry(study, number)
     found["learning_rate"] = found["optimizer_settings"]["lr"] = best
-    trials = [{"lr": r, "valid_loss": v} for r, v in zip(rates, losses, strict=True)]
+    trials = [
+        {"lr": rate, "status": "finished" if loss else "diverged", "valid_loss": loss}
+        for rate, loss in zip(rates, losses, strict=True)
+    ]
     study["tuning"]["rates"][found["slug"]] = {"lr": best, "trials": trials}
 
 
@@ -327,7 +330,7 @@ def test_rates_above_the_best_without_decay_say_nothing_by_themselves(tmp_path):
     assert facts(four(tmp_path, edit=edit), "adamw-2-against-adam-1").equal_rates is None
 
 
-@pytest.mark.parametrize("tuning", [None, {"fits": True, "rates": {}}])
+@pytest.mark.parametrize("tuning", [None, {"for": "", "fits": True, "rates": {}}])
 def test_without_a_search_nothing_is_said_of_equal_rates(tmp_path, tuning):
     assert facts(four(tmp_path, tuning=tuning), "adamw-2-against-adam-1").equal_rates is None
 

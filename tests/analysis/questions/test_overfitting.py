@@ -94,7 +94,7 @@ def test_the_gap_by_size(tmp_path, gaps, verdict, turn):
     assert found.facts.widens.gain == pytest.approx(gaps[-1] - gaps[0])
     assert found.verdict == verdict
     assert (found.facts.turn and tuple(c.experiment.number for c in found.facts.turn)) == turn
-    assert ("not steadily" in text.finding(found)["text"]) is (turn is not None and found.facts.as_fit is None)
+    assert (" layers it gets " in text.finding(found)["text"]) is (turn is not None and found.facts.as_fit is None)
 
 
 def test_three_seeds_decide_by_their_interval(tmp_path):
