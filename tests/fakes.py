@@ -206,7 +206,7 @@ def experiment(number, model, layers, optimizer):
         "memory": {part: each * parameters for part, each in parts.items()},
         "architecture": architecture | {"layers": layers},
         "optimizer_settings": settings | {"lr": rate, "weight_decay": decay},
-        "traits": attends | traits | MORE_TRAITS[optimizer],
+        "traits": attends | traits | MORE_TRAITS[optimizer] | {"schedule": None},
     }
 
 

@@ -108,7 +108,9 @@ def test_the_study_that_tests_write_by_hand_is_like_a_real_one(declared, fake_st
     for part in ("corpus", "budget"):
         assert set(fake[part]) == set(declared[part])
     assert set(fake["experiments"][0]) == set(declared["experiments"][0])
-    assert {b["name"]: set(b) for b in fake["baselines"]} == {b["name"]: set(b) for b in declared["baselines"]}
+    # Studies that were started before there were counts of more than three tokens have fewer floors.
+    floors = {floor["name"]: set(floor) for floor in declared["baselines"]}
+    assert {floor["name"]: set(floor) for floor in fake["baselines"]}.items() <= floors.items()
 
 
 @pytest.mark.parametrize(("tokenizer", "lossy"), [("bpe", False), ("gpt1", True)])
@@ -118,6 +120,16 @@ def test_a_tokenizer_that_loses_text_is_told(tiny_study, tokenizer, lossy):
 
 def test_an_experiment_tells_what_its_classes_say_they_are(tiny_study):
     lstm, gpt1 = (experiment["traits"] for experiment in describe(tiny_study, None)["experiments"])
-    names = ("adaptive", "rule", "heavy_ball", "decoupled_decay", "step_scale", "attends", "recurrent", "post_norm")
+    names = (
+        "adaptive",
+        "rule",
+        "heavy_ball",
+        "decoupled_decay",
+        "step_scale",
+        "schedule",
+        "attends",
+        "recurrent",
+        "post_norm",
+    )
     assert tuple(lstm) == tuple(gpt1) == names
     assert (lstm["rule"], lstm["recurrent"], gpt1["step_scale"], gpt1["attends"]) == ("adam", True, 1.0, True)

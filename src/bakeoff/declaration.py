@@ -96,7 +96,7 @@ def _experiment(experiment: Experiment, budget: Budget, vocabulary: int) -> Json
 
 def traits(architecture: Architecture, optimizer: Optimizer) -> Json:
     """What the two are beyond their numbers, as their classes say; null where one does not."""
-    of_optimizer = ("adaptive", "rule", "heavy_ball", "decoupled_decay", "step_scale")
+    of_optimizer = ("adaptive", "rule", "heavy_ball", "decoupled_decay", "step_scale", "schedule")
     of_architecture = ("attends", "recurrent", "post_norm")
     return {name: getattr(optimizer, name) for name in of_optimizer} | {
         name: getattr(architecture, name) for name in of_architecture

@@ -38,6 +38,14 @@ def test_everything_that_is_said_of_a_search_and_a_machine(tmp_path):
     golden("protocol.txt", "\n".join([said["setting"], *said["protocol"], facts, *said["scale"]]) + "\n")
 
 
+def test_an_optimizer_that_asks_for_a_schedule_of_its_own_is_named(tmp_path):
+    def edit(study):
+        study["experiments"][1]["traits"]["schedule"] = "warmup"
+
+    said = told(fakes.read_study(tmp_path, CURVES, edit=edit), tmp_path)
+    assert "schedule (but SGD asks for its own: warmup) and clipping." in " ".join(said["protocol"])
+
+
 def test_every_machine_and_version_is_named(tmp_path):
     study = fakes.read_study(tmp_path, CURVES)
     facts = dict(

@@ -91,6 +91,11 @@ def _facts(study: StudyRows) -> Json:
         "machines": list(dict.fromkeys(say("protocol", "environment", row.environment) for row in begun)),
         "kinds": sorted({row.memory["kind"] for row in study.rows if row.memory}),
         "codes": codes,
+        "own_schedules": {
+            experiment.rows[0].optimizer_title: schedule
+            for experiment in study.experiments
+            if (schedule := experiment.traits.get("schedule"))
+        },
         "versions": {name: list(dict.fromkeys(found)) for name, found in versions.items()},
         "devices": sorted({row.device for row in study.rows if row.device}),
         "trials": sum(len(study.trials(experiment)) for experiment in study.experiments),
