@@ -161,6 +161,12 @@ def test_whole_records_are_not_damaged(folder):
         assert complete(folder, status).status == status
 
 
+@pytest.mark.parametrize("more", [None, {}, {"nats": [1.0]}])
+def test_what_no_version_has_written_beside_documents_is_left_out(folder, more):
+    write_json(folder.path / "documents.json", DOCUMENTS | {"other": more})
+    assert folder.read().documents == DOCUMENTS
+
+
 @pytest.mark.parametrize("name", ["spec", "environment", "documents", "summary"])
 @pytest.mark.parametrize(
     "content", [b"", b"{", b"[]", b"null", b"7", b"\xff\xfe", b"[" * 100_000, b'{"a": 1' + b"0" * 5000]

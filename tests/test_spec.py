@@ -130,6 +130,7 @@ def texts(documents):
             lambda: texts((1, 1)),
             "documents must be three whole numbers from 1 to 1,000,000,000, one a split, not (1, 1)",
         ),
+        (lambda: Corpus(name="text", path=0), "a corpus's path must be text, not 0"),
         (lambda: texts((1, 1, 1.5)), "documents must be three whole numbers from 1 to 1,000,000,000, one a split"),
     ],
 )

@@ -95,8 +95,8 @@ ENDINGS: dict[str, dict[str, Shape]] = {
     DIVERGED: {"error": _text, "epoch?": _count, "sample?": [SAMPLE]},
     FAILED: {"error": _text},
 }
-BY_DOCUMENT: Shape = {"nats": [_number], "tokens": [_count], "words": [_count], "bytes": [_count]}
-DOCUMENTS: Shape = {"valid": BY_DOCUMENT, "test": BY_DOCUMENT}
+BY_DOCUMENT: dict[str, Shape] = {"nats": [_number], "tokens": [_count], "words": [_count], "bytes": [_count]}
+DOCUMENTS: dict[str, Shape] = {"valid": BY_DOCUMENT, "test": BY_DOCUMENT}
 STUDY: dict[str, Shape] = {
     "study": _text,
     "identity": _text,
@@ -284,8 +284,10 @@ class RunFolder:
     @property
     def documents(self) -> Json | None:
         """Nats and counts of every document of valid and test; None before the end."""
-        documents = self._read("documents.json", DOCUMENTS)
-        if documents and any(len({len(values) for values in split.values()}) > 1 for split in documents.values()):
+        if (found := self._read("documents.json", DOCUMENTS)) is None:
+            return None
+        documents = {split: {name: found[split][name] for name in BY_DOCUMENT} for split in DOCUMENTS}
+        if any(len({len(values) for values in split.values()}) > 1 for split in documents.values()):
             raise DamagedError(self.path / "documents.json", "its lists are not equally long")
         return documents
 

@@ -107,6 +107,9 @@ class Corpus:
 
     def __post_init__(self) -> None:
         shown(self.name, "a corpus's name")
+        for name in ("path", "sha256"):
+            value = getattr(self, name)
+            _require(value is None or isinstance(value, str), f"a corpus's {name} must be text, not {value!r}")
         if self.documents is not None:
             counts = isinstance(self.documents, tuple | list) and len(self.documents) == len(("train", "valid", "test"))
             _require(
