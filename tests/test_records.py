@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bakeoff.errors import UserError
-from bakeoff.files import TEMPORARY
+from bakeoff.files import TEMPORARY, write_json
 from bakeoff.records import (
     DAMAGED,
     DIVERGED,
