@@ -2,6 +2,7 @@
 
 import itertools
 import statistics
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bakeoff.analysis import timing
@@ -45,6 +46,16 @@ class Arrival:
         """Whether its times are more than upper bounds."""
         return timing.is_exact(self.experiment)
 
+    @property
+    def soonest(self) -> tuple[float, int]:
+        """When the first of its runs was there, and the seed: of upper bounds the lowest says most."""
+        return min((found.by, seed) for seed, found in self.crossings.items() if found.by is not None)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether all it says is that its runs ended below the target."""
+        return self.times == sorted(row.history[-1].train_seconds for row in self.experiment.finished)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Race:
@@ -56,6 +67,8 @@ class Race:
         arrivals: The soonest first; at least one.
         tied: Those that may have been there as soon as the first.
         lag: How far behind the first of those was, at least.
+        near: Of those, with one seed, which was last measured nearest to the target, when, and how far above; None
+            where that is more than another seed changes.
     """
 
     name: str
@@ -64,6 +77,7 @@ class Race:
     arrivals: tuple[Arrival, ...]
     tied: tuple[Repeats, ...]
     lag: Comparison | None
+    near: tuple[Repeats, float, float] | None
 
     @property
     def open(self) -> tuple[Repeats, ...]:
@@ -140,8 +154,28 @@ def races(study: StudyRows) -> tuple[Race, ...]:
             marks = {seed: (each.by, loss) for seed, each in first.crossings.items() if each.by is not None}
             tied = timing.tied(study, first.experiment, [other.experiment for other in others], marks)
             lag = timing.lag(study, first.experiment, tied[0], marks) if tied else None
-            found.append(Race(name=name, title=TITLES[name], loss=loss, arrivals=tuple(arrivals), tied=tied, lag=lag))
+            found.append(
+                Race(
+                    name=name,
+                    title=TITLES[name],
+                    loss=loss,
+                    arrivals=tuple(arrivals),
+                    tied=tied,
+                    lag=lag,
+                    near=_near(study, loss, first, tied),
+                )
+            )
     return tuple(reversed(found))
+
+
+def _near(
+    study: StudyRows, loss: float, first: Arrival, tied: Iterable[Repeats]
+) -> tuple[Repeats, float, float] | None:
+    ways = [(e, [m for m in e.finished[0].way_down if m.by < first.by]) for e in tied if len(first.times) == 1]
+    above = [(e, way[-1].by, way[-1].loss - loss) for e, way in ways if way]
+    nearest = min(above, key=lambda found: found[-1], default=None)
+    model = first.experiment.rows[0].model
+    return nearest if nearest and nearest[-1] <= study.noise.of(model, nearest[0].rows[0].model) else None
 
 
 def wall_clock(study: StudyRows) -> Finding:
