@@ -137,6 +137,15 @@ def test_of_upper_bounds_the_soonest_run_is_told(tmp_path):
     assert told in text.finding(wall_clock(changed(study, 2, alone=False)))["text"]
 
 
+def test_what_may_fit_into_memory_is_told_within_what_is_uncertain(tmp_path):
+    sizes = {1: 4e6, 2: 6e6, 3: 5.5e6}  # the first two have to hold exactly the same
+    kind = {"peak_bytes": 9e6, "baseline_bytes": 9e7, "kind": "resident"}
+    endings = {number: {"memory": {"average_bytes": size, **kind}} for number, size in sizes.items()}
+    found = wall_clock(build(tmp_path, {FAST: [4.9], SLOW: [4.7], LAST: [5.1]}, endings=endings))
+    assert {limit: [e.number for e in fits] for limit, fits in found.facts.may_fit.items()} == {5e6: [2], 1e7: []}
+    assert text.finding(found)["table"][-2][-2] == "none; #2 may fit"
+
+
 def test_words(tmp_path):
     lost = {(1, 1): {"status": "diverged", "error": "the loss was not finite"}}
     close = {FAST: [4.9, 4.7, 4.6], SLOW: [4.92, 4.72, 4.62]}

@@ -102,6 +102,7 @@ class Facts:
         leaders: Where there are such runs, who is lowest after each epoch.
         budgets: Who is lowest within which budget.
         uncertain: How far apart runs were measured that have to hold exactly the same, in bytes.
+        may_fit: By a budget of bytes those outside of it by no more than that which are lower or tie with its lowest.
         command: What may decide the race to the hardest target, where it is open.
     """
 
@@ -112,6 +113,7 @@ class Facts:
     leaders: tuple[Leader, ...]
     budgets: Budgets
     uncertain: float
+    may_fit: dict[float, tuple[Repeats, ...]]
     command: str | None
 
     @property
@@ -183,14 +185,16 @@ def wall_clock(study: StudyRows) -> Finding:
     found, untimed = races(study), timing.untimed(study.rows)
     hardest = found[0] if found else None
     reached = [arrival.experiment for arrival in hardest.arrivals] if hardest else []
+    budgets, uncertain = timing.by_budget(study), memory(study).facts.spread
     facts = Facts(
         races=found,
         entered=sum(not experiment.spoiled for experiment in study.ranked),
         lost=tuple(experiment for experiment in study.ranked if experiment.spoiled),
         untimed=untimed,
         leaders=timing.by_epoch(study) if untimed.shared or untimed.disturbed else (),
-        budgets=timing.by_budget(study),
-        uncertain=memory(study).facts.spread,
+        budgets=budgets,
+        uncertain=uncertain,
+        may_fit={budget.limit: _may_fit(study, budget, uncertain) for budget in budgets.bytes},
         command=_command(study, hardest) if hardest and hardest.open else None,
     )
     return Finding(
@@ -204,6 +208,12 @@ def wall_clock(study: StudyRows) -> Finding:
         ),
         figures=("pareto-time", *(f"overlay-{model}-time" for model in study.models)),
     )
+
+
+def _may_fit(study: StudyRows, budget: Budget, uncertain: float) -> tuple[Repeats, ...]:
+    around = [e for e in study.ranked if not e.spoiled and e.memory and 0 < e.memory - budget.limit <= uncertain]
+    ties = study.ties(budget.best, around)
+    return tuple(e for e in around if e.loss < budget.loss or e in ties)
 
 
 def _command(study: StudyRows, race: Race) -> str | None:
