@@ -93,14 +93,8 @@ def tables(study: StudyRows) -> list[Json]:
         | {e.rows[0].optimizer_title: e.settings for e in study.experiments},
     }
     kinds = {"results": _results(study), "details": _details(study)}
-    made = {name: _table(study, of) for name, of in kinds.items()}
-    absent = {
-        name: any(c["text"] == words.ABSENT for line in t["lines"] for c in line["cells"]) for name, t in made.items()
-    }
-    return [
-        {"name": name, "caption": say("table", name, facts | {"absent": absent[name]})} | table
-        for name, table in made.items()
-    ]
+    made = {name: _table(study, columns) for name, columns in kinds.items()}
+    return [{"name": name, "caption": say("table", name, facts | table)} | table for name, table in made.items()]
 
 
 def markdown(tables: list[Json]) -> str:

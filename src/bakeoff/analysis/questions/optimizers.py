@@ -32,7 +32,7 @@ USABLE = 0.3
 #: So near its best an optimizer is hardly worse: 5 % of a perplexity.
 NEAR_BEST = 0.05
 #: Mean of a schedule over a run, as a share of the peak: `linear` rises in 5 % of S steps to the peak and falls to zero
-#: one step after the last, so to (S + 1) / 2 steps at the peak whatever the share of the rise, as `warmup` does.
+#: one step after the last, which sums to (S + 1) / 2 steps at the peak however long the rise; so does `warmup`.
 MEAN_RATE = {"linear": 0.5, "warmup": 0.975, "constant": 1.0}
 #: Rates within this factor of each other are neighbours in a search half a decade apart.
 ALIKE = 3**0.5

@@ -2,7 +2,6 @@
 
 import itertools
 import statistics
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bakeoff.analysis import timing
@@ -67,8 +66,6 @@ class Race:
         arrivals: The soonest first; at least one.
         tied: Those that may have been there as soon as the first.
         lag: How far behind the first of those was, at least.
-        near: Of those, with one seed, which was last measured nearest to the target, when, and how far above; None
-            where that is more than another seed changes.
     """
 
     name: str
@@ -77,12 +74,23 @@ class Race:
     arrivals: tuple[Arrival, ...]
     tied: tuple[Repeats, ...]
     lag: Comparison | None
-    near: tuple[Repeats, float, float] | None
 
     @property
     def open(self) -> tuple[Repeats, ...]:
         """The first and those that are tied with it; empty where it is first for sure."""
         return (self.arrivals[0].experiment, *self.tied) if self.tied else ()
+
+    @property
+    def near(self) -> tuple[float, float, Repeats] | None:
+        """Of those, with one seed: which was seen nearest to the target before the first was there, how near and when.
+
+        None where that is further off than another seed typically is.
+        """
+        one = self.tied if len(self.arrivals[0].times) == 1 else ()
+        ways = [(e, [m for m in e.finished[0].way_down if m.by < self.arrivals[0].by]) for e in one]
+        found = [(way[-1].loss - self.loss, way[-1].by, e) for e, way in ways if way]
+        nearest = min(found, key=lambda seen: seen[0], default=None)
+        return nearest if nearest and self.lag and nearest[0] <= self.lag.deviation else None
 
     @property
     def sampled(self) -> bool:
@@ -156,28 +164,8 @@ def races(study: StudyRows) -> tuple[Race, ...]:
             marks = {seed: (each.by, loss) for seed, each in first.crossings.items() if each.by is not None}
             tied = timing.tied(study, first.experiment, [other.experiment for other in others], marks)
             lag = timing.lag(study, first.experiment, tied[0], marks) if tied else None
-            found.append(
-                Race(
-                    name=name,
-                    title=TITLES[name],
-                    loss=loss,
-                    arrivals=tuple(arrivals),
-                    tied=tied,
-                    lag=lag,
-                    near=_near(study, loss, first, tied),
-                )
-            )
+            found.append(Race(name=name, title=TITLES[name], loss=loss, arrivals=tuple(arrivals), tied=tied, lag=lag))
     return tuple(reversed(found))
-
-
-def _near(
-    study: StudyRows, loss: float, first: Arrival, tied: Iterable[Repeats]
-) -> tuple[Repeats, float, float] | None:
-    ways = [(e, [m for m in e.finished[0].way_down if m.by < first.by]) for e in tied if len(first.times) == 1]
-    above = [(e, way[-1].by, way[-1].loss - loss) for e, way in ways if way]
-    nearest = min(above, key=lambda found: found[-1], default=None)
-    model = first.experiment.rows[0].model
-    return nearest if nearest and nearest[-1] <= study.noise.of(model, nearest[0].rows[0].model) else None
 
 
 def wall_clock(study: StudyRows) -> Finding:
