@@ -59,7 +59,7 @@ def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatc
 
 
 def test_what_is_measured_between_epochs_takes_its_time(study, tokens, monkeypatch):
-    probe = costs._Probe(step=0.0, first_step=0.0, evaluated_token=1e-3, memory_bytes=0)
+    probe = costs._Probe(step=0.0, evaluated_token=1e-3, memory_bytes=0)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
     run = study.runs[0]
     with_samples = costs.estimate([run], tokens, CPU).seconds

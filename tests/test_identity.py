@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bakeoff.errors import plain
 from bakeoff.identity import decode, encode, identity, purpose, type_name, types
 from bakeoff.models import ARCHITECTURES, GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Momentum
@@ -133,9 +134,10 @@ architectures = st.one_of(
 optimizers = st.one_of(
     st.builds(kind, lr=positive, weight_decay=st.floats(0, 1)) for kind in (Adam, AdamW, SGD, Momentum)
 )
+names = st.text(min_size=1).filter(lambda name: name == plain(name) and name.strip())
 corpora = st.builds(
     Corpus,
-    name=st.text(),
+    name=names,
     documents=st.none() | st.tuples(sizes, sizes, sizes),
     path=st.none() | st.text(),
     sha256=st.none() | st.text(),

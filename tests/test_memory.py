@@ -1,11 +1,12 @@
 """What a run's memory is measured to be, against sizes that are known."""
 
+import contextlib
 import dataclasses
+import mmap
 import platform
 import threading
 import time
 
-import numpy as np
 import pytest
 import torch
 
@@ -22,12 +23,19 @@ MEGABYTE = 2**20
 glibc = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc tells")
 
 
+@contextlib.contextmanager
+def fresh(size):
+    """Memory of the system's, which the process has not had before, as what `malloc` gives may be."""
+    with mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS) as held:
+        held.write(b"1" * size)
+        yield
+
+
 def test_memory_of_a_known_size_is_seen_while_a_window_is_open():
     meter = SamplingMeter(CPU, interval=0.01, share=1.0)
     with meter.window():
-        held = np.ones(64 * MEGABYTE // 8)
-        time.sleep(0.1)
-        del held
+        with fresh(64 * MEGABYTE):
+            time.sleep(0.1)
         time.sleep(0.1)
     seen = meter.as_json()
     assert 60 * MEGABYTE < seen["peak_bytes"] < 80 * MEGABYTE
@@ -51,9 +59,8 @@ def test_reading_the_memory_takes_no_more_than_its_share(monkeypatch):
 
 def test_memory_outside_of_windows_is_not_counted():
     meter = SamplingMeter(CPU, interval=0.01, share=1.0)
-    held = np.ones(64 * MEGABYTE // 8)
-    time.sleep(0.05)
-    del held
+    with fresh(64 * MEGABYTE):
+        time.sleep(0.05)
     with meter.window():
         time.sleep(0.05)
     assert meter.as_json()["peak_bytes"] < 20 * MEGABYTE

@@ -11,6 +11,7 @@ import pytest
 
 import fakes
 from bakeoff import cli, data, process
+from bakeoff.models import ngram
 from bakeoff.study_file import find_study
 
 BAKEOFF = [sys.executable, "-m", "bakeoff"]
@@ -97,7 +98,8 @@ study = Study.of(
     (tmp_path / "mine.py").write_text(program)
     limit = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({size}, {size}))\n"
     study, _ = find_study(str(tmp_path / "mine.py"))
-    data.prepare(study.corpus, study.budget)  # from here on its tokens are in the cache
+    tokens = data.prepare(study.corpus, study.budget)
+    ngram.baselines(tokens, study.budget.sequence_length)  # from here on both are in the cache
     done = subprocess.run(
         [sys.executable, "-c", f"{limit}from bakeoff.cli import main; main()", "run", "mine.py", "--out", "out"],
         cwd=tmp_path,

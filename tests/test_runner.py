@@ -442,11 +442,11 @@ def test_twenty_starts_half_of_them_beside_two_busy_programs_are_one(undecided, 
 
 def test_threads_wait_as_they_should_in_a_worker(session, monkeypatch):
     given = []
-    real = runner.subprocess.Popen
+    real = forkserver.ForkServer.start
     monkeypatch.setattr(
-        runner.subprocess,
-        "Popen",
-        lambda *command, **options: given.append(options["env"]) or real(*command, **options),
+        forkserver.ForkServer,
+        "start",
+        lambda server, environment, log: given.append(environment) or real(server, environment, log),
     )
     monkeypatch.setattr(sys, "executable", "/bin/false")
     session.run(session.study.runs[:1], 1, ignore)

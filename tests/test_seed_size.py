@@ -13,7 +13,8 @@ import torch
 
 from bakeoff import costs, data, models, words
 from bakeoff.experiments import SEED_LEARNED
-from bakeoff.measure import Clock, MemoryMeter, keep_freed_memory, usable_cores
+from bakeoff.measure import Clock, keep_freed_memory, usable_cores
+from bakeoff.memory import SamplingMeter
 from bakeoff.training import Training, token_nats
 
 MINUTES = os.environ.get("BAKEOFF_MINUTES")
@@ -63,7 +64,7 @@ def trained(run, tokens, seconds):
     torch.manual_seed(42)
     torch.set_num_threads(run.budget.threads)
     keep_freed_memory()
-    memory, clock = MemoryMeter(CPU), Clock()
+    memory, clock = SamplingMeter(CPU), Clock()
     model = models.build(run.architecture, run.budget, tokens.vocabulary, CPU)
     ends = time.monotonic() + seconds
 

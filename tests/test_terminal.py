@@ -1,9 +1,12 @@
+import shutil
+
 import pytest
 
 from bakeoff import terminal, tuning
 from bakeoff.analysis.rows import read_rows
 from bakeoff.data.corpora import BuiltIn, Text
 from bakeoff.declaration import describe
+from bakeoff.records import StudyFolder
 
 
 def test_columns_are_as_wide_as_their_content_and_numbers_stand_right():
@@ -25,12 +28,16 @@ def test_status_tells_every_run_and_what_is_next(fake_study):
     assert lines[-1] == "the next `bakeoff run` will start #5, try again #4"
 
 
-def test_status_says_what_mends_a_damaged_run(fake_study):
-    folder = fake_study.path / "01-lstm-1-adam" / "seed-0"
+def test_status_says_what_mends_a_damaged_run(fake_study, tmp_path):
+    study = StudyFolder(shutil.copytree(fake_study.path, tmp_path / "fake"))
+    folder = study.path / "01-lstm-1-adam" / "seed-0"
     (folder / "summary.json").write_text("[]")
-    lines = terminal.status_text(fake_study, read_rows(fake_study)).splitlines()
+    lines = terminal.status_text(study, read_rows(study)).splitlines()
     assert lines[-2] == f"{folder}/summary.json is damaged (it is no object): remove it and repeat the command"
-    assert lines[-1] == "the next `bakeoff run` will start #5, try again #4; first mend what is damaged of #1"
+    assert (
+        lines[-1]
+        == "the next `bakeoff run` will go on with #6, start #5, try again #4; first mend what is damaged of #1"
+    )
 
 
 def test_status_as_json_counts_every_run(fake_study):

@@ -79,9 +79,10 @@ def restore(training: Training, state: State) -> None:
     saved = _unflatten(_under("optimizer.", tensors), facts["optimizer"]["numbers"])
     training.optimizer.load_state_dict({"state": saved, "param_groups": facts["optimizer"]["groups"]})
     _set_random_states(_under("random.", tensors), training.device)
-    for purpose, seconds in facts["seconds"].items():
-        training.clock.seconds[purpose] += seconds
-        training.clock.processor_seconds[purpose] += facts["processor_seconds"][purpose]
+    clock = training.clock
+    for sums, before in ((clock.seconds, facts["seconds"]), (clock.processor_seconds, facts["processor_seconds"])):
+        for purpose, seconds in before.items():
+            sums[purpose] += seconds
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Json) -> None:

@@ -18,6 +18,7 @@ from bakeoff.report import build as building
 from bakeoff.report import pdf
 from bakeoff.report.build import build
 from bakeoff.report.figures import pictures
+from forked import unseal
 
 ONE = {(1, "lstm", 1, "adam"): fakes.falling(4.5)}
 FILES = {"index.html", "report.pdf", "results.json", "results.csv", "table.md", "table.tex", "figures"}
@@ -154,9 +155,10 @@ def test_a_report_replaces_the_files_of_the_one_before_and_leaves_what_a_user_pu
     assert "99-epochs" not in manifest.read_text()
 
 
-def test_a_report_of_the_same_runs_renders_nothing_and_is_the_same(folder, tmp_path, monkeypatch):
+def test_a_report_of_the_same_runs_renders_nothing_and_is_the_same(fake_study, tmp_path, monkeypatch):
     """Only what changed is rendered when a run has; a report elsewhere keeps its own pictures."""
-    study, elsewhere, calls = shutil.copytree(folder.path, tmp_path / "fake"), tmp_path / "elsewhere", []
+    study, elsewhere, calls = shutil.copytree(fake_study.path, tmp_path / "fake"), tmp_path / "elsewhere", []
+    unseal(study)
     build(StudyFolder(study), elsewhere)
     before = contents_of(elsewhere)
     for module, name in ((pictures.vlc, "vegalite_to_svg"), (pictures.vlc, "svg_to_png"), (pdf.typst, "compile")):
