@@ -153,8 +153,12 @@ def epochs(schedule: Mapping[str, Any]) -> str:
 
 
 def folded(text: str) -> str:
-    """White space folded, and none before a full stop or a comma: what a template's unused lines leave behind goes."""
-    return re.sub(r"\s+(?=[.,;:)?])|(?<=\()\s+", "", " ".join(text.split()))
+    """White space folded, and none before a full stop or a comma: what a template's unused lines leave behind goes.
+
+    Before a % no line breaks, nor in `95 % interval`.
+    """
+    tight = re.sub(r"\s+(?=[.,;:)?])|(?<=\()\s+", "", " ".join(text.split()))
+    return re.sub(r"(?<=\d) (?=%)|(?<=\d %) (?=interval)", "\N{NO-BREAK SPACE}", tight)
 
 
 def environment(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:

@@ -84,6 +84,8 @@ def test_a_loss_is_reached_between_two_measurements(study):
     assert timing.crossing(row, row.history[2].valid.loss).by == 4.0
     assert timing.crossing(row, 1.0) == (6.0, None)
     assert timing.crossing(row, 9.0) == (0.0, 0.0)
+    uneven = with_times(row, 2.0, 4.5, 6.5)  # but exact: it was measured above the target at 4.5 seconds
+    assert timing.crossing(uneven, row.history[3].valid.loss) == (4.5, 6.5)
 
 
 def test_samples_narrow_the_window(tmp_path):

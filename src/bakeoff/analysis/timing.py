@@ -83,12 +83,15 @@ class Crossing(NamedTuple):
 
 
 def crossing(row: Row, loss: float) -> Crossing:
-    """When a finished run got to a loss; the first time counts, whatever came later."""
-    after = 0.0
+    """When a finished run got to a loss; the first time counts, whatever came later.
+
+    Where its times are exact it was not there yet when it was last measured before; else it would have been sooner.
+    """
+    after, exact = 0.0, is_timed(row)
     for moment in row.way_down:
         if moment.loss <= loss:
             return Crossing(after, moment.by)
-        after = moment.earliest
+        after = moment.by if exact else moment.earliest
     return Crossing(after, None)
 
 
@@ -185,6 +188,11 @@ class Budget(NamedTuple):
     ties: tuple[Repeats, ...]
     cut_short: bool
     told: bool = True
+
+    @property
+    def bound(self) -> bool:
+        """Whether it may have been lower by then, as its times are upper bounds."""
+        return self.cut_short and not is_exact(self.best)
 
 
 class Budgets(NamedTuple):

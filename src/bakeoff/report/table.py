@@ -93,7 +93,8 @@ def tables(study: StudyRows) -> list[Json]:
         | {e.rows[0].optimizer_title: e.settings for e in study.experiments},
     }
     kinds = {"results": _results(study), "details": _details(study)}
-    return [{"name": name, "caption": say("table", name, facts)} | _table(study, of) for name, of in kinds.items()]
+    made = {name: _table(study, columns) for name, columns in kinds.items()}
+    return [{"name": name, "caption": say("table", name, facts | table)} | table for name, table in made.items()]
 
 
 def markdown(tables: list[Json]) -> str:

@@ -93,6 +93,10 @@ def test_pairs_are_of_one_shape_where_one_leads_with_frequent_tokens_and_the_oth
     turned = {1: (3.0, 6.0), 2: (3.5, 5.0), 5: (4.0, 4.0), 6: (4.0, 4.0)}
     facts = by_name(_with_deciles(found, turned))["1-against-5"].facts
     assert (facts.match.by_frequency, list(map(numbers, facts.same_shape))) == ((1.0, -2.0), [(2, 6)])
+    told = "In the other pair, too, the LSTM is ahead on frequent tokens and the GPT-1 on rare ones."
+    assert told in text.finding(by_name(_with_deciles(found, turned))["1-against-5"])["text"]
+    facts = by_name(_with_deciles(found, turned | {2: (3.99, 5.0)}))["1-against-5"].facts  # next to nothing is no lead
+    assert facts.same_shape == ()
     facts = by_name(_with_deciles(found, turned | {2: (5.0, 3.0)}))["1-against-5"].facts
     assert facts.same_shape == ()
 

@@ -65,6 +65,14 @@ def test_a_measurement_against_all_calculation_is_named(tmp_path):
     assert said["table"][1][:2] == ["#3", "9.0"]
 
 
+def test_old_readings_that_had_not_settled_are_named_with_what_measures_anew(tmp_path):
+    said = text.finding(
+        memory(fakes.twelve(tmp_path, endings=measured(dict.fromkeys(range(1, 13), 8.9) | {3: 5, 7: 8})))
+    )
+    assert "In #3 and #7 the peak is 1.0 to 4.0 MB above the average: the readings had not settled." in said["text"]
+    assert said["command"] == "bakeoff run fake --again 1,2,3,4,5,6,7,8,9,10,11,12 --jobs 1"
+
+
 def test_runs_of_one_experiment_are_twins_as_well(tmp_path):
     facts = memory(fakes.twelve(tmp_path, seeds=(0, 1), endings=measured({(12, 0): 7, (12, 1): 9}))).facts
     assert ([n.experiment.number for n in facts.twins], facts.spread) == ([12], 2_000_000)

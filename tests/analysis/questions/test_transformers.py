@@ -105,6 +105,21 @@ def test_what_holds_at_one_depth_is_not_for_want_of_text(tmp_path):
     assert asked(tmp_path / "none", DEEP | {11: 4.8, 12: 4.8}).facts.starved
 
 
+def test_what_the_rate_holds_back_are_the_depths_that_do_worse(tmp_path):
+    def edit(study):
+        rates = study["tuning"]["rates"]
+        for number, layers, losses in ((11, 2, (4.9, 5.3, 5.3)), (12, 4, (4.9, 5.3, 5.3))):
+            rates[f"{number}-gpt1-{layers}-adamw"] = fakes.trials(0.01, losses)
+
+    def said(name, ends):
+        return text.finding(asked(tmp_path / name, DEEP | ends, edit=edit))["text"]
+
+    opening = " layers back is probably the rate: with post-norm, 2 and 4 layers learned only at 0.003, and 1 layer "
+    assert f"What holds 2{opening}trained at 0.01 (below); 4 layers win all the same." in said("two", {11: 4.8})
+    assert f"What holds 2 and 4{opening}trained at 0.01 (below)." in said("both", {11: 4.8, 12: 4.8})
+    assert opening not in said("none", {})
+
+
 def test_what_is_open_comes_before_more_text(tmp_path):
     assert asked(tmp_path / "open", {11: 4.612}).facts.command == "bakeoff run fake --only 6,11 --seeds 5"
     lost = asked(tmp_path / "lost", dict.fromkeys((5, 6, 8), 4.9) | {7: 4.8, 11: 5.0, 12: 5.1, 9: 4.4})

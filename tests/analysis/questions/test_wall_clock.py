@@ -119,6 +119,33 @@ def test_only_a_lead_that_can_be_told_changes_the_answer(tmp_path):
     assert turns(tmp_path / "not", overtaken | {SLOW: [5.4, 4.95, 4.85]}) == [(2, 1)]
 
 
+@pytest.mark.parametrize(("second", "near"), [(4.81, (0.01, 2.0)), (4.95, None)])
+def test_who_was_nearly_there_is_told_unless_another_seed_would_change_less(tmp_path, second, near):
+    study = fakes.read_study(tmp_path, {FAST: [4.9, 4.7], SLOW: [second, 4.805, 4.7]})
+    race = next(race for race in races(study) if race.name == "kn3")
+    assert (race.loss, *order(race)) == (4.8, [1, 2], [2])
+    assert (race.near and race.near[:2]) == (near and pytest.approx(near))
+
+
+def test_of_upper_bounds_the_soonest_run_is_told(tmp_path):
+    def curve(seed):
+        return [4.9, 4.7, 4.6] if seed != 1 else [4.9, 4.5, 4.4]
+
+    study = build(tmp_path, {FAST: curve, SLOW: [5.4, 4.95, 4.7]}, seeds=(0, 1, 2))
+    told = " the soonest single runs were #1 by "
+    assert told not in text.finding(wall_clock(study))["text"]
+    assert told in text.finding(wall_clock(changed(study, 2, alone=False)))["text"]
+
+
+def test_what_may_fit_into_memory_is_told_within_what_is_uncertain(tmp_path):
+    sizes = {1: 4e6, 2: 6e6, 3: 5.5e6}  # the first two have to hold exactly the same
+    kind = {"peak_bytes": 9e6, "baseline_bytes": 9e7, "kind": "resident"}
+    endings = {number: {"memory": {"average_bytes": size, **kind}} for number, size in sizes.items()}
+    found = wall_clock(build(tmp_path, {FAST: [4.9], SLOW: [4.7], LAST: [5.1]}, endings=endings))
+    assert {limit: [e.number for e in fits] for limit, fits in found.facts.may_fit.items()} == {5e6: [2], 1e7: []}
+    assert text.finding(found)["table"][-2][-2] == "none; #2 may fit"
+
+
 def test_words(tmp_path):
     lost = {(1, 1): {"status": "diverged", "error": "the loss was not finite"}}
     close = {FAST: [4.9, 4.7, 4.6], SLOW: [4.92, 4.72, 4.62]}

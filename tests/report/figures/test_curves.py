@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+import fakes
 from bakeoff.analysis import evaluations
 from bakeoff.report.figures import curves
 
@@ -48,6 +49,17 @@ def test_a_run_of_infinite_perplexity_is_shown_where_it_began(drawn):
     assert ">valid ∞ ↑</text>" in figure.svg
     assert ">uniform 300.0</text>" in figure.svg
     assert "up to ∞" in figure.caption
+
+
+def test_of_a_run_itself_the_start_alone_is_cut_though_train_lies_above_valid(tmp_path):
+    def harder(study):
+        study["baselines"][1]["train"] |= fakes.sums(5.6)
+
+    study = fakes.read_study(tmp_path, {(1, "lstm", 1, "sgd"): [5.1]}, gap=-0.5, edit=harder)
+    chart = next(curves.draw(study))
+    assert "train 270.4" in str(chart.spec)
+    assert "270.4 ↑" not in str(chart.spec)
+    assert "Train lies above valid as its text is harder (unigram 270.4 against 181.3)." in chart.caption
 
 
 def test_points_tell_their_values(drawn):

@@ -11,7 +11,7 @@ from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.questions.finding import Finding, evidence, link
 from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, StudyRows
-from bakeoff.analysis.statistics import ANSWERED, LEANING, NOT_MEASURED
+from bakeoff.analysis.statistics import ANSWERED, LEANING, NOT_MEASURED, SAME_WITHIN
 from bakeoff.analysis.timing import EQUAL
 
 #: Among the questions of a report.
@@ -186,8 +186,11 @@ def _finding(name: str, facts: Facts) -> Finding:
 
 
 def _shape(match: Match) -> tuple[bool, bool] | None:
-    """Whether the first gains with frequent tokens and whether with rare ones, where it is not the same for both."""
-    if not match.by_frequency:
+    """Whether the first gains with frequent tokens and whether with rare ones, where it is not the same for both.
+
+    None where one of the two is as small as what counts as the same.
+    """
+    if not match.by_frequency or min(map(abs, match.by_frequency)) <= SAME_WITHIN:
         return None
     common, rare = (gain > 0 for gain in match.by_frequency)
     return (common, rare) if common != rare else None

@@ -1,13 +1,12 @@
 """Whether more layers help, per architecture and optimizer, and in which range of rates each depth learned at all."""
 
 from dataclasses import dataclass
-from statistics import fmean
 
 from bakeoff.analysis.diagnosis import FLAT, NEAR
 from bakeoff.analysis.questions.finding import Finding, evidence, link, run
 from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, StudyRows
-from bakeoff.analysis.statistics import LEANING, NOT_MEASURED, UNDECIDED, unknown
+from bakeoff.analysis.statistics import ANSWERED, LEANING, NO, NOT_MEASURED, UNDECIDED, YES, unknown
 from bakeoff.records import DIVERGED, FINISHED
 
 #: Among the questions of a report.
@@ -20,8 +19,6 @@ BY_HEART, POST_NORM, STACKED = "by heart", "post-norm", "stacked"
 BY_LAYERS, BY_RATE, BY_ONE_RATE = "layers", "rate", "one rate"
 #: A run so many times as long, and with it its warm-up, shows whether a depth is only slow.
 LONGER = 4
-#: So much larger a share of clipped steps is another way of training.
-MUCH_CLIPPING = 0.25
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,9 +43,9 @@ class Depth:
     only: tuple[float, float, float] | None = None
 
     @property
-    def clipped(self) -> float:
-        """Share of the steps of its finished runs whose gradient was clipped."""
-        return fmean(row.clipped or 0.0 for row in self.experiment.finished)
+    def highest(self) -> float:
+        """The highest rate at which it learned; zero for none."""
+        return max(self.learned_at, default=0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,23 +54,39 @@ class Facts:
 
     Attributes:
         depths: The shallowest first.
-        best: The best of the deeper ones against the shallowest of those that learned; None if only one has.
-        failing: The deepest that is worse than the shallowest, or did not learn; None where there is none.
+        pairs: The deeper ones against the shallowest of those that learned: what is decided first, then the best.
+        worse: Those that are worse than that, or did not learn.
         cause: Why that may be; None where nothing is known that would explain it.
         command: What to type next.
     """
 
     depths: tuple[Depth, ...]
-    best: Pair | None
-    failing: Depth | None
+    pairs: tuple[Pair, ...]
+    worse: tuple[Depth, ...]
     cause: str | None
     command: str | None
 
     @property
-    def clipped_more(self) -> bool:
-        """Whether all of the deeper ones clipped far more of their gradients than the shallowest."""
-        finished = [d.clipped for d in self.depths if d.experiment.finished]
-        return len(finished) > 1 and min(finished[1:]) - finished[0] >= MUCH_CLIPPING
+    def best(self) -> Pair | None:
+        """The best of the deeper ones; None if only one has learned."""
+        return min(self.pairs, key=lambda pair: pair.first.loss, default=None)
+
+    @property
+    def failing(self) -> Depth | None:
+        """The deepest of those that are worse; None where there is none."""
+        return self.worse[-1] if self.worse else None
+
+    @property
+    def differ(self) -> bool:
+        """Whether the answer is another by depth."""
+        return len({pair.verdict for pair in self.pairs}) > 1
+
+    @property
+    def unfit(self) -> tuple[int, ...]:
+        """The numbers of layers that are worse on train as well."""
+        behind = [pair for pair in self.pairs if pair.compared and pair.compared.sign < 0]
+        worse = [pair.first for pair in behind if pair.first.train_loss > pair.second.train_loss + FLAT]
+        return tuple(sorted(e.rows[0].layers for e in worse))
 
     @property
     def barred(self) -> tuple[Depth, ...]:
@@ -108,25 +121,28 @@ def pairs(study: StudyRows, ladder: list[Repeats]) -> list[Pair]:
 
 def _finding(study: StudyRows, ladder: list[Repeats]) -> Finding:
     row = ladder[0].rows[0]
-    best = min(pairs(study, ladder), key=lambda pair: pair.first.loss, default=None)
+    found = sorted(pairs(study, ladder), key=lambda pair: (pair.verdict not in (YES, NO), pair.first.loss))
+    best = min(found, key=lambda pair: pair.first.loss, default=None)
     base = best.second if best else None
     depths = [_depth(study, e, base) for e in ladder]
-    behind = [e for e in ladder if base and (c := study.compare(e, base)) and c.sign < 0]
-    failing = next((d for d in reversed(depths) if d.experiment.failure or d.experiment in behind), None)
+    behind = [pair.first for pair in found if pair.compared and pair.compared.sign < 0]
+    worse = tuple(d for d in depths if d.experiment.failure or d.experiment in behind)
     over = sum(bool(e.finished or e.failure) for e in ladder)
     pending = ",".join(str(e.number) for e in ladder if any(r.status not in (FINISHED, DIVERGED) for r in e.rows))
-    longer = (failing.experiment,) if failing else best.sides if best and best.verdict == UNDECIDED else ()
+    longer = (worse[-1].experiment,) if worse else best.sides if best and best.verdict == UNDECIDED else ()
+    facts = Facts(
+        depths=tuple(depths),
+        pairs=tuple(found),
+        worse=worse,
+        cause=_cause(worse[-1], base) if worse else None,
+        command=run(study, "--only", pending) if pending else (best and best.command) or _longer(study, longer),
+    )
+    verdict = best.verdict if best else unknown(study.seeds) if over > 1 else NOT_MEASURED
     return Finding(
         name=link("depth", row.model, row.optimizer, row.number),
         template="depth",
-        verdict=best.verdict if best else unknown(study.seeds) if over > 1 else NOT_MEASURED,
-        facts=Facts(
-            depths=tuple(depths),
-            best=best,
-            failing=failing,
-            cause=_cause(failing, base) if failing else None,
-            command=run(study, "--only", pending) if pending else (best and best.command) or _longer(study, longer),
-        ),
+        verdict=ANSWERED if facts.differ else verdict,
+        facts=facts,
         evidence=evidence(row for e in ladder for row in e.rows),
         figures=(f"overlay-{row.model}-epochs", "gap-by-depth", "parameters"),
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bakeoff.analysis.questions.depth import ladders
-from bakeoff.analysis.questions.finding import Finding, evidence
+from bakeoff.analysis.questions.finding import Finding, evidence, run
 from bakeoff.analysis.questions.pair import only_kinds_differ
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED
@@ -16,6 +16,8 @@ Json = dict[str, Any]
 #: Among the questions of a report.
 PLACE = 80
 
+#: Of the process's size: a peak so many times the average was read while the process still grew or shrank.
+SETTLED = 1.1
 #: With fewer experiments a correlation says nothing.
 FEWEST = 4
 
@@ -82,6 +84,7 @@ class Facts:
         logits: Batch x length x vocabulary in float32.
         twins: Those that have to hold exactly the same, and whose runs were measured furthest apart, by `spread`.
         smallest: The smallest difference by computation between two of one architecture that differ.
+        command: What measures live bytes, where that was not done.
     """
 
     live: bool
@@ -94,6 +97,13 @@ class Facts:
     twins: list[Needs]
     spread: float
     smallest: int
+    command: str | None
+
+    @property
+    def unsettled(self) -> list[Needs]:
+        """Those whose peak is far above their average, the least far first."""
+        found = [n for n in self.known if n.peak > SETTLED * n.measured]
+        return sorted(found, key=lambda n: n.peak - n.measured)
 
 
 def parts(study: StudyRows) -> dict[int, dict[str, int]]:
@@ -113,8 +123,10 @@ def memory(study: StudyRows) -> Finding:
     pairs = itertools.combinations(known, 2)
     totals = [sorted({n.computed for n in model}) for model in models]
     budget, vocabulary = study.study["budget"], study.study["experiments"][0]["vocabulary"]
+    live = bool(known) and all(n.resting is not None for n in needs.values())
+    again = ",".join(map(str, sorted(e.number for e in needs)))
     facts = Facts(
-        live=bool(known) and all(n.resting is not None for n in needs.values()),
+        live=live,
         models=[Model(sorted(found, key=lambda n: n.measured), _correlation(found)) for found in models if found],
         known=known,
         states=sorted({(round(size / row.learnable_parameters, 1), row.optimizer_title) for size, row in states}),
@@ -124,6 +136,7 @@ def memory(study: StudyRows) -> Finding:
         twins=twins,
         spread=_spread(twins),
         smallest=min((b - a for found in totals for a, b in itertools.pairwise(found)), default=0),
+        command=run(study, "--again", again, "--jobs", 1) if known and not live else None,
     )
     return Finding(
         name="memory",

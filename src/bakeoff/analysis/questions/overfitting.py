@@ -18,6 +18,9 @@ from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED, Comparison
 #: Among the questions of a report.
 PLACE = 90
 
+#: Who has read train so many times as often has repeated it much more.
+REPEATED = 1.5
+
 
 @dataclass(frozen=True, kw_only=True)
 class Course:
@@ -58,16 +61,23 @@ class EqualFit:
 
     Attributes:
         widens: How much wider the gap of `late` is than that of `early` was.
+        passes: How often each had read train by then, by seed.
     """
 
     early: Repeats
     late: Repeats
     widens: Comparison
+    passes: dict[Repeats, tuple[float, ...]]
 
     @property
     def wider(self) -> Repeats | None:
         """The one with the wider gap; None where they cannot be told apart."""
         return {1: self.late, -1: self.early}.get(self.widens.sign)
+
+    @property
+    def repeated(self) -> bool:
+        """Whether `late` had read train much more often by then, which widens a gap as well."""
+        return fmean(self.passes[self.late]) >= REPEATED * fmean(self.passes[self.early])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,10 +128,14 @@ class Capacity:
     command: str | None = None
 
     @property
-    def smallest_widest(self) -> bool:
-        """Whether the gap of the smallest ends wider than that of every other."""
-        first, *others = self.courses
-        return bool(others) and first.gap - max(course.gap for course in others) > FLAT
+    def widest(self) -> tuple[Course, Course]:
+        """That of which the gap ends widest, and of the smallest and the largest the one with the narrower gap."""
+        return max(self.courses, key=lambda c: c.gap), min(self.courses[0], self.courses[-1], key=lambda c: c.gap)
+
+    @property
+    def learned_most(self) -> bool:
+        """Whether that with the widest gap is the one that fits train best."""
+        return self.widest[0].experiment.train_loss == min(course.experiment.train_loss for course in self.courses)
 
     @property
     def rates(self) -> tuple[float, ...]:
@@ -192,7 +206,7 @@ def _capacity(study: StudyRows, ladder: list[Repeats]) -> Finding:
         fits_more = turn and narrow.train_loss - wide.train_loss > FLAT
         less_fit = learned[-1].train_loss - learned[0].train_loss > FLAT
         as_fit = _at_equal_fit(study, learned[0], learned[-1]) if less_fit else None
-        decisive = as_fit.widens if as_fit else widens
+        decisive = as_fit.widens if as_fit and not as_fit.repeated else widens
         facts = dataclasses.replace(
             facts,
             widens=widens,
@@ -217,14 +231,25 @@ def _at_equal_fit(study: StudyRows, one: Repeats, other: Repeats) -> EqualFit | 
     runs = Pair(study=study, first=early, second=late).runs
     # With some seed the one that fits less in the mean may fit more: both are read where that seed's lesser fit ends.
     ends = [max(row.history[-1].train.loss for row in pair) for pair in runs]
-    gaps = [(_gap_at(study, a, end), _gap_at(study, b, end)) for (a, b), end in zip(runs, ends, strict=True)]
-    return EqualFit(early=early, late=late, widens=_widens(study, gaps, early.rows[0], late.rows[0])) if gaps else None
+    found = [(_at_fit(study, a, end), _at_fit(study, b, end)) for (a, b), end in zip(runs, ends, strict=True)]
+    if not found:
+        return None
+    return EqualFit(
+        early=early,
+        late=late,
+        widens=_widens(study, [(a[0], b[0]) for a, b in found], early.rows[0], late.rows[0]),
+        passes={early: tuple(a[1] for a, _ in found), late: tuple(b[1] for _, b in found)},
+    )
 
 
-def _gap_at(study: StudyRows, row: Row, train_loss: float) -> float:
-    """The gap of a run when its loss on train was that, linear between evaluations."""
+def _at_fit(study: StudyRows, row: Row, train_loss: float) -> tuple[float, float]:
+    """The gap of a run, and its passes over train, when its loss on train was that; linear between evaluations."""
     points = sorted(row.history, key=lambda point: point.train.loss)
-    return float(np.interp(train_loss, [p.train.loss for p in points], [study.gap(p) for p in points]))
+    losses, end = [p.train.loss for p in points], row.history[-1].step
+    gap, share = (
+        np.interp(train_loss, losses, of) for of in ([study.gap(p) for p in points], [p.step / end for p in points])
+    )
+    return float(gap), study.reads * float(share)
 
 
 def _widens(study: StudyRows, gaps: list[tuple[float, float]], *of: Row) -> Comparison:

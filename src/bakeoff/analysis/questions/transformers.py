@@ -60,7 +60,8 @@ class Facts:
         floor: The lowest on valid.
         tokens: Of train; a run reads each `reads` times, on average.
         per_parameter: Tokens of train for every trained parameter, in the largest model and in the smallest.
-        barred: The depths that learn nothing at the rate of the shallowest, where post-norm may be why; None elsewhere.
+        barred: The depths, where some learn nothing at the rate of the shallowest and are worse, and post-norm may be
+            why; None elsewhere.
         starved: Whether something is nowhere as expected, with less text than is `ENOUGH`.
         command: What to type next.
     """
@@ -99,7 +100,9 @@ def _finding(study: StudyRows, model: str) -> Finding:
             tokens=tokens,
             reads=study.reads,
             per_parameter=(fewest, most),
-            barred=next((f for f in _ladders(study, model) if f.cause == depths.POST_NORM and f.barred), None),
+            barred=next(
+                (f for f in _ladders(study, model) if f.cause == depths.POST_NORM and {*f.barred} & {*f.worse}), None
+            ),
             starved=starved,
             command=next(
                 (e.command for e in expected if e.command), run(study, "--corpus", "FILE") if starved else None

@@ -45,6 +45,16 @@ class Arrival:
         """Whether its times are more than upper bounds."""
         return timing.is_exact(self.experiment)
 
+    @property
+    def soonest(self) -> tuple[float, int]:
+        """When the first of its runs was there, and the seed: of upper bounds the lowest says most."""
+        return min((found.by, seed) for seed, found in self.crossings.items() if found.by is not None)
+
+    @property
+    def at_end(self) -> bool:
+        """Whether all it says is that its runs ended below the target."""
+        return self.times == sorted(row.history[-1].train_seconds for row in self.experiment.finished)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Race:
@@ -71,6 +81,18 @@ class Race:
         return (self.arrivals[0].experiment, *self.tied) if self.tied else ()
 
     @property
+    def near(self) -> tuple[float, float, Repeats] | None:
+        """Of those, with one seed: which was seen nearest to the target before the first was there, how near and when.
+
+        None where that is further off than another seed typically is.
+        """
+        one = self.tied if len(self.arrivals[0].times) == 1 else ()
+        ways = [(e, [m for m in e.finished[0].way_down if m.by < self.arrivals[0].by]) for e in one]
+        found = [(way[-1].loss - self.loss, way[-1].by, e) for e, way in ways if way]
+        nearest = min(found, key=lambda seen: seen[0], default=None)
+        return nearest if nearest and self.lag and nearest[0] <= self.lag.deviation else None
+
+    @property
     def sampled(self) -> bool:
         """Whether all of those were measured between evaluations as well; old runs were not."""
         return all(any(point.samples for point in row.history) for e in self.open for row in e.finished)
@@ -88,6 +110,7 @@ class Facts:
         leaders: Where there are such runs, who is lowest after each epoch.
         budgets: Who is lowest within which budget.
         uncertain: How far apart runs were measured that have to hold exactly the same, in bytes.
+        may_fit: By a budget of bytes those outside of it by no more than that which are lower or tie with its lowest.
         command: What may decide the race to the hardest target, where it is open.
     """
 
@@ -98,6 +121,7 @@ class Facts:
     leaders: tuple[Leader, ...]
     budgets: Budgets
     uncertain: float
+    may_fit: dict[float, tuple[Repeats, ...]]
     command: str | None
 
     @property
@@ -149,14 +173,16 @@ def wall_clock(study: StudyRows) -> Finding:
     found, untimed = races(study), timing.untimed(study.rows)
     hardest = found[0] if found else None
     reached = [arrival.experiment for arrival in hardest.arrivals] if hardest else []
+    budgets, uncertain = timing.by_budget(study), memory(study).facts.spread
     facts = Facts(
         races=found,
         entered=sum(not experiment.spoiled for experiment in study.ranked),
         lost=tuple(experiment for experiment in study.ranked if experiment.spoiled),
         untimed=untimed,
         leaders=timing.by_epoch(study) if untimed.shared or untimed.disturbed else (),
-        budgets=timing.by_budget(study),
-        uncertain=memory(study).facts.spread,
+        budgets=budgets,
+        uncertain=uncertain,
+        may_fit={budget.limit: _may_fit(study, budget, uncertain) for budget in budgets.bytes},
         command=_command(study, hardest) if hardest and hardest.open else None,
     )
     return Finding(
@@ -170,6 +196,12 @@ def wall_clock(study: StudyRows) -> Finding:
         ),
         figures=("pareto-time", *(f"overlay-{model}-time" for model in study.models)),
     )
+
+
+def _may_fit(study: StudyRows, budget: Budget, uncertain: float) -> tuple[Repeats, ...]:
+    around = [e for e in study.ranked if not e.spoiled and e.memory and 0 < e.memory - budget.limit <= uncertain]
+    ties = study.ties(budget.best, around)
+    return tuple(e for e in around if e.loss < budget.loss or e in ties)
 
 
 def _command(study: StudyRows, race: Race) -> str | None:

@@ -41,8 +41,9 @@ def _figure(study: StudyRows, rows: list[Row], axis: str) -> Chart:
     best = min(rows, key=lambda row: row.best_point.valid.nats)
     lowest, last = best.best_point, best.history[-1]
     y = style.contest(study, [row for row in study.rows if row.model == best.model and row.history], train=True)
-    # A run that the axis of its kind would cut off wholly is shown all the same, were it not worse than any guess.
-    y = replace(y, high=max(y.high, min(lowest.valid.loss, study.uniform.valid.loss) + style.MARGIN))
+    # Of a run itself only the start may be cut off, or what is worse than any guess.
+    first = max(max(point.train.loss, point.valid.loss) for row in rows for point in row.history[:2][-1:])
+    y = replace(y, high=max(y.high, min(first, study.uniform.valid.loss) + style.MARGIN))
     colour = style.colours(study)[best.optimizer_title]
     train = [[(at(point, axis), point.train.loss) for point in row.history] for row in rows]
     points = [dot(row, point, axis) for row in rows for point in row.history]
@@ -116,5 +117,6 @@ def _facts(study: StudyRows, rows: list[Row], best: Row, axis: str, y: Axis) -> 
         "above": [floor.name for floor in floors if floor not in below],
         "passed": sorted(passed.items()),
         "gap": study.gap(best.history[-1]),
+        "unigram": study.unigram,
         "exact": timing.is_timed(best),
     }
