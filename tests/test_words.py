@@ -77,6 +77,13 @@ Here {{ a() }}. ( {{ a() }} ) , and {{ n|counted("run") }}."""
     assert words.folded(template.render(n=1)) == "Here one. (one), and one run."
 
 
+def test_no_line_breaks_before_a_percent_sign():
+    assert (
+        words.folded("4.3 % of it (95 %\n interval)").replace("\N{NO-BREAK SPACE}", "~")
+        == "4.3~% of it (95~%~interval)"
+    )
+
+
 def test_a_fact_that_is_not_there_is_an_error_and_no_gap():
     with pytest.raises(jinja2.UndefinedError):
         words.environment().from_string("{{ missing }}").render()
