@@ -252,10 +252,15 @@ class Facts:
         return math.log(2) / a_step if first.traits.get("decoupled_decay") and a_step else None
 
     @property
+    def halvings(self) -> float | None:
+        """How often it would halve a weight in a run, whose rate follows a schedule; None likewise."""
+        schedule = self.contrast.study.study["budget"]["schedule"]
+        return MEAN_RATE[schedule] * self.steps / self.half_life if self.half_life else None
+
+    @property
     def shrunk(self) -> float | None:
         """The share that it would take from a weight in a run, were no gradient to move it; None likewise."""
-        schedule = self.contrast.study.study["budget"]["schedule"]
-        return 1 - 0.5 ** (MEAN_RATE[schedule] * self.steps / self.half_life) if self.half_life else None
+        return None if self.halvings is None else 1 - 0.5**self.halvings
 
     @property
     def reason(self) -> str | None:
