@@ -61,7 +61,8 @@ class Pretender:
         pass
 
     def turn(self, steps):
-        beside = any("while True" in " ".join(child.cmdline()) for child in psutil.Process().children())
+        others = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+        beside = any("while True" in " ".join(child.cmdline()) for child in others)
         return {"seconds": steps * 0.2 * (2.5 if beside else 1), "processor_seconds": steps * 0.4, "loss": 3.0}
 
 
