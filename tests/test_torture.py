@@ -1,5 +1,6 @@
 """Random kills of workers and of the command itself, and the results of an undisturbed study all the same."""
 
+import contextlib
 import os
 import random
 import subprocess
@@ -74,21 +75,29 @@ def kill_one(folder, parent, chance):
     return False
 
 
-def wait_for_work(folder, parent):
-    while parent.poll() is None and not workers_in(folder):
-        time.sleep(0.1)
+def wait_for_work(out, parent, since):
+    """Until a run is trained, which its checkpoints tell: importing takes longer than training may."""
+
+    def trained():
+        with contextlib.suppress(FileNotFoundError):  # it goes when its run ends
+            return any(path.stat().st_mtime > since for path in out.rglob("checkpoint.safetensors"))
+        return False
+
+    while parent.poll() is None and not trained():
+        time.sleep(0.05)
 
 
 def storm(folder, out, kills, chance):
     """Repeat the command, killing at random moments, until all is finished; how many of the kills were not needed."""
     left = kills
     while True:
-        parent = start(folder, out)
+        parent, since = start(folder, out), time.time()
         while left and parent.poll() is None:
             if chance.random() < 0.9:  # else it may hit the command while it is starting
-                wait_for_work(folder, parent)
-            time.sleep(chance.uniform(0.5, 4.0))
+                wait_for_work(folder / out, parent, since)
+            time.sleep(chance.uniform(0.0, 2.0))
             left -= kill_one(folder, parent, chance)
+            since = time.time()
         if parent.wait() == 0:
             return left
 
