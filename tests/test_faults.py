@@ -1,6 +1,5 @@
 """Every change of a file fails once, every record and file is damaged, and the same command ends as if nothing was."""
 
-import copy
 import json
 import random
 import re
@@ -8,6 +7,7 @@ import shutil
 
 import pytest
 
+import damages
 import forked
 from bakeoff import checkpoints, tuning
 from bakeoff.analysis.rows import read_rows
@@ -167,36 +167,12 @@ def test_after_any_fault_a_report_is_whole_or_not_there(new_case, reported, part
 
 # --- every record and every file is damaged ---------------------------------------------------------------------------
 
-OTHERS = [None, True, -1, 1.5, 10**400, float("nan"), float("inf"), "x", "", [], [None], {}, {"nats": "x"}, [[[]]], ...]
-
-
-def places(value, path=()):
-    """Every key inside of a value; of a list, the first index."""
-    items = value.items() if isinstance(value, dict) else enumerate(value[:1]) if isinstance(value, list) else ()
-    for key, item in items:
-        yield (*path, key)
-        yield from places(item, (*path, key))
-
-
-def changed(value, path, other):
-    """The value with another one at a place, or with nothing there."""
-    value = copy.deepcopy(value)
-    *outer, last = path
-    inside = value
-    for key in outer:
-        inside = inside[key]
-    if other is Ellipsis:
-        del inside[last]
-    else:
-        inside[last] = other
-    return value
-
 
 def variants(record):
     """The record with each of its keys changed to each other value, or missing."""
-    for path in places(record):
-        for other in OTHERS:
-            yield f"{path} {other!r:.20}", changed(record, path, other)
+    for path in damages.places(record, most=1):
+        for other in (*damages.OTHERS, ...):
+            yield f"{path} {other!r:.20}", damages.changed(record, path, other)
 
 
 @pytest.fixture

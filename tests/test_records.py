@@ -1,6 +1,5 @@
 """Run folders: history is appended, the summary comes last, and what is on disk decides what a run's status is."""
 
-import copy
 import json
 import os
 import subprocess
@@ -12,6 +11,7 @@ from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
+import damages
 from bakeoff.errors import UserError
 from bakeoff.files import TEMPORARY, write_json
 from bakeoff.records import (
@@ -235,31 +235,6 @@ def test_going_on_without_all_evaluations_is_refused_and_changes_nothing(folder)
     assert folder.history() == [evaluation(0)]
 
 
-OTHERS = [None, True, -1, 1.5, 10**400, float("nan"), float("inf"), "x", "", [], [None], {}, {"nats": "x"}, [[[]]]]
-
-
-def places(value, path=()):
-    """Every key and index inside of a value."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    for key, item in items:
-        yield (*path, key)
-        yield from places(item, (*path, key))
-
-
-def changed(value, path, other):
-    """The value with another one at a place, or with nothing there."""
-    value = copy.deepcopy(value)
-    *outer, last = path
-    inside = value
-    for key in outer:
-        inside = inside[key]
-    if other is Ellipsis:
-        del inside[last]
-    else:
-        inside[last] = other
-    return value
-
-
 RECORDS = {
     "spec.json": {"identity": "a", "run": {}},
     "environment.json": {"device": "cpu"},
@@ -273,10 +248,10 @@ RECORDS = {
 def test_no_changed_key_of_any_record_leads_to_another_error(tmp_path_factory, data):
     kind = data.draw(st.sampled_from(sorted(RECORDS)))
     name, _, status = kind.partition(" ")
-    record = changed(
+    record = damages.changed(
         RECORDS[kind],
-        data.draw(st.sampled_from(list(places(RECORDS[kind])))),
-        data.draw(st.sampled_from([*OTHERS, ...])),
+        data.draw(st.sampled_from(list(damages.places(RECORDS[kind])))),
+        data.draw(st.sampled_from([*damages.OTHERS, ...])),
     )
     folder = RunFolder(tmp_path_factory.mktemp("fuzz"))
     folder.start({"identity": "a", "run": {}}, {"device": "cpu"})

@@ -199,8 +199,7 @@ class Clock:
 
     Attributes:
         seconds: What each purpose has taken so far, up to the last change of purpose.
-        processor_seconds: The processor seconds of each, of all threads: of what others compute meanwhile they know
-            little.
+        processor_seconds: The processor seconds of each, of all threads; other programs at work change them little.
     """
 
     def __init__(

@@ -22,7 +22,7 @@ def train_bpe(documents: Sequence[str], vocabulary: int) -> Tokenizer:
 
     Args:
         documents: The train split, and nothing else; a run of over 256 letters, blanks or signs is shown in parts, and
-            of a split above `ENOUGH` every so manieth document.
+            of a split above `ENOUGH` only every n-th document.
         vocabulary: Symbols wanted; a small text may have fewer pairs to merge, and then yields fewer.
 
     Returns:

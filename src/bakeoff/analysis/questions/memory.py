@@ -100,6 +100,11 @@ class Facts:
     command: str | None
 
     @property
+    def off(self) -> float:
+        """Of live bytes: by what share of a peak its parts and what is kept miss it, at most."""
+        return max(abs(n.unexplained / n.peak) for n in self.known)
+
+    @property
     def unsettled(self) -> list[Needs]:
         """Those whose peak is far above their average, the least far first."""
         found = [n for n in self.known if n.peak > SETTLED * n.measured]
