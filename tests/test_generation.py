@@ -28,7 +28,11 @@ def build(kind):
     torch.manual_seed(3)
     if kind == "forgetful":
         return Forgetful(LSTM(embedding=16, hidden=16).build(VOCABULARY, LENGTH).eval()).eval()
-    return ARCHITECTURES[kind](layers=2).build(VOCABULARY, LENGTH).eval()
+    model = ARCHITECTURES[kind](layers=2).build(VOCABULARY, LENGTH).eval()
+    with torch.no_grad():
+        for parameter in model.parameters():  # a decoder's blocks begin as the identity, and would hide what they carry
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    return model
 
 
 def tokens(count, seed=0):
