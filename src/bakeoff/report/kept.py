@@ -38,10 +38,14 @@ class Kept:
         content = self._content_before(name, origin)
         if content is None:
             content = make()
-        (self._new / name).parent.mkdir(exist_ok=True)
-        (self._new / name).write_bytes(content)
+        self.write(name, content)
         self._index[name] = [origin, _checksum(content)]
         return content
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write a file of the new report that is made every time."""
+        (self._new / name).parent.mkdir(exist_ok=True)
+        (self._new / name).write_bytes(content)
 
     def write_index(self) -> None:
         """Say what the files were made of, for the report that comes next."""

@@ -11,11 +11,8 @@ from markupsafe import Markup, escape
 from bakeoff.report.figures import Figures, style
 
 Json = dict[str, Any]
-#: What pictures repeat and the page says once, or never shows.
-_SUPERFLUOUS = re.compile(
-    r' font-family="[^"]*"| aria-hidden="true"| pointer-events="none"| aria-roledescription="[^"]*"| opacity="1"'
-    r'|<path class="(?:background|foreground)"[^>]*d="(?:M0,0h0v0h0Z)?"[^>]*/>'
-)
+#: The face of a picture; in the page it has the page's.
+_FACE = re.compile(r' font-family="[^"]*"')
 #: The number of an experiment, or code, in a sentence.
 _MARKUP = re.compile(r"(#\d+\b|`[^`]+`)")
 
@@ -61,7 +58,7 @@ def said(numbers: Collection[int]) -> Callable[[str], Markup]:
 
 def inline(svg: str, title: str, name: str = "") -> Markup:
     """A picture as a part of the page: its type and background are the page's; it has a title, and a name for links."""
-    slim = _SUPERFLUOUS.sub("", svg)
+    slim = _FACE.sub("", svg)
     named = f'id="{name}" ' if name else ""
     drawn = slim.replace("<svg ", f'<svg {named}role="img" aria-label="{escape(title)}" ', 1)
     return Markup(drawn)  # noqa: S704 (the renderer escaped it)

@@ -25,12 +25,12 @@ class Cost(NamedTuple):
     title: str  # as the table's head has it
     unit: str
     of: Callable[[Repeats], float | None]  # in that unit; None where it was not measured
-    format: str = "~r"  # how d3 writes it
+    written: Callable[[float], str] = style.decimal  # how it is written beside the axis
 
 
 COSTS = (
     Cost("pareto-memory", "memory, MB", "MB", lambda e: e.memory and e.memory / 1e6),
-    Cost("parameters", "trained parameters", "parameters", lambda e: float(e.rows[0].learnable_parameters), "~s"),
+    Cost("parameters", "trained parameters", "parameters", lambda e: float(e.rows[0].learnable_parameters), style.scaled),
 )
 
 
@@ -109,7 +109,7 @@ def _scatter(study: StudyRows, cost: Cost, priced: list[tuple[float, Repeats]]) 
         point = (value, min(e.loss, y.high), told)
         series.append(Series(colour, points=[point], note=f"#{e.number}", name=f"run-{e.number}", shape=shape, size=60))
     title, low, high = f"{cost.title} (log scale)", min(values) / 1.2, max(values) * 1.2
-    x = Axis(low=low, high=high, title=title, log=True, format=cost.format)
+    x = Axis(low=low, high=high, title=title, log=True, written=cost.written)
     facts = {"seeds": study.seeds, "cost": cost, "front": best, "shapes": shapes}
     title, caption = f"Valid perplexity against {cost.title.split(',')[0]}", text.say("captions", "cost", facts)
     floors = lines.floors(study, y, lines.few(study))

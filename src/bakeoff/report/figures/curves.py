@@ -18,7 +18,7 @@ AXES = {"epochs": "epoch", "time": "training time, seconds"}
 TRAIN = [5, 3]
 #: The size of the numbers of a panel, which is shown at less than half its size.
 PANEL_FONT = 17
-_AROUND = re.compile(r'<g class="mark-(?:text role-(?:axis-)?title|\w+ role-mark beside).*?</g>')
+_AROUND = re.compile(r'<g class="around".*?</g>', re.DOTALL)
 
 
 def draw(study: StudyRows) -> Iterator[Chart]:
@@ -33,7 +33,7 @@ def small(figure: Figure) -> Figure:
     """The same as one of many panels: cropped to its plot, with larger numbers and nothing around."""
     crop = f'viewBox="4 {style.TOP - 10} {style.LEFT + figure.plot + 4} {style.HEIGHT + 36}"'
     svg = re.sub(r'width="\d+" height="\d+" viewBox="[^"]*"', crop, _AROUND.sub("", figure.svg), count=1)
-    svg = re.sub(r'font-size="[\d.]+px"', f'font-size="{PANEL_FONT}px"', svg)
+    svg = re.sub(r'font-size="\d+"', f'font-size="{PANEL_FONT}"', svg)
     return replace(figure, svg=svg.replace(f"{figure.name}-clip", f"{figure.name}-small-clip"))
 
 

@@ -1,18 +1,18 @@
 """Lines and points with labels beside the plot: what all figures consist of."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import NamedTuple
 
 from bakeoff import words
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.report.figures import style
-from bakeoff.report.figures.style import HEIGHT, INK, LEFT, PAPER, QUIET, SIZE, Axis, Chart, Json
+from bakeoff.report.figures.style import HEIGHT, LEFT, QUIET, SIZE, Axis, Chart, Json
 
 Corner = tuple[float, float]
 Box = tuple[float, float, float, float]
-#: A letter of a label, as wide as most are, and a line of them, in pixels.
-LETTER, LINE = 5.6, 12.0
+#: A letter of a label and one of a title, as wide as most are, and a line of labels, in pixels.
+LETTER, TITLE, LINE = 5.6, 6.8, 12.0
 #: From the plot to a label after a leader, and after a sample of its line; and the most that labels may take.
 NEAR, FAR, WIDEST = 12, 32, 230
 #: Half the size of a point, half the height of a note, and how far from its point a note may be, in pixels.
@@ -62,40 +62,60 @@ def draw(series: Sequence[Series], x: Axis, y: Axis, floors: Sequence[Label] = (
     """
     labels = [*floors, *(Label(s.label, y.height(s.end), s.colour, s.dash) for s in series if s.label)]
     right = max((label.offset + LETTER * len(label.text) + 12 for label in labels), default=NEAR)
-    plot, channels = SIZE[0] - LEFT - min(right, WIDEST), {"x": x.channel("x"), "y": y.channel("y")}
-    across = {"y": style.as_is("y")}
-    layers = [style.layer("rule", [{"y": floor.y} for floor in floors], across, color=QUIET, strokeWidth=0.7)]
-    for s in series:
-        shown = {"color": s.colour, "opacity": s.opacity, "clip": True}
-        corners = [{"x": at, "y": y.drawn(value), "line": k} for k, line in enumerate(s.lines) for at, value in line]
-        points = [{"x": at, "y": y.drawn(value), "told": told} for at, value, told in s.points]
-        if corners:
-            one_each, look = channels | {"detail": {"field": "line"}}, {"strokeWidth": s.thick, "strokeDash": s.dash}
-            layers.append(style.layer("line", corners, one_each, s.name, **look, **shown))
-        if points:
-            telling, look = channels | {"description": {"field": "told"}}, {"shape": s.shape, "size": s.size}
-            name = s.name and f"{s.name}-points"
-            layers.append(style.layer("point", points, telling, name, filled=True, aria=True, **look, **shown))
-    return style.chart([*layers, *_notes(series, x, y, plot), *_beside(labels, plot)], plot, **about)
+    plot = SIZE[0] - LEFT - min(right, WIDEST)
+    spec = {
+        "title": shortened(str(about["title"]), SIZE[0] - 16, TITLE),
+        "plot": plot,
+        "x": {"title": x.title, "numbers": _numbers(x, plot, lambda text: LETTER * len(text))},
+        "y": {"title": y.title, "numbers": _numbers(y, HEIGHT, lambda _: LINE)},
+        "floors": [floor.y for floor in floors],
+        "series": [_drawn(s, x, y, plot) for s in series],
+        "notes": _notes(series, x, y, plot),
+        "labels": _beside(labels, plot),
+    }
+    return Chart(spec=spec, plot=plot, **about)
+
+
+def shortened(text: str, limit: float, letter: float = LETTER) -> str:
+    """A text that is at most so many pixels wide."""
+    fitting = int(limit / letter)
+    return text if len(text) <= fitting else f"{text[: fitting - 1]}…"
+
+
+def _numbers(axis: Axis, length: float, size: Callable[[str], float]) -> list[tuple[float, str]]:
+    """The numbers of an axis, in pixels from its low end, without those that would touch the one before."""
+    kept: list[tuple[float, str]] = []
+    for share, text in axis.numbers():
+        if not kept or share * length - kept[-1][0] > (size(text) + size(kept[-1][1])) / 2:
+            kept.append((share * length, text))
+    return kept
+
+
+def _drawn(s: Series, x: Axis, y: Axis, plot: float) -> Json:
+    """A series in pixels from the plot's upper left corner."""
+
+    def at(corner: float, value: float) -> tuple[float, float]:
+        return plot * x.place(corner), HEIGHT * (1 - y.place(value))
+
+    return {
+        "name": s.name,
+        "colour": s.colour,
+        "opacity": s.opacity,
+        "lines": [[at(*corner) for corner in line] for line in s.lines],
+        "thick": s.thick,
+        "dash": s.dash,
+        "points": [(*at(corner, value), told) for corner, value, told in s.points],
+        "shape": style.outline(s.shape, s.size),
+    }
 
 
 def _beside(labels: Sequence[Label], plot: float) -> list[Json]:
     """Labels beside the plot, each as near to what it names as the others allow, after a leader or a sample."""
     places = spread([label.y for label in labels], distance=LINE, low=LINE / 2, high=HEIGHT)
-    values = [
-        {**label._asdict(), "place": place, "x": plot + label.offset, "limit": SIZE[0] - LEFT - plot - label.offset}
-        for label, place in zip(labels, places, strict=True)
-    ]
-    leading = {"x": {"value": plot}, "x2": {"value": plot + NEAR - 2}, "y": style.as_is("y"), "y2": {"field": "place"}}
-    colour = {"field": "colour", "type": "nominal", "scale": None}
-    said = {"x": style.as_is("x"), "y": style.as_is("place"), "text": {"field": "text"}, "color": colour}
-    sample = {"x": {"value": plot + NEAR}, "x2": {"value": plot + FAR - 4}, "y": style.as_is("place"), "color": colour}
-    sample["strokeDash"] = {"field": "dash", "scale": None}
-    fit = {"align": "left", "baseline": "middle", "limit": {"expr": "datum.limit"}}
     return [
-        style.layer("rule", [v for v in values if not v["dash"]], leading, "beside-1", color=QUIET, strokeWidth=0.6),
-        style.layer("rule", [v for v in values if v["dash"]], sample, "beside-2", strokeWidth=1.6),
-        style.layer("text", values, said, "beside-3", **fit),
+        {**label._asdict(), "place": place, "x": plot + label.offset}
+        | {"text": shortened(label.text, SIZE[0] - LEFT - plot - label.offset)}
+        for label, place in zip(labels, places, strict=True)
     ]
 
 
@@ -113,21 +133,19 @@ def spread(places: Sequence[float], *, distance: float, low: float, high: float)
     return [kept[order.index(place)] for place in range(len(places))]
 
 
-def _notes(series: Sequence[Series], x: Axis, y: Axis, plot: float) -> list[Json]:
-    """The note of each series where it covers no point and no other note, with a halo where it crosses lines."""
+def _notes(series: Sequence[Series], x: Axis, y: Axis, plot: float) -> list[tuple[float, float, str]]:
+    """The note of each series where it covers no point and no other note: its middle, and what it says."""
     places = [[(plot * x.share(at), y.height(value)) for at, value, _ in s.points] for s in series]
     taken = [(at - POINT, high - POINT, at + POINT, high + POINT) for found in places for at, high in found]
-    values = []
+    notes = []
     for s, found in zip(series, places, strict=True):
         if s.note:
             boxes = list(around(*found[0], LETTER * len(s.note)))
             inside = [box for box in boxes if box[0] >= 0 <= box[1] and box[2] <= plot and box[3] <= HEIGHT]
             box = min(inside or boxes, key=lambda box: covered(box, taken))
             taken.append(box)
-            values.append({"x": (box[0] + box[2]) / 2, "y": (box[1] + box[3]) / 2, "text": s.note})
-    where = {"x": style.as_is("x"), "y": style.as_is("y"), "text": {"field": "text"}}
-    halo = {"stroke": PAPER, "strokeWidth": 3}
-    return [style.layer("text", values, where, baseline="middle", **look) for look in (halo, {"color": INK})]
+            notes.append(((box[0] + box[2]) / 2, (box[1] + box[3]) / 2, s.note))
+    return notes
 
 
 def around(x: float, y: float, size: float) -> Iterator[Box]:

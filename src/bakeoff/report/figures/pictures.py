@@ -1,42 +1,47 @@
 """Charts become pictures: SVG and PNG beside the page, PDF for the typesetter."""
 
-import re
 from importlib.metadata import version
-from pathlib import Path
 
+import jinja2
 import vl_convert as vlc
 
+from bakeoff.report.figures import style
 from bakeoff.report.figures.style import Chart, Figure
 from bakeoff.report.kept import Kept
 
 #: Pixels of a PNG for each pixel of the SVG.
 PNG_SCALE = 1.5
-#: What a picture depends on besides its chart: the renderer, and this file.
-RENDERER = (version("vl-convert-python"), Path(__file__).read_text(encoding="utf-8"))
+#: What a picture depends on besides its SVG.
+RENDERER = (version("vl-convert-python"), PNG_SCALE)
+#: The face that comes with the renderer first, so that text is as wide as it was reckoned.
+FACE = "Liberation Sans, Arial, Helvetica, sans-serif"
 
-#: Attributes of SVG that hold coordinates, and numbers in them that are longer than anyone can see.
-_COORDINATES = re.compile(r' (?:d|transform|x|y|x2|y2)="[^"]*"')
-_LONG = re.compile(r"-?\d+\.\d{3,}")
+
+def _short(value: float) -> str:
+    """A coordinate as precisely as anyone can see."""
+    return f"{round(value, 2) + 0.0:g}"  # -0.0 + 0.0 is 0.0
+
+
+_ENVIRONMENT = jinja2.Environment(
+    loader=jinja2.PackageLoader("bakeoff.report"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+_ENVIRONMENT.filters["short"] = _short
+_ENVIRONMENT.globals |= {
+    name.lower(): getattr(style, name) for name in ("INK", "QUIET", "GRID", "PAPER", "SIZE", "LEFT", "TOP", "HEIGHT")
+} | {"face": FACE}
 
 
 def render(chart: Chart, kept: Kept) -> Figure:
     """The chart with its picture, which is now a file of the report as SVG and as PNG; rendered where none is kept."""
+    svg = _ENVIRONMENT.get_template("figure.svg").render(chart.spec, name=chart.name)
     path = f"figures/{chart.name}"
-    svg = kept.file(f"{path}.svg", lambda: _svg(chart).encode(), RENDERER, chart.spec).decode()
-    kept.file(f"{path}.png", lambda: vlc.svg_to_png(svg, scale=PNG_SCALE), RENDERER, svg)
+    kept.write(f"{path}.svg", svg.encode())
+    kept.file(f"{path}.png", lambda: bytes(vlc.svg_to_png(svg, scale=PNG_SCALE)), RENDERER, svg)
     return Figure(**vars(chart), svg=svg)
-
-
-def _svg(chart: Chart) -> str:
-    # Names inside a picture are shared by the whole page that it will stand in, and the renderer counts on from one
-    # picture to the next.
-    numbers: dict[str, int] = {}
-    svg = re.sub(
-        r'(id="|url\(#)clip(\d+)',
-        lambda found: f"{found[1]}{chart.name}-clip{numbers.setdefault(found[2], len(numbers) + 1)}",
-        vlc.vegalite_to_svg(chart.spec),
-    )
-    return _COORDINATES.sub(lambda match: _LONG.sub(lambda long: f"{float(long[0]):.2f}", match[0]), svg)
 
 
 def as_pdf(svg: str) -> bytes:

@@ -44,7 +44,7 @@ def _figure(study: StudyRows, model: Json, searched: Searched) -> Chart:
             Series(colour, points=lost, shape="cross", size=60),
         ]
     decades, low, high = style.decades(min(rates), max(rates)), min(rates) / 1.3, max(rates) * 1.3
-    x = Axis(low=low, high=high, title="learning rate (log scale)", log=True, format="~g", ticks=decades)
+    x = Axis(low=low, high=high, title="learning rate (log scale)", log=True, ticks=decades)
     floors = lines.floors(study, y, ("unigram",)) if tuning["fits"] else ()
     best = next((e, t) for e, found in searched.items() for t in found if t["valid_loss"] == min(losses))
     facts = {"tuning": tuning, "best": best, "diverged": len(losses) < len(trials)}

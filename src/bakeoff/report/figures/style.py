@@ -1,9 +1,10 @@
-"""What all figures share: colours, axes and a size. Charts are Vega-Lite, written as data."""
+"""What all figures share: colours, axes and a size."""
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from bakeoff import metrics
@@ -28,20 +29,6 @@ LARGEST = 1e12
 #: An axis of perplexity ends this far above the worst run's best, in nats per token, but little above the unigram.
 ABOVE_WORST, MARGIN = 0.5, 0.1
 
-_CONFIG = {
-    # The face that comes with the renderer, so that text is as wide as it was measured.
-    "font": "Liberation Sans, Arial, Helvetica, sans-serif",
-    "aria": False,
-    "autosize": "none",
-    "background": PAPER,
-    "view": {"stroke": None},
-    "text": {"fontSize": 10},
-    "title": {"fontSize": 12, "anchor": "start", "frame": "bounds", "fontWeight": 600, "color": INK},
-    "axis": {"titleFontWeight": "normal", "titleFontSize": 11, "labelFlush": False, "gridColor": GRID}
-    | {"tickColor": QUIET, "domainColor": QUIET, "labelColor": INK, "titleColor": INK},
-}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Chart:
     """A figure as it is described.
@@ -50,7 +37,7 @@ class Chart:
         name: Such as `01-epochs`: the names of its files.
         title: What it shows.
         caption: What is plotted, then what to see in this very study.
-        spec: The picture, in Vega-Lite.
+        spec: The picture, as `templates/figure.svg` draws it.
         plot: How wide the plot in it is, in pixels.
         experiment: The number of the one experiment that it shows, if it shows one.
         model: The one architecture that it shows, if it shows one.
@@ -74,42 +61,31 @@ class Figure(Chart):
     svg: str
 
 
-def chart(layers: list[Json], plot: float, **about: Any) -> Chart:  # noqa: ANN401
-    """A figure of its layers, the backmost first; `about` as in `Chart`."""
-    spec = {
-        "width": plot,
-        "height": HEIGHT,
-        "padding": {"left": LEFT, "top": TOP, "right": SIZE[0] - LEFT - plot, "bottom": BOTTOM},
-        "title": {"text": about["title"], "limit": SIZE[0] - 8},
-        "layer": layers,
-        "config": _CONFIG,
-    }
-    return Chart(spec=spec, plot=plot, **about)
-
-
-def layer(mark: str, values: list[Json], channels: Json, name: str = "", **options: Any) -> Json:  # noqa: ANN401
-    """Marks of one kind; by a name such as `run-5`, which is their class, the page finds what belongs to a run."""
-    named = {"name": name} if name else {}
-    return {**named, "data": {"values": values}, "mark": {"type": mark, **options}, "encoding": channels}
-
-
-def as_is(field: str) -> Json:
-    """A channel that values give as it is drawn: in pixels, or as a dash."""
-    return {"field": field, "type": "quantitative", "scale": None, "axis": None}
-
-
 # --- axes -------------------------------------------------------------------------------------------------------------
+
+
+def decimal(value: float) -> str:
+    """A number beside an axis, in six digits at most and without an exponent: `0.001`, `2000`, `−0.2`."""  # noqa: RUF002
+    return format(Decimal(f"{value:.6g}"), "f").replace("-", "−")  # noqa: RUF001 (the sign of minus)
+
+
+def scaled(value: float) -> str:
+    """A large number beside an axis: `500k`, `1.5M`."""
+    for factor, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= factor:
+            return f"{decimal(value / factor)}{letter}"
+    return decimal(value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Axis:
-    """An axis from one value to another; values above a vertical one, and below it, are cut off.
+    """An axis from one value to another; what is outside is cut off.
 
     Attributes:
         losses: Whether values are losses in nats per token, which are drawn as perplexity.
         log: Whether it is logarithmic.
         ticks: Where its numbers are; None for round places.
-        format: How d3 writes them.
+        written: How they are written.
     """
 
     low: float
@@ -118,30 +94,34 @@ class Axis:
     losses: bool = False
     log: bool = False
     ticks: Sequence[float] | None = None
-    format: str = "~r"
+    written: Callable[[float], str] = decimal
 
     def drawn(self, value: float) -> float:
         """What is drawn for a value."""
         return min(metrics.perplexity(value, 1), LARGEST) if self.losses else value
 
+    def place(self, value: float) -> float:
+        """Where a value is on it: 0 at its low end, 1 at its high end."""
+        return self._place(self.drawn(value))
+
     def share(self, value: float) -> float:
-        """Where a value is on it, from 0 at its low end to 1 at its high end; at an end if it is outside."""
-        low, high, at = (math.log(x) if self.log else x for x in map(self.drawn, (self.low, self.high, value)))
-        return min(max((at - low) / (high - low), 0.0), 1.0)
+        """The same; at an end if it is outside."""
+        return min(max(self.place(value), 0.0), 1.0)
 
     def height(self, value: float) -> float:
-        """Where a value is on a vertical axis, in pixels from the top of the plot."""
+        """Where a value is on a vertical axis, in pixels from the top of the plot; at an end if it is outside."""
         return HEIGHT * (1 - self.share(value))
 
-    def channel(self, field: str) -> Json:
-        """The axis for a chart: of `x` or of `y`, which has a grid."""
+    def numbers(self) -> list[tuple[float, str]]:
+        """Its numbers: where they are, from 0 to 1, and how they are written."""
         low, high = self.drawn(self.low), self.drawn(self.high)
-        places = log_ticks(low, high) if self.log and self.ticks is None else self.ticks
-        axis = {"grid": field == "y", "format": self.format, "tickCount": 6} | (
-            {"values": list(places)} if places else {}
-        )
-        scale = {"type": "log" if self.log else "linear", "domain": [low, high], "nice": False}
-        return {"field": field, "type": "quantitative", "title": self.title, "scale": scale, "axis": axis}
+        ticks = self.ticks if self.ticks is not None else (log_ticks if self.log else round_ticks)(low, high)
+        return [(self._place(tick), self.written(tick)) for tick in ticks if low <= tick <= high]
+
+    def _place(self, drawn: float) -> float:
+        ends = self.drawn(self.low), self.drawn(self.high)
+        low, high, at = (math.log(x) if self.log else x for x in (*ends, drawn))
+        return (at - low) / (high - low)
 
 
 def contest(study: StudyRows, rows: Sequence[Row], *, train: bool = False) -> Axis:
@@ -163,6 +143,14 @@ def perplexity(low: float, high: float) -> Axis:
     """An axis of perplexity from one loss to another, long enough to show something."""
     high = max(high, low + ABOVE_WORST)
     return Axis(low=low, high=high, title="perplexity per token (log scale)", losses=True, log=True)
+
+
+def round_ticks(low: float, high: float) -> list[float]:
+    """Some six multiples of 1, 2 or 5 times a power of ten between two values."""
+    wanted = (high - low) / 6
+    size = 10.0 ** math.floor(math.log10(wanted))
+    step = size * next(factor for factor in (1, 2, 5, 10) if wanted <= size * factor * math.sqrt(2))
+    return [place * step for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def log_ticks(low: float, high: float) -> list[float]:
@@ -196,6 +184,20 @@ def colours(study: StudyRows) -> dict[str, str]:
 def shapes(study: StudyRows) -> dict[str, str]:
     """The shape of each architecture, by its title."""
     return dict(zip(dict.fromkeys(row.model_title for row in study.rows), itertools.cycle(SHAPES), strict=False))
+
+
+def outline(shape: str, area: float) -> str:
+    """The path of a shape around 0, 0: about so many square pixels of it."""
+    half = math.sqrt(area) / 2
+    return {
+        "circle": f"M{half:.2f},0A{half:.2f},{half:.2f},0,1,1,{-half:.2f},0A{half:.2f},{half:.2f},0,1,1,{half:.2f},0Z",
+        "square": f"M{-half:.2f},{-half:.2f}h{2 * half:.2f}v{2 * half:.2f}h{-2 * half:.2f}Z",
+        "triangle-up": f"M0,{-0.87 * half:.2f}L{-half:.2f},{0.87 * half:.2f}H{half:.2f}Z",
+        "diamond": f"M{-half:.2f},0L0,{-half:.2f}L{half:.2f},0L0,{half:.2f}Z",
+        "cross": "M{0},{1}V{2}H{1}V{0}H{2}V{1}H{3}V{2}H{2}V{3}H{1}V{2}H{0}Z".format(
+            *(f"{half * share:.2f}" for share in (-1, -0.4, 0.4, 1))
+        ),
+    }[shape]
 
 
 def dashes(kinds: Iterable[Any]) -> dict[Any, list[int]]:

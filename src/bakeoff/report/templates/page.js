@@ -41,12 +41,9 @@ const parts = [];
 for (const row of all("tr[data-run]")) parts.push([row.dataset.run, row]);
 for (const panel of all(".panel")) parts.push([panel.dataset.experiment, panel]);
 for (const svg of all(".several svg")) {
-  for (const group of all("g[class*=run_]", svg)) {
-    const found = /run_(\d+)_/.exec(group.getAttribute("class"));
-    if (found) parts.push([found[1], group]);
-  }
+  for (const group of all("g[class^=run-]", svg)) parts.push([/\d+/.exec(group.getAttribute("class"))[0], group]);
   for (const mark of all("path[aria-label^='#']", svg)) parts.push([/^#(\d+)/.exec(mark.getAttribute("aria-label"))[1], mark]);
-  for (const text of all(".mark-text text", svg)) {
+  for (const text of all("text", svg)) {
     const found = /^#(\d+)/.exec(text.textContent);
     if (found) parts.push([found[1], text]);
   }
