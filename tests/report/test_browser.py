@@ -224,7 +224,7 @@ def test_the_dark_page_is_dark_and_so_are_its_figures(opened):
     colour = "(e, name) => getComputedStyle(e)[name].match(/[0-9]+/g).slice(0, 3).reduce((a, b) => a + Number(b), 0)"
     assert page.eval_on_selector("body", colour, "backgroundColor") < 120
     assert page.eval_on_selector("body", colour, "color") > 600
-    assert page.eval_on_selector("#figure-overlay-lstm-epochs .role-axis-label text", colour, "fill") > 600
+    assert page.eval_on_selector("#figure-overlay-lstm-epochs .numbers text", colour, "fill") > 600
 
 
 def test_it_prints_on_several_pages_without_its_controls(page):

@@ -1,5 +1,6 @@
 """Axes, colours and files."""
 
+import itertools
 import math
 
 import pytest
@@ -36,14 +37,42 @@ def test_an_axis_of_losses_draws_perplexity_and_holds_any_loss():
     assert y.height(math.log(50)) == style.HEIGHT
     assert y.height(math.log(math.sqrt(50 * 500))) == pytest.approx(style.HEIGHT / 2)
     assert y.height(8471.0) == 0
-    scale = y.channel("y")["scale"]
-    assert (scale["type"], scale["domain"]) == ("log", [pytest.approx(50), pytest.approx(500)])
+    assert y.numbers() == [
+        (pytest.approx(math.log10(tick / 50)), written)
+        for tick, written in ((50, "50"), (70, "70"), (100, "100"), (150, "150"), (200, "200"), (300, "300"))
+    ]
 
 
 def test_a_plain_axis_leaves_its_values_alone():
     x = Axis(low=0, high=10, title="epoch")
     assert (x.drawn(7.0), x.share(5), x.share(20)) == (7.0, 0.5, 1.0)
-    assert x.channel("x")["axis"]["grid"] is False
+    assert x.numbers() == [(share / 10, f"{share}") for share in range(0, 11, 2)]
+
+
+def test_what_is_outside_of_an_axis_has_a_place_there():
+    x = Axis(low=0, high=10, title="epoch")
+    assert (x.place(-5), x.place(20)) == (-0.5, 2.0)
+    assert perplexities(50, 500).place(math.log(5000)) == pytest.approx(2)
+
+
+def test_ticks_of_ones_own_are_shown_where_they_are_on_the_axis():
+    x = Axis(low=0.001, high=1, title="", log=True, ticks=style.decades(0.002, 5))
+    assert [text for _, text in x.numbers()] == ["0.001", "0.01", "0.1", "1"]
+
+
+@given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6))
+def test_round_ticks_are_some_six_at_equal_distances_on_the_axis(low, size):
+    ticks = style.round_ticks(low, low + size)
+    slack = 1e-9 * (abs(low) + size)
+    assert 4 <= len(ticks) <= 10
+    assert all(low - slack <= tick <= low + size + slack for tick in ticks)
+    steps = [after - before for before, after in itertools.pairwise(ticks)]
+    assert steps == pytest.approx([steps[0]] * len(steps), abs=slack)
+
+
+def test_numbers_are_written_without_an_exponent():
+    assert [style.decimal(x) for x in (1e-5, 0.3, 1.0, 2e12, -0.2)] == ["0.00001", "0.3", "1", "2000000000000", "−0.2"]  # noqa: RUF001
+    assert [style.scaled(x) for x in (900, 2000, 1.5e6, 2e9)] == ["900", "2k", "1.5M", "2G"]
 
 
 def test_the_axis_begins_where_the_contest_is(study):
