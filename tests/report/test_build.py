@@ -161,7 +161,7 @@ def test_a_report_of_the_same_runs_renders_nothing_and_is_the_same(fake_study, t
     unseal(study)
     build(StudyFolder(study), elsewhere)
     before = contents_of(elsewhere)
-    for module, name in ((pictures.vlc, "svg_to_png"), (pdf.typst, "compile")):
+    for module, name in ((pictures, "as_png"), (pdf.typst, "compile")):
         monkeypatch.setattr(module, name, counted(calls, getattr(module, name)))
     build(StudyFolder(study), elsewhere)
     assert calls == []
@@ -174,7 +174,7 @@ def test_a_report_of_the_same_runs_renders_nothing_and_is_the_same(fake_study, t
     assert {"figures/08-time.svg", "figures/08-time.png", "figures/overlay-gpt1-time.svg", "report.pdf"} <= changed
     assert not {name for name in changed if name.startswith(("figures/0", "figures/deciles")) and "/08-" not in name}
     pictures_changed = len([name for name in changed if name.endswith(".svg")])
-    assert calls.count("svg_to_png") == pictures_changed
+    assert calls.count("as_png") == pictures_changed
     assert calls.count("compile") == 1
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import typst
 
 from bakeoff.files import write_json
-from bakeoff.report.figures import Figures, pictures
+from bakeoff.report.figures import Figures
 from bakeoff.report.kept import Kept
 
 Json = dict[str, Any]
@@ -36,7 +36,7 @@ def write(contents: Json, figures: Figures, kept: Kept, name: str) -> None:
             (folder / "report.typ").write_text(template, encoding="utf-8")
             write_json(folder / "contents.json", contents)
             for figure, svg in drawn.items():
-                (folder / "figures" / f"{figure}.pdf").write_bytes(pictures.as_pdf(svg))
+                (folder / "figures" / f"{figure}.svg").write_text(svg, encoding="utf-8")
             return bytes(typst.compile(folder / "report.typ", root=folder))
 
-    kept.file(name, typeset, version("typst"), pictures.RENDERER, template, contents, drawn)
+    kept.file(name, typeset, version("typst"), template, contents, drawn)

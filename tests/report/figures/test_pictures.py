@@ -30,8 +30,7 @@ def rendered(monkeypatch):
 
         return render
 
-    for kind in ("png", "pdf"):
-        monkeypatch.setattr(pictures.vlc, f"svg_to_{kind}", counted(kind, getattr(pictures.vlc, f"svg_to_{kind}")))
+    monkeypatch.setattr(pictures, "as_png", counted("png", pictures.as_png))
     return calls
 
 
@@ -60,7 +59,7 @@ def test_pictures_of_one_page_do_not_share_names_and_have_short_coordinates(tmp_
     assert re.findall(r'id="([^"]*)"', figure.svg) == ["one-clip"]
     assert re.findall(r"url\(#([^)]*)\)", figure.svg) == ["one-clip"]
     assert f"translate({round(figure.plot / 3, 2):g},67.2)" in figure.svg
-    assert pictures.as_pdf(figure.svg).startswith(b"%PDF")
+    assert pictures.as_png(figure.svg).startswith(b"\x89PNG\r\n\x1a\n")
 
 
 def test_a_picture_that_shows_the_same_is_kept_to_the_byte(render, rendered):

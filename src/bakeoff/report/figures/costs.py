@@ -30,7 +30,9 @@ class Cost(NamedTuple):
 
 COSTS = (
     Cost("pareto-memory", "memory, MB", "MB", lambda e: e.memory and e.memory / 1e6),
-    Cost("parameters", "trained parameters", "parameters", lambda e: float(e.rows[0].learnable_parameters), style.scaled),
+    Cost(
+        "parameters", "trained parameters", "parameters", lambda e: float(e.rows[0].learnable_parameters), style.scaled
+    ),
 )
 
 

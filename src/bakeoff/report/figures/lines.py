@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bakeoff import words
 from bakeoff.analysis.rows import Row, StudyRows
@@ -50,7 +50,7 @@ class Series(NamedTuple):
     opacity: float = 1.0
 
 
-def draw(series: Sequence[Series], x: Axis, y: Axis, floors: Sequence[Label] = (), **about: str | int | None) -> Chart:
+def draw(series: Sequence[Series], x: Axis, y: Axis, floors: Sequence[Label] = (), **about: Any) -> Chart:  # noqa: ANN401
     """Draw a figure.
 
     Args:
@@ -64,7 +64,7 @@ def draw(series: Sequence[Series], x: Axis, y: Axis, floors: Sequence[Label] = (
     right = max((label.offset + LETTER * len(label.text) + 12 for label in labels), default=NEAR)
     plot = SIZE[0] - LEFT - min(right, WIDEST)
     spec = {
-        "title": shortened(str(about["title"]), SIZE[0] - 16, TITLE),
+        "title": shortened(about["title"], SIZE[0] - 16, TITLE),
         "plot": plot,
         "x": {"title": x.title, "numbers": _numbers(x, plot, lambda text: LETTER * len(text))},
         "y": {"title": y.title, "numbers": _numbers(y, HEIGHT, lambda _: LINE)},

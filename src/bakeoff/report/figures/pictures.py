@@ -1,20 +1,24 @@
-"""Charts become pictures: SVG and PNG beside the page, PDF for the typesetter."""
+"""Charts become pictures: SVG by a template, and PNG of it by the typesetter."""
 
+import functools
 from importlib.metadata import version
 
 import jinja2
-import vl_convert as vlc
+import typst
 
+from bakeoff import words
 from bakeoff.report.figures import style
 from bakeoff.report.figures.style import Chart, Figure
 from bakeoff.report.kept import Kept
 
-#: Pixels of a PNG for each pixel of the SVG.
-PNG_SCALE = 1.5
-#: What a picture depends on besides its SVG.
-RENDERER = (version("vl-convert-python"), PNG_SCALE)
-#: The face that comes with the renderer first, so that text is as wide as it was reckoned.
-FACE = "Liberation Sans, Arial, Helvetica, sans-serif"
+#: Pixels of a PNG for each pixel of the SVG. At 1.5 the renderer's lines have steps.
+PNG_SCALE = 2
+#: A page that is the picture; a point of it is a pixel of the SVG.
+_PAGE = "#set page(width: {}pt, height: {}pt, margin: 0pt)\n#image(bytes(sys.inputs.svg), width: 100%)".format(
+    *style.SIZE
+)
+#: What a PNG depends on besides its SVG.
+RENDERER = (version("typst"), PNG_SCALE, _PAGE)
 
 
 def _short(value: float) -> str:
@@ -22,28 +26,28 @@ def _short(value: float) -> str:
     return f"{round(value, 2) + 0.0:g}"  # -0.0 + 0.0 is 0.0
 
 
-_ENVIRONMENT = jinja2.Environment(
-    loader=jinja2.PackageLoader("bakeoff.report"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
+_ENVIRONMENT = words.environment(jinja2.PackageLoader("bakeoff.report"), markup=True)
 _ENVIRONMENT.filters["short"] = _short
-_ENVIRONMENT.globals |= {
-    name.lower(): getattr(style, name) for name in ("INK", "QUIET", "GRID", "PAPER", "SIZE", "LEFT", "TOP", "HEIGHT")
-} | {"face": FACE}
+_ENVIRONMENT.globals["style"] = style
 
 
 def render(chart: Chart, kept: Kept) -> Figure:
-    """The chart with its picture, which is now a file of the report as SVG and as PNG; rendered where none is kept."""
+    """The chart with its picture, which is now a file of the report as SVG and as PNG; the PNG may be a kept one."""
     svg = _ENVIRONMENT.get_template("figure.svg").render(chart.spec, name=chart.name)
     path = f"figures/{chart.name}"
     kept.write(f"{path}.svg", svg.encode())
-    kept.file(f"{path}.png", lambda: bytes(vlc.svg_to_png(svg, scale=PNG_SCALE)), RENDERER, svg)
+    kept.file(f"{path}.png", lambda: as_png(svg), RENDERER, svg)
     return Figure(**vars(chart), svg=svg)
 
 
-def as_pdf(svg: str) -> bytes:
-    """A picture as a PDF of one page, with its fonts."""
-    return bytes(vlc.svg_to_pdf(svg))
+def as_png(svg: str) -> bytes:
+    """A picture in pixels."""
+    made = _typesetter().compile(_PAGE.encode(), format="png", ppi=72 * PNG_SCALE, sys_inputs={"svg": svg})
+    assert isinstance(made, bytes), "one page"
+    return made
+
+
+@functools.cache
+def _typesetter() -> typst.Compiler:
+    """One for all pictures, as it looks for the machine's fonts when it is made."""
+    return typst.Compiler()

@@ -18,6 +18,8 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DARK_COLOURS = ("#4FA8DC", "#F0813A", "#2BC49A", "#DD9DC0", "#F0B93A", "#8CCBF0", "#F2F2F2")
 #: Text, what is quiet beside it, lines of a grid, and what is under it all; the page replaces these as well.
 INK, QUIET, GRID, PAPER = "#222222", "#666666", "#e2e2e2", "#ffffff"
+#: The faces of a picture's text, of which the first that there is is taken: their letters are equally wide.
+FACE = "Liberation Sans, Arial, Helvetica, sans-serif"
 #: How lines are dashed and points are shaped, where several kinds are in one figure.
 DASHES = ([1, 0], [6, 2], [2, 2], [8, 2, 2, 2], [1, 3])
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross")
@@ -28,6 +30,7 @@ HEIGHT = SIZE[1] - TOP - BOTTOM
 LARGEST = 1e12
 #: An axis of perplexity ends this far above the worst run's best, in nats per token, but little above the unigram.
 ABOVE_WORST, MARGIN = 0.5, 0.1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Chart:
@@ -149,7 +152,7 @@ def round_ticks(low: float, high: float) -> list[float]:
     """Some six multiples of 1, 2 or 5 times a power of ten between two values."""
     wanted = (high - low) / 6
     size = 10.0 ** math.floor(math.log10(wanted))
-    step = size * next(factor for factor in (1, 2, 5, 10) if wanted <= size * factor * math.sqrt(2))
+    step = size * min((1, 2, 5, 10), key=lambda factor: abs(math.log(wanted / size / factor)))
     return [place * step for place in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
