@@ -393,7 +393,7 @@ HEAVY = {"torch", "numpy", "scipy", "polars", "vl_convert", "typst", "tokenizers
         (["--help"], HEAVY),
         (["run", "--help"], HEAVY),
         (["status", "DIR"], HEAVY),
-        (["report", "DIR"], {"torch", "tokenizers", "huggingface_hub"}),
+        (["report", "DIR"], {"torch", "tokenizers", "huggingface_hub", "vl_convert"}),
     ],
 )
 def test_a_verb_imports_only_what_it_needs(arguments, modules, study_folder):

@@ -59,6 +59,25 @@ def test_long_labels_leave_room_for_the_plot(tmp_path):
     assert "…" in pictures.render(long, Kept(tmp_path, tmp_path)).svg
 
 
+def test_a_title_that_is_too_long_ends_in_dots(tmp_path):
+    chart = lines.draw([], AXIS, AXIS, name="one", title="a" * 500, caption="")
+    assert re.search(r">a{50,70}…</text>", pictures.render(chart, Kept(tmp_path, tmp_path)).svg)
+
+
+def test_numbers_of_an_axis_do_not_touch(tmp_path):
+    crowded = Axis(low=0, high=10, title="", ticks=[0, 1, 1.01, 5, 10])
+    svg = pictures.render(
+        lines.draw([], crowded, crowded, name="one", title="", caption=""), Kept(tmp_path, tmp_path)
+    ).svg
+    assert re.findall(r">([\d.]+)</text>", svg) == ["0", "1", "5", "10"] * 2
+
+
+def test_what_leaves_the_plot_is_drawn_on_and_cut_off_by_it(tmp_path):
+    svg = draw(tmp_path, [Series("#000000", [[(0, 5), (5, 20)]])])
+    inside = svg.partition('<g clip-path="url(#one-clip)">')[2]
+    assert re.search(r'd="M0,112L[\d.]+,-224"', inside)
+
+
 def test_points_tell_what_they_are(tmp_path):
     assert 'aria-label="told"' in draw(tmp_path, [Series("#000000", points=[(1, 1, "told")])])
 
