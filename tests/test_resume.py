@@ -14,7 +14,8 @@ from bakeoff.measure import Clock, resolve_device
 from bakeoff.models import GLR, GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SCHEDULES
 from bakeoff.records import FAILED, FINISHED, RunFolder
-from bakeoff.training import Training, evaluation_steps, token_nats
+from bakeoff.spec import Budget
+from bakeoff.training import Training, evaluation_steps, steps_a_pass, token_nats
 from bakeoff.worker import Job, work
 
 CPU = resolve_device("cpu")
@@ -34,10 +35,10 @@ def tokens(tiny_study):
     return data.prepare(tiny_study.corpus, tiny_study.budget)
 
 
-def training_of(tiny_study, tokens, architecture, optimizer, **hooks):
-    """In large batches, so that whole epochs take few steps."""
+def training_of(tiny_study, tokens, architecture, optimizer, *, length=None, **hooks):
+    """In large batches, so that whole epochs take few steps; `length` are fields of the budget that say how many."""
     torch.manual_seed(0)
-    budget = dataclasses.replace(tiny_study.budget, batch_size=32)
+    budget = dataclasses.replace(tiny_study.budget, batch_size=32, **length or {})
     train, valid = tokens.splits["train"], tokens.splits["valid"]
     model = architecture.build(tokens.vocabulary, budget.sequence_length)
     ends = evaluation_steps(train, budget)
@@ -143,6 +144,23 @@ def test_a_run_goes_on_from_between_two_epochs(beginning, undisturbed, kind, tmp
     checkpoints.restore(resumed, checkpoints.load(path))
     assert [facts(evaluation) for evaluation in resumed.evaluations()] == evaluations[2:]
     assert same(weights(resumed), last)
+
+
+@pytest.mark.parametrize("stop", ["inside a pass", "an evaluation", "the second pass", "the last step"])
+def test_a_run_in_steps_goes_on_to_the_bit_from_the_middle_of_a_pass(beginning, tokens, stop, tmp_path):
+    a_pass = steps_a_pass(tokens.splits["train"], beginning("gpt1", "adam")().budget)
+    end, each = a_pass + 5, a_pass // 2 + 2
+    step = {"inside a pass": 2, "an evaluation": each, "the second pass": a_pass + 2, "the last step": end}[stop]
+    length = {"epochs": Budget.epochs, "steps": end, "epoch_steps": each, "decay_steps": 4}
+    begin = functools.partial(beginning("gpt1", "adam"), length=length)
+    undisturbed = begin()
+    expected = [facts(evaluation) for evaluation in undisturbed.evaluations()]
+    path = tmp_path / "checkpoint.safetensors"
+    stopped_at(begin, step, path)
+    resumed = begin()
+    checkpoints.restore(resumed, checkpoints.load(path))
+    assert [facts(e) for e in resumed.evaluations()] == [known for known in expected if known[1] >= step]
+    assert same(weights(resumed), weights(undisturbed))
 
 
 def test_training_time_goes_on_where_it_was_also_when_the_clock_is_set_back(beginning, tmp_path):

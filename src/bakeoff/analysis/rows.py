@@ -131,6 +131,11 @@ class Row:
         return self.entry.get("traits") or {}
 
     @property
+    def unit(self) -> str:
+        """What its budget is in, and it is told in: `epoch` or `step`."""
+        return self.history[0].unit if self.history else "epoch"
+
+    @property
     def done(self) -> int:
         """How many epochs it has trained, or steps where the budget is in steps, up to its last evaluation."""
         return self.history[-1].place if self.history else 0

@@ -217,7 +217,7 @@ def _results(study: StudyRows) -> list[Column]:
             needed=_bytes_a_word(study) <= BYTES_A_WORD,
         ),
         Column("gap, nats", _mean(lambda row: study.gap(row.history[-1]) if row.finished else None, words.signed)),
-        Column("best epoch", _best_epoch),
+        Column(f"best {study.unit}", _best_place),
         Column("params, M", _declared(lambda row: row.parameters, words.millions)),
         Column("trained, M", _declared(lambda row: row.learnable_parameters, words.millions), needed=differ),
         Column("memory, MB", _memory("average_bytes"), bar=True),
@@ -329,12 +329,12 @@ def _spread(runs: Repeats) -> Cell:
     return Cell(words.small(interval.half_width), interval.half_width) if interval else Cell(absent)
 
 
-def _best_epoch(runs: Repeats) -> Cell:
-    epochs = [row.best_epoch for row in runs.rows if row.best_epoch is not None]
-    if not epochs:
+def _best_place(runs: Repeats) -> Cell:
+    places = [row.best_point.place for row in runs.rows if row.history]
+    if not places:
         return Cell(words.ABSENT)
-    best = "-".join(map(str, sorted({min(epochs), max(epochs)})))
-    return Cell(f"{best}/{max(row.epochs for row in runs.rows)}", fmean(epochs))
+    best = "-".join(map(str, sorted({min(places), max(places)})))
+    return Cell(f"{best}/{max(row.done for row in runs.rows)}", fmean(places))
 
 
 def _remark(runs: Repeats) -> Cell:
