@@ -128,6 +128,7 @@ def texts(documents):
             lambda: Budget(steps=1000, epoch_steps=500, decay_steps=951),
             "50 steps of warm-up and 951 of decay are more than all 1,000: give fewer",
         ),
+        (lambda: Budget(average=1), "average must be a finite number above 0 and below 1, not 1"),
         (lambda: Budget(clip=0.0), "clip must be a finite number above 0, not 0.0"),
         (lambda: Budget(clip=math.inf), "clip must be a finite number above 0, not inf"),
         (lambda: Budget(precision="fp16"), "precision must be one of auto, fp32, bf16, not fp16"),

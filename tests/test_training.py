@@ -330,6 +330,14 @@ def test_a_sample_that_is_not_finite_is_left_out_and_ends_nothing():
     assert [[sample.step for sample in e.samples] for e in run.evaluations()] == [[0], [4, 6], [7, 8, 12]]
 
 
+@pytest.mark.parametrize("architecture", ALL, ids=str)
+def test_a_moving_average_of_the_weights_changes_none_of_them(architecture):
+    averaged = training(architecture, budget=dataclasses.replace(BUDGET, average=0.9))
+    list(averaged.evaluations())
+    assert_identical(averaged.model.state_dict(), trained(architecture))
+    assert not torch.equal(averaged.average.weights["embedding.weight"], averaged.model.embedding.weight)
+
+
 def orders(**options):
     run = training(**options)
     return [[batch.inputs_BxL.tolist() for batch in run._pass(epoch)] for epoch in (1, 2)]

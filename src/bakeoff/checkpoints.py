@@ -54,6 +54,8 @@ def take(training: Training) -> State:
     optimizer = training.optimizer.state_dict()
     tensors, numbers = _flatten(optimizer["state"])
     tensors |= {f"model.{name}": tensor for name, tensor in training.model.state_dict().items()}
+    if training.average:
+        tensors |= {f"average.{name}": tensor for name, tensor in training.average.weights.items()}
     tensors |= {f"random.{name}": state for name, state in _random_states(training.device).items()}
     facts = {
         "step": training.step,
@@ -75,6 +77,8 @@ def restore(training: Training, state: State) -> None:
     training.steps = Steps(**facts["steps"])
     training.samples = [Sample(**sample) for sample in facts["samples"]]
     training.model.load_state_dict(_under("model.", tensors))
+    if training.average:
+        training.average.load(_under("average.", tensors))
     saved = _unflatten(_under("optimizer.", tensors), facts["optimizer"]["numbers"])
     training.optimizer.load_state_dict({"state": saved, "param_groups": facts["optimizer"]["groups"]})
     _set_random_states(_under("random.", tensors), training.device)

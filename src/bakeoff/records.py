@@ -83,6 +83,7 @@ ENDINGS: dict[str, dict[str, Shape]] = {
     FINISHED: {
         "epochs?": _count,
         "test": {"best": SUMS, "last": SUMS},
+        "averaged?": {"valid": SUMS, "test": SUMS},
         "memory": {
             **dict.fromkeys(("average_bytes", "peak_bytes", "baseline_bytes"), _number),
             **dict.fromkeys(("resting_bytes?", "process_bytes?"), _number),
@@ -122,7 +123,7 @@ DECLARED: Shape = STUDY | {
         **dict.fromkeys(("epochs", "batch_size", "sequence_length", "threads", "vocabulary"), _positive),
         **dict.fromkeys(("tokenizer", "schedule", "precision"), _text),
         **dict.fromkeys(("epoch_steps?", "steps?", "warmup_steps?", "decay_steps?"), _positive),
-        "clip?": _number,
+        **dict.fromkeys(("clip?", "average?"), _number),
     },
     "experiments": [
         {

@@ -242,6 +242,8 @@ class Budget:
         decay_steps: Of all `steps` the last ones, in which a `linear` rate falls from its peak (constant, then decay:
             Hägele et al. 2024). By default it falls from the end of the warm-up.
         clip: Largest norm of a gradient; None does not clip.
+        average: Decay, per step, of an exponential moving average of the weights that is kept beside them and measured
+            at the end, in a column of its own; None keeps none.
         precision: Of matrix products, in training and in evaluation: `fp32`, `bf16`, or `auto`, which is resolved on
             the machine that starts the study.
         threads: Processor threads of a run; None is resolved on the machine that starts the study.
@@ -260,6 +262,7 @@ class Budget:
     warmup_steps: int | None = None
     decay_steps: int | None = None
     clip: float | None = 1.0
+    average: float | None = None
     precision: str = "auto"
     threads: int | None = None
     compile: bool = False
@@ -275,6 +278,8 @@ class Budget:
             whole(self, "threads", 1, MOST_THREADS)
         if self.clip is not None:
             real(self, "clip", above=0)
+        if self.average is not None:
+            real(self, "average", above=0, below=1)
         _require(self.schedule in SCHEDULES, f"schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule}")
         _require(
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision}"

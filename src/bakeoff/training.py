@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from bakeoff.data.sequences import Batch, Integers, TokenStream
 from bakeoff.measure import Clock, in_precision
+from bakeoff.moving_average import MovingAverage
 from bakeoff.sampling import Sampling
 from bakeoff.spec import Budget
 
@@ -173,6 +174,7 @@ class Training:
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
         self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         self.ends = evaluation_steps(self.train, self.budget)
+        self.average = MovingAverage(self.model, self.budget.average) if self.budget.average else None
 
     def evaluations(self) -> Iterator[Evaluation]:
         """Train for the whole budget; yield an evaluation at step zero and after every epoch.
@@ -256,6 +258,8 @@ class Training:
             self.optimizer.step()
         self.optimizer.zero_grad()
         self.step += 1
+        if self.average:
+            self.average.update(self.step)
         return value, norm
 
     def _diverged(self, what: str) -> DivergedError:

@@ -36,6 +36,7 @@ class Row:
         best_epoch: The epoch whose weights were best on valid.
         train: The fixed sample of train, under the weights of the best epoch; `valid` and `test` likewise.
         last: The three under the last weights.
+        averaged: `valid` and `test` under the moving average of the weights; None where there is none.
         train_running_perplexity: Over the best epoch while its weights were changing.
         clipped: Share of its steps whose gradient was clipped.
         memory: Average and peak bytes above the baseline in steady training, the baseline, and their kind.
@@ -70,6 +71,7 @@ class Row:
     valid: Tally | None
     test: Tally | None
     last: dict[str, Tally | None]
+    averaged: dict[str, Tally] | None
     train_running_perplexity: float | None
     clipped: float | None
     parameters: int
@@ -451,7 +453,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
     summary, environment = _shown(summary), _shown(environment)
     history = tuple(evaluations.point(line, budget_unit(study)) for line in lines)
     best = min(history, key=lambda point: point.valid.nats, default=None)
-    last, test = history[-1] if history else None, summary.get("test")
+    last, test, averaged = history[-1] if history else None, summary.get("test"), summary.get("averaged")
     declared = ("number", "model", "layers", "optimizer", "learning_rate", "weight_decay")
     told = ("error", "memory", "evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second", "alone")
     fields: Json = {name: entry[name] for name in (*declared, "parameters", "learnable_parameters")}
@@ -473,6 +475,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
             "valid": last.valid if last else None,
             "test": evaluations.tally(test["last"]) if test else None,
         },
+        averaged={split: evaluations.tally(sums) for split, sums in averaged.items()} if averaged else None,
         train_running_perplexity=best.running_perplexity if best else None,
         clipped=_mean([point.clipped for point in history]),
         train_seconds=last.train_seconds if last else None,

@@ -209,6 +209,7 @@ def _results(study: StudyRows) -> list[Column]:
         Column("decay", _declared(lambda row: row.weight_decay, words.rate)),
         Column("seed", _seed, needed=study.seeds > 1),
         *(_per_token(split, "ppl", words.perplexity) for split in SPLITS),
+        *(_averaged(study, split) for split in ("valid", "test")),
         Column("±, nats", _spread, needed=study.seeds >= FEWEST_SEEDS),
         Column("bpb", *_measured("valid", lambda tally: tally.bits_per_byte, words.small)),
         Column(
@@ -295,6 +296,11 @@ def _measured(split: str, per: Callable[[Tally], float], form: Callable[[float],
 
 def _per_token(split: str, what: str, form: Callable[[float], str]) -> Column:
     return Column(f"{split} {what}", *_measured(split, lambda tally: tally.loss, form), selects=split == "valid")
+
+
+def _averaged(study: StudyRows, split: str) -> Column:
+    cell = _mean(lambda row: row.averaged[split].loss if row.averaged else None, words.perplexity)
+    return Column(f"averaged {split} ppl", cell, needed=any(row.averaged for row in study.rows))
 
 
 def _seconds(seconds: float) -> str:
