@@ -235,7 +235,8 @@ class Budget:
             all of it.
         steps: Steps of the whole run, over as many passes of the train split as they take, whole ones or not. An epoch
             is then nothing but `epoch_steps` steps, which the budget must have: a full evaluation follows each, and the
-            last step. Two such runs that differ in `steps` and `decay_steps` are the same until one's rate decays.
+            last step. With the same `warmup_steps`, runs that differ in `steps` and `decay_steps` are the same until
+            the rate of one decays.
         schedule: Shape of the learning rate over a run: `linear` (warm-up, linear decay to zero), `warmup` (the same
             without the decay) or `constant`.
         warmup_steps: Of all `steps` those in which the rate rises to its peak, 1 for none; by default 5 % of a run's.
