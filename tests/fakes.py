@@ -179,6 +179,14 @@ def declaration(keys, seeds=(0,)):
     }
 
 
+def in_steps(study):
+    """Let the budget of a declaration be in steps, and that of its search: 4 evaluations, a pass takes 16 steps."""
+    study["budget"] |= {"epochs": 10, "steps": 400, "epoch_steps": 100, "decay_steps": 80, "warmup_steps": None}
+    study["tuning"] |= {"epochs": 10, "steps": 200, "epoch_steps": 50}
+    for entry in study["experiments"]:
+        entry["steps"] = entry.pop("epochs") * 100
+
+
 SPLITS = ("train", "valid", "test")
 
 

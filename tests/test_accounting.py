@@ -103,6 +103,13 @@ def test_the_seeds_parts_are_those_of_its_parameters():
     assert small["logits"] == pytest.approx(large["logits"], rel=0.1)
 
 
+def test_a_moving_average_is_the_weights_once_more():
+    architecture, optimizer, budget = specs(LARGE["gpt1"])
+    budgets = budget, dataclasses.replace(budget, average=0.99)
+    plain, averaged = (accounting.memory(architecture, optimizer, b, VOCABULARY) for b in budgets)
+    assert averaged == plain | {"weights": 2 * plain["weights"]}
+
+
 def test_twice_the_sequences_keep_twice_the_activations():
     architecture, optimizer, budget = specs(LARGE["lstm"])
     budgets = budget, dataclasses.replace(budget, batch_size=16)

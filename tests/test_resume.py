@@ -14,7 +14,8 @@ from bakeoff.measure import Clock, resolve_device
 from bakeoff.models import GLR, GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SCHEDULES
 from bakeoff.records import FAILED, FINISHED, RunFolder
-from bakeoff.training import Training, steps_an_epoch, token_nats
+from bakeoff.spec import Budget
+from bakeoff.training import Training, evaluation_steps, steps_a_pass, token_nats
 from bakeoff.worker import Job, work
 
 CPU = resolve_device("cpu")
@@ -34,20 +35,20 @@ def tokens(tiny_study):
     return data.prepare(tiny_study.corpus, tiny_study.budget)
 
 
-def training_of(tiny_study, tokens, architecture, optimizer, **hooks):
-    """In large batches, so that whole epochs take few steps."""
+def training_of(tiny_study, tokens, architecture, optimizer, *, length=None, **hooks):
+    """In large batches, so that whole epochs take few steps; `length` are fields of the budget that say how many."""
     torch.manual_seed(0)
-    budget = dataclasses.replace(tiny_study.budget, batch_size=32)
+    budget = dataclasses.replace(tiny_study.budget, batch_size=32, **length or {})
     train, valid = tokens.splits["train"], tokens.splits["valid"]
     model = architecture.build(tokens.vocabulary, budget.sequence_length)
-    steps = budget.epochs * steps_an_epoch(train, budget)
+    ends = evaluation_steps(train, budget)
     return Training(
         model=model,
         optimizer=optimizer.build(model),
-        schedule=SCHEDULES["linear"](steps),
+        schedule=SCHEDULES["linear"](budget, ends[-1]),
         train=train,
         measured=hooks.pop("measured", {"train": tokens.train_sample, "valid": valid}),
-        sampling=hooks.pop("sampling", sampling.plan(train, valid, budget, steps // budget.epochs)),
+        sampling=hooks.pop("sampling", sampling.plan(train, valid, budget, ends[0])),
         budget=budget,
         seed=3,
         device=CPU,
@@ -145,6 +146,24 @@ def test_a_run_goes_on_from_between_two_epochs(beginning, undisturbed, kind, tmp
     assert same(weights(resumed), last)
 
 
+@pytest.mark.parametrize("stop", ["inside a pass", "an evaluation", "the second pass", "the last step"])
+def test_a_run_in_steps_goes_on_to_the_bit_from_the_middle_of_a_pass(beginning, tokens, stop, tmp_path):
+    a_pass = steps_a_pass(tokens.splits["train"], beginning("gpt1", "adam")().budget)
+    end, each = a_pass + 5, a_pass // 2 + 2
+    step = {"inside a pass": 2, "an evaluation": each, "the second pass": a_pass + 2, "the last step": end}[stop]
+    length = {"epochs": Budget.epochs, "steps": end, "epoch_steps": each, "decay_steps": 4, "average": 0.9}
+    begin = functools.partial(beginning("gpt1", "adam"), length=length)
+    undisturbed = begin()
+    expected = [facts(evaluation) for evaluation in undisturbed.evaluations()]
+    path = tmp_path / "checkpoint.safetensors"
+    stopped_at(begin, step, path)
+    resumed = begin()
+    checkpoints.restore(resumed, checkpoints.load(path))
+    assert [facts(e) for e in resumed.evaluations()] == [known for known in expected if known[1] >= step]
+    assert same(weights(resumed), weights(undisturbed))
+    assert same(resumed.average.weights, undisturbed.average.weights)
+
+
 def test_training_time_goes_on_where_it_was_also_when_the_clock_is_set_back(beginning, tmp_path):
     path = tmp_path / "checkpoint.safetensors"
     stopped_at(beginning("lstm", "adam"), 5, path)
@@ -181,7 +200,7 @@ def timeless(line):
 
 def outcome(folder):
     summary = folder.summary
-    kept = (summary["status"], summary["best_epoch"], summary["test"])
+    kept = (summary["status"], summary["best_epoch"], summary["test"], summary.get("averaged"))
     documents = (folder.path / "documents.json").read_text()
     return [timeless(line) for line in folder.history()], folder.best_weights.read_bytes(), documents, kept
 
@@ -209,12 +228,12 @@ def dying_after(monkeypatch, steps, error):
     """Let the next training die after so many steps; the ones after it live."""
     original, left = Training._train_step, [steps]
 
-    def step(self, batch, epoch):
+    def step(self, batch):
         left[0] -= 1
         if left[0] < 0:
             monkeypatch.setattr(Training, "_train_step", original)
             raise error
-        return original(self, batch, epoch)
+        return original(self, batch)
 
     monkeypatch.setattr(Training, "_train_step", step)
 
@@ -232,6 +251,22 @@ def test_a_killed_worker_ends_as_an_undisturbed_one(job, calm, monkeypatch, inte
     assert outcome(folder) == calm
     assert folder.summary["resumed_at_step"] == resumed_at
     assert folder.summary["memory"]["samples"] > 0
+
+
+def test_a_moving_average_of_the_weights_is_measured_in_the_end_and_goes_on_to_the_bit(job, calm, tmp_path):
+    averaged = dataclasses.replace(job.run, budget=dataclasses.replace(job.run.budget, average=0.9))
+    one, other = (dataclasses.replace(job, run=averaged, folder=tmp_path / name) for name in ("one", "other"))
+    work(one, lambda message: None)
+    interrupted(other)
+    work(other, lambda message: None)
+    found, resumed = outcome(RunFolder(one.folder)), outcome(RunFolder(other.folder))
+    assert RunFolder(other.folder).summary["resumed_at_step"] == [30]
+    assert found == resumed
+    *everything, (*test, sums) = found
+    assert (*everything, (*test, None)) == calm, "it changes nothing else"
+    assert sums["valid"]["tokens"] == found[0][-1]["valid"]["tokens"]
+    assert sums["valid"]["nats"] != found[0][-1]["valid"]["nats"]
+    assert sums["test"]["nats"] not in (test[-1]["best"]["nats"], test[-1]["last"]["nats"])
 
 
 def test_evaluations_past_the_checkpoint_are_made_again_not_twice(job, calm, monkeypatch):
@@ -429,9 +464,9 @@ def test_weights_of_an_evaluation_that_was_cut_off_are_not_the_best_ones(job, mo
 def test_best_weights_that_are_not_of_the_best_epoch_fail_the_run(job, monkeypatch):
     original = worker._Recording._final_measures
 
-    def exchanged(self, model):
-        checkpoints.save(self.folder.best_weights, model.state_dict(), {"epoch": 1})
-        return original(self, model)
+    def exchanged(self, training):
+        checkpoints.save(self.folder.best_weights, training.model.state_dict(), {"epoch": 1})
+        return original(self, training)
 
     monkeypatch.setattr(worker._Recording, "_final_measures", exchanged)
     measure = Training._nats

@@ -29,14 +29,16 @@ def memory(architecture: Architecture, optimizer: Optimizer, budget: Budget, voc
     """Bytes of a step's parts on a processor; None where a model or an optimizer needs more than shapes to tell.
 
     Returns:
-        `weights`; `gradients` of the learnable ones; `optimizer_state`; `activations`: what is kept from the forward to
-        the backward pass, but for logits and gradients; `logits`: the most that the output layer and the loss hold at a
-        time besides, such as logits, their gradients, and the layer's weights in another type.
+        `weights`, with their moving average where there is one; `gradients` of the learnable ones; `optimizer_state`;
+        `activations`: what is kept from the forward to the backward pass, but for logits and gradients; `logits`: the
+        most that the output layer and the loss hold at a time besides, such as logits, their gradients, and the layer's
+        weights in another type.
     """
     try:
         with FakeTensorMode(allow_non_fake_inputs=True):
             model = _fake(architecture, vocabulary, budget.sequence_length)
-            return _parameters(model, optimizer) | _kept(architecture, vocabulary, budget)
+            parts = _parameters(model, optimizer) | _kept(architecture, vocabulary, budget)
+            return parts | ({"weights": parts["weights"] + _bytes(model.parameters())} if budget.average else {})
     except Exception:  # noqa: BLE001 (whatever a user's model does here, it can still be described and trained)
         return None
 

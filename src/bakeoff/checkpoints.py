@@ -54,11 +54,12 @@ def take(training: Training) -> State:
     optimizer = training.optimizer.state_dict()
     tensors, numbers = _flatten(optimizer["state"])
     tensors |= {f"model.{name}": tensor for name, tensor in training.model.state_dict().items()}
+    if training.average:
+        tensors |= {f"average.{name}": tensor for name, tensor in training.average.weights.items()}
     tensors |= {f"random.{name}": state for name, state in _random_states(training.device).items()}
     facts = {
         "step": training.step,
         "epochs": training.epochs,
-        "position": training.position,
         "steps": dataclasses.asdict(training.steps),
         "samples": [dataclasses.asdict(sample) for sample in training.samples],
         "optimizer": {"numbers": numbers, "groups": optimizer["param_groups"]},
@@ -72,10 +73,12 @@ def take(training: Training) -> State:
 def restore(training: Training, state: State) -> None:
     """Bring a training that has not begun to where `state` was taken, to the bit."""
     tensors, facts = state
-    training.step, training.epochs, training.position = facts["step"], facts["epochs"], facts["position"]
+    training.step, training.epochs = facts["step"], facts["epochs"]
     training.steps = Steps(**facts["steps"])
     training.samples = [Sample(**sample) for sample in facts["samples"]]
     training.model.load_state_dict(_under("model.", tensors))
+    if training.average:
+        training.average.load(_under("average.", tensors))
     saved = _unflatten(_under("optimizer.", tensors), facts["optimizer"]["numbers"])
     training.optimizer.load_state_dict({"state": saved, "param_groups": facts["optimizer"]["groups"]})
     _set_random_states(_under("random.", tensors), training.device)

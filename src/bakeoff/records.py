@@ -83,6 +83,7 @@ ENDINGS: dict[str, dict[str, Shape]] = {
     FINISHED: {
         "epochs?": _count,
         "test": {"best": SUMS, "last": SUMS},
+        "averaged?": {"valid": SUMS, "test": SUMS},
         "memory": {
             **dict.fromkeys(("average_bytes", "peak_bytes", "baseline_bytes"), _number),
             **dict.fromkeys(("resting_bytes?", "process_bytes?"), _number),
@@ -121,8 +122,8 @@ DECLARED: Shape = STUDY | {
     "budget": {
         **dict.fromkeys(("epochs", "batch_size", "sequence_length", "threads", "vocabulary"), _positive),
         **dict.fromkeys(("tokenizer", "schedule", "precision"), _text),
-        "epoch_steps?": _positive,
-        "clip?": _number,
+        **dict.fromkeys(("epoch_steps?", "steps?", "warmup_steps?", "decay_steps?"), _positive),
+        **dict.fromkeys(("clip?", "average?"), _number),
     },
     "experiments": [
         {

@@ -21,7 +21,7 @@ import numpy as np
 import psutil
 import torch
 from filelock import FileLock, Timeout
-from torch import Tensor, nn
+from torch import Tensor
 
 from bakeoff import checkpoints, data, models, sampling
 from bakeoff.files import remove_leftovers
@@ -33,7 +33,7 @@ from bakeoff.recording import Best, Kept, Measures, by_document, tally
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Run
 from bakeoff.study_file import decode_run
-from bakeoff.training import DivergedError, Evaluation, Training, steps_an_epoch, token_nats
+from bakeoff.training import DivergedError, Evaluation, Training, evaluation_steps, token_nats
 
 #: Seconds between two progress messages.
 REPORTING_INTERVAL = 0.2
@@ -195,8 +195,8 @@ class _Recording:
         self.tokens = data.prepare(self.run.corpus, self.budget)
         self.measures = Measures(self.tokens)
         self.memory = meter(self.device, compiled=self.budget.compiles(self.run.architecture))
-        self.epoch_steps = steps_an_epoch(self.tokens.splits["train"], self.budget)
-        self.emit({"event": "start", "steps": self.budget.epochs * self.epoch_steps})
+        self.ends = evaluation_steps(self.tokens.splits["train"], self.budget)
+        self.emit({"event": "start", "steps": self.ends[-1]})
         if (training := self._resumed()) is None:
             self.folder.start(self.spec, self.kept.environment)
             training = self._training()
@@ -231,10 +231,10 @@ class _Recording:
         training = Training(
             model=model,
             optimizer=run.optimizer.build(model),
-            schedule=SCHEDULES[run.optimizer.schedule or budget.schedule](budget.epochs * self.epoch_steps),
+            schedule=SCHEDULES[run.optimizer.schedule or budget.schedule](budget, self.ends[-1]),
             train=train,
             measured=self.measures.streams,
-            sampling=sampling.plan(train, self.measures.streams["valid"], budget, self.epoch_steps),
+            sampling=sampling.plan(train, self.measures.streams["valid"], budget, self.ends[0]),
             budget=budget,
             seed=run.seed,
             device=self.device,
@@ -316,13 +316,13 @@ class _Recording:
             self.pace.note(started)
 
     def _summary(self, training: Training) -> Json:
-        test = self._final_measures(training.model)
+        measured = self._final_measures(training)
         trained = sum(line["running"]["tokens"] for line in self.folder.history() if "running" in line)
         return {
             "status": FINISHED,
-            "epochs": self.budget.epochs,
+            "epochs": len(self.ends),
             "best_epoch": self.kept.best.epoch,
-            "test": test,
+            **measured,
             "memory": self.memory.as_json(),
             **self._times(),
             "tokens_per_second": trained / self.clock.seconds["training"],
@@ -330,17 +330,27 @@ class _Recording:
             "resumed_at_step": self.kept.resumed_at_step,
         }
 
-    def _final_measures(self, model: nn.Module) -> Json:
-        """Measure test with the last weights and with the best; keep what each document cost under the best."""
-        test, kept = self.tokens.splits["test"], self.kept.best
-        measure = functools.partial(token_nats, model, test, self.budget, self.device)
+    def _final_measures(self, training: Training) -> Json:
+        """Measure test with the last weights and with the best, of which it is kept what each document cost.
+
+        If the weights were averaged, valid and test are also measured with the average.
+        """
+        model, valid, test = training.model, self.measures.streams["valid"], self.tokens.splits["test"]
+        kept, averaged = self.kept.best, {}
+        measure = functools.partial(token_nats, model, budget=self.budget, device=self.device)
         with self.clock.measuring("evaluation"):
-            last = best = measure()
-            if kept.epoch < self.budget.epochs:
+            last = best = measure(test)
+            if training.average:
+                model.load_state_dict(training.average.weights, strict=False)  # buffers stay those of the end
+                splits = {"valid": valid, "test": test}
+                averaged = {
+                    "averaged": {name: tally(stream, measure(stream)).sums() for name, stream in splits.items()}
+                }
+            if kept.epoch < len(self.ends):
                 model.load_state_dict(self._best_weights(kept.epoch))
-                best = measure()
+                best = measure(test)
         self.folder.write_documents({"valid": kept.documents, "test": by_document(test, best)})
-        return {"best": tally(test, best).sums(), "last": tally(test, last).sums()}
+        return averaged | {"test": {"best": tally(test, best).sums(), "last": tally(test, last).sums()}}
 
     def _times(self) -> Json:
         """Seconds by purpose, and training's processor seconds; `other` is reading, writing, building."""

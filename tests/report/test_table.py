@@ -90,6 +90,15 @@ def test_processor_seconds_have_a_column_where_they_were_recorded(study, tmp_pat
     assert (first["processor s"], second["processor s"]) == ("41.3", "—")
 
 
+def test_a_moving_average_has_columns_where_one_was_measured(study, tmp_path):
+    assert all("averaged valid ppl" not in line for line in lines(study))
+    sums = {"valid": fakes.sums(4.4), "test": fakes.sums(4.5)}
+    runs = {(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "sgd"): [4.6]}
+    first, second, *_ = lines(fakes.read_study(tmp_path, runs, endings={1: {"averaged": sums}}))
+    assert (first["valid ppl"], first["averaged valid ppl"], first["averaged test ppl"]) == ("90.02", "81.45", "90.02")
+    assert (second["averaged valid ppl"], second["averaged test ppl"]) == ("—", "—")
+
+
 def test_bold_is_the_lowest_validation_perplexity_of_each_architecture_and_what_cannot_be_told_from_it(tmp_path):
     study = fakes.twelve(tmp_path / "one", ends={1: 4.51, 2: 4.5})
     bold = {line["run"] for line in lines(study) for cell in line["cells"] if cell["bold"]}

@@ -1,11 +1,12 @@
-"""The words of whole reports: one seed, three seeds of which one was lost, and a study in which runs are missing."""
+"""The words of whole reports: of one seed, of three of which one was lost, of missing runs, of a budget in steps."""
 
 import pytest
 
 import fakes
 from bakeoff.analysis.answer import first_screen
 from bakeoff.analysis.questions import findings
-from bakeoff.report import text
+from bakeoff.report import protocol, table, text
+from bakeoff.report.figures import curves, overlays
 from golden import golden
 
 DIVERGED = {"status": "diverged", "error": "the loss was not finite at step 27, in epoch 1", "epoch": 5}
@@ -39,3 +40,18 @@ def test_what_a_report_says(tmp_path, name):
 
 def test_a_study_of_one_run_compares_it_with_counting_alone(tmp_path):
     golden("report-one-run.txt", told(fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): fakes.falling(4.5)})))
+
+
+def test_a_report_of_a_budget_in_steps_speaks_of_steps_and_passes(tmp_path):
+    """One run that overfits, and one that was disturbed and still falls; no word of epochs."""
+    runs = {(1, "lstm", 1, "adam"): [4.6, 4.5, 4.56, 4.62], (2, "gpt1", 1, "adamw"): fakes.falling(4.7)}
+    study = fakes.read_study(tmp_path, runs, gap={1: [0.1, 0.2, 0.4, 0.6]}, edit=fakes.in_steps)
+    protocol_ = protocol.of(study, tmp_path)
+    tables = table.tables(study)
+    charts = [*curves.draw(study), *overlays.draw(study)]
+    said = [told(study), protocol_["setting"], *protocol_["protocol"], *(fact for _, fact in protocol_["facts"])]
+    said += [row.diagnosis_text for row in study.rows]
+    said += [f"{chart.name}: {chart.title}. {chart.caption}" for chart in charts]
+    said += [part for each in tables for part in (each["caption"], *(c["head"] for c in each["columns"]))]
+    assert not [line for line in said if "epoch" in line.replace("-epochs", "")]
+    golden("report-in-steps.txt", "\n".join(said) + "\n")

@@ -141,14 +141,14 @@ class Rule:
 
 
 _PHRASES = """
-{% macro at_best() %}At its best (epoch {{ c.best.epoch }}) it has a perplexity of {{ c.best.valid.loss|perplexity }} on
+{% macro at_best() %}At its best ({{ c.best.when }}) it has a perplexity of {{ c.best.valid.loss|perplexity }} on
     valid{% endmacro %}
 {% macro gap() %}the generalization gap is {{ c.gap|signed }} nats (token frequencies matched){% endmacro %}
-{% macro late() %}since epoch {{ c.late.epoch }} train {{ moved(c.falls[0]) }} and valid {{ moved(c.falls[1]) }} nats
+{% macro late() %}since {{ c.late.when }} train {{ moved(c.falls[0]) }} and valid {{ moved(c.falls[1]) }} nats
     {% endmacro %}
 {% macro moved(fall) %}{{ "fell" if fall >= 0 else "rose" }} by {{ fall|nats }}{% endmacro %}
-{% macro rose() %}{% if c.rises[1] > FLAT %} Valid ended {{ c.rises[1]|nats }} nats above its lowest (epoch
-    {{ c.best.epoch }}), which does not meet the rule for overfitting.{% endif %}{% endmacro %}
+{% macro rose() %}{% if c.rises[1] > FLAT %} Valid ended {{ c.rises[1]|nats }} nats above its lowest ({{
+    c.best.when }}), which does not meet the rule for overfitting.{% endif %}{% endmacro %}
 {% macro outdone() %}{% if c.outdone %} A smaller model of the kind reaches {{ c.smaller|perplexity }} on valid:
     optimization is suspect here, not size.{% endif %}{% endmacro %}
 """
@@ -198,7 +198,7 @@ RULES = (
         severity=WARN,
         says="{{ at_best() }}, not below the {{ c.floors.kn2.valid.loss|perplexity }} of a Kneser-Ney bigram, which "
         "sees a single token back. {% if c.memorizes %}It has learned about train what does not carry over: "
-        "{{ gap() }}{% if overfits(c.history) %}, and valid has risen since epoch {{ c.best.epoch }}{% endif %}."
+        "{{ gap() }}{% if overfits(c.history) %}, and valid has risen since {{ c.best.when }}{% endif %}."
         "{% elif c.falling %}{{ late()|sentence }}: the budget ended before learning did.{% endif %}{{ outdone() }}",
     ),
     Rule(
@@ -211,12 +211,12 @@ RULES = (
     ),
     Rule(
         key="overfitting",
-        name="overfitting since epoch {{ c.best.epoch }}",
+        name="overfitting since {{ c.best.when }}",
         when=lambda c: overfits(c.history),
         means=f"the last {RISEN_EVALUATIONS} evaluations of valid or more are at least {FLAT} nats above its lowest, "
         "and train ended below what it was there",
         severity=WARN,
-        says="Valid was lowest after epoch {{ c.best.epoch }}, at {{ c.best.valid.loss|perplexity }}, and rose by "
+        says="Valid was lowest after {{ c.best.when }}, at {{ c.best.valid.loss|perplexity }}, and rose by "
         "{{ c.rises[1]|nats }} nats to {{ c.history[-1].valid.loss|perplexity }}, while train went on falling from "
         "{{ c.best.train.loss|perplexity }} to {{ c.history[-1].train.loss|perplexity }}.",
     ),

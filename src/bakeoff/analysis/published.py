@@ -144,7 +144,12 @@ def is_comparable(study: StudyRows) -> bool:
     declared, budget = study.study, study.study["budget"]
     shape = (budget["epochs"], budget["batch_size"], budget["sequence_length"])
     train = declared["corpus"]["train"]["tokens"]
-    return bool(declared["study"] == "seed" and shape == (EPOCHS, BATCH_SIZE, LENGTH) and train == TOKENS["train"])
+    return bool(
+        declared["study"] == "seed"
+        and not budget.get("steps")
+        and shape == (EPOCHS, BATCH_SIZE, LENGTH)
+        and train == TOKENS["train"]
+    )
 
 
 def _beside(study: StudyRows, run: PublishedRun, *, repeats: bool) -> Beside:

@@ -36,6 +36,7 @@ class Row:
         best_epoch: The epoch whose weights were best on valid.
         train: The fixed sample of train, under the weights of the best epoch; `valid` and `test` likewise.
         last: The three under the last weights.
+        averaged: `valid` and `test` under the moving average of the weights; None where there is none.
         train_running_perplexity: Over the best epoch while its weights were changing.
         clipped: Share of its steps whose gradient was clipped.
         memory: Average and peak bytes above the baseline in steady training, the baseline, and their kind.
@@ -70,6 +71,7 @@ class Row:
     valid: Tally | None
     test: Tally | None
     last: dict[str, Tally | None]
+    averaged: dict[str, Tally] | None
     train_running_perplexity: float | None
     clipped: float | None
     parameters: int
@@ -129,6 +131,16 @@ class Row:
     def traits(self) -> Json:
         """What its architecture and its optimizer say they are; None, or not there, where they do not say."""
         return self.entry.get("traits") or {}
+
+    @property
+    def unit(self) -> str:
+        """What its budget is in, and it is told in: `epoch` or `step`."""
+        return self.history[0].unit if self.history else "epoch"
+
+    @property
+    def done(self) -> int:
+        """How many epochs it has trained, or steps where the budget is in steps, up to its last evaluation."""
+        return self.history[-1].place if self.history else 0
 
     @property
     def best_point(self) -> Point:
@@ -268,11 +280,19 @@ class StudyRows:
         return len(self.study["seeds"])
 
     @property
+    def unit(self) -> str:
+        """What its budget is in: `epoch` or `step`."""
+        return budget_unit(self.study)
+
+    @property
+    def length(self) -> int:
+        """How many epochs or steps a run has."""
+        return int(self.study["budget"][f"{self.unit}s"])
+
+    @property
     def reads(self) -> float:
         """How often a run reads each token of train, on average."""
-        budget, tokens = self.study["budget"], self.study["corpus"]["train"]["tokens"]
-        an_epoch = (budget["epoch_steps"] or math.inf) * budget["batch_size"] * budget["sequence_length"]
-        return float(budget["epochs"] * min(1.0, an_epoch / tokens))
+        return rates.trained_tokens(self.study) / float(self.study["corpus"]["train"]["tokens"])
 
     @property
     def unigram(self) -> Baseline:
@@ -414,6 +434,11 @@ def read_rows(folder: StudyFolder) -> StudyRows:
     )
 
 
+def budget_unit(study: Json) -> str:
+    """What the budget that `study.json` declares is in: `epoch` or `step`."""
+    return "step" if study["budget"].get("steps") else "epoch"
+
+
 def _shown(data: Any) -> Any:  # noqa: ANN401 (plain data of any shape)
     """The same with text that is harmless wherever it will be shown."""
     if isinstance(data, dict):
@@ -426,9 +451,9 @@ def _shown(data: Any) -> Any:  # noqa: ANN401 (plain data of any shape)
 def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:
     status, summary, environment, documents, lines = run.read()
     summary, environment = _shown(summary), _shown(environment)
-    history = tuple(map(evaluations.point, lines))
+    history = tuple(evaluations.point(line, budget_unit(study)) for line in lines)
     best = min(history, key=lambda point: point.valid.nats, default=None)
-    last, test = history[-1] if history else None, summary.get("test")
+    last, test, averaged = history[-1] if history else None, summary.get("test"), summary.get("averaged")
     declared = ("number", "model", "layers", "optimizer", "learning_rate", "weight_decay")
     told = ("error", "memory", "evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second", "alone")
     fields: Json = {name: entry[name] for name in (*declared, "parameters", "learnable_parameters")}
@@ -450,6 +475,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
             "valid": last.valid if last else None,
             "test": evaluations.tally(test["last"]) if test else None,
         },
+        averaged={split: evaluations.tally(sums) for split, sums in averaged.items()} if averaged else None,
         train_running_perplexity=best.running_perplexity if best else None,
         clipped=_mean([point.clipped for point in history]),
         train_seconds=last.train_seconds if last else None,

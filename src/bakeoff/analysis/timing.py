@@ -12,7 +12,8 @@ from typing import NamedTuple
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import LEANING, LEANING_YES, YES, Comparison, verdict
 
-#: Every epoch of a run is the same work; one that took half again as long as the median was disturbed.
+#: Every epoch of a run is the same work, but for a shorter last one; what took half again as long as the median was
+#: disturbed.
 UNEVEN = 1.5
 #: With fewer epochs there is no median to speak of.
 FEWEST_EPOCHS = 3
@@ -27,8 +28,10 @@ SIZES = tuple(n * 10**power for power in range(3, 15) for n in (1, 2, 5))
 
 def unevenness(row: Row) -> float:
     """How much longer the slowest epoch took than the median one; 1 where there is nothing to compare."""
-    times = [point.train_seconds for point in row.history]
-    epochs = [after - before for before, after in itertools.pairwise(times)]
+    parts = list(itertools.pairwise(row.history))
+    steps = [after.step - before.step for before, after in parts]
+    whole = [part for part, each in zip(parts, steps, strict=True) if each == steps[0]]
+    epochs = [after.train_seconds - before.train_seconds for before, after in whole]
     return max(epochs) / statistics.median(epochs) if len(epochs) >= FEWEST_EPOCHS else 1.0
 
 
@@ -146,15 +149,15 @@ def _is_behind(lag: Comparison, losses: list[tuple[float, float]]) -> bool:
 
 
 class Leader(NamedTuple):
-    """Who is lowest on valid after an epoch, by the mean over seeds of the lowest so far, and who ties with it."""
+    """Who is lowest on valid after so many epochs or steps, the mean over seeds of the lowest so far, and its ties."""
 
-    epoch: int
+    place: int
     best: Repeats
     ties: tuple[Repeats, ...]
 
 
 def by_epoch(study: StudyRows) -> tuple[Leader, ...]:
-    """Who is lowest after each epoch that all finished runs have trained, which no clock can change."""
+    """Who is lowest after each evaluation that all finished runs have had, which no clock can change."""
     entered = [experiment for experiment in study.ranked if not experiment.spoiled]
     ways = {e: {row.seed: [point.valid.loss for point in row.history] for row in e.finished} for e in entered}
     leaders = []
@@ -167,7 +170,7 @@ def by_epoch(study: StudyRows) -> tuple[Leader, ...]:
             noise = study.noise.of(best.rows[0].model, other.rows[0].model)
             if other is not best and not (gains and verdict(gains, noise) in (YES, LEANING_YES)):
                 ties.append(other)
-        leaders.append(Leader(epoch, best, tuple(ties)))
+        leaders.append(Leader(best.finished[0].history[epoch].place, best, tuple(ties)))
     return tuple(leaders)
 
 

@@ -33,6 +33,7 @@ def of(study: StudyRows, screen: Json, findings: Sequence[Json], figures: Figure
         "study": study.study["study"],
         "corpus": study.study["corpus"]["name"],
         "several": study.seeds > 1,
+        "unit": study.unit,
         "screen": screen | {"command": _next(study, findings)},
         "findings": _findings(findings, numbers),
         "tables": table.tables(study),

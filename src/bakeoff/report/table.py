@@ -209,6 +209,7 @@ def _results(study: StudyRows) -> list[Column]:
         Column("decay", _declared(lambda row: row.weight_decay, words.rate)),
         Column("seed", _seed, needed=study.seeds > 1),
         *(_per_token(split, "ppl", words.perplexity) for split in SPLITS),
+        *(_averaged(study, split) for split in ("valid", "test")),
         Column("±, nats", _spread, needed=study.seeds >= FEWEST_SEEDS),
         Column("bpb", *_measured("valid", lambda tally: tally.bits_per_byte, words.small)),
         Column(
@@ -217,7 +218,7 @@ def _results(study: StudyRows) -> list[Column]:
             needed=_bytes_a_word(study) <= BYTES_A_WORD,
         ),
         Column("gap, nats", _mean(lambda row: study.gap(row.history[-1]) if row.finished else None, words.signed)),
-        Column("best epoch", _best_epoch),
+        Column(f"best {study.unit}", _best_place),
         Column("params, M", _declared(lambda row: row.parameters, words.millions)),
         Column("trained, M", _declared(lambda row: row.learnable_parameters, words.millions), needed=differ),
         Column("memory, MB", _memory("average_bytes"), bar=True),
@@ -297,6 +298,11 @@ def _per_token(split: str, what: str, form: Callable[[float], str]) -> Column:
     return Column(f"{split} {what}", *_measured(split, lambda tally: tally.loss, form), selects=split == "valid")
 
 
+def _averaged(study: StudyRows, split: str) -> Column:
+    cell = _mean(lambda row: row.averaged[split].loss if row.averaged else None, words.perplexity)
+    return Column(f"averaged {split} ppl", cell, needed=any(row.averaged for row in study.rows))
+
+
 def _seconds(seconds: float) -> str:
     return f"{seconds:,.1f}"
 
@@ -329,12 +335,12 @@ def _spread(runs: Repeats) -> Cell:
     return Cell(words.small(interval.half_width), interval.half_width) if interval else Cell(absent)
 
 
-def _best_epoch(runs: Repeats) -> Cell:
-    epochs = [row.best_epoch for row in runs.rows if row.best_epoch is not None]
-    if not epochs:
+def _best_place(runs: Repeats) -> Cell:
+    places = [row.best_point.place for row in runs.rows if row.history]
+    if not places:
         return Cell(words.ABSENT)
-    best = "-".join(map(str, sorted({min(epochs), max(epochs)})))
-    return Cell(f"{best}/{max(row.epochs for row in runs.rows)}", fmean(epochs))
+    best = "-".join(map(str, sorted({min(places), max(places)})))
+    return Cell(f"{best}/{max(row.done for row in runs.rows)}", fmean(places))
 
 
 def _remark(runs: Repeats) -> Cell:

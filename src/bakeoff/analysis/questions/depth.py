@@ -150,7 +150,9 @@ def _finding(study: StudyRows, ladder: list[Repeats]) -> Finding:
 
 def _longer(study: StudyRows, experiments: tuple[Repeats, ...]) -> str | None:
     numbers = ",".join(str(e.number) for e in sorted(experiments, key=lambda e: e.number))
-    return run(study, "--only", numbers, "--epochs", LONGER * study.study["budget"]["epochs"]) if numbers else None
+    if not numbers or study.unit == "step":  # for which there is no option
+        return None
+    return run(study, "--only", numbers, "--epochs", LONGER * study.length)
 
 
 def _depth(study: StudyRows, experiment: Repeats, base: Repeats | None) -> Depth:

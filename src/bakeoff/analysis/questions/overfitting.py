@@ -28,11 +28,11 @@ class Course:
 
     Attributes:
         gap: The generalization gap in the end, the mean.
-        since: The epochs since which it has been large for good, by run; of those that ended so.
-        best: The epochs after which valid was lowest, by run.
+        since: The epochs or steps since which it has been large for good, by run; of those that ended so.
+        best: The epochs or steps after which valid was lowest, by run.
         rises: How far above its lowest valid ended, by run.
         risen: In how many runs it rose for good, while train went on falling.
-        late: The epoch of the last evaluation before the run's last quarter.
+        late: When the last evaluation was before the run's last quarter.
         falls: By how much train and valid fell since then, the means.
         overfits: Whether in most runs it did, or the gap is large and what was still learned hardly carried over.
         falling: Whether in most runs valid still fell when the budget ended.
@@ -44,7 +44,7 @@ class Course:
     best: tuple[int, ...]
     rises: tuple[float, ...]
     risen: int
-    late: int
+    late: str
     falls: tuple[float, float]
     overfits: bool
     falling: bool
@@ -91,7 +91,8 @@ class Who:
         kinds: Experiments that differ in the architecture alone.
         reads: How often a run reads each token of train, on average.
         larger: The command that reads a text once that is as long as what was read.
-        longer: The command that trains for twice as many epochs.
+        length: How many epochs or steps a run has.
+        longer: The command that trains for twice as many epochs; None where the budget is in steps.
     """
 
     courses: list[Course]
@@ -100,7 +101,8 @@ class Who:
     kinds: list[EqualFit]
     reads: float
     larger: str
-    longer: str
+    length: int
+    longer: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,8 +166,9 @@ def _who(study: StudyRows) -> Finding:
             decayed=[(courses[first], courses[second]) for first, second in decayed],
             kinds=[fit for a, b in pairs if only_kinds_differ(a, b) and (fit := _at_equal_fit(study, a, b))],
             reads=study.reads,
-            larger=run(study, "--corpus", "FILE", "--epochs", 1),
-            longer=run(study, "--epochs", 2 * study.study["budget"]["epochs"]),
+            larger=run(study, "--corpus", "FILE", *(("--epochs", 1) if study.unit == "epoch" else ())),
+            length=study.length,
+            longer=run(study, "--epochs", 2 * study.length) if study.unit == "epoch" else None,
         ),
         evidence=evidence(row for e in finished for row in e.finished),
         figures=("gap-by-depth",),
@@ -179,11 +182,13 @@ def _course(study: StudyRows, experiment: Repeats) -> Course:
     return Course(
         experiment=experiment,
         gap=study.final_gap(experiment),
-        since=tuple(max(found) + 1 for found, case in zip(small, cases, strict=True) if case.gap > LARGE_GAP),
-        best=tuple(case.best.epoch for case in cases),
+        since=tuple(
+            case.history[max(found) + 1].place for found, case in zip(small, cases, strict=True) if case.gap > LARGE_GAP
+        ),
+        best=tuple(case.best.place for case in cases),
         rises=tuple(case.rises[1] for case in cases),
         risen=sum(overfits(row.history) for row in rows),
-        late=cases[0].late.epoch,
+        late=cases[0].late.when,
         falls=(fmean(case.falls[0] for case in cases), fmean(case.falls[1] for case in cases)),
         overfits=sum(case.memorizes or overfits(case.history) for case in cases) > len(rows) / 2,
         falling=sum(still_falling(row.history) for row in rows) > len(rows) / 2,

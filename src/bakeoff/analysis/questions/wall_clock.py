@@ -107,7 +107,7 @@ class Facts:
         entered: How many experiments took part.
         lost: Those that did not, as one of their runs was lost.
         untimed: Runs whose times are only upper bounds.
-        leaders: Where there are such runs, who is lowest after each epoch.
+        leaders: Where there are such runs, who is lowest after each evaluation.
         budgets: Who is lowest within which budget.
         uncertain: How far apart runs were measured that have to hold exactly the same, in bytes.
         may_fit: By a budget of bytes those outside of it by no more than that which are lower or tie with its lowest.
@@ -131,9 +131,9 @@ class Facts:
 
     @property
     def spells(self) -> list[tuple[Repeats, int, int]]:
-        """From which to which epoch each leader is lowest, in order."""
+        """From which to which epoch or step each leader is lowest, in order."""
         found = [list(spell) for _, spell in itertools.groupby(self.leaders, key=lambda leader: leader.best)]
-        return [(spell[0].best, spell[0].epoch, spell[-1].epoch) for spell in found]
+        return [(spell[0].best, spell[0].place, spell[-1].place) for spell in found]
 
     @property
     def fastest(self) -> dict[Repeats, tuple[float, bool]]:

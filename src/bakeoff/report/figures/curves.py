@@ -1,4 +1,4 @@
-"""Learning curves: for each experiment perplexity over epochs and over training seconds, alone and as a small panel."""
+"""Learning curves: each experiment's perplexity over epochs or steps and over seconds, alone and as a small panel."""
 
 import re
 from collections.abc import Iterator
@@ -14,7 +14,8 @@ from bakeoff.report.figures import lines, style
 from bakeoff.report.figures.lines import Corner, Series
 from bakeoff.report.figures.style import Axis, Chart, Figure, Json
 
-AXES = {"epochs": "epoch", "time": "training time, seconds"}
+#: Over how much was trained, in epochs or, where the budget is in steps, in these; and over how long that took.
+AXES = ("epochs", "time")
 TRAIN = [5, 3]
 #: The size of the numbers of a panel, which is shown at less than half its size.
 PANEL_FONT = 17
@@ -71,29 +72,31 @@ def _figure(study: StudyRows, rows: list[Row], axis: str) -> Chart:
 
 def at(point: Point, axis: str) -> float:
     """Where an evaluation is on the horizontal axis."""
-    return float(point.epoch if axis == "epochs" else point.train_seconds)
+    return float(point.place if axis == "epochs" else point.train_seconds)
 
 
 def way(row: Row, axis: str) -> list[Corner]:
     """A run's curve on valid, in nats per token; over time as densely as it was measured."""
     if axis == "time":
         return evaluations.curve(row.history)
-    return [(point.epoch, point.valid.loss) for point in row.history]
+    return [(point.place, point.valid.loss) for point in row.history]
 
 
 def dot(row: Row, point: Point, axis: str) -> tuple[float, float, str]:
     """An evaluation on valid as a point of a figure, with what it tells."""
     seed = f", seed {row.seed}" if row.seed else ""
     train, valid = (words.number(tally.perplexity) for tally in (point.train, point.valid))
-    when = f"epoch {point.epoch}, {words.duration(point.train_seconds)}"
+    when = f"{point.when}, {words.duration(point.train_seconds)}"
     return at(point, axis), point.valid.loss, f"#{row.number} {row.name}{seed}: {when}: valid {valid}, train {train}"
 
 
 def horizontal(rows: list[Row], axis: str) -> Axis:
     """The horizontal axis that some runs need, with room for a point at its end."""
     longest = max(1.0, *(at(row.history[-1], axis) for row in rows))
-    whole = range(0, int(longest) + 1, max(1, round(longest / 8))) if axis == "epochs" else None
-    return Axis(low=0, high=1.02 * longest, title=AXES[axis], ticks=whole)
+    if axis == "time":
+        return Axis(low=0, high=1.02 * longest, title="training time, seconds")
+    whole = range(0, int(longest) + 1, max(1, round(longest / 8)))
+    return Axis(low=0, high=1.02 * longest, title=rows[0].unit, ticks=whole)
 
 
 def _ending(split: str, tally: Tally, y: Axis) -> str:
@@ -110,6 +113,7 @@ def _facts(study: StudyRows, rows: list[Row], best: Row, axis: str, y: Axis) -> 
     highest = max(max(point.train.loss, point.valid.loss) for row in rows for point in row.history)
     return {
         "axis": axis,
+        "unit": study.unit,
         "best": best,
         "runs": rows,
         "cut_off": highest if highest > y.high else None,

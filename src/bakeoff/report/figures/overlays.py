@@ -43,7 +43,7 @@ def _figure(study: StudyRows, groups: list[list[Row]], title: str, axis: str) ->
                 thick=1.6 if study.seeds == 1 else 1.1,
             )
         )
-    title = f"{title}: valid perplexity of every run over {'epochs' if axis == 'epochs' else 'training time'}"
+    title = f"{title}: valid perplexity of every run over {f'{study.unit}s' if axis == 'epochs' else 'training time'}"
     about = {"name": f"overlay-{model}-{axis}", "title": title, "caption": caption, "model": model, "axis": axis}
     return lines.draw(series, horizontal(rows, axis), y, lines.floors(study, y, lines.few(study)), **about)
 
@@ -56,6 +56,7 @@ def _facts(study: StudyRows, groups: list[list[Row]], title: str, axis: str, y: 
     return {
         "title": title,
         "axis": axis,
+        "unit": study.unit,
         "seeds": study.seeds,
         "ranked": ranked,
         "cut_off": [rows[0].number for rows in groups if min(row.best_point.valid.loss for row in rows) > y.high],
