@@ -408,11 +408,13 @@ def _require_ours(folder: Path, *marks: str) -> None:
 def _prepare(study: "Study", console: "Console") -> None:
     """Make tokens of a study's corpus and count them, which takes long for a large one, and show how far that is."""
     from bakeoff import costs, data, progress
+    from bakeoff.measure import resolve_device, return_freed_memory
     from bakeoff.models import ngram
 
     costs.require_room(study.corpus, study.budget)
     with progress.preparing(study.corpus.name, console) as told:
         tokens = data.prepare(study.corpus, study.budget, told)
+        return_freed_memory(resolve_device("cpu"))  # what a tokenizer's training has taken
         ngram.baselines(tokens, study.budget.sequence_length, told)
 
 

@@ -26,7 +26,7 @@ from bakeoff.training import EVALUATED_AT_ONCE, Training, steps_an_epoch
 PROBE_STEPS = 3
 #: Starting a process, importing torch, reading the corpus: a rough allowance for each run, in seconds.
 START_SECONDS = 4.0
-#: Bytes of disk for a run's records, and for each document and each step of an epoch that they or a checkpoint speak of.
+#: Bytes of disk for a run's records, and for each document and each step that they or a checkpoint speak of.
 RECORDS, DOCUMENT, STEP = 20_000, 45, 45
 #: Bytes of disk for what a study has once: the report, most of all.
 REPORT = 10_000_000
@@ -99,6 +99,11 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     )
 
 
+def room(size: int) -> tuple[float, float]:
+    """Bytes of memory, above the process's own, and of disk that making a text of `size` bytes ready takes."""
+    return PREPARING + sum(each * min(size, most) for each, most in (COUNTING, ASKING)), PREPARED * size
+
+
 def require_room(corpus: Corpus, budget: Budget) -> None:
     """See that memory and disk hold what preparing a user's text takes, before it is begun.
 
@@ -108,8 +113,7 @@ def require_room(corpus: Corpus, budget: Budget) -> None:
     if corpus.path is None or data.is_prepared(corpus, budget):
         return
     size, cache = own_text.size(Path(corpus.path)), cache_folder()
-    memory = PREPARING + sum(each * min(size, most) for each, most in (COUNTING, ASKING))
-    disk = PREPARED * size
+    memory, disk = room(size)
     about = f"making {corpus.name}, a text of {words.megabytes(size)}, ready takes about"
     if (free := available_memory()) < memory:
         raise UserError(

@@ -35,7 +35,7 @@ class Sampling:
 
     def part(self, nats_N: npt.NDArray[np.float32], length: int) -> npt.NDArray[np.float32]:
         """What belongs to the sample of the nats of all of valid's N targets, in sequences of `length`."""
-        places = (self.sequences[:, None] * length + np.arange(length)).ravel()
+        places: Integers = np.add.outer(self.sequences * length, np.arange(length)).ravel()
         return nats_N[places[places < len(nats_N)]]
 
 
