@@ -63,6 +63,7 @@ def test_memory_and_disk_are_what_is_looked_for_before(megabytes, tmp_path):
     memory, disk = costs.room(text.stat().st_size)
     environment = os.environ | {"BAKEOFF_CACHE": str(cache)}
     told = subprocess.run([sys.executable, "-c", PREPARING, text], env=environment, capture_output=True, check=True)
+
     assert int(told.stdout) == pytest.approx(memory, rel=1 / 3)
     assert sum(path.stat().st_size for path in cache.rglob("*") if path.is_file()) == pytest.approx(disk, rel=1 / 3)
 
