@@ -32,9 +32,9 @@ RECORDS, DOCUMENT, STEP = 20_000, 45, 45
 REPORT = 10_000_000
 #: Bytes of memory that making a text ready takes, whatever the text; for each of its bytes, until as many n-grams are
 #: there as are counted at once; and for each of them, until as many tokens are asked about as are asked about at once.
-PREPARING, COUNTING, ASKING = 50_000_000, (25.0, 15_000_000), (2.6, 300_000_000)
+PREPARING, COUNTING, ASKING = 50_000_000, (20.0, 15_000_000), (6.2, 180_000_000)
 #: Bytes of disk for each byte of a text: tokens of two bytes, some of them short.
-PREPARED = 0.75
+PREPARED = 0.85
 
 
 @dataclass(frozen=True, kw_only=True)
