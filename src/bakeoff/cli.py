@@ -408,11 +408,13 @@ def _require_ours(folder: Path, *marks: str) -> None:
 def _prepare(study: "Study", console: "Console") -> None:
     """Make tokens of a study's corpus and count them, which takes long for a large one, and show how far that is."""
     from bakeoff import costs, data, progress
+    from bakeoff.measure import resolve_device, return_freed_memory
     from bakeoff.models import ngram
 
     costs.require_room(study.corpus, study.budget)
     with progress.preparing(study.corpus.name, console) as told:
         tokens = data.prepare(study.corpus, study.budget, told)
+        return_freed_memory(resolve_device("cpu"))  # what a tokenizer's training has taken
         ngram.baselines(tokens, study.budget.sequence_length, told)
 
 
@@ -428,12 +430,14 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
     with console.status("timing a few steps of each model"):
         cost = costs.estimate(missing, session.tokens, session.device)
     jobs = at_once or session.holds(cost.memory_bytes)
+    disk = cost.disk_bytes(jobs)
+    costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
     threads = words.plural(study.budget.threads or 1, "thread")
     console.print(
         f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
         f"{study.budget.precision}, {jobs} at a time: about "
         f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
-        f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(cost.disk_bytes)} of disk",
+        f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
         highlight=False,
         soft_wrap=True,
     )

@@ -18,7 +18,7 @@ from bakeoff.errors import UserError
 from bakeoff.files import free_folder
 from bakeoff.measure import Clock, available_memory, keep_freed_memory, return_freed_memory, synchronizer
 from bakeoff.memory import SamplingMeter
-from bakeoff.models import build, count_parameters
+from bakeoff.models import build, without_weights
 from bakeoff.spec import Budget, Corpus, Run
 from bakeoff.training import EVALUATED_AT_ONCE, Training, evaluation_steps
 
@@ -26,12 +26,15 @@ from bakeoff.training import EVALUATED_AT_ONCE, Training, evaluation_steps
 PROBE_STEPS = 3
 #: Starting a process, importing torch, reading the corpus: a rough allowance for each run, in seconds.
 START_SECONDS = 4.0
-BYTES_PER_PARAMETER = 4
+#: Bytes of disk for a run's records, and for each document and each step that they or a checkpoint speak of.
+RECORDS, DOCUMENT, STEP = 20_000, 45, 45
+#: Bytes of disk for what a study has once: the report, most of all.
+REPORT = 10_000_000
 #: Bytes of memory that making a text ready takes, whatever the text; for each of its bytes, until as many n-grams are
 #: there as are counted at once; and for each of them, until as many tokens are asked about as are asked about at once.
-PREPARING, COUNTING, ASKING = 50_000_000, (25.0, 15_000_000), (2.6, 300_000_000)
+PREPARING, COUNTING, ASKING = 50_000_000, (20.0, 15_000_000), (6.2, 180_000_000)
 #: Bytes of disk for each byte of a text: tokens of two bytes, some of them short.
-PREPARED = 0.75
+PREPARED = 0.85
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,18 +44,24 @@ class Cost:
     Attributes:
         seconds: Of all runs, one after the other.
         memory_bytes: The most that one run needs, the process included.
-        disk_bytes: What the run folders will take.
+        kept_bytes: What finished runs and the report will take on the disk.
+        unfinished_bytes: The most that one run takes there besides, while it trains.
         runs: How many there are.
     """
 
     seconds: float
     memory_bytes: int
-    disk_bytes: int
+    kept_bytes: int
+    unfinished_bytes: int
     runs: int
 
     def wait(self, side_by_side: int) -> float:
         """Seconds from the first run to the report, with that many runs at a time that do not slow each other down."""
         return self.seconds / max(1, min(side_by_side, self.runs))
+
+    def disk_bytes(self, at_once: int) -> int:
+        """The most that the study's folder takes on the disk, with that many runs at a time."""
+        return self.kept_bytes + self.unfinished_bytes * min(at_once, self.runs)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,12 +89,19 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     probes = {architecture: probe for architecture, probe in attempts.items() if probe}
     able = [run for run in runs if run.architecture in probes]
     seconds = [_seconds(run, probes[run.architecture], tokens) for run in able]
+    files = [_files(run, tokens) for run in able]
     return Cost(
         seconds=sum(seconds),
         memory_bytes=baseline + max((probe.memory_bytes for probe in probes.values()), default=0),
-        disk_bytes=sum(_weights_bytes(run, tokens.vocabulary) for run in able),
+        kept_bytes=sum(kept for kept, _ in files) + REPORT,
+        unfinished_bytes=max((unfinished for _, unfinished in files), default=0),
         runs=len(runs),
     )
+
+
+def room(size: int) -> tuple[float, float]:
+    """Bytes of memory, above the process's own, and of disk that making a text of `size` bytes ready takes."""
+    return PREPARING + sum(each * min(size, most) for each, most in (COUNTING, ASKING)), PREPARED * size
 
 
 def require_room(corpus: Corpus, budget: Budget) -> None:
@@ -97,8 +113,7 @@ def require_room(corpus: Corpus, budget: Budget) -> None:
     if corpus.path is None or data.is_prepared(corpus, budget):
         return
     size, cache = own_text.size(Path(corpus.path)), cache_folder()
-    memory = PREPARING + sum(each * min(size, most) for each, most in (COUNTING, ASKING))
-    disk = PREPARED * size
+    memory, disk = room(size)
     about = f"making {corpus.name}, a text of {words.megabytes(size)}, ready takes about"
     if (free := available_memory()) < memory:
         raise UserError(
@@ -106,10 +121,25 @@ def require_room(corpus: Corpus, budget: Budget) -> None:
             "or give a part of it",
             status=1,
         )
-    if (free := shutil.disk_usage(free_folder(cache.absolute())).free) < disk:
+    require_disk(about, disk, cache, "name another folder with BAKEOFF_CACHE")
+
+
+def require_disk(about: str, needed: float, folder: Path, otherwise: str) -> None:
+    """See that a folder's disk has room.
+
+    Args:
+        about: What takes about that much.
+        needed: Bytes.
+        folder: Where; it need not be there yet.
+        otherwise: What one can do besides freeing space.
+
+    Raises:
+        UserError: It has not.
+    """
+    if (free := shutil.disk_usage(free_folder(folder.absolute())).free) < needed:
         raise UserError(
-            f"{about} {words.megabytes(disk)} of disk, and {words.megabytes(free)} are free in {cache}: free some "
-            "space there, or name another folder with BAKEOFF_CACHE",
+            f"{about} {words.megabytes(needed)} of disk, and {words.megabytes(free)} are free in {folder}: free some "
+            f"space there, or {otherwise}",
             status=1,
         )
 
@@ -177,6 +207,17 @@ def _seconds(run: Run, probe: _Probe, tokens: Tokens) -> float:
     return START_SECONDS + ends[-1] * probe.step + evaluated * probe.evaluated_token
 
 
-def _weights_bytes(run: Run, vocabulary: int) -> int:
-    parameters, _ = count_parameters(run.architecture, vocabulary, run.budget.sequence_length)
-    return parameters * BYTES_PER_PARAMETER
+def _files(run: Run, tokens: Tokens) -> tuple[int, int]:
+    """Bytes of disk that a run takes when it is finished, and those that it takes besides at the most.
+
+    These are the weights that were the best before, and a checkpoint while the next one is written beside it.
+    """
+    length, vocabulary = run.budget.sequence_length, tokens.vocabulary
+    state = without_weights(run.architecture, vocabulary, length).state_dict()
+    weights = sum(tensor.nbytes for tensor in state.values())
+    parts = accounting.memory(run.architecture, run.optimizer, run.budget, vocabulary)
+    optimizer_state = parts["optimizer_state"] if parts else 2 * weights  # as of Adam, where nothing can be told
+    valid, test = (len(tokens.splits[split].starts_D) for split in ("valid", "test"))
+    facts = valid * DOCUMENT + steps_an_epoch(tokens.splits["train"], run.budget) * STEP
+    checkpoint = weights + optimizer_state + facts
+    return weights + (valid + test) * DOCUMENT + RECORDS, weights + 2 * checkpoint

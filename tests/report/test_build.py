@@ -12,6 +12,7 @@ import pytest
 from filelock import FileLock
 
 import fakes
+from bakeoff import costs
 from bakeoff.errors import UserError
 from bakeoff.records import StudyFolder
 from bakeoff.report import build as building
@@ -39,6 +40,11 @@ def strict_json(path):
         raise AssertionError(constant)
 
     return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
+
+
+def test_a_report_takes_the_disk_that_is_allowed_for_it(built):
+    size = sum(path.stat().st_size for path in built.folder.rglob("*") if path.is_file())
+    assert costs.REPORT / 4 < size < costs.REPORT  # three seeds of twelve experiments take most of it
 
 
 def test_a_report_has_all_its_files(built, fake_study):
