@@ -19,6 +19,6 @@ def load(run_folder: str | Path, *, trust: bool = False) -> "Loaded":
     Raises:
         UserError: It is no folder of a run with weights, or its model needs a study file that may not be executed.
     """
-    from bakeoff.loading import load_run  # noqa: PLC0415 (importing bakeoff must not import torch)
+    from bakeoff.loading import load  # noqa: PLC0415 (importing bakeoff must not import torch)
 
-    return load_run(Path(run_folder), trust=trust)
+    return load(Path(run_folder), trust=trust)
