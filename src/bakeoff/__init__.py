@@ -13,7 +13,7 @@ def load(run_folder: str | Path, *, trust: bool = False) -> "Loaded":
     Nothing of the folder is executed, unless the model is one that a study file defines and `trust` says so.
 
     Args:
-        run_folder: Such as `runs/quick/01-lstm-1-adam/seed-0`.
+        run_folder: Such as `runs/quick/01-lstm-1-adam/seed-0`; or one that `bakeoff export` wrote for this.
         trust: Whether the study file that is kept with the study may be executed.
 
     Raises:

@@ -377,10 +377,11 @@ def export(
     from bakeoff import loading
     from bakeoff.export import transformers
 
-    run_folder = loading.best_run(run)
+    if (run_folder := loading.best_run(run)) != run:
+        say(f"the best run is {run_folder}")
     write = {"transformers": transformers.export}[to]
     loaded_by = write(run_folder, folder, trust=trust)
-    show(f"exported: {folder}, from {run_folder}, for {loaded_by or 'bakeoff.load'}")
+    show(f"exported: {folder}, which {loaded_by or 'bakeoff.load'} loads")
 
 
 # --- run --------------------------------------------------------------------------------------------------------------
