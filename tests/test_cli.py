@@ -11,6 +11,7 @@ import time
 from importlib.metadata import version
 
 import pytest
+from safetensors.torch import load_file
 
 from bakeoff import cli, loading
 from bakeoff.experiments import STUDIES
@@ -371,6 +372,29 @@ def test_a_studys_folder_stands_for_its_best_run(study_folder):
     assert loading.best_run(study_folder) == study_folder / min(losses, key=losses.get)
 
 
+# --- export -----------------------------------------------------------------------------------------------------------
+
+
+def test_export_takes_the_best_run_and_says_what_loads_it(study_folder, tmp_path, monkeypatch, capsys):
+    best = loading.best_run(study_folder)
+    command = ["export", study_folder, tmp_path / "new", "--to", "transformers", "--trust"]
+    status, out, err = call(command, monkeypatch, capsys)
+    assert (status, err) == (0, f"bakeoff: the best run is {best}\n")
+    assert out == f"exported: {tmp_path / 'new'}, which bakeoff.load loads\n"
+    assert (tmp_path / "new" / "README.md").is_file()
+
+
+def test_the_card_of_a_study_files_model_names_its_class(study_folder, tmp_path, monkeypatch, capsys):
+    command = ["export", study_folder / SLUGS[0], tmp_path / "new", "--to", "transformers"]
+    assert "read it, then" in call(command, monkeypatch, capsys)[2]
+    assert call([*command, "--trust"], monkeypatch, capsys)[0] == 0
+    card = (tmp_path / "new" / "README.md").read_text()
+    assert "`bakeoff_study.Bigram`, which the study file of the run defines" in card
+    (load,) = re.findall(r"weights = (.*)\n", card)
+    monkeypatch.chdir(tmp_path)
+    assert set(eval(load, {"load_file": load_file})) == {"logits.weight"}  # noqa: S307 (ours)
+
+
 # --- help -------------------------------------------------------------------------------------------------------------
 
 #: Ends with the command's own status, or with 99 if anything has imported what the verb does not need.
@@ -428,6 +452,7 @@ OPTIONS = {
     "tune": {"--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
     "bench": {"--fast", "--busy", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--trust", "--help"},
+    "export": {"--to", "--trust", "--help"},
 }
 
 

@@ -13,12 +13,12 @@ def load(run_folder: str | Path, *, trust: bool = False) -> "Loaded":
     Nothing of the folder is executed, unless the model is one that a study file defines and `trust` says so.
 
     Args:
-        run_folder: Such as `runs/quick/01-lstm-1-adam/seed-0`.
+        run_folder: Such as `runs/quick/01-lstm-1-adam/seed-0`; or one that `bakeoff export` wrote for this.
         trust: Whether the study file that is kept with the study may be executed.
 
     Raises:
         UserError: It is no folder of a run with weights, or its model needs a study file that may not be executed.
     """
-    from bakeoff.loading import load_run  # noqa: PLC0415 (importing bakeoff must not import torch)
+    from bakeoff.loading import load  # noqa: PLC0415 (importing bakeoff must not import torch)
 
-    return load_run(Path(run_folder), trust=trust)
+    return load(Path(run_folder), trust=trust)

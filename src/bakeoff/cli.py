@@ -6,7 +6,7 @@ import os
 import sys
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -80,6 +80,9 @@ JobsOption = Annotated[
 ]
 TrialsOption = Annotated[
     str, typer.Option(help="Trials at a time, which share the cores: a number, or auto for one a core.")
+]
+TrustOption = Annotated[
+    bool, typer.Option("--trust", help="Execute the study file that is kept with the study, if the model needs it.")
 ]
 JsonOption = Annotated[
     bool, typer.Option("--json", help="Print one JSON document on standard output, and nothing else.")
@@ -337,9 +340,7 @@ def sample(
     temperature: Annotated[float, typer.Option(help="Below 1 the likelier tokens gain; 0 takes the likeliest.")] = 0.8,
     top_k: Annotated[int | None, typer.Option(help="Draw from this many of the likeliest tokens alone.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same text.")] = 0,
-    trust: Annotated[
-        bool, typer.Option("--trust", help="Execute the study file that is kept with the study, if the model needs it.")
-    ] = False,
+    trust: TrustOption = False,
 ) -> None:
     """Generate text with a finished run's model.
 
@@ -352,13 +353,35 @@ def sample(
     except ValueError as error:
         raise UserError(str(error)) from error
     run_folder = loading.best_run(folder)
-    model, tokenizer = loading.load_run(run_folder, trust=trust)
+    model, tokenizer = loading.load(run_folder, trust=trust)
     source = generation.Network(model)
     say(f"text from {run_folder}")
     show(prompt, end="")
     for piece in generation.text(source, tokenizer, prompt, choice):
         show("".join(mark if mark in "\n\t" else plain(mark) for mark in piece), end="")
     show("")
+
+
+@app.command(rich_help_panel=TAKE)
+def export(
+    run: Annotated[Path, typer.Argument(help="A run's folder, or a study's for its run with the lowest valid loss.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder, or an empty one.")],
+    *,
+    to: Annotated[Literal["transformers"], typer.Option(help="The library that is to read it.")],
+    trust: TrustOption = False,
+) -> None:
+    """Write a finished run's model, tokenizer and measured numbers for another library.
+
+    What that library would not compute as the run did is refused; what it has no class for, `bakeoff.load` reads.
+    """
+    from bakeoff import loading
+    from bakeoff.export import transformers
+
+    if (run_folder := loading.best_run(run)) != run:
+        say(f"the best run is {run_folder}")
+    write = {"transformers": transformers.export}[to]
+    loaded_by = write(run_folder, folder, trust=trust)
+    show(f"exported: {folder}, which {loaded_by or 'bakeoff.load'} loads")
 
 
 # --- run --------------------------------------------------------------------------------------------------------------

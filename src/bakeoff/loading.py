@@ -1,4 +1,4 @@
-"""A trained model back from its run folder, or a study's best."""
+"""A trained model back from its run folder, or a study's best, or from what was exported of it."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from bakeoff import checkpoints, sources
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.identity import decode
-from bakeoff.records import RunFolder, StudyFolder, find_studies
+from bakeoff.records import RunFolder, StudyFolder, find_studies, read_json
 from bakeoff.spec import Architecture
 from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
 
@@ -24,7 +24,37 @@ class Loaded(NamedTuple):
     tokenizer: Tokenizer
 
 
-def load_run(path: Path, *, trust: bool = False) -> Loaded:
+class Trained(NamedTuple):
+    """The same with what it is.
+
+    Attributes:
+        sequence_length: Tokens of the sequences that it was trained on.
+    """
+
+    architecture: Architecture
+    sequence_length: int
+    model: nn.Module
+    tokenizer: Tokenizer
+
+
+#: The files of an exported model that no library but Bakeoff reads, and what its configuration calls itself.
+CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json"
+MODEL_TYPE = "bakeoff"
+
+
+def load(path: Path, *, trust: bool = False) -> Loaded:
+    """The model and the tokenizer of a run's folder, or of one that `bakeoff export` wrote.
+
+    Raises:
+        UserError: As in `load_run`; or what was exported is damaged, or is another library's to load.
+    """
+    if (path / CONFIG).is_file():
+        return _load_exported(path)
+    trained = load_run(path, trust=trust)
+    return Loaded(trained.model, trained.tokenizer)
+
+
+def load_run(path: Path, *, trust: bool = False) -> Trained:
     """Build the run's model, with the weights of its best epoch, and its tokenizer.
 
     Args:
@@ -47,6 +77,23 @@ def load_run(path: Path, *, trust: bool = False) -> Loaded:
     except ValueError as error:
         raise UserError(f"{path}: {error}; remove its summary.json and run the study again", status=1) from error
     model = architecture.rebuild(symbols, length, weights)
+    return Trained(architecture, length, model.eval(), tokenizer)
+
+
+def _load_exported(path: Path) -> Loaded:
+    config = read_json(path / CONFIG)
+    if config.get("model_type") != MODEL_TYPE:
+        raise UserError(f"{path} is for transformers: AutoModelForCausalLM.from_pretrained loads it")
+    if foreign := foreign_types(config.get("architecture")):
+        raise UserError(f"{path} has a model that a study file defines, {min(foreign)}: load the run's own folder")
+    try:
+        architecture: Architecture = decode(config["architecture"], BUILT_IN)
+        tokenizer = Tokenizer.from_file(str(path / TOKENIZER))
+        weights = checkpoints.load(path / WEIGHTS).tensors
+        model = architecture.rebuild(tokenizer.get_vocab_size(), config["sequence_length"], weights)
+    except Exception as error:
+        why = " ".join(str(error).split())[:120]
+        raise UserError(f"{path} is damaged ({why}): export the run again", status=1) from error
     return Loaded(model.eval(), tokenizer)
 
 

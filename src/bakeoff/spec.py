@@ -14,7 +14,7 @@ import re
 from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 from bakeoff.errors import plain
 
@@ -91,6 +91,18 @@ class LanguageModel(Protocol):
         ...
 
 
+class Counterpart(NamedTuple):
+    """A model as one of Hugging Face's `transformers`.
+
+    Attributes:
+        config: The library's configuration: its `model_type` and options.
+        weights: The state of the library's body, which is its model without the output layer; that is tied.
+    """
+
+    config: Mapping[str, Any]
+    weights: Mapping[str, torch.Tensor]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Corpus:
     """Named text in three splits: a built-in one, or a user's file or folder.
@@ -161,6 +173,14 @@ class Architecture(ABC):
         model = self.build(vocabulary, sequence_length)
         model.load_state_dict(weights)
         return model
+
+    def to_transformers(self, model: torch.nn.Module) -> Counterpart | None:  # noqa: ARG002 (most have none)
+        """A model of this architecture as the class of `transformers` that computes the same; None if there is none.
+
+        Raises:
+            UserError: There is none for these options, and the library's users would expect one.
+        """
+        return None
 
     def check(self, vocabulary: int, sequence_length: int) -> None:  # noqa: B027 (most read nothing from the disk)
         """See that whatever `build` reads from the disk is there, before anything is trained.

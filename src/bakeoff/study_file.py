@@ -14,7 +14,7 @@ from bakeoff.data import own_text
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.identity import decode, is_bakeoffs, type_name, types
-from bakeoff.models import ARCHITECTURES
+from bakeoff.models import ARCHITECTURES, Transformers
 from bakeoff.optimizers import OPTIMIZERS
 from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Run, Study
 
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 #: Bakeoff's own classes that an encoded run may name.
 BUILT_IN: dict[str, type] = {
-    type_name(kind): kind for kind in (Corpus, Budget, Run, *ARCHITECTURES.values(), *OPTIMIZERS.values())
+    type_name(kind): kind for kind in (Corpus, Budget, Run, Transformers, *ARCHITECTURES.values(), *OPTIMIZERS.values())
 }
 
 

@@ -15,16 +15,6 @@ LENGTH = 9
 WIDTH = 12
 HEADS = 3
 
-#: Our names of a block's modules, and those in transformers.
-MODULES = {
-    "attention.query_key_value": "attn.c_attn",
-    "attention.output": "attn.c_proj",
-    "attention_norm": "ln_1",
-    "expand": "mlp.c_fc",
-    "contract": "mlp.c_proj",
-    "mlp_norm": "ln_2",
-}
-
 
 def build(layers=1, seed=0, **options):
     torch.manual_seed(seed)
@@ -48,13 +38,13 @@ def pairs(model, reference):
     yield model.embedding.weight, reference.transformer.tokens_embed.weight, False
     yield model.positions.weight, reference.transformer.positions_embed.weight, False
     for ours, theirs in zip(model.blocks, reference.transformer.h, strict=True):
-        for name, their_name in MODULES.items():
+        for name, their_name in gpt1.IN_TRANSFORMERS.items():
             module, their = ours.get_submodule(name), theirs.get_submodule(their_name)
             yield module.weight, their.weight, isinstance(module, nn.Linear)
             yield module.bias, their.bias, False
 
 
-def reference_of(model, layers):
+def reference_of(model, layers, gelu="exact"):
     config = OpenAIGPTConfig(
         vocab_size=VOCABULARY,
         n_positions=LENGTH,
@@ -66,17 +56,18 @@ def reference_of(model, layers):
         attn_pdrop=0.0,
     )
     reference = OpenAIGPTLMHeadModel(config)
-    for block in reference.transformer.h:
+    for block in reference.transformer.h if gelu == "exact" else ():
         block.mlp.act = nn.GELU()  # theirs is the tanh approximation
     for ours, theirs, transposed in pairs(model, reference):
         theirs.data.copy_(ours.data.T if transposed else ours.data)
     return reference
 
 
+@pytest.mark.parametrize("gelu", gpt1.GELUS)
 @pytest.mark.parametrize("layers", [1, 3])
-def test_logits_and_gradients_equal_the_released_implementation(layers):
-    model = scrambled(build(layers))
-    reference = reference_of(model, layers)
+def test_logits_and_gradients_equal_the_released_implementation(layers, gelu):
+    model = scrambled(build(layers, gelu=gelu))
+    reference = reference_of(model, layers, gelu)
     expected = reference(tokens()).logits
     torch.testing.assert_close(model(tokens()), expected, rtol=0, atol=1e-5)
     targets = tokens().roll(-1, 1)
@@ -156,6 +147,13 @@ def test_dropout_acts_in_training_only():
     model, plain = build(2, dropout=0.5), build(2)
     assert not torch.allclose(model(tokens()), plain(tokens()))
     assert torch.equal(model.eval()(tokens()), plain.eval()(tokens()))
+
+
+def test_the_forms_of_gelu_differ_and_there_are_no_others():
+    exact, tanh = (scrambled(build(gelu=gelu))(tokens()) for gelu in gpt1.GELUS)
+    assert 1e-4 < (exact - tanh).abs().max() < 1e-1
+    with pytest.raises(ValueError, match="gelu must be one of exact, tanh, not new"):
+        GPT1(gelu="new")
 
 
 def test_heads_must_divide_the_width():

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from bakeoff.models.decoder import DecoderArchitecture, Mixer, normalized
+from bakeoff.models.decoder import EPSILON, DecoderArchitecture, DecoderModel, Mixer, normalized
 from bakeoff.models.gpt1 import KeyValue, causal_attention
-from bakeoff.spec import whole
+from bakeoff.spec import Counterpart, whole
 
 #: How much slower each pair of channels turns than the first, at most (Su et al. 2021).
 BASE = 10_000.0
@@ -46,6 +46,42 @@ class GPT(DecoderArchitecture):
     def mixer(self) -> "Attention":
         """Attention."""
         return Attention(self)
+
+    def to_transformers(self, model: nn.Module) -> Counterpart | None:
+        """As the library's `NanoChatForCausalLM`, without its soft cap; None with the token shift, which it has not."""
+        if self.token_shift:
+            return None
+        assert isinstance(model, DecoderModel)
+        state: dict[str, Tensor] = {"embed_tokens.weight": model.embedding.weight}
+        for number, block in enumerate(model.blocks):
+            query, key, value = block.get_parameter("mixer.inputs.weight").chunk(3)
+            of_block = {
+                "self_attn.q_proj": self._turned_round(query),
+                "self_attn.k_proj": self._turned_round(key),
+                "self_attn.v_proj": value,
+                "self_attn.o_proj": block.get_parameter("mixer.output.weight"),
+                "mlp.fc1": block.get_parameter("expand.weight"),
+                "mlp.fc2": block.get_parameter("contract.weight"),
+            }
+            state |= {f"layers.{number}.{name}.weight": weight for name, weight in of_block.items()}
+        config = {
+            "model_type": "nanochat",
+            "vocab_size": model.embedding.num_embeddings,
+            "max_position_embeddings": model.window,
+            "hidden_size": self.width,
+            "intermediate_size": 4 * self.width,
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads,
+            "attention_dropout": self.dropout,
+            "rope_parameters": {"rope_type": "default", "rope_theta": BASE},
+            "rms_norm_eps": EPSILON,
+            "final_logit_softcapping": None,
+        }
+        return Counterpart(config, state)
+
+    def _turned_round(self, weight_ExE: Tensor) -> Tensor:
+        """Each head's halves exchanged: nanochat turns queries and keys the other way round."""
+        return weight_ExE.view(self.heads, 2, -1, self.width).flip(1).flatten(0, 2)
 
 
 class Attention(Mixer):

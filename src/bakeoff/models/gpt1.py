@@ -11,12 +11,25 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from bakeoff.errors import UserError
 from bakeoff.models import embeddings
 from bakeoff.models.tied import WIDEST, TiedArchitecture, TiedLanguageModel
-from bakeoff.spec import whole
+from bakeoff.spec import Counterpart, whole
 
 #: The longest sequence whose attention scores are written out on a processor.
 WRITTEN_OUT = 512
+
+#: The forms of GELU (Hendrycks & Gimpel 2016), and what torch calls them.
+GELUS = {"exact": "none", "tanh": "tanh"}
+#: A block's modules, and what `transformers` calls them.
+IN_TRANSFORMERS = {
+    "attention.query_key_value": "attn.c_attn",
+    "attention.output": "attn.c_proj",
+    "attention_norm": "ln_1",
+    "expand": "mlp.c_fc",
+    "contract": "mlp.c_proj",
+    "mlp_norm": "ln_2",
+}
 
 #: Keys and values of the places so far, each BxHxLxW.
 KeyValue = tuple[Tensor, Tensor]
@@ -29,6 +42,7 @@ class GPT1(TiedArchitecture):
     Attributes:
         width: Width of the embedding and of every layer; the MLP inside is four times as wide.
         heads: Attention heads; they divide the width.
+        gelu: `exact`, or `tanh`, its approximation that the released code and `transformers` compute.
     """
 
     name: ClassVar[str] = "gpt1"
@@ -40,6 +54,7 @@ class GPT1(TiedArchitecture):
 
     width: int = 128
     heads: int = 4
+    gelu: str = "exact"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -47,10 +62,41 @@ class GPT1(TiedArchitecture):
         whole(self, "heads", 1, self.width)
         if self.width % self.heads:
             raise ValueError(f"heads must divide the width: {self.heads} does not divide {self.width}")
+        if self.gelu not in GELUS:
+            raise ValueError(f"gelu must be one of {', '.join(GELUS)}, not {self.gelu}")
 
     def module(self, vocabulary: int, sequence_length: int) -> "GPT1Model":
         """The module as torch initializes it."""
         return GPT1Model(self, vocabulary, sequence_length)
+
+    def to_transformers(self, model: nn.Module) -> Counterpart:
+        """As the library's `OpenAIGPTLMHeadModel`.
+
+        Raises:
+            UserError: It has the exact GELU, which the library has not.
+        """
+        if self.gelu != "tanh":
+            raise UserError(
+                "this GPT-1 has the exact GELU, and that of transformers has the tanh form, so none there computes the"
+                ' same: train with GPT1(gelu="tanh")'
+            )
+        assert isinstance(model, GPT1Model)
+        state: dict[str, Tensor] = {name: embedding.weight for name, embedding in model.embeddings().items()}
+        for number, block in enumerate(model.blocks):
+            for ours, theirs in IN_TRANSFORMERS.items():
+                weight = block.get_parameter(f"{ours}.weight")
+                state[f"h.{number}.{theirs}.weight"] = weight.mT if weight.ndim > 1 else weight  # theirs are turned
+                state[f"h.{number}.{theirs}.bias"] = block.get_parameter(f"{ours}.bias")
+        config = {
+            "model_type": "openai-gpt",
+            "vocab_size": model.embedding.num_embeddings,
+            "n_positions": model.positions.num_embeddings,
+            "n_embd": self.width,
+            "n_layer": self.layers,
+            "n_head": self.heads,
+            **dict.fromkeys(("resid_pdrop", "embd_pdrop", "attn_pdrop"), self.dropout),
+        }
+        return Counterpart(config, state)
 
 
 class GPT1Model(TiedLanguageModel):
@@ -107,6 +153,7 @@ class Block(nn.Module):
         self.contract = nn.Linear(4 * spec.width, spec.width)
         self.mlp_norm = nn.LayerNorm(spec.width)
         self.dropout = nn.Dropout(spec.dropout)
+        self.gelu = nn.GELU(GELUS[spec.gelu])
 
     def forward(self, x_BxLxE: Tensor) -> Tensor:
         """One layer, BxLxE to BxLxE."""
@@ -116,7 +163,7 @@ class Block(nn.Module):
         """One layer at the places after those whose keys and values are given."""
         attended_BxLxE, key_value = self.attention(x_BxLxE, past)
         attended_BxLxE = self.attention_norm(x_BxLxE + attended_BxLxE)
-        mlp = self.contract(F.gelu(self.expand(attended_BxLxE)))
+        mlp = self.contract(self.gelu(self.expand(attended_BxLxE)))
         return self.mlp_norm(attended_BxLxE + self.dropout(mlp)), key_value
 
 

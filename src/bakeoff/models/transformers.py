@@ -1,6 +1,7 @@
 """Any causal language model of Hugging Face's `transformers`, with our tied output layer on its body."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from bakeoff.errors import UserError
 from bakeoff.models.tied import TiedLanguageModel
-from bakeoff.spec import Architecture
+from bakeoff.spec import Architecture, Counterpart
 
 #: What the library's configurations call the number of layers.
 LAYERS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers")
@@ -98,21 +99,18 @@ class Transformers(Architecture):
         with torch.random.fork_rng(devices=[]):
             self.build(vocabulary, sequence_length)
 
+    def to_transformers(self, model: nn.Module) -> Counterpart:
+        """As the library's own."""
+        assert isinstance(model, TransformersModel)
+        return Counterpart(self._sized(model.embedding.num_embeddings), model.body.state_dict())
+
+    def _sized(self, vocabulary: int) -> dict[str, Any]:
+        return {**self.config, "num_hidden_layers": self.layers, "vocab_size": vocabulary}
+
     def _theirs(self, vocabulary: int, sequence_length: int) -> Any:  # noqa: ANN401 (the library is there on demand only)
         """The library's own model."""
-        try:
-            from transformers import AutoConfig, AutoModelForCausalLM  # noqa: PLC0415 (not everyone has it)
-        except ImportError as error:
-            raise UserError("models of transformers need a package: pip install 'bakeoff[transformers]'") from error
-        without = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id"))
-        sizes = {"num_hidden_layers": self.layers, "vocab_size": vocabulary, "tie_word_embeddings": True}
-        try:
-            config = AutoConfig.for_model(**self.config, **sizes, **without)
-            theirs = AutoModelForCausalLM.from_config(config)
-        except Exception as error:
-            why = str(error).strip().splitlines()[0]
-            raise UserError(f"transformers has no such causal language model as {self.config}: {why}") from error
-        longest = getattr(config, "max_position_embeddings", sequence_length)
+        theirs = of_library(self._sized(vocabulary))
+        longest = getattr(theirs.config, "max_position_embeddings", sequence_length)
         if longest < sequence_length:
             raise UserError(
                 f"{self.config['model_type']} has {longest} positions, too few for {sequence_length} tokens"
@@ -140,6 +138,27 @@ class Transformers(Architecture):
                 f"{kind} computes its logits in another way than from its last states and a tied embedding, such as"
                 " with a soft cap or a multiplier: switch that off in its options, or take another"
             )
+
+
+def of_library(config: Mapping[str, Any]) -> Any:  # noqa: ANN401 (the library is there on demand only)
+    """The library's own causal language model, freshly initialized, its output layer tied and no symbol special.
+
+    Args:
+        config: Its `model_type` and options.
+
+    Raises:
+        UserError: The library is missing, or has no such model.
+    """
+    try:
+        from transformers import AutoConfig, AutoModelForCausalLM  # noqa: PLC0415 (not everyone has it)
+    except ImportError as error:
+        raise UserError("models of transformers need a package: pip install 'bakeoff[transformers]'") from error
+    plain = dict.fromkeys(("pad_token_id", "bos_token_id", "eos_token_id")) | {"tie_word_embeddings": True}
+    try:
+        return AutoModelForCausalLM.from_config(AutoConfig.for_model(**{**config, **plain}))
+    except Exception as error:
+        why = str(error).strip().splitlines()[0]
+        raise UserError(f"transformers has no such causal language model as {dict(config)}: {why}") from error
 
 
 class TransformersModel(TiedLanguageModel):

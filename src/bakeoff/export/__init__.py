@@ -1,0 +1,1 @@
+"""Finished runs for other programs: a file for each of them."""

@@ -1,0 +1,132 @@
+"""A finished run as a folder for Hugging Face's `transformers`: weights, configuration, tokenizer, model card.
+
+A model that no class of the library equals has Bakeoff's own configuration, and `bakeoff.load` builds it again.
+"""
+
+import errno
+import shutil
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import torch
+from safetensors import SafetensorError
+
+from bakeoff import checkpoints, loading, words
+from bakeoff.analysis.rows import read_rows
+from bakeoff.errors import UserError
+from bakeoff.files import TEMPORARY
+from bakeoff.identity import encode
+from bakeoff.loading import Trained
+from bakeoff.models.transformers import of_library
+from bakeoff.records import StudyFolder, write_record
+from bakeoff.study_file import foreign_types
+
+#: How far logits may be from the run's own, as a share of the largest: more than rounding does, less than a formula.
+TOLERANCE = 1e-4
+
+
+def export(run: Path, folder: Path, *, trust: bool = False) -> str | None:
+    """Write a finished run's model into a folder, which is there whole or not at all.
+
+    Args:
+        run: The run's folder.
+        folder: A new or an empty one.
+        trust: Whether the study file that is kept with the study may be executed, if the model is defined there.
+
+    Returns:
+        The class of the library that loads it; None where Bakeoff alone does.
+
+    Raises:
+        UserError: The folder holds something; the library is missing, or does not compute what the run's model does;
+            the run has not finished, or cannot be loaded.
+    """
+    target = folder.resolve()
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise UserError(f"{folder} is there and not empty: name a new folder, or an empty one")
+    trained = loading.load_run(run, trust=trust)
+    facts = _facts(run)
+    tokenizer, theirs = _tokenizer(trained), _theirs(trained)
+    loaded_by = type(theirs).__name__ if theirs else None
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(f"{TEMPORARY}{target.name}")
+    shutil.rmtree(new, ignore_errors=True)  # a killed process may have left it
+    new.mkdir()
+    try:
+        tokenizer.save_pretrained(new)
+        if theirs:
+            theirs.save_pretrained(new)
+        else:
+            _write_own(trained, new)
+        foreign = min(foreign_types(encode(trained.architecture)), default=None)
+        card = _CARD.render(facts, folder=target.name, theirs=loaded_by, foreign=foreign)
+        (new / "README.md").write_text(card, encoding="utf-8")
+        if target.exists():
+            target.rmdir()
+        new.replace(target)
+    except SafetensorError as error:  # what it says of a full disk names no file
+        raise OSError(errno.EIO, str(error), str(folder)) from error
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+    return loaded_by
+
+
+def _facts(run: Path) -> dict[str, Any]:
+    """What the card says, all of it from the records."""
+    folder = StudyFolder(run.resolve().parent.parent)
+    study = read_rows(folder)
+    rows = [row for row in study.rows if folder.path / row.folder == run.resolve() and row.finished]
+    if not rows:
+        raise UserError(f"{run} has not finished, so nothing is known of its model: bakeoff run goes on with it")
+    return {
+        "row": rows[0],
+        "corpus": study.study["corpus"],
+        "budget": study.study["budget"],
+        "precision": words.PRECISIONS[rows[0].precision],
+        "floor": min(study.baselines, key=lambda floor: floor.valid.nats),
+    }
+
+
+@torch.no_grad()
+def _theirs(trained: Trained) -> Any:  # noqa: ANN401 (the library is there on demand only)
+    """The library's own model, if it has one that computes the same; whatever the mapping says, logits are compared."""
+    counterpart = trained.architecture.to_transformers(trained.model)
+    if counterpart is None:
+        return None
+    theirs = of_library(counterpart.config).eval()
+    from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415 (as where a model of it is made)
+
+    disable_progress_bar()  # one for each file that it writes
+    theirs.base_model.load_state_dict(counterpart.weights)
+    tokens_1xL = torch.arange(trained.sequence_length)[None] % trained.tokenizer.get_vocab_size()
+    ours, expected = trained.model(tokens_1xL), theirs(tokens_1xL).logits
+    difference, largest = ((ours - expected).abs().max().item(), ours.abs().max().item())
+    if difference > TOLERANCE * max(1.0, largest):
+        raise UserError(
+            f"{type(theirs).__name__} of transformers computes other logits than this model, by up to {difference:.2g}:"
+            " install another version of it, or mend the architecture's to_transformers",
+            status=1,
+        )
+    return theirs
+
+
+def _tokenizer(trained: Trained) -> Any:  # noqa: ANN401
+    try:
+        from transformers import PreTrainedTokenizerFast  # noqa: PLC0415 (not everyone has it)
+    except ImportError as error:
+        raise UserError("exporting needs a package: pip install 'bakeoff[transformers]'") from error
+    return PreTrainedTokenizerFast(
+        tokenizer_object=trained.tokenizer,
+        model_max_length=trained.sequence_length,
+        unk_token=trained.tokenizer.model.unk_token,
+    )
+
+
+def _write_own(trained: Trained, folder: Path) -> None:
+    """A model that no class of the library equals, for `bakeoff.load`."""
+    config = {"model_type": loading.MODEL_TYPE, "architecture": encode(trained.architecture)}
+    write_record(folder / loading.CONFIG, config | {"sequence_length": trained.sequence_length})
+    checkpoints.save(folder / loading.WEIGHTS, trained.model.state_dict(), {})
+
+
+_CARD = words.environment(jinja2.PackageLoader("bakeoff.export", "")).get_template("card.md.j2")
