@@ -8,7 +8,7 @@ from bakeoff.bench import table
 from bakeoff.bench.cases import CASES
 from bakeoff.errors import UserError
 
-WHOLE = ["whole 0", "whole 1", "beside 0", "beside 1"]
+WHOLE = ["whole 0", "whole 1"]
 
 
 def entry(name, limit):
@@ -20,8 +20,7 @@ def entry(name, limit):
 def asked(monkeypatch):
     calls = []
     monkeypatch.setattr(table.rounds, "compete", lambda case, *rest: calls.append(case) or [entry(case.name, 0.61)])
-    for kind, name in (("compare", "whole"), ("side_by_side", "beside")):
-        monkeypatch.setattr(table.whole_runs, kind, lambda index, *rest, name=name: entry(f"{name} {index}", None))
+    monkeypatch.setattr(table.whole_runs, "compare", lambda index, *rest: entry(f"whole {index}", None))
     monkeypatch.setattr(table, "usable_cores", lambda: 2)
     return calls
 

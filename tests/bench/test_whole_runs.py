@@ -2,7 +2,6 @@
 
 import dataclasses
 import subprocess
-import threading
 
 import pytest
 
@@ -68,21 +67,6 @@ def test_a_comparison_takes_turns_and_counts_the_whole_run(tiny, monkeypatch):
     assert entry["tokens_per_second"] == 3 * _train_targets(tiny[1])
     assert entry["ratio"] == 4.0
     assert entry["limit_fraction"] is None
-
-
-def test_runs_side_by_side_have_a_thread_each_and_runs_one_by_one_all_cores(tiny, monkeypatch):
-    done, both = [], threading.Barrier(2, timeout=10)
-
-    def own(run):
-        done.append(run.budget.threads)
-        if run.budget.threads == 1:
-            both.wait()  # which is where it ends if the other does not run
-
-    monkeypatch.setattr(whole_runs, "_own", own)
-    entry = whole_runs.side_by_side(1, 2, 2, 3, lambda what: None)
-    assert done == [1, 1, 2, 2, 2, 2, 1, 1]
-    assert entry["peer"] == "one by one"
-    assert entry["ratio_low"] <= entry["ratio"] <= entry["ratio_high"]
 
 
 def test_our_own_run_is_a_worker_that_ends_well(tiny):

@@ -36,8 +36,6 @@ def measure(tell: Callable[[str], None], *, fast: bool) -> dict[str, Any]:
     for case in CASES[:2] if fast else CASES:
         entries += rounds.compete(case, threads, turns, seconds, tell)
     entries += [whole_runs.compare(index, threads, runs, epochs, tell) for index in whole_runs.PEERS]
-    if threads > 1:
-        entries += [whole_runs.side_by_side(index, threads, runs, epochs, tell) for index in whole_runs.PEERS]
     return {"machine": _machine(threads), "rounds": turns, "cases": entries}
 
 

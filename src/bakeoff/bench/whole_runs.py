@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -61,38 +60,6 @@ def compare(index: int, threads: int, rounds: int, epochs: int, tell: Callable[[
             run()
             speeds[name].append(trained / (time.perf_counter() - started))
     return entry(f"{case.architecture.title}, quick, end to end", speeds, peer) | {"loss": None, "peer_loss": None}
-
-
-def side_by_side(index: int, cores: int, rounds: int, epochs: int, tell: Callable[[str], None]) -> Json:
-    """Time a run a core, side by side with a thread each, against one after the other with all cores each.
-
-    Args:
-        index: The case's place in `CASES`.
-        cores: As many runs, and threads of each that has all.
-        rounds: How often each is done; the order is reversed from one round to the next.
-        epochs: Of every run.
-        tell: Told what is under way.
-
-    Returns:
-        An entry as `rounds.compete` gives; above a ratio of 1 the runs are done sooner side by side.
-    """
-    case, in_turn = CASES[index], "one by one"
-    narrow, wide = _run(case, 1, epochs), _run(case, cores, epochs)
-    trained = data.prepare(wide.corpus, wide.budget).splits["train"].targets * epochs * cores
-    speeds: dict[str, list[float]] = {OWN: [], in_turn: []}
-    with ThreadPoolExecutor(cores) as pool:
-        ways: dict[str, Callable[[], Iterator[None]]] = {
-            OWN: lambda: pool.map(_own, [narrow] * cores),
-            in_turn: lambda: map(_own, [wide] * cores),
-        }
-        for number in range(rounds):
-            for name in list(ways)[:: 1 if number % 2 == 0 else -1]:
-                tell(f"{case.name}, {cores} runs: round {number + 1} of {rounds}, {name}")
-                started = time.perf_counter()
-                list(ways[name]())
-                speeds[name].append(trained / (time.perf_counter() - started))
-    named = entry(f"{case.architecture.title}, {cores} runs of quick at once", speeds, in_turn)
-    return named | {"loss": None, "peer_loss": None}
 
 
 def _run(case: Case, threads: int, epochs: int) -> Run:
