@@ -91,7 +91,7 @@ def test_a_floor_that_is_none_or_whose_text_is_not_there_is_refused_in_words(ses
     said = read_json(run / "spec.json")
     said["run"]["corpus"]["path"] = str(tmp_path / "gone.txt")
     write_record(run / "spec.json", said)
-    with pytest.raises(UserError, match=r"gone\.txt cannot be read"):
+    with pytest.raises(UserError, match=r"gone\.txt is missing: put it there"):
         bakeoff.load_floor(study)
     (run / "spec.json").unlink()
     with pytest.raises(UserError, match=r"no run of .* was started"):
