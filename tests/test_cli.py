@@ -345,12 +345,24 @@ def test_sample_continues_the_prompt_and_says_with_which_run(study_folder, monke
     assert call([*command[:-1], "4"], monkeypatch, capsys)[1] != out
 
 
+def test_sample_takes_a_floor_in_a_runs_place(study_folder, monkeypatch, capsys):
+    command = ["sample", study_folder, "The ", "--tokens", "20", "--floor"]
+    status, out, err = call([*command, "best"], monkeypatch, capsys)
+    best = loading.best_floor(study_folder)
+    assert (status, err) == (0, f"bakeoff: text from {best} of {study_folder}\n")
+    assert out.startswith("The ")
+    assert call([*command, best], monkeypatch, capsys) == (status, out, err)
+    assert call([*command, "kn2"], monkeypatch, capsys)[1] != out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
         ([SLUGS[0], "--trust"], "only models with a tied output layer generate text"),
         ([SLUGS[1], "--temperature", "-1"], "temperature must be a finite number from 0"),
         (["report"], "no study in"),
+        (["report", "--floor", "best"], "no study in"),
+        ([".", "--floor", "kn9"], "no floor 'kn9' that is a model: use kn2, "),
     ],
 )
 def test_sample_refuses_in_one_line(arguments, said, study_folder, monkeypatch, capsys):
@@ -451,7 +463,7 @@ OPTIONS = {
     "describe": {"--out", "--json", "--help"},
     "tune": {"--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
     "bench": {"--fast", "--busy", "--json", "--help"},
-    "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--trust", "--help"},
+    "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},
 }
 

@@ -9,8 +9,10 @@ from scipy.stats import chisquare
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from bakeoff.errors import UserError
-from bakeoff.generation import Choice, Network, generate, text
+from bakeoff.generation import Choice, Counts, Network, generate, text
 from bakeoff.models import ARCHITECTURES, LSTM
+from bakeoff.models.count_table import CountTable
+from bakeoff.models.ngram import TABLES
 from bakeoff.models.tied import TiedLanguageModel
 
 VOCABULARY, LENGTH = 31, 12
@@ -69,6 +71,16 @@ def test_the_likeliest_tokens_are_those_of_a_model_that_reads_all_again(kind):
 def test_a_prompt_longer_than_the_window_is_read_from_its_end():
     first, second = (Network(build("gpt1")).read(prompt) for prompt in (tokens(40), tokens(40)[-LENGTH // 2 :]))
     assert torch.equal(first, second)
+
+
+def test_a_count_tables_logits_are_its_probabilities_after_its_window_however_it_was_read():
+    table = CountTable(np.array(tokens(500)), VOCABULARY, TABLES["kn3+cache"], window=LENGTH, cache_weight=0.2)
+    read = tokens(LENGTH + 5, seed=1)
+    pieces = Counts(table)
+    for token in read[:-1]:
+        pieces.read([token])
+    for logits_V in (Counts(table).read(read), pieces.read(read[-1:])):
+        assert logits_V.softmax(0).numpy() == pytest.approx(table.next_V(read[-LENGTH:]))
 
 
 class Fixed:

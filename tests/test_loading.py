@@ -10,7 +10,8 @@ import torch
 import bakeoff
 from bakeoff import data
 from bakeoff.errors import UserError
-from bakeoff.records import RunFolder, read_json, write_record
+from bakeoff.loading import best_floor
+from bakeoff.records import RunFolder, StudyFolder, read_json, write_record
 from bakeoff.runner import open_session
 from bakeoff.study_file import find_study
 from bakeoff.training import token_nats
@@ -57,6 +58,44 @@ def test_damaged_weights_are_refused_in_words(session):
     with pytest.raises(UserError, match=r"\A[^\n]*best\.safetensors is damaged[^\n]*\Z"):
         bakeoff.load(session[1])
     weights.write_bytes(before)
+
+
+@pytest.mark.parametrize("name", ["kn2", "kn5+cache"])
+def test_a_loaded_floor_is_the_one_that_was_measured(session, name):
+    opened, path = session
+    table, tokenizer = bakeoff.load_floor(path.parents[1], name)
+    valid, length = opened.tokens.splits["valid"].tokens_N.tolist(), opened.study.budget.sequence_length
+    places = range(len(valid) - 1)
+    said = [table.next_V(valid[place - place % length : place + 1])[valid[place + 1]] for place in places]
+    floors = {floor["name"]: floor for floor in StudyFolder(path.parents[1]).declared["baselines"]}
+    assert -np.log(said).sum() == pytest.approx(floors[name]["valid"]["nats"])
+    assert tokenizer.to_str() == opened.tokens.tokenizer.to_str()
+
+
+def test_the_floor_that_pays_least_on_valid_is_loaded_where_none_is_named(session):
+    _, path = session
+    nats = {floor["name"]: floor["valid"]["nats"] for floor in StudyFolder(path.parents[1]).declared["baselines"]}
+    del nats["uniform"], nats["unigram"]
+    best = min(nats, key=nats.get)
+    assert best_floor(path.parents[1]) == best
+    after = [1, 2, 3]
+    named, unnamed = (bakeoff.load_floor(path.parents[1], name).model.next_V(after) for name in (best, None))
+    assert named.tolist() == unnamed.tolist()
+
+
+def test_a_floor_that_is_none_or_whose_text_is_not_there_is_refused_in_words(session, tmp_path):
+    study = shutil.copytree(session[1].parents[1], tmp_path / "study")
+    with pytest.raises(UserError, match=r"no floor 'unigram' that is a model: use kn2, kn3, kn3\+cache, kn4, kn5, kn5"):
+        bakeoff.load_floor(study, "unigram")
+    (run,) = study.glob("*/seed-*")
+    said = read_json(run / "spec.json")
+    said["run"]["corpus"]["path"] = str(tmp_path / "gone.txt")
+    write_record(run / "spec.json", said)
+    with pytest.raises(UserError, match=r"gone\.txt is missing: put it there"):
+        bakeoff.load_floor(study)
+    (run / "spec.json").unlink()
+    with pytest.raises(UserError, match=r"no run of .* was started"):
+        bakeoff.load_floor(study)
 
 
 OWN = """\

@@ -340,22 +340,33 @@ def sample(
     temperature: Annotated[float, typer.Option(help="Below 1 the likelier tokens gain; 0 takes the likeliest.")] = 0.8,
     top_k: Annotated[int | None, typer.Option(help="Draw from this many of the likeliest tokens alone.")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same text.")] = 0,
+    floor: Annotated[
+        str | None, typer.Option(help="Sample from this floor of the study, such as kn3, instead; best for its best.")
+    ] = None,
     trust: TrustOption = False,
 ) -> None:
-    """Generate text with a finished run's model.
+    """Generate text with a finished run's model, or with a floor, which counts the study's text again.
 
     The text goes to standard output as it comes.
     """
-    from bakeoff import generation, loading
+    from bakeoff import generation, loading, progress
 
     try:
         choice = generation.Choice(tokens=tokens, temperature=temperature, top_k=top_k, seed=seed)
     except ValueError as error:
         raise UserError(str(error)) from error
-    run_folder = loading.best_run(folder)
-    model, tokenizer = loading.load(run_folder, trust=trust)
-    source = generation.Network(model)
-    say(f"text from {run_folder}")
+    source: generation.Source
+    if floor is None:
+        run_folder = loading.best_run(folder)
+        model, tokenizer = loading.load(run_folder, trust=trust)
+        source = generation.Network(model)
+        say(f"text from {run_folder}")
+    else:
+        name = loading.best_floor(folder) if floor == "best" else floor
+        with progress.preparing(str(folder), _console()) as told:
+            table, tokenizer = loading.load_floor(folder, name, told)
+        source = generation.Counts(table)
+        say(f"text from {name} of {folder}")
     show(prompt, end="")
     for piece in generation.text(source, tokenizer, prompt, choice):
         show("".join(mark if mark in "\n\t" else plain(mark) for mark in piece), end="")

@@ -218,6 +218,6 @@ def _files(run: Run, tokens: Tokens) -> tuple[int, int]:
     parts = accounting.memory(run.architecture, run.optimizer, run.budget, vocabulary)
     optimizer_state = parts["optimizer_state"] if parts else 2 * weights  # as of Adam, where nothing can be told
     valid, test = (len(tokens.splits[split].starts_D) for split in ("valid", "test"))
-    facts = valid * DOCUMENT + steps_an_epoch(tokens.splits["train"], run.budget) * STEP
+    facts = valid * DOCUMENT + evaluation_steps(tokens.splits["train"], run.budget)[0] * STEP
     checkpoint = weights + optimizer_state + facts
     return weights + (valid + test) * DOCUMENT + RECORDS, weights + 2 * checkpoint

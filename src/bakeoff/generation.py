@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from tokenizers import Tokenizer
@@ -14,6 +15,7 @@ from tokenizers.decoders import DecodeStream
 from torch import Tensor, nn
 
 from bakeoff.errors import UserError
+from bakeoff.models.count_table import CountTable
 from bakeoff.models.tied import TiedLanguageModel
 from bakeoff.spec import LARGEST_SEED, real, whole
 
@@ -49,7 +51,7 @@ class Source(Protocol):
     """What says which tokens may come next; it remembers what it has read."""
 
     def read(self, tokens_T: Sequence[int]) -> Tensor:
-        """Read some more tokens, at least one; the logits of the one after them, V numbers in float32."""
+        """Read some more tokens, at least one; the logits of the one after them, V numbers."""
         ...
 
 
@@ -76,6 +78,19 @@ class Network:
             self.state, tokens_T = None, self.seen
         features, self.state = self.model.resume(torch.tensor([tokens_T]), self.state)
         return F.linear(features[0, -1], self.model.embedding.weight)
+
+
+class Counts:
+    """A count table as a source; what stood before its window is forgotten."""
+
+    def __init__(self, table: CountTable) -> None:
+        self.table = table
+        self.seen: list[int] = []
+
+    def read(self, tokens_T: Sequence[int]) -> Tensor:
+        """As in `Source`: logarithms of probabilities are logits."""
+        self.seen = [*self.seen, *tokens_T][-self.table.window :]
+        return torch.from_numpy(np.log(self.table.next_V(self.seen)))
 
 
 def generate(source: Source, prompt_T: Sequence[int], choice: Choice) -> Iterator[int]:

@@ -1,26 +1,31 @@
-"""A trained model back from its run folder, or a study's best, or from what was exported of it."""
+"""A trained model back from its run folder, a study's best, or what was exported of it; and a study's floor as a model."""
 
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from tokenizers import Tokenizer
 from torch import nn
 
-from bakeoff import checkpoints, sources
+from bakeoff import checkpoints, data, sources
 from bakeoff.analysis.rows import read_rows
+from bakeoff.data import Told
 from bakeoff.errors import UserError
 from bakeoff.identity import decode
+from bakeoff.models import count_table
+from bakeoff.models.count_table import CountTable
+from bakeoff.models.ngram import TABLES, Floor
 from bakeoff.records import RunFolder, StudyFolder, find_studies, read_json
 from bakeoff.spec import Architecture
 from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
 
 Json = dict[str, Any]
+Model = TypeVar("Model", nn.Module, CountTable)
 
 
-class Loaded(NamedTuple):
-    """A model in evaluation mode, on the processor, and the tokenizer that it was trained with."""
+class Loaded(NamedTuple, Generic[Model]):
+    """A model, networks in evaluation mode and on the processor, and the tokenizer that it was trained with."""
 
-    model: nn.Module
+    model: Model
     tokenizer: Tokenizer
 
 
@@ -42,7 +47,7 @@ CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json
 MODEL_TYPE = "bakeoff"
 
 
-def load(path: Path, *, trust: bool = False) -> Loaded:
+def load(path: Path, *, trust: bool = False) -> Loaded[nn.Module]:
     """The model and the tokenizer of a run's folder, or of one that `bakeoff export` wrote.
 
     Raises:
@@ -97,6 +102,41 @@ def _load_exported(path: Path) -> Loaded:
     return Loaded(model.eval(), tokenizer)
 
 
+def load_floor(path: Path, name: str, told: Told = lambda *_: None) -> Loaded[CountTable]:
+    """Count a study's text again, for one of its Kneser-Ney floors.
+
+    Args:
+        path: The study's folder.
+        name: As in the report's table.
+        told: Is told what is being done, where tokens are not in the cache and have to be made.
+
+    Raises:
+        UserError: The folder is no study's, or has no such floor, or no run of it was started, or its corpus is not
+            there or has changed.
+    """
+    study = _study(path)
+    weights = {name: floor.get("cache_weight") for name, floor in _tables(study).items()}
+    if name not in weights:
+        raise UserError(f"{study.path} has no floor {name!r} that is a model: use {', '.join(weights)}")
+    spec = next((run.spec for _, _, run in study.declared_runs() if run.spec), None)
+    if spec is None:
+        raise UserError(f"no run of {study.path} was started, and they say what its text is: bakeoff run starts them")
+    corpus, budget = (decode(spec["run"][part], BUILT_IN) for part in ("corpus", "budget"))
+    tokens = data.prepare(corpus, budget, told)
+    table = count_table.of_floor(Floor(name, weights[name]), tokens, budget.sequence_length)
+    return Loaded(table, tokens.tokenizer)
+
+
+def best_floor(path: Path) -> str:
+    """The name of a study's Kneser-Ney floor that pays least on valid.
+
+    Raises:
+        UserError: The folder is no study's, or holds several.
+    """
+    floors = _tables(_study(path))
+    return min(floors, key=lambda name: floors[name]["valid"]["nats"])
+
+
 def best_run(path: Path) -> Path:
     """The folder itself if it is a run's; of a study's, the finished run with the lowest valid loss.
 
@@ -105,10 +145,7 @@ def best_run(path: Path) -> Path:
     """
     if RunFolder(path).spec is not None:
         return path
-    study, *more = find_studies(path)
-    if more:
-        names = ", ".join(found.path.name for found in (study, *more))
-        raise UserError(f"{path} holds several studies: name one of {names}")
+    study = _study(path)
     losses = {
         study.path / row.folder: row.valid.loss
         for row in read_rows(study).rows
@@ -117,6 +154,20 @@ def best_run(path: Path) -> Path:
     if not losses:
         raise UserError(f"{study.path} has no finished run with weights: bakeoff run trains what is missing")
     return min(losses, key=lambda folder: losses[folder])
+
+
+def _study(path: Path) -> StudyFolder:
+    """The one study in a folder."""
+    study, *more = find_studies(path)
+    if more:
+        names = ", ".join(found.path.name for found in (study, *more))
+        raise UserError(f"{path} holds several studies: name one of {names}")
+    return study
+
+
+def _tables(study: StudyFolder) -> dict[str, Json]:
+    """A study's floors that are Kneser-Ney models, by name."""
+    return {floor["name"]: floor for floor in study.declared["baselines"] if floor["name"] in TABLES}
 
 
 def _architecture(run: Json, study: StudyFolder, *, trust: bool) -> Architecture:

@@ -176,7 +176,9 @@ def _regular(path: Path) -> Path:
     try:
         regular = is_regular(path)
     except FileNotFoundError as error:
-        raise UserError(f"{path} is missing: a folder of splits needs train.txt, valid.txt and test.txt") from error
+        raise UserError(
+            f"{path} is missing: put it there; a folder of splits needs train.txt, valid.txt and test.txt"
+        ) from error
     except OSError as error:
         raise UserError(f"{path} cannot be read: {error.strerror}") from error
     if not regular:

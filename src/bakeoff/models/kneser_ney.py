@@ -24,6 +24,7 @@ Numbers = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Value = TypeVar("Value", bound=np.generic)
+Unsigned = TypeVar("Unsigned", bound=np.unsignedinteger)
 #: From how many n-grams count 0, 1, 2, 3, 4 to what a count of one, of two, and of more gives up to the lower order.
 Discounting = Callable[[Integers], tuple[float, float, float]]
 
@@ -89,14 +90,33 @@ class _Evidence:
     def interpolate(self, discounting: Discounting, lower_T: Floats, enough_T: Flags, answers_T: Floats) -> None:
         """Answer each question that knows enough: its token's probability, given the lower order's probabilities."""
         discounts = discounting(self.counted)
-        given_up = np.array([0.0, *discounts])
         for first in range(0, len(answers_T), BLOCK):
             part = slice(first, first + BLOCK)
-            counts, totals, lower = self.counts_T[part], self.totals_T[part], lower_T[part]
-            mass = np.maximum(counts - given_up[np.minimum(counts, 3)], 0)
-            mass += lower * sum(d * types_T[part] for d, types_T in zip(discounts, self.types, strict=True))
-            answer = np.where(totals > 0, mass / np.maximum(totals, 1), lower)
+            types = [types_T[part] for types_T in self.types]
+            answer = interpolated(self.counts_T[part], self.totals_T[part], types, discounts, lower_T[part])
             answers_T[part] = np.where(enough_T[part], answer, answers_T[part])
+
+
+def interpolated(
+    counts: Integers,
+    totals: Integers | np.integer,
+    types: Sequence[Integers] | Integers,
+    discounts: Sequence[float],
+    lower: Floats,
+) -> Floats:
+    """The formula above, for the tokens of many contexts or of one; where a context is new, the lower order's answer.
+
+    Args:
+        counts: The count of each n-gram.
+        totals: The sum of the counts of all n-grams of its context.
+        types: How many n-grams of its context count one, two, and more.
+        discounts: What a count of one, of two, and of more gives up.
+        lower: The lower order's probability of its last token.
+    """
+    given_up = np.array([0.0, *discounts])
+    mass = np.maximum(counts - given_up[np.minimum(counts, 3)], 0)
+    mass += lower * sum(discount * number for discount, number in zip(discounts, types, strict=True))
+    return np.where(totals > 0, mass / np.maximum(totals, 1), lower)
 
 
 def probabilities(
@@ -120,7 +140,7 @@ def probabilities(
     Yields:
         Each order, and its T answers, which are overwritten afterwards.
     """
-    text = _Text(tokens_N, vocabulary)
+    text = Text(tokens_N, vocabulary)
     answers_T = np.full(len(questions.known_T), 1 / vocabulary)
     lower = {kind: answers_T.copy() for kind in discounting.values()}
     for length in range(1, max(discounting) + 1):
@@ -137,7 +157,7 @@ def probabilities(
                 seen.interpolate(kind, lower_T, enough_T, lower_T)
 
 
-class _Text:
+class Text:
     """A text that is counted for what is asked."""
 
     def __init__(self, tokens_N: Integers, vocabulary: int) -> None:
@@ -170,10 +190,10 @@ class _Text:
                 continue
             order = np.argsort(wanted)  # neighbours are looked up faster
             here, wanted = here[order], wanted[order]
-            ngrams, counts = _runs(keys)
+            ngrams, counts = runs(keys)
             counted += np.bincount(np.minimum(counts, 5), minlength=6)[:5]
             counts_T[here] = _look_up(wanted, ngrams, counts)
-            contexts, sizes = _runs(ngrams // np.uint64(self.vocabulary))
+            contexts, sizes = runs(ngrams // np.uint64(self.vocabulary))
             wanted //= np.uint64(self.vocabulary)
             first, kinds = np.cumsum(sizes, dtype=np.int64) - sizes, np.minimum(counts, 3)
             for of_T, values in zip((totals_T, *types), (counts, *(kinds == kind for kind in (1, 2, 3))), strict=True):
@@ -183,6 +203,11 @@ class _Text:
                 else:
                     of_T[here] = _look_up(wanted, contexts, sums)
         return _Evidence(counts_T=counts_T, totals_T=totals_T, types=types, counted=counted)
+
+    def counted(self, length: int, *, continued: bool) -> Integers:
+        """How many n-grams of the whole text count 0, 1, 2, 3, 4; `continued` as in `evidence`."""
+        nothing = np.zeros(0, dtype=self.tokens_N.dtype)
+        return self.evidence([nothing] * length, nothing.astype(np.bool_), continued=continued).counted
 
     def _keys(self, asked: Sequence[Integers], low: int, high: int, *, continued: bool) -> tuple[Numbers, Numbers]:
         """The text's n-grams with a first token from `low` to before `high`, as often as they count; those asked for.
@@ -200,7 +225,7 @@ class _Text:
         if continued:
             keys = self._appended(keys, self.tokens_N[places - 1])
             keys.sort()
-            keys = _runs(keys)[0] // np.uint64(self.vocabulary)
+            keys = runs(keys)[0] // np.uint64(self.vocabulary)
         else:
             keys.sort()
         _leave(self.tokens_N)
@@ -223,14 +248,14 @@ class _Text:
         """Keys that leave room for so many more tokens, and how many there can be with one more."""
         if size * self.vocabulary**more > KEYS:
             order = np.argsort(keys)
-            known, counts = _runs(keys[order])
+            known, counts = runs(keys[order])
             ranks = np.arange(1, len(known) + 1, dtype=np.uint64)  # 0 is what the text does not have
             keys[order] = np.repeat(ranks, counts)
             wanted, size = _look_up(wanted, known, ranks), len(known) + 1
         return keys, wanted, size * self.vocabulary
 
 
-def _runs(keys: Numbers) -> tuple[Numbers, npt.NDArray[np.uint32]]:
+def runs(keys: npt.NDArray[Unsigned]) -> tuple[npt.NDArray[Unsigned], npt.NDArray[np.uint32]]:
     """The different keys of an array in order, and how often each is there."""
     first = np.flatnonzero(np.append(True, keys[1:] != keys[:-1])) if len(keys) else np.zeros(0, dtype=np.int64)
     return keys[first], np.diff(first, append=len(keys)).astype(np.uint32)

@@ -28,6 +28,12 @@ SMOOTHING = 0.1
 ORDERS: dict[int, Discounting] = {2: textbook, 3: textbook, 4: estimated, 5: estimated}
 #: Those that are also mixed with a cache.
 CACHED = (3, 5)
+#: By the names of these floors, the orders that answer: after little context the lower ones.
+TABLES = {
+    f"kn{order}{mixed}": {lower: ORDERS[lower] for lower in ORDERS if lower <= order}
+    for order in ORDERS
+    for mixed in (("", "+cache") if order in CACHED else ("",))
+}
 #: Shares of the cache that are tried on valid.
 CACHE_WEIGHTS = tuple(weight / 100 for weight in (0, 1, 2, 5, 8, 10, 12, 15, 20, 25, 30, 40, 50))
 #: Sequences whose cache is counted at once.
