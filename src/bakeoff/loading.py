@@ -1,4 +1,4 @@
-"""A trained model back from its run folder, a study's best, or what was exported of it; and a study's floor as a model."""
+"""A trained model back from a run's folder, a study's or an export's; and a study's floor as a model."""
 
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -85,7 +85,7 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
     return Trained(architecture, length, model.eval(), tokenizer)
 
 
-def _load_exported(path: Path) -> Loaded:
+def _load_exported(path: Path) -> Loaded[nn.Module]:
     config = read_json(path / CONFIG)
     if config.get("model_type") != MODEL_TYPE:
         raise UserError(f"{path} is for transformers: AutoModelForCausalLM.from_pretrained loads it")
