@@ -30,8 +30,9 @@ BYTES_PER_PARAMETER = 4
 #: Bytes of memory that making a text ready takes, whatever the text; for each of its bytes, until as many n-grams are
 #: there as are counted at once; and for each of them, until as many tokens are asked about as are asked about at once.
 PREPARING, COUNTING, ASKING = 50_000_000, (25.0, 15_000_000), (2.6, 300_000_000)
-#: Bytes of disk for each byte of a text: tokens of two bytes, some of them short.
-PREPARED = 0.75
+#: Bytes of disk for each byte of a text: tokens of two bytes, some of them short, and what floors give to the tenth of
+#: them that is valid and test.
+PREPARED = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,7 +177,7 @@ def _seconds(run: Run, probe: _Probe, tokens: Tokens) -> float:
     train, valid = tokens.splits["train"], tokens.splits["valid"]
     between = sampling.plan(train, valid, budget, steps_an_epoch(train, budget))
     sampled = len(between.places) * len(between.sequences) * budget.sequence_length
-    evaluated = (budget.epochs + 1) * each_evaluation + sampled + tokens.splits["test"].targets
+    evaluated = (budget.epochs + 1) * each_evaluation + sampled + valid.targets + tokens.splits["test"].targets
     return START_SECONDS + steps * probe.step + evaluated * probe.evaluated_token
 
 

@@ -83,6 +83,7 @@ ENDINGS: dict[str, dict[str, Shape]] = {
     FINISHED: {
         "epochs?": _count,
         "test": {"best": SUMS, "last": SUMS},
+        "with_counts?": {"floor": _text, "weight": _number, "valid": SUMS, "test": SUMS},
         "memory": {
             **dict.fromkeys(("average_bytes", "peak_bytes", "baseline_bytes"), _number),
             **dict.fromkeys(("resting_bytes?", "process_bytes?"), _number),

@@ -29,7 +29,7 @@ from bakeoff.identity import encode, identity
 from bakeoff.measure import Clock, environment, keep_freed_memory, synchronizer
 from bakeoff.memory import Readings, meter
 from bakeoff.optimizers import SCHEDULES
-from bakeoff.recording import Best, Kept, Measures, by_document, tally
+from bakeoff.recording import Best, Kept, Measures, by_document, tally, with_counts
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Run
 from bakeoff.study_file import decode_run
@@ -316,13 +316,13 @@ class _Recording:
             self.pace.note(started)
 
     def _summary(self, training: Training) -> Json:
-        test = self._final_measures(training.model)
+        measured = self._final_measures(training.model)
         trained = sum(line["running"]["tokens"] for line in self.folder.history() if "running" in line)
         return {
             "status": FINISHED,
             "epochs": self.budget.epochs,
             "best_epoch": self.kept.best.epoch,
-            "test": test,
+            **measured,
             "memory": self.memory.as_json(),
             **self._times(),
             "tokens_per_second": trained / self.clock.seconds["training"],
@@ -331,16 +331,22 @@ class _Recording:
         }
 
     def _final_measures(self, model: nn.Module) -> Json:
-        """Measure test with the last weights and with the best; keep what each document cost under the best."""
-        test, kept = self.tokens.splits["test"], self.kept.best
-        measure = functools.partial(token_nats, model, test, self.budget, self.device)
+        """Measure test with the last weights and with the best, and the best mixed with the best floor.
+
+        What each document cost under the best is kept.
+        """
+        splits, kept = self.tokens.splits, self.kept.best
+        measure = functools.partial(token_nats, model, budget=self.budget, device=self.device)
         with self.clock.measuring("evaluation"):
-            last = best = measure()
+            last = best = measure(splits["test"])
             if kept.epoch < self.budget.epochs:
                 model.load_state_dict(self._best_weights(kept.epoch))
-                best = measure()
-        self.folder.write_documents({"valid": kept.documents, "test": by_document(test, best)})
-        return {"best": tally(test, best).sums(), "last": tally(test, last).sums()}
+                best = measure(splits["test"])
+            nats = {"valid": measure(splits["valid"]), "test": best}
+        mixed = with_counts(self.tokens, self.budget.sequence_length, nats)
+        self.folder.write_documents({"valid": kept.documents, "test": by_document(splits["test"], best)})
+        test = {"best": tally(splits["test"], best).sums(), "last": tally(splits["test"], last).sums()}
+        return {"test": test, "with_counts": mixed}
 
     def _times(self) -> Json:
         """Seconds by purpose, and training's processor seconds; `other` is reading, writing, building."""
