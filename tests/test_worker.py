@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 
 from bakeoff import checkpoints, data, provenance, worker
 from bakeoff.identity import decode, identity
-from bakeoff.models import GPT1
+from bakeoff.models import GPT1, ngram
 from bakeoff.optimizers import SGD, Adam, Momentum
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Architecture
@@ -138,6 +138,16 @@ def test_the_summary_keeps_the_contract(folder, tokens):
     assert summary["alone"] is True
     assert summary["epochs"] == 4
     assert summary["test"]["best"]["tokens"] == tokens.splits["test"].targets
+
+
+def test_a_run_is_also_measured_mixed_with_the_best_floor(folder, tokens, run):
+    best, (alone, mixed) = folder.summary["best_epoch"], (folder.summary["test"]["best"], folder.summary["with_counts"])
+    floors = {floor["name"]: floor for floor in ngram.baselines(tokens, run.budget.sequence_length)}
+    assert mixed["floor"] == min(("kn3+cache", "kn5+cache"), key=lambda name: floors[name]["valid"]["nats"])
+    assert 0 < mixed["weight"] < 1
+    for split, network in (("valid", folder.history()[best]["valid"]), ("test", alone)):
+        assert {key: mixed[split][key] for key in SUMS - {"nats"}} == {key: network[key] for key in SUMS - {"nats"}}
+        assert mixed[split]["nats"] < min(network["nats"], floors[mixed["floor"]][split]["nats"])
 
 
 def test_throughput_times_time_is_the_tokens_trained(folder, tokens):
