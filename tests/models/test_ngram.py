@@ -126,7 +126,7 @@ def test_the_best_floor_is_known_target_by_target(tokens, train):
         assert found.nats[split].sum() == pytest.approx(told[found.name][split]["nats"], rel=1e-6)
         floors = answers(changed, [(stream, Part(split, 0, stream.targets))], 16, told=lambda share: None)
         expected = next(-np.log(p) for floor, p in floors if floor == (found.name, told[found.name]["cache_weight"]))
-        assert found.nats[split] == pytest.approx(expected, rel=1e-6)
+        assert found.nats[split] == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def test_counting_takes_memory_in_proportion_to_a_slice(tmp_path, monkeypatch):
