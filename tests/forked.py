@@ -107,7 +107,8 @@ def outcomes(study: Path) -> dict:
                 del measured[key]
         summary = json.loads((run / "summary.json").read_text())
         assert summary["status"] == "finished"
-        found[run.parent.name] = lines, summary["test"], (run / "best.safetensors").read_bytes()
+        measured = summary["test"], summary["with_counts"]
+        found[run.parent.name] = lines, measured, (run / "best.safetensors").read_bytes()
     return found
 
 

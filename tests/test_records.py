@@ -33,7 +33,14 @@ SUMS = {"nats": 5.5, "tokens": 10, "words": 6, "bytes": 30}
 SECONDS = dict.fromkeys(("evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second"), 1.5)
 MEMORY = {"average_bytes": 1, "peak_bytes": 2, "baseline_bytes": 3, "kind": "resident"}
 ENDINGS = {
-    FINISHED: {"epochs": 2, "test": {"best": SUMS, "last": SUMS}, "memory": MEMORY, "alone": True, **SECONDS},
+    FINISHED: {
+        "epochs": 2,
+        "test": {"best": SUMS, "last": SUMS},
+        "with_counts": {"floor": "kn5+cache", "weight": 0.25, "valid": SUMS, "test": SUMS},
+        "memory": MEMORY,
+        "alone": True,
+        **SECONDS,
+    },
     DIVERGED: {"epoch": 3, "error": "the loss was not finite"},
     FAILED: {"error": "out of memory"},
 }

@@ -17,7 +17,8 @@ from safetensors.torch import load_file
 
 from bakeoff import checkpoints, data, provenance, worker
 from bakeoff.identity import decode, identity
-from bakeoff.models import GPT1
+from bakeoff.models import GPT1, ngram
+from bakeoff.models.mixture import mixture
 from bakeoff.optimizers import SGD, Adam, Momentum
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Architecture
@@ -138,6 +139,20 @@ def test_the_summary_keeps_the_contract(folder, tokens):
     assert summary["alone"] is True
     assert summary["epochs"] == 4
     assert summary["test"]["best"]["tokens"] == tokens.splits["test"].targets
+
+
+def test_a_run_is_also_measured_mixed_with_the_best_floor_under_its_best_weights(folder, tokens, run):
+    told, floor = folder.summary["with_counts"], ngram.best(tokens, run.budget.sequence_length)
+    model = run.architecture.build(tokens.vocabulary, run.budget.sequence_length)
+    model.load_state_dict(load_file(folder.best_weights))
+    streams = {split: tokens.splits[split] for split in ("valid", "test")}
+    network = {split: token_nats(model, stream, run.budget, torch.device("cpu")) for split, stream in streams.items()}
+    weight, nats = mixture(network, floor.nats, streams["valid"].document_of_targets)
+    assert (told["floor"], told["weight"]) == (floor.name, weight)
+    for split, stream in streams.items():
+        counts = {"tokens": stream.targets, "words": stream.words, "bytes": stream.bytes}
+        assert told[split] == {"nats": nats[split].sum(), **counts}
+        assert nats[split].sum() <= min(network[split].sum(), floor.nats[split].sum()) * (1 + 1e-6)
 
 
 def test_throughput_times_time_is_the_tokens_trained(folder, tokens):

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,8 @@ from bakeoff import provenance
 from bakeoff.data import Tokens, frequencies
 from bakeoff.data.sequences import TokenStream
 from bakeoff.metrics import Tally
+from bakeoff.models import ngram
+from bakeoff.models.mixture import mixture
 from bakeoff.training import EpochRecord, Evaluation, Nats
 
 Json = dict[str, Any]
@@ -84,6 +87,22 @@ def tally(stream: TokenStream, nats: Nats) -> Tally:
     """What a stream cost, as a sum with its counts."""
     total = float(nats.sum(dtype=np.float64))
     return Tally(nats=total, tokens=stream.targets, words=stream.words, bytes=stream.bytes)
+
+
+def with_counts(tokens: Tokens, length: int, nats: Mapping[str, Nats]) -> Json | None:
+    """What a run costs on valid and test where it is mixed with the best floor; None for a valid of no two halves.
+
+    Args:
+        tokens: The corpus.
+        length: Targets of a sequence.
+        nats: Of each target of both under the run's best weights.
+    """
+    floor, splits = ngram.best(tokens, length), tokens.splits
+    found = mixture(nats, floor.nats, splits["valid"].document_of_targets)
+    if found is None:
+        return None
+    sums = {split: tally(splits[split], nats_T).sums() for split, nats_T in found.nats.items()}
+    return {"floor": floor.name, "weight": found.weight, **sums}
 
 
 def by_document(stream: TokenStream, nats: Nats) -> Json:

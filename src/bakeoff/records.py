@@ -84,6 +84,7 @@ ENDINGS: dict[str, dict[str, Shape]] = {
         "epochs?": _count,
         "test": {"best": SUMS, "last": SUMS},
         "averaged?": {"valid": SUMS, "test": SUMS},
+        "with_counts?": {"floor": _text, "weight": _number, "valid": SUMS, "test": SUMS},
         "memory": {
             **dict.fromkeys(("average_bytes", "peak_bytes", "baseline_bytes"), _number),
             **dict.fromkeys(("resting_bytes?", "process_bytes?"), _number),

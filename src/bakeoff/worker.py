@@ -29,7 +29,7 @@ from bakeoff.identity import encode, identity
 from bakeoff.measure import Clock, environment, keep_freed_memory, synchronizer
 from bakeoff.memory import Readings, meter
 from bakeoff.optimizers import SCHEDULES
-from bakeoff.recording import Best, Kept, Measures, by_document, tally
+from bakeoff.recording import Best, Kept, Measures, by_document, tally, with_counts
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Run
 from bakeoff.study_file import decode_run
@@ -331,26 +331,28 @@ class _Recording:
         }
 
     def _final_measures(self, training: Training) -> Json:
-        """Measure test with the last weights and with the best, of which it is kept what each document cost.
+        """Measure test with the last weights, with the best, and with the best mixed with the best floor.
 
-        If the weights were averaged, valid and test are also measured with the average.
+        What each document cost under the best is kept. If the weights were averaged, valid and test are also measured
+        with the average.
         """
-        model, valid, test = training.model, self.measures.streams["valid"], self.tokens.splits["test"]
-        kept, averaged = self.kept.best, {}
+        model, kept, averaged = training.model, self.kept.best, {}
+        valid, test = self.measures.streams["valid"], self.tokens.splits["test"]
         measure = functools.partial(token_nats, model, budget=self.budget, device=self.device)
         with self.clock.measuring("evaluation"):
             last = best = measure(test)
-            if training.average:
-                model.load_state_dict(training.average.weights, strict=False)  # buffers stay those of the end
-                splits = {"valid": valid, "test": test}
-                averaged = {
-                    "averaged": {name: tally(stream, measure(stream)).sums() for name, stream in splits.items()}
-                }
             if kept.epoch < len(self.ends):
                 model.load_state_dict(self._best_weights(kept.epoch))
                 best = measure(test)
+            mixed = with_counts(self.tokens, self.budget.sequence_length, {"valid": measure(valid), "test": best})
+            if training.average:
+                model.load_state_dict(training.average.weights, strict=False)  # buffers stay those of the best
+                averaged = {
+                    name: tally(stream, measure(stream)).sums() for name, stream in (("valid", valid), ("test", test))
+                }
         self.folder.write_documents({"valid": kept.documents, "test": by_document(test, best)})
-        return averaged | {"test": {"best": tally(test, best).sums(), "last": tally(test, last).sums()}}
+        sums = {"best": tally(test, best).sums(), "last": tally(test, last).sums()}
+        return {"test": sums, "with_counts": mixed} | ({"averaged": averaged} if averaged else {})
 
     def _times(self) -> Json:
         """Seconds by purpose, and training's processor seconds; `other` is reading, writing, building."""

@@ -17,7 +17,7 @@ from bakeoff.data import frequencies
 from bakeoff.data.sequences import TokenStream
 from bakeoff.models import kneser_ney, ngram
 from bakeoff.models.kneser_ney import Questions, probabilities
-from bakeoff.models.ngram import CACHED, ORDERS, SMOOTHING, Part, answers, baselines, measure
+from bakeoff.models.ngram import CACHED, ORDERS, SMOOTHING, Part, answers, baselines, best, measure
 
 VOCABULARY = 5
 token_lists = st.lists(st.integers(0, VOCABULARY - 1), min_size=6, max_size=25)
@@ -78,10 +78,10 @@ def test_every_floor_is_a_distribution(train, window):
         assert sum(last) == pytest.approx(1)
 
 
-def test_the_cache_has_no_share_where_it_does_not_help():
-    for other, helps in (([0, 1, 2, 3, 4] * 4, False), ([0] * 20 + [3] * 20, True)):
-        floors = {floor["name"]: floor for floor in measure(corpus([0, 1, 2, 3, 4] * 40, other), 5)}
-        assert (floors["kn3+cache"]["cache_weight"] > 0) == helps
+@pytest.mark.parametrize(("other", "helps"), [([0, 1, 2, 3, 4] * 4, False), ([0] * 20 + [3] * 20, True)])
+def test_the_cache_has_no_share_where_it_does_not_help(tmp_path, other, helps):
+    floors = {floor["name"]: floor for floor in measure(corpus([0, 1, 2, 3, 4] * 40, other), 5, tmp_path)}
+    assert (floors["kn3+cache"]["cache_weight"] > 0) == helps
 
 
 @given(
@@ -100,25 +100,48 @@ def test_what_is_asked_in_batches_is_every_target_once_in_whole_sequences(target
     assert all(sum(part.end - part.first for part in batch) <= max(at_once, length) for batch in batches)
 
 
-def test_floors_are_the_same_however_many_targets_are_asked_at_once(tokens, monkeypatch):
-    whole = measure(tokens, 16)
+def test_floors_are_the_same_however_many_targets_are_asked_at_once(tokens, tmp_path, monkeypatch):
+    folders = [tmp_path / name for name in ("whole", "parts")]
+    for folder in folders:
+        folder.mkdir()
+    whole = measure(tokens, 16, folders[0])
     monkeypatch.setattr(ngram, "TARGETS_AT_ONCE", 1000)
-    for floor, again in zip(whole, measure(tokens, 16), strict=True):
+    for floor, again in zip(whole, measure(tokens, 16, folders[1]), strict=True):
         assert again["name"] == floor["name"]
         assert again["valid"]["nats"] == pytest.approx(floor["valid"]["nats"], rel=1e-12)
+    for path in folders[0].iterdir():
+        assert path.read_bytes() == (folders[1] / path.name).read_bytes()
 
 
-def test_counting_takes_memory_in_proportion_to_a_slice(monkeypatch):
+@pytest.mark.parametrize("train", ["short", "long"])
+def test_the_best_floor_is_known_target_by_target(tokens, train):
+    """Where train has little, shorter contexts may be better."""
+    few = np.asarray(tokens.splits["train"].tokens_N[: 500 if train == "short" else None])
+    changed = dataclasses.replace(tokens, key=train, splits=tokens.splits | {"train": stream_of(few)})
+    told = {floor["name"]: floor for floor in baselines(changed, 16)}
+    found = best(changed, 16)
+    assert told[found.name] == min((told["kn3+cache"], told["kn5+cache"]), key=lambda floor: floor["valid"]["nats"])
+    for split in ("valid", "test"):
+        stream = tokens.splits[split]
+        assert found.nats[split].sum() == pytest.approx(told[found.name][split]["nats"], rel=1e-6)
+        floors = answers(changed, [(stream, Part(split, 0, stream.targets))], 16, told=lambda share: None)
+        expected = next(-np.log(p) for floor, p in floors if floor == (found.name, told[found.name]["cache_weight"]))
+        assert found.nats[split] == pytest.approx(expected, rel=1e-6, abs=1e-6)
+
+
+def test_counting_takes_memory_in_proportion_to_a_slice(tmp_path, monkeypatch):
     monkeypatch.setattr(kneser_ney, "AT_ONCE", 1 << 12)
     monkeypatch.setattr(kneser_ney, "BLOCK", 1 << 12)
     monkeypatch.setattr(frequencies, "AT_ONCE", 1 << 12)
     monkeypatch.setattr(ngram, "TARGETS_AT_ONCE", 1 << 12)
 
     def peak(size):
+        folder = tmp_path / str(size)
+        folder.mkdir()
         random = np.random.default_rng(0)
         tokens = corpus(random.integers(0, 500, size), random.integers(0, 500, size // 10), 500)
         tracemalloc.start()
-        measure(tokens, 16)
+        measure(tokens, 16, folder)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
@@ -130,7 +153,7 @@ def test_floors_are_counted_once_for_each_corpus_and_length(tokens, monkeypatch)
     told = []
     before = baselines(tokens, 8, lambda *doing: told.append(doing))
     assert told[-1] == (f"{tokens.text.name}: counting n-grams", 1)
-    monkeypatch.setattr(ngram, "measure", lambda tokens, length, told: [{"name": f"of {length}"}])
+    monkeypatch.setattr(ngram, "measure", lambda tokens, length, folder, told: [{"name": f"of {length}"}])
     assert baselines(tokens, 8) == before
     assert baselines(tokens, 9) == [{"name": "of 9"}]
     assert baselines(dataclasses.replace(tokens, key="other"), 8) == [{"name": "of 8"}]
@@ -142,8 +165,8 @@ def tokens(tiny_study):
 
 
 @pytest.fixture(scope="module")
-def floors(tokens):
-    return {floor["name"]: floor for floor in measure(tokens, 16)}
+def floors(tokens, tmp_path_factory):
+    return {floor["name"]: floor for floor in measure(tokens, 16, tmp_path_factory.mktemp("floors"))}
 
 
 def test_all_floors_are_measured_on_the_tokens_that_the_networks_predict(tokens, floors):
@@ -170,14 +193,15 @@ def test_each_floor_is_lower_than_the_one_before_it(floors):
     assert floors["kn3+cache"]["valid"]["nats"] <= floors["kn3"]["valid"]["nats"]
 
 
-def test_the_caches_share_is_chosen_on_valid_alone(tokens):
+def test_the_caches_share_is_chosen_on_valid_alone(tokens, tmp_path):
     repeating = stream_of([token for token in range(60, 100) for _ in range(16)])
     floors = answers(tokens, [(repeating, Part("valid", 0, repeating.targets))], 16, told=lambda share: None)
     costs = {floor.cache_weight: -np.log(p).sum() for floor, p in floors if floor.name == "kn5+cache"}
     best = min(costs, key=costs.get)
     for split, chosen in (("valid", True), ("test", False)):
         changed = dataclasses.replace(tokens, splits={**tokens.splits, split: repeating})
-        floor = measure(changed, 16)[-1]
+        (tmp_path / split).mkdir()
+        floor = measure(changed, 16, tmp_path / split)[-1]
         assert (floor["cache_weight"] == best) == chosen
         if chosen:
             assert floor["valid"]["nats"] == pytest.approx(costs[best])

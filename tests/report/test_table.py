@@ -99,6 +99,21 @@ def test_a_moving_average_has_columns_where_one_was_measured(study, tmp_path):
     assert (second["averaged valid ppl"], second["averaged test ppl"]) == ("—", "—")
 
 
+def test_runs_mixed_with_counts_have_columns_where_they_were_measured(study, tmp_path):
+    heads = ("with counts", "bpb with counts")
+    assert all(head not in line for line in lines(study) for head in heads)
+    mixed = {"floor": "kn5+cache", "weight": 0.25, "valid": fakes.sums(4.3), "test": fakes.sums(4.4)}
+    curves = {(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "sgd"): [4.9]}
+    found = fakes.read_study(tmp_path, curves, endings={1: {"with_counts": mixed}})
+    first, second, *floors = lines(found)
+    assert [(first[head], second[head]) for head in heads] == [("73.70", "—"), ("2.068", "—")]
+    assert (first["valid ppl"], {floor[head] for floor in floors for head in heads}) == ("90.02", {""})
+    first, *_ = lines(found, "details")
+    assert (first["counts' share"], first["test with counts"]) == ("25 %", "81.45")
+    (row, _), expected = (row.as_json() for row in found.rows), mixed["valid"]["nats"]
+    assert (row["with_counts"]["weight"], row["with_counts"]["valid"]["nats"]) == (0.25, expected)
+
+
 def test_bold_is_the_lowest_validation_perplexity_of_each_architecture_and_what_cannot_be_told_from_it(tmp_path):
     study = fakes.twelve(tmp_path / "one", ends={1: 4.51, 2: 4.5})
     bold = {line["run"] for line in lines(study) for cell in line["cells"] if cell["bold"]}

@@ -123,6 +123,28 @@ class Baseline:
         return {"name": self.name, **tallies, "seconds": self.seconds, "cache_weight": self.cache_weight}
 
 
+@dataclass(frozen=True, kw_only=True)
+class WithCounts:
+    """A run under its best weights, mixed with a floor by one weight.
+
+    Attributes:
+        floor: The floor's name.
+        weight: Its share on test, fitted on all of valid.
+        valid: Each half of the documents with the weight that was fitted on the other.
+        test: What test costs.
+    """
+
+    floor: str
+    weight: float
+    valid: Tally
+    test: Tally
+
+    @property
+    def title(self) -> str:
+        """What sentences call the floor."""
+        return FLOOR_TITLES.get(self.floor, self.floor)
+
+
 #: What floors are called in sentences.
 FLOOR_TITLES = {
     "uniform": "the uniform distribution",
@@ -229,6 +251,12 @@ def baseline(entry: Json) -> Baseline:
         seconds=entry["seconds"],
         cache_weight=entry.get("cache_weight"),
     )
+
+
+def with_counts(entry: Json) -> WithCounts:
+    """A mixture from its entry in `summary.json`."""
+    splits = {split: tally(entry[split]) for split in ("valid", "test")}
+    return WithCounts(floor=entry["floor"], weight=entry["weight"], **splits)
 
 
 def tally(sums: Json) -> Tally:

@@ -11,7 +11,7 @@ from typing import Any
 
 from bakeoff import rates
 from bakeoff.analysis import diagnosis, evaluations, statistics
-from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point
+from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point, WithCounts
 from bakeoff.analysis.statistics import Comparison
 from bakeoff.errors import plain
 from bakeoff.metrics import Tally
@@ -37,6 +37,7 @@ class Row:
         train: The fixed sample of train, under the weights of the best epoch; `valid` and `test` likewise.
         last: The three under the last weights.
         averaged: `valid` and `test` under the moving average of the weights; None where there is none.
+        with_counts: The run mixed with the best floor; None in folders that do not say.
         train_running_perplexity: Over the best epoch while its weights were changing.
         clipped: Share of its steps whose gradient was clipped.
         memory: Average and peak bytes above the baseline in steady training, the baseline, and their kind.
@@ -72,6 +73,7 @@ class Row:
     test: Tally | None
     last: dict[str, Tally | None]
     averaged: dict[str, Tally] | None
+    with_counts: WithCounts | None
     train_running_perplexity: float | None
     clipped: float | None
     parameters: int
@@ -476,6 +478,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
             "test": evaluations.tally(test["last"]) if test else None,
         },
         averaged={split: evaluations.tally(sums) for split, sums in averaged.items()} if averaged else None,
+        with_counts=evaluations.with_counts(mixed) if (mixed := summary.get("with_counts")) else None,
         train_running_perplexity=best.running_perplexity if best else None,
         clipped=_mean([point.clipped for point in history]),
         train_seconds=last.train_seconds if last else None,
@@ -552,6 +555,8 @@ def _short(value: object) -> str:
 def _as_json(value: object) -> object:
     if isinstance(value, Tally):
         return value.as_json()
+    if isinstance(value, WithCounts):
+        value = vars(value)
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return {key: _as_json(item) for key, item in value.items()} if isinstance(value, dict) else value

@@ -8,7 +8,7 @@ import hashlib
 import json
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,6 +34,13 @@ TABLES = {
     for order in ORDERS
     for mixed in (("", "+cache") if order in CACHED else ("",))
 }
+#: The cache alone; it gives many targets no probability at all.
+CACHE = "cache"
+#: The probabilities that these give to every target of these splits, one after the other, are kept in files of their
+#: own, as numbers of four bytes.
+KEPT, KEPT_OF, SUFFIX = (*(f"kn{order}" for order in CACHED), CACHE), ("valid", "test"), ".float32"
+#: The file with what all floors cost.
+FLOORS = "floors.json"
 #: Shares of the cache that are tried on valid.
 CACHE_WEIGHTS = tuple(weight / 100 for weight in (0, 1, 2, 5, 8, 10, 12, 15, 20, 25, 30, 40, 50))
 #: Sequences whose cache is counted at once.
@@ -50,6 +57,13 @@ class Floor(NamedTuple):
 
     name: str
     cache_weight: float | None = None
+
+
+class Best(NamedTuple):
+    """A floor, and the nats that every target of valid and of test costs under it."""
+
+    name: str
+    nats: dict[str, Floats]
 
 
 class Part(NamedTuple):
@@ -70,18 +84,41 @@ def baselines(tokens: Tokens, length: int, told: Told = lambda *_: None) -> list
         length: Targets of a sequence, as the networks are given.
         told: Is told how far it is.
     """
+    made: list[Json] = json.loads((_counted(tokens, length, told) / FLOORS).read_bytes())
+    return made
+
+
+def best(tokens: Tokens, length: int) -> Best:
+    """The floor with a cache that is lowest on valid; what was counted before comes from the cache."""
+    folder = _counted(tokens, length)
+    floors = [floor for floor in json.loads((folder / FLOORS).read_bytes()) if "cache_weight" in floor]
+    floor = min(floors, key=lambda floor: floor["valid"]["nats"])
+    names, weight = (floor["name"].removesuffix(f"+{CACHE}"), CACHE), floor["cache_weight"]
+    kept = [np.memmap(folder / f"{name}{SUFFIX}", np.float32, "r") for name in names]
+    nats, first = {}, 0
+    for split in KEPT_OF:
+        part = slice(first, first := first + tokens.splits[split].targets)
+        model_T, shares_T = (kept_T[part].astype(np.float64) for kept_T in kept)
+        nats[split] = -np.log((1 - weight) * model_T + weight * shares_T)
+    return Best(floor["name"], nats)
+
+
+def _counted(tokens: Tokens, length: int, told: Told = lambda *_: None) -> Path:
+    """The folder with what is kept of the floors, counted now unless the cache has it."""
     sources = [Path(path).read_bytes() for path in (__file__, kneser_ney.__file__)]
     key = hashlib.sha256(b"".join([f"{tokens.key} {length} ".encode(), *sources])).hexdigest()[:24]
 
     def make(folder: Path) -> None:
-        (folder / "floors.json").write_text(json.dumps(measure(tokens, length, told)), encoding="utf-8")
+        (folder / FLOORS).write_text(json.dumps(measure(tokens, length, folder, told)), encoding="utf-8")
 
-    made: list[Json] = json.loads((entry(f"floors/{key}", make) / "floors.json").read_bytes())
-    return made
+    return entry(f"floors/{key}", make)
 
 
-def measure(tokens: Tokens, length: int, told: Told = lambda *_: None) -> list[Json]:
-    """What `baselines` gives, counted now; a floor's seconds are those until it was known, as it needs those before."""
+def measure(tokens: Tokens, length: int, folder: Path, told: Told = lambda *_: None) -> list[Json]:
+    """What `baselines` gives, counted now; a floor's seconds are those until it was known, as it needs those before.
+
+    The probabilities that are kept go into the folder, which has none of them yet.
+    """
     streams = {"train": tokens.train_sample, "valid": tokens.splits["valid"], "test": tokens.splits["test"]}
     nats: dict[Floor, dict[str, float]] = {}
     seconds: defaultdict[str, float] = defaultdict(float)
@@ -95,6 +132,10 @@ def measure(tokens: Tokens, length: int, told: Told = lambda *_: None) -> list[J
         ends = np.cumsum([part.end - part.first for part in batch])
         last: dict[str, float] = {}
         for floor, probabilities_T in answers(tokens, [(streams[part.split], part) for part in batch], length, tell):
+            if floor.name in KEPT:
+                _keep(folder, floor.name, zip(batch, np.split(probabilities_T, ends[:-1]), strict=True))
+            if floor.name == CACHE:
+                continue
             pieces = np.split(-np.log(probabilities_T), ends[:-1])
             paid = nats.setdefault(floor, dict.fromkeys(streams, 0.0))
             for part, nats_T in zip(batch, pieces, strict=True):
@@ -118,6 +159,8 @@ def answers(
 ) -> Iterator[tuple[Floor, Floats]]:
     """Each floor's probability of every target of some parts of streams, one part after the other; overwritten later.
 
+    The cache alone, which is none of them, is there as well.
+
     Args:
         tokens: What is counted: its train split, as one stream.
         parts: What is asked, each with the stream that it is of.
@@ -132,8 +175,10 @@ def answers(
     models = kneser_ney.probabilities(train.tokens_N, tokens.vocabulary, questions, ORDERS, told)
     for order, probabilities_T in models:
         yield Floor(f"kn{order}"), probabilities_T
-        if order in CACHED:
+        if order == min(CACHED):
             shares_T = np.concatenate([_cache(stream, part, length) for stream, part in parts])
+            yield Floor(CACHE, 1.0), shares_T
+        if order in CACHED:
             for weight in CACHE_WEIGHTS:
                 yield Floor(f"kn{order}+cache", weight), (1 - weight) * probabilities_T + weight * shares_T
 
@@ -161,6 +206,13 @@ def _cache(stream: TokenStream, part: Part, length: int) -> Floats:
         shares_BxL = (equal & earlier_or_same[:size, :size]).sum(axis=2) / seen_L[:size]
         shares.append(shares_BxL[batch.targets_BxL >= 0])
     return np.concatenate(shares)
+
+
+def _keep(folder: Path, name: str, pieces: Iterable[tuple[Part, Floats]]) -> None:
+    with (folder / f"{name}{SUFFIX}").open("ab") as file:
+        for part, probabilities_T in pieces:
+            if part.split in KEPT_OF:
+                file.write(probabilities_T.astype(np.float32).tobytes())
 
 
 def _batches(streams: Mapping[str, TokenStream], length: int) -> list[list[Part]]:

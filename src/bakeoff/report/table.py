@@ -16,7 +16,7 @@ import tabulate
 
 from bakeoff import words
 from bakeoff.analysis import diagnosis
-from bakeoff.analysis.evaluations import Baseline
+from bakeoff.analysis.evaluations import Baseline, WithCounts
 from bakeoff.analysis.questions.optimizers import rate_ranges
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import FEWEST_SEEDS, over_seeds
@@ -211,7 +211,9 @@ def _results(study: StudyRows) -> list[Column]:
         *(_per_token(split, "ppl", words.perplexity) for split in SPLITS),
         *(_averaged(study, split) for split in ("valid", "test")),
         Column("±, nats", _spread, needed=study.seeds >= FEWEST_SEEDS),
+        _mixed(study, "with counts", lambda mixed: mixed.valid.loss, words.perplexity),
         Column("bpb", *_measured("valid", lambda tally: tally.bits_per_byte, words.small)),
+        _mixed(study, "bpb with counts", lambda mixed: mixed.valid.bits_per_byte, words.small),
         Column(
             "word ppl",
             *_measured("valid", lambda tally: tally.nats / tally.words, words.perplexity),
@@ -241,6 +243,8 @@ def _details(study: StudyRows) -> list[Column]:
         Column("good lr", lambda runs: Cell(ranges.get(runs.number, words.ABSENT)), needed=bool(ranges)),
         Column("clipped", _mean(lambda row: row.clipped, words.percent)),
         *(_per_token(split, "loss", words.small) for split in SPLITS),
+        _mixed(study, "counts' share", lambda mixed: mixed.weight, words.percent),
+        _mixed(study, "test with counts", lambda mixed: mixed.test.loss, words.perplexity),
         Column(
             "processor s",
             _mean(lambda row: row.processor_seconds, _seconds),
@@ -272,6 +276,12 @@ def _mean(of: Callable[[Row], float | None], form: Callable[[float], str]) -> Of
         return Cell(form(fmean(known)), fmean(known)) if known else Cell(words.ABSENT)
 
     return cell
+
+
+def _mixed(study: StudyRows, head: str, of: Callable[[WithCounts], float], form: Callable[[float], str]) -> Column:
+    """A column about runs mixed with counts, where there are any."""
+    cell = _mean(lambda row: of(row.with_counts) if row.with_counts else None, form)
+    return Column(head, cell, needed=any(row.with_counts for row in study.rows))
 
 
 def _timed(of: Callable[[Row], float | None], form: Callable[[float], str]) -> OfRuns:

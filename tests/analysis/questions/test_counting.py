@@ -1,6 +1,7 @@
 """Better than counting, or not."""
 
 import dataclasses
+import math
 
 import pytest
 
@@ -75,6 +76,21 @@ def test_runs_below_each_floor_are_counted(tmp_path):
     ]
 
 
+def with_counts(share, valid):
+    """How a run ends that was mixed with counts."""
+    sums = {split: fakes.sums(valid) for split in ("valid", "test")}
+    return {"with_counts": {"floor": "kn3+cache", "weight": share, **sums}}
+
+
+def test_what_mixing_gains_is_of_the_best_experiment_over_its_seeds(tmp_path):
+    endings = {(1, 0): with_counts(0.2, FLOOR - 0.4), (1, 1): with_counts(0.4, FLOOR - 0.3)}
+    mixed = counting(one(tmp_path / "both", 0.3, 0.1, endings=endings)).facts.mixed
+    assert (mixed.weight, mixed.loss, mixed.gain) == pytest.approx((0.3, FLOOR - 0.35, 0.15))
+    assert mixed.bits == pytest.approx(0.15 * fakes.TOKENS / 3000 / math.log(2))
+    del endings[1, 1]
+    assert counting(one(tmp_path / "not all", 0.3, 0.1, endings=endings)).facts.mixed is None
+
+
 def test_test_never_decides(tmp_path):
     study = fakes.twelve(tmp_path)
     rows = [dataclasses.replace(row, test=None) for row in study.rows]
@@ -88,6 +104,8 @@ def test_words(tmp_path):
         "one run": one(tmp_path / "one", 0.25),
         "one run above all": one(tmp_path / "above", -1.25),
         "a tie": one(tmp_path / "tie", 0.05, -0.15, -0.17),
+        "with counts": one(tmp_path / "mixed", 0.25, endings={1: with_counts(0.25, FLOOR - 0.4)}),
+        "of no use with counts": one(tmp_path / "useless", 0.25, endings={1: with_counts(0.001, FLOOR - 0.249)}),
         "twelve": fakes.twelve(tmp_path / "twelve"),
         "lost": fakes.read_study(
             tmp_path / "lost", {ONE: ends(0.3, 0.3), TWO: ends(-0.3, -0.3)}, seeds=(0, 1), endings=lost

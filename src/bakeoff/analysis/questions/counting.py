@@ -1,6 +1,7 @@
 """Whether anything was gained by training a network at all."""
 
 from dataclasses import dataclass
+from statistics import fmean
 
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.questions.finding import Finding, command, evidence
@@ -12,6 +13,25 @@ PLACE = 10
 
 
 @dataclass(frozen=True, kw_only=True)
+class Mixed:
+    """What mixing an experiment's runs with a floor gains; means over the seeds that finished.
+
+    Attributes:
+        title: What the floor is called.
+        weight: The floor's share.
+        loss: Nats per token of valid in the mixture.
+        gain: How much less that is than the network's alone.
+        bits: The same in bits per byte.
+    """
+
+    title: str
+    weight: float
+    loss: float
+    gain: float
+    bits: float
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """The best model beside the floors.
 
@@ -19,6 +39,7 @@ class Facts:
         floor: The lowest on valid.
         best: The best experiment; None where no run finished.
         compared: How much less than the floor it pays.
+        mixed: What mixing it with counts gains; None where that was not measured of every run.
         set_aside: Experiments with a lower mean, of which not every run finished.
         runs: How many runs finished.
         below: How many of them are below each floor, the easiest first.
@@ -28,6 +49,7 @@ class Facts:
     floor: Baseline
     best: Repeats | None = None
     compared: Comparison | None = None
+    mixed: Mixed | None = None
     set_aside: tuple[Repeats, ...] = ()
     runs: int = 0
     below: tuple[tuple[Baseline, int], ...] = ()
@@ -44,6 +66,19 @@ def against_floor(study: StudyRows, experiment: Repeats, floor: Baseline) -> Com
     )
 
 
+def _mixed(experiment: Repeats) -> Mixed | None:
+    pairs = [(row.valid, row.with_counts) for row in experiment.finished if row.valid and row.with_counts]
+    if len(pairs) < len(experiment.finished):
+        return None
+    return Mixed(
+        title=pairs[0][1].title,
+        weight=fmean(mixed.weight for _, mixed in pairs),
+        loss=fmean(mixed.valid.loss for _, mixed in pairs),
+        gain=fmean(alone.loss - mixed.valid.loss for alone, mixed in pairs),
+        bits=fmean(alone.bits_per_byte - mixed.valid.bits_per_byte for alone, mixed in pairs),
+    )
+
+
 def counting(study: StudyRows) -> Finding:
     """Whether the best model is better than every floor."""
     floor = study.lowest_floor
@@ -55,6 +90,7 @@ def counting(study: StudyRows) -> Finding:
         floor=floor,
         best=best,
         compared=compared,
+        mixed=_mixed(best) if best else None,
         set_aside=study.set_aside,
         runs=len(finished),
         below=tuple((each, sum(nats < each.valid.nats for nats in finished)) for each in floors),
