@@ -19,7 +19,7 @@ from bakeoff.files import free_folder
 from bakeoff.measure import Clock, available_memory, keep_freed_memory, return_freed_memory, synchronizer
 from bakeoff.memory import SamplingMeter
 from bakeoff.models import build, count_parameters
-from bakeoff.spec import Budget, Corpus, Run
+from bakeoff.spec import Architecture, Budget, Corpus, Run
 from bakeoff.training import EVALUATED_AT_ONCE, Training, steps_an_epoch
 
 #: Steps of each model that are timed.
@@ -56,8 +56,8 @@ class Cost:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Probe:
-    """What a step and an evaluated token take, in seconds; the most memory above the process's own."""
+class Probe:
+    """What a step and an evaluated token take, in seconds; the most memory of a run, the process included."""
 
     step: float
     evaluated_token: float
@@ -65,10 +65,22 @@ class _Probe:
 
 
 def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
-    """Estimate what `runs` will cost.
+    """Estimate what `runs` will cost, by a few real steps; a model that fails costs nothing: its runs will say why."""
+    probes = probe(runs, tokens, device)
+    able = [run for run in runs if run.architecture in probes]
+    seconds = [_seconds(run, probes[run.architecture], tokens) for run in able]
+    return Cost(
+        seconds=sum(seconds),
+        memory_bytes=max((probe.memory_bytes for probe in probes.values()), default=0),
+        disk_bytes=sum(_weights_bytes(run, tokens.vocabulary) for run in able),
+        runs=len(runs),
+    )
 
-    Runs in this process a few steps of each architecture among them; global random state is left as it was. A model
-    that fails here costs nothing: its runs will fail as well, and say why.
+
+def probe(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> dict[Architecture, Probe]:
+    """What a step and an evaluated token of each architecture among the runs take, as far as it can be built here.
+
+    Takes the steps in this process; global random state is left as it was.
     """
     return_freed_memory(device)  # which making the text ready took, and a run will not
     keep_freed_memory()
@@ -77,15 +89,11 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     with torch.random.fork_rng():
         attempts = {architecture: _try(run, tokens, device) for architecture, run in first_of.items()}
     return_freed_memory(device)  # which is the runs' from now on
-    probes = {architecture: probe for architecture, probe in attempts.items() if probe}
-    able = [run for run in runs if run.architecture in probes]
-    seconds = [_seconds(run, probes[run.architecture], tokens) for run in able]
-    return Cost(
-        seconds=sum(seconds),
-        memory_bytes=baseline + max((probe.memory_bytes for probe in probes.values()), default=0),
-        disk_bytes=sum(_weights_bytes(run, tokens.vocabulary) for run in able),
-        runs=len(runs),
-    )
+    return {
+        architecture: dataclasses.replace(probe, memory_bytes=baseline + probe.memory_bytes)
+        for architecture, probe in attempts.items()
+        if probe
+    }
 
 
 def require_room(corpus: Corpus, budget: Budget) -> None:
@@ -114,7 +122,7 @@ def require_room(corpus: Corpus, budget: Budget) -> None:
         )
 
 
-def _try(run: Run, tokens: Tokens, device: torch.device) -> _Probe | None:
+def _try(run: Run, tokens: Tokens, device: torch.device) -> Probe | None:
     try:
         return _probe(run, tokens, device) if _fits(run, tokens.vocabulary, device) else None
     except Exception:  # noqa: BLE001 (an estimate must not stop a study)
@@ -127,7 +135,7 @@ def _fits(run: Run, vocabulary: int, device: torch.device) -> bool:
     return sum((parts or {}).values()) < available_memory()
 
 
-def _probe(run: Run, tokens: Tokens, device: torch.device) -> _Probe:
+def _probe(run: Run, tokens: Tokens, device: torch.device) -> Probe:
     """Rehearse a step and an evaluation to see their memory, then, once all is warm, some more to see their time."""
     torch.set_num_threads(run.budget.threads or 1)
     memory = SamplingMeter(device, interval=0.02, share=0.5)
@@ -138,7 +146,7 @@ def _probe(run: Run, tokens: Tokens, device: torch.device) -> _Probe:
     return dataclasses.replace(warm, memory_bytes=memory.as_json()["peak_bytes"])
 
 
-def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, steps: int) -> _Probe:
+def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, steps: int) -> Probe:
     """Train a few steps on the first sequences of train, by the very loop that the runs use, and evaluate some."""
     clock, budget = Clock(synchronizer(device)), dataclasses.replace(run.budget, epochs=1)
     training = Training(
@@ -154,7 +162,7 @@ def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, 
         compiled=budget.compiles(run.architecture),
     )
     evaluated = sum(len(evaluation.nats["valid"]) for evaluation in training.evaluations())
-    return _Probe(
+    return Probe(
         step=clock.seconds["training"] / training.step,
         evaluated_token=clock.seconds["evaluation"] / evaluated,
     )
@@ -170,7 +178,7 @@ def _steps(run: Run, tokens: Tokens) -> int:
     return run.budget.epochs * steps_an_epoch(tokens.splits["train"], run.budget)
 
 
-def _seconds(run: Run, probe: _Probe, tokens: Tokens) -> float:
+def _seconds(run: Run, probe: Probe, tokens: Tokens) -> float:
     budget, steps = run.budget, _steps(run, tokens)
     each_evaluation = tokens.train_sample.targets + tokens.splits["valid"].targets
     train, valid = tokens.splits["train"], tokens.splits["valid"]
