@@ -146,10 +146,8 @@ def _outlook(search: Search, chosen: Chosen) -> tuple[tuple[Outlook, ...], str |
     seconds, reached = row.train_seconds or 0.0, row.best_point.valid.bits_per_byte
     missed = reached - power_law(_points(search, search.winner))(seconds)
     if abs(missed) > BACKTEST:
-        return (
-            (),
-            f"from its trials alone the last run was foretold {abs(missed):.3f} bits per byte too {'low' if missed > 0 else 'high'}",
-        )
+        side = "low" if missed > 0 else "high"
+        return (), f"its trials foretold the last run's bits per byte {abs(missed):.3f} too {side}"
     laws = {
         finalist: power_law([*_points(search, finalist), *([(seconds, reached)] if finalist == search.winner else [])])
         for finalist in search.left(len(search.plan))
