@@ -174,18 +174,14 @@ def choice_text(answer: "Answer", chosen: "Chosen") -> str:
     small, floor, unseen = words.small, answer.floor, answer.unseen
     counted = f"{floor.title}: {small(floor.valid.bits_per_byte)}"
     if answer.count_table:
-        said = [
-            f"Use the count table, {counted} bits per byte of valid; {answer.chosen} reached {small(answer.valid)}."
-        ]
+        other = f"{answer.chosen} reached {small(answer.valid)}"
+        said = [f"Use the count table, {counted} bits per byte of valid; {other}."]
     else:
         steps, search = chosen.final.history[-1].step, chosen.search
-        settings = (
-            f"learning rate {words.rate(search.rate)}, {search.contenders[search.winner].batch_size} sequences a step"
-        )
-        said = [
-            f"Use {answer.chosen}, {settings}, {words.count(steps)} steps: {small(answer.valid)} bits per byte of valid "
-            f"({counted})."
-        ]
+        batch = search.contenders[search.winner].batch_size
+        settings = f"learning rate {words.rate(search.rate)}, {batch} sequences a step, {words.count(steps)} steps"
+        reached = f"{small(answer.valid)} bits per byte of valid ({counted})"
+        said = [f"Use {answer.chosen}, {settings}: {reached}."]
     if unseen:
         said.append(
             f"On unseen text of this kind expect {small(unseen.mean)} bits per byte, {small(unseen.low)} to "
