@@ -12,7 +12,7 @@ from bakeoff.errors import UserError
 from bakeoff.models import count_parameters
 from bakeoff.sampling import Sampling
 from bakeoff.spec import Architecture, Budget
-from bakeoff.training import steps_an_epoch
+from bakeoff.training import evaluation_steps
 
 CPU = torch.device("cpu")
 
@@ -47,7 +47,7 @@ def test_disk_holds_the_weights_of_every_run(cost, study, tokens):
 
 
 def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatch):
-    probe = costs._Probe(step=1.0, evaluated_token=0.0, memory_bytes=0)
+    probe = costs.Probe(step=1.0, evaluated_token=0.0, memory_bytes=0)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
     monkeypatch.setattr(costs.sampling, "plan", lambda *of_a_run: Sampling())
     long = study.with_shared(epochs=20)
@@ -59,13 +59,12 @@ def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatc
 
 
 def test_what_is_measured_between_epochs_takes_its_time(study, tokens, monkeypatch):
-    probe = costs._Probe(step=0.0, evaluated_token=1e-3, memory_bytes=0)
+    probe = costs.Probe(step=0.0, evaluated_token=1e-3, memory_bytes=0)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
     run = study.runs[0]
     with_samples = costs.estimate([run], tokens, CPU).seconds
-    between = sampling.plan(
-        tokens.splits["train"], tokens.splits["valid"], run.budget, steps_an_epoch(tokens.splits["train"], run.budget)
-    )
+    train, valid = tokens.splits["train"], tokens.splits["valid"]
+    between = sampling.plan(train, valid, run.budget, evaluation_steps(train, run.budget)[0])
     monkeypatch.setattr(costs.sampling, "plan", lambda *of_a_run: Sampling())
     sampled = len(between.places) * len(between.sequences) * run.budget.sequence_length
     assert with_samples - costs.estimate([run], tokens, CPU).seconds == pytest.approx(sampled * 1e-3)

@@ -1,11 +1,13 @@
 """What is shown while runs are at work: lines in a pipe, bars on a terminal."""
 
+import dataclasses
 import io
 
 import pytest
 from rich.console import Console
 
 from bakeoff.progress import Bars, Lines, Pace, display, preparing
+from bakeoff.spec import Budget
 
 SUMS = {"perplexity": 12.345}
 
@@ -51,6 +53,11 @@ def test_a_line_for_every_evaluation_and_end_and_none_for_a_step(runs):
     assert "epoch 0/2" in text
     assert "epoch 1/2  train 12.3  valid 12.3" in text.replace("12.35", "12.3").replace("12.34", "12.3")
     assert text.splitlines()[-1].endswith("finished")
+
+
+def test_a_run_whose_budget_is_in_steps_is_told_in_steps(runs):
+    run = dataclasses.replace(runs[0], budget=Budget(steps=1500, epoch_steps=10))
+    assert "step 10/1500  train 12.3" in shown(Lines([run], console()), [(run, m) for m in messages(10, 1)])
 
 
 @pytest.mark.parametrize("kind", [Lines, Bars])

@@ -14,7 +14,7 @@ from bakeoff.measure import Clock, resolve_device
 from bakeoff.models import GLR, GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SCHEDULES
 from bakeoff.records import FAILED, FINISHED, RunFolder
-from bakeoff.training import Training, steps_an_epoch, token_nats
+from bakeoff.training import Training, evaluation_steps, token_nats
 from bakeoff.worker import Job, work
 
 CPU = resolve_device("cpu")
@@ -40,14 +40,14 @@ def training_of(tiny_study, tokens, architecture, optimizer, **hooks):
     budget = dataclasses.replace(tiny_study.budget, batch_size=32)
     train, valid = tokens.splits["train"], tokens.splits["valid"]
     model = architecture.build(tokens.vocabulary, budget.sequence_length)
-    steps = budget.epochs * steps_an_epoch(train, budget)
+    ends = evaluation_steps(train, budget)
     return Training(
         model=model,
         optimizer=optimizer.build(model),
-        schedule=SCHEDULES["linear"](steps),
+        schedule=SCHEDULES["linear"](budget, ends[-1]),
         train=train,
         measured=hooks.pop("measured", {"train": tokens.train_sample, "valid": valid}),
-        sampling=hooks.pop("sampling", sampling.plan(train, valid, budget, steps // budget.epochs)),
+        sampling=hooks.pop("sampling", sampling.plan(train, valid, budget, ends[0])),
         budget=budget,
         seed=3,
         device=CPU,
@@ -209,12 +209,12 @@ def dying_after(monkeypatch, steps, error):
     """Let the next training die after so many steps; the ones after it live."""
     original, left = Training._train_step, [steps]
 
-    def step(self, batch, epoch):
+    def step(self, batch):
         left[0] -= 1
         if left[0] < 0:
             monkeypatch.setattr(Training, "_train_step", original)
             raise error
-        return original(self, batch, epoch)
+        return original(self, batch)
 
     monkeypatch.setattr(Training, "_train_step", step)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bakeoff.data.sequences import TokenStream
 from bakeoff.sampling import plan
 from bakeoff.spec import Budget
-from bakeoff.training import steps_an_epoch
+from bakeoff.training import evaluation_steps
 
 
 def stream(targets):
@@ -35,7 +35,7 @@ def runs(draw):
 
 
 def planned(train, valid, budget):
-    epoch = steps_an_epoch(train, budget)
+    epoch = evaluation_steps(train, budget)[0]
     return plan(train, valid, budget, epoch), epoch, epoch * budget.epochs
 
 
@@ -60,7 +60,7 @@ def test_no_gap_between_measurements_is_wider_than_a_twentieth_of_the_run(run):
 
 def unlimited(train, valid, budget):
     """The same run with so many sequences a batch that nothing has to be left out."""
-    epoch = steps_an_epoch(train, budget)
+    epoch = evaluation_steps(train, budget)[0]
     return plan(stream(10**9), valid, Budget(epochs=budget.epochs, batch_size=10**4, sequence_length=2), epoch)
 
 

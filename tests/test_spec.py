@@ -103,6 +103,31 @@ def texts(documents):
         (lambda: Budget(threads=0), "threads must be a whole number from 1 to 1,024, not 0"),
         (lambda: Budget(threads=10**6), "threads must be a whole number from 1 to 1,024, not 1000000"),
         (lambda: Budget(epoch_steps=0), "epoch steps must be a whole number from 1 to 1,000,000,000, not 0"),
+        (lambda: Budget(steps=0, epoch_steps=1), "steps must be a whole number from 1 to 1,000,000,000, not 0"),
+        (
+            lambda: Budget(steps=10),
+            "a budget in steps needs epoch_steps as well: after how many of them each evaluation follows",
+        ),
+        (
+            lambda: Budget(steps=10, epoch_steps=5, epochs=3),
+            "a budget has steps or epochs, not both: leave out epochs=3 or steps=10",
+        ),
+        (
+            lambda: Budget(warmup_steps=3),
+            "a warm-up or a decay in steps needs a budget in steps: give steps as well",
+        ),
+        (
+            lambda: Budget(steps=10, epoch_steps=5, schedule="constant", warmup_steps=3),
+            "the schedule constant has no warm-up to give steps",
+        ),
+        (
+            lambda: Budget(steps=10, epoch_steps=5, schedule="warmup", decay_steps=3),
+            "the schedule warmup has no decay to give steps",
+        ),
+        (
+            lambda: Budget(steps=1000, epoch_steps=500, decay_steps=951),
+            "50 steps of warm-up and 951 of decay are more than all 1,000: give fewer",
+        ),
         (lambda: Budget(clip=0.0), "clip must be a finite number above 0, not 0.0"),
         (lambda: Budget(clip=math.inf), "clip must be a finite number above 0, not inf"),
         (lambda: Budget(precision="fp16"), "precision must be one of auto, fp32, bf16, not fp16"),

@@ -2,12 +2,16 @@
 
 import contextlib
 import dataclasses
+import itertools
 
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 
+from bakeoff import sampling
 from bakeoff import training as loop
 from bakeoff.data.sequences import TokenStream
 from bakeoff.measure import Clock
@@ -16,7 +20,7 @@ from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import SCHEDULES, SGD, Adam
 from bakeoff.sampling import Sampling
 from bakeoff.spec import Budget
-from bakeoff.training import SETTLING_STEPS, DivergedError, Training, steps_an_epoch, token_nats
+from bakeoff.training import SETTLING_STEPS, DivergedError, Training, evaluation_steps, token_nats
 from processor import bf16_lstm
 
 CPU = torch.device("cpu")
@@ -47,11 +51,11 @@ STEPS_AN_EPOCH = 6
 def training(architecture=MODELS["lstm"], *, optimizer=None, budget=BUDGET, seed=0, train=TRAIN, **options):
     torch.manual_seed(seed)
     model = architecture.build(VOCABULARY, budget.sequence_length)
-    steps = budget.epochs * -(-train.sequences(budget.sequence_length) // budget.batch_size)
+    steps = budget.steps or budget.epochs * -(-train.sequences(budget.sequence_length) // budget.batch_size)
     return Training(
         model=model,
         optimizer=(optimizer or Adam(lr=0.02)).build(model),
-        schedule=SCHEDULES[budget.schedule](steps),
+        schedule=SCHEDULES[budget.schedule](budget, steps),
         train=train,
         budget=budget,
         seed=seed,
@@ -179,13 +183,13 @@ def test_an_epoch_counts_every_target_once_and_sums_its_nats():
 @pytest.mark.parametrize(("limit", "steps"), [(1, 1), (4, 4), (6, 6), (100, 6), (None, 6)])
 def test_an_epoch_has_no_more_steps_than_its_limit(limit, steps):
     run = training(budget=dataclasses.replace(BUDGET, epoch_steps=limit))
-    assert steps_an_epoch(TRAIN, run.budget) == steps
+    assert [*evaluation_steps(TRAIN, run.budget)] == [steps, 2 * steps]
     assert [(e.epoch, e.step) for e in run.evaluations()] == [(0, 0), (1, steps), (2, 2 * steps)]
 
 
 def test_epochs_that_are_cut_short_see_different_parts_of_train():
     run = training(budget=dataclasses.replace(BUDGET, epoch_steps=1))
-    one, other = (next(run._batches(epoch)).inputs_BxL for epoch in (1, 2))
+    one, other = (next(run._pass(epoch)).inputs_BxL for epoch in (1, 2))
     assert not np.array_equal(one, other)
 
 
@@ -328,7 +332,7 @@ def test_a_sample_that_is_not_finite_is_left_out_and_ends_nothing():
 
 def orders(**options):
     run = training(**options)
-    return [[batch.inputs_BxL.tolist() for batch in run._batches(epoch)] for epoch in (1, 2)]
+    return [[batch.inputs_BxL.tolist() for batch in run._pass(epoch)] for epoch in (1, 2)]
 
 
 def test_the_order_of_the_data_depends_on_seed_and_epoch_alone():
@@ -341,8 +345,98 @@ def test_the_order_of_the_data_depends_on_seed_and_epoch_alone():
 
 @pytest.mark.parametrize("epoch", [1, 2])
 def test_every_epoch_sees_every_sequence_once(epoch):
-    seen = [row[row >= 0].tolist() for batch in training()._batches(epoch) for row in batch.targets_BxL]
+    seen = [row[row >= 0].tolist() for batch in training()._pass(epoch) for row in batch.targets_BxL]
     assert sorted(seen) == sorted(t.tolist() for _, t in sequences_by_hand(TRAIN.tokens_N, 6))
+
+
+# --- budgets in steps -------------------------------------------------------------------------------------------------
+
+
+def in_steps(steps, epoch_steps, **budget):
+    shared = {"batch_size": 4, "sequence_length": 6, "vocabulary": 256, "precision": "fp32", "threads": 1}
+    return Budget(steps=steps, epoch_steps=epoch_steps, **shared | budget)
+
+
+def told(evaluation):
+    record = evaluation.trained
+    trained = record and (record.nats, record.tokens, record.learning_rate, record.gradient_norms.tolist())
+    return evaluation.epoch, evaluation.step, {name: nats.tolist() for name, nats in evaluation.nats.items()}, trained
+
+
+@given(steps=st.integers(1, 300), each=st.integers(1, 400))
+def test_a_run_of_so_many_steps_is_evaluated_in_between_and_after_the_last(steps, each):
+    *between, last = evaluation_steps(TRAIN, in_steps(steps, each))
+    assert last == steps
+    assert between == [step for step in range(1, steps) if step % each == 0]
+
+
+@given(sequences=st.integers(1, 30), size=st.integers(1, 9), steps=st.integers(1, 40), begun=st.integers(0, 40))
+def test_the_batches_are_one_stream_of_passes_each_of_which_is_a_permutation(sequences, size, steps, begun):
+    numbered = np.arange(2 * sequences + 1)  # two tokens a sequence, of which the first tells which it is
+    one = np.array([0])
+    train = TokenStream(tokens_N=numbered, starts_D=one, words_D=one, bytes_D=one)
+    run = training(train=train, budget=in_steps(steps, 3, batch_size=size, sequence_length=2))
+    run.step = min(begun, steps)
+    drawn = [(batch.inputs_BxL[:, 0] // 2).tolist() for batch in itertools.islice(run._batches(), steps)]
+    whole = [np.random.default_rng((0, number)).permutation(sequences).tolist() for number in range(1, 100)]
+    expected = [order[first : first + size] for order in whole for first in range(0, sequences, size)]
+    assert drawn == expected[run.step : run.step + steps]
+    assert all(sorted(order) == list(range(sequences)) for order in whole)
+
+
+@pytest.mark.parametrize("architecture", ALL, ids=str)
+def test_as_many_steps_as_epochs_have_compute_what_the_epochs_compute(architecture):
+    def come_to(budget):
+        run = training(architecture, budget=budget)
+        return [told(e) for e in run.evaluations()], run.model.state_dict()
+
+    (by_epochs, weights), (by_steps, same_weights) = map(
+        come_to, (BUDGET, in_steps(2 * STEPS_AN_EPOCH, STEPS_AN_EPOCH))
+    )
+    assert by_steps == by_epochs
+    assert_identical(weights, same_weights)
+
+
+def test_a_run_in_steps_may_be_shorter_than_a_pass_and_end_inside_of_one():
+    def tokens(steps):
+        return [e.trained.tokens for e in training(budget=in_steps(steps, 4)).evaluations() if e.trained]
+
+    assert tokens(2) == [sum(batch.targets for batch in itertools.islice(training()._pass(1), 2))]
+    *whole, last = tokens(2 * STEPS_AN_EPOCH + 1)
+    assert sum(whole) == 2 * TRAIN.targets
+    assert last == next(training()._pass(3)).targets
+
+
+@pytest.mark.parametrize("architecture", ALL, ids=str)
+def test_runs_in_steps_are_the_same_to_the_bit_until_one_of_them_decays(architecture):
+    """So that a run may begin its decay earlier than was planned, as long as it has not begun."""
+
+    def seen(steps, decay):
+        run, states = training(architecture, budget=in_steps(steps, 5, warmup_steps=3, decay_steps=decay)), []
+        run.on_step = lambda step, loss: states.append(
+            (loss, {k: v.clone() for k, v in run.model.state_dict().items()})
+        )
+        return [told(e) for e in run.evaluations()], states
+
+    (early, early_states), (late, late_states) = seen(14, 3), seen(23, 8)
+    common = 14 - 3
+    assert early[:3] == late[:3], "the evaluations before the first step, after 5 and after 10"
+    for (loss, weights), (same_loss, same_weights) in zip(early_states[:common], late_states[:common], strict=True):
+        assert loss == same_loss
+        assert_identical(weights, same_weights)
+    assert not torch.equal(early_states[common][1]["embedding.weight"], late_states[common][1]["embedding.weight"])
+
+
+def test_valid_is_not_sampled_between_the_evaluations_of_a_run_in_steps():
+    planned = sampling.plan(stream(200_000), stream(50_000), in_steps(5000, 500), 500)
+    assert not planned.places
+    assert not len(planned.sequences)
+
+
+def test_divergence_of_a_run_in_steps_is_told_with_its_step_alone():
+    run = training(optimizer=SGD(lr=1e30), budget=in_steps(12, 6, clip=None, schedule="constant"))
+    with pytest.raises(DivergedError, match=r"^the \w+ was not finite at step \d+$"):
+        list(run.evaluations())
 
 
 # --- clock, memory, divergence ----------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from bakeoff.files import write_json
 from bakeoff.identity import fits
 from bakeoff.metrics import Tally
 from bakeoff.optimizers import OPTIMIZERS
+from bakeoff.spec import Budget
 
 
 def rows_of(study, valid_loss):
@@ -87,6 +88,20 @@ def test_a_trial_is_half_as_long_as_the_study_and_no_longer_than_its_limit(tiny_
     assert budget.epochs * budget.epoch_steps <= tuning.STEPS
     told = search.result()
     assert (told["epochs"], told["epoch_steps"]) == expected
+
+
+@pytest.mark.parametrize(
+    ("whole", "expected"),
+    [((400, 100, None, 80), (200, 50, None, 40)), ((7000, 1000, 10, 1400), (700, 100, 1, 140)), ((1, 1, 1, None),) * 2],
+)
+def test_a_trial_of_a_study_in_steps_is_the_same_schedule_with_fewer(tiny_study, whole, expected):
+    names = ("steps", "epoch_steps", "warmup_steps", "decay_steps")
+    budget = Budget(batch_size=4, sequence_length=16, **dict(zip(names, whole, strict=True)))
+    search = tuning.Search(dataclasses.replace(tiny_study, budget=budget))
+    trials = search.next_round()
+    search.learn(rows_of(trials, distance(1e-2)))
+    assert tuple(getattr(trials.budget, name) for name in names) == expected
+    assert (search.result()["steps"], search.result()["epoch_steps"]) == expected[:2]
 
 
 def test_the_trials_of_an_experiment_are_known_in_every_round(tiny_study):

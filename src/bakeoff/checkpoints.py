@@ -58,7 +58,6 @@ def take(training: Training) -> State:
     facts = {
         "step": training.step,
         "epochs": training.epochs,
-        "position": training.position,
         "steps": dataclasses.asdict(training.steps),
         "samples": [dataclasses.asdict(sample) for sample in training.samples],
         "optimizer": {"numbers": numbers, "groups": optimizer["param_groups"]},
@@ -72,7 +71,7 @@ def take(training: Training) -> State:
 def restore(training: Training, state: State) -> None:
     """Bring a training that has not begun to where `state` was taken, to the bit."""
     tensors, facts = state
-    training.step, training.epochs, training.position = facts["step"], facts["epochs"], facts["position"]
+    training.step, training.epochs = facts["step"], facts["epochs"]
     training.steps = Steps(**facts["steps"])
     training.samples = [Sample(**sample) for sample in facts["samples"]]
     training.model.load_state_dict(_under("model.", tensors))

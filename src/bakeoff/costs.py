@@ -20,7 +20,7 @@ from bakeoff.measure import Clock, available_memory, keep_freed_memory, return_f
 from bakeoff.memory import SamplingMeter
 from bakeoff.models import build, count_parameters
 from bakeoff.spec import Architecture, Budget, Corpus, Run
-from bakeoff.training import EVALUATED_AT_ONCE, Training, steps_an_epoch
+from bakeoff.training import EVALUATED_AT_ONCE, Training, evaluation_steps
 
 #: Steps of each model that are timed.
 PROBE_STEPS = 3
@@ -148,7 +148,8 @@ def _probe(run: Run, tokens: Tokens, device: torch.device) -> Probe:
 
 def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, steps: int) -> Probe:
     """Train a few steps on the first sequences of train, by the very loop that the runs use, and evaluate some."""
-    clock, budget = Clock(synchronizer(device)), dataclasses.replace(run.budget, epochs=1)
+    clock = Clock(synchronizer(device))
+    budget = dataclasses.replace(run.budget, epochs=1, steps=None, warmup_steps=None, decay_steps=None)
     training = Training(
         model=model,
         optimizer=run.optimizer.build(model),
@@ -174,18 +175,14 @@ def _head(stream: TokenStream, targets: int) -> TokenStream:
     return TokenStream(tokens_N=stream.tokens_N[: targets + 1], starts_D=one, words_D=one, bytes_D=one)
 
 
-def _steps(run: Run, tokens: Tokens) -> int:
-    return run.budget.epochs * steps_an_epoch(tokens.splits["train"], run.budget)
-
-
 def _seconds(run: Run, probe: Probe, tokens: Tokens) -> float:
-    budget, steps = run.budget, _steps(run, tokens)
-    each_evaluation = tokens.train_sample.targets + tokens.splits["valid"].targets
-    train, valid = tokens.splits["train"], tokens.splits["valid"]
-    between = sampling.plan(train, valid, budget, steps_an_epoch(train, budget))
+    train, valid, budget = tokens.splits["train"], tokens.splits["valid"], run.budget
+    ends = evaluation_steps(train, budget)
+    between = sampling.plan(train, valid, budget, ends[0])
     sampled = len(between.places) * len(between.sequences) * budget.sequence_length
-    evaluated = (budget.epochs + 1) * each_evaluation + sampled + tokens.splits["test"].targets
-    return START_SECONDS + steps * probe.step + evaluated * probe.evaluated_token
+    evaluated = (len(ends) + 1) * (tokens.train_sample.targets + valid.targets) + sampled
+    evaluated += tokens.splits["test"].targets
+    return START_SECONDS + ends[-1] * probe.step + evaluated * probe.evaluated_token
 
 
 def _weights_bytes(run: Run, vocabulary: int) -> int:

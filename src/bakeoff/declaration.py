@@ -86,7 +86,7 @@ def _experiment(experiment: Experiment, budget: Budget, vocabulary: int) -> Json
         "vocabulary": vocabulary,
         "sequence_length": budget.sequence_length,
         "batch_size": budget.batch_size,
-        "epochs": budget.epochs,
+        **({"steps": budget.steps} if budget.steps else {"epochs": budget.epochs}),
         "memory": accounting.memory(architecture, optimizer, budget, vocabulary),
         "architecture": encode(architecture),
         "optimizer_settings": encode(optimizer),

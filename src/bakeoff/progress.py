@@ -72,7 +72,7 @@ class Pace:
 
 
 class Lines:
-    """A line for every epoch and every end."""
+    """A line for every full evaluation and every end."""
 
     def __init__(self, runs: Sequence[Run], console: Console) -> None:
         self.pace = Pace(runs)
@@ -87,16 +87,13 @@ class Lines:
         return None
 
     def __call__(self, run: Run, message: Json) -> None:
-        """Print what an epoch's first evaluation found, or how a run ended."""
+        """Print what an epoch's evaluation found, once, or how a run ended."""
         self.pace.note(message)
         if message["event"] == "evaluation" and self.epochs.get(run) != message["epoch"]:
             self.epochs[run] = message["epoch"]
-            epochs = run.budget.epochs
-            share = message["epoch"] / epochs if epochs else 0.0
-            left = self.pace.left(share)
-            self._print(
-                run, f"epoch {message['epoch']}/{epochs}  {_perplexities(message)}  {_speed(run, message)}", left
-            )
+            unit, done, whole = _place(run, message)
+            left = self.pace.left(done / whole)
+            self._print(run, f"{unit} {done}/{whole}  {_perplexities(message)}  {_speed(run, message)}", left)
         elif message["event"] == "note":
             self._print(run, message["text"], None)
         elif message["event"] == "end":
@@ -156,6 +153,12 @@ class Bars:
             note = ""
         self.bars.advance(self.study)
         self.console.print(plain(f"{run.slug}  {_ending(message)}  {note}"), markup=False, highlight=False)
+
+
+def _place(run: Run, message: Json) -> tuple[str, int, int]:
+    """Where a run is: in which unit its budget is, how many of them are done, and of how many."""
+    steps = run.budget.steps
+    return ("step", message["step"], steps) if steps else ("epoch", message["epoch"], run.budget.epochs)
 
 
 def _perplexities(message: Json) -> str:

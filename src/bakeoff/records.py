@@ -132,7 +132,7 @@ DECLARED: Shape = STUDY | {
     "budget": {
         **dict.fromkeys(("epochs", "batch_size", "sequence_length", "threads", "vocabulary"), _positive),
         **dict.fromkeys(("tokenizer", "schedule", "precision"), _text),
-        "epoch_steps?": _positive,
+        **dict.fromkeys(("epoch_steps?", "steps?", "warmup_steps?", "decay_steps?"), _positive),
         "clip?": _number,
     },
     "experiments": [

@@ -42,8 +42,11 @@ def plan(train: TokenStream, valid: TokenStream, budget: Budget, steps_an_epoch:
     """The sampling of a run: the same for every run of a study.
 
     As many of valid's sequences as the cost allows, spread evenly. A run that is too small for one sequence at every
-    place has fewer places.
+    place has fewer places. A run whose budget is in steps has none: places depend on how many steps there are, and two
+    such runs shall be the same as far as their schedules are.
     """
+    if budget.steps is not None:
+        return Sampling()
     length = budget.sequence_length
     trained = budget.epochs * (min(train.sequences(length), steps_an_epoch * budget.batch_size) - 1)  # whole ones
     affordable = int(SHARE / PRICE * trained)

@@ -32,6 +32,8 @@ MOST_LAYERS, MOST_SYMBOLS, MOST_THREADS, MOST_SEEDS, MOST = 1000, 1_000_000, 102
 LARGEST_SEED = 2**32 - 1
 PRECISIONS = ("auto", "fp32", "bf16")
 SCHEDULES = ("linear", "warmup", "constant")
+#: Share of the steps in which a schedule rises to the peak, where nothing else is asked for.
+WARMUP = 0.05
 
 
 def whole(spec: object, name: str, lowest: int, highest: int) -> None:
@@ -224,15 +226,21 @@ class Budget:
     """What every experiment of a study is given alike.
 
     Attributes:
-        epochs: Passes over the train split.
+        epochs: Passes over the train split; nothing where `steps` is given.
         batch_size: Sequences a step.
         sequence_length: Tokens a sequence.
         tokenizer: `bpe`, trained on the train split, or `gpt1`, GPT-1's own.
         vocabulary: Symbols of the tokenizer.
         epoch_steps: Steps of an epoch, at most: each epoch then draws its own part of the train split. None trains on
             all of it.
-        schedule: Shape of the learning rate over a run: `linear` (5 % warm-up, linear decay to zero), `warmup` (the
-            same without the decay) or `constant`.
+        steps: Steps of the whole run, over as many passes of the train split as they take, whole ones or not. An epoch
+            is then nothing but `epoch_steps` steps, which the budget must have: a full evaluation follows each, and the
+            last step. Two such runs that differ in `steps` and `decay_steps` are the same until one's rate decays.
+        schedule: Shape of the learning rate over a run: `linear` (warm-up, linear decay to zero), `warmup` (the same
+            without the decay) or `constant`.
+        warmup_steps: Of all `steps` those in which the rate rises to its peak, 1 for none; by default 5 % of a run's.
+        decay_steps: Of all `steps` the last ones, in which a `linear` rate falls from its peak (constant, then decay:
+            Hägele et al. 2024). By default it falls from the end of the warm-up.
         clip: Largest norm of a gradient; None does not clip.
         precision: Of matrix products, in training and in evaluation: `fp32`, `bf16`, or `auto`, which is resolved on
             the machine that starts the study.
@@ -247,7 +255,10 @@ class Budget:
     tokenizer: str = "bpe"
     vocabulary: int = 2048
     epoch_steps: int | None = None
+    steps: int | None = None
     schedule: str = "linear"
+    warmup_steps: int | None = None
+    decay_steps: int | None = None
     clip: float | None = 1.0
     precision: str = "auto"
     threads: int | None = None
@@ -257,8 +268,9 @@ class Budget:
         whole(self, "vocabulary", SMALLEST_VOCABULARY, MOST_SYMBOLS)
         for name in ("epochs", "batch_size", "sequence_length"):
             whole(self, name, 1, MOST)
-        if self.epoch_steps is not None:
-            whole(self, "epoch_steps", 1, MOST)
+        for name in ("epoch_steps", "steps", "warmup_steps", "decay_steps"):
+            if getattr(self, name) is not None:
+                whole(self, name, 1, MOST)
         if self.threads is not None:
             whole(self, "threads", 1, MOST_THREADS)
         if self.clip is not None:
@@ -267,6 +279,42 @@ class Budget:
         _require(
             self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision}"
         )
+        if self.steps is None:
+            shaped = self.warmup_steps or self.decay_steps
+            _require(not shaped, "a warm-up or a decay in steps needs a budget in steps: give steps as well")
+        else:
+            self._check_steps(self.steps)
+
+    def _check_steps(self, steps: int) -> None:
+        _require(
+            self.epochs == Budget.epochs,
+            f"a budget has steps or epochs, not both: leave out epochs={self.epochs} or steps={steps}",
+        )
+        _require(
+            self.epoch_steps is not None,
+            "a budget in steps needs epoch_steps as well: after how many of them each evaluation follows",
+        )
+        _require(
+            self.warmup_steps is None or self.schedule != "constant",
+            "the schedule constant has no warm-up to give steps",
+        )
+        _require(
+            self.decay_steps is None or self.schedule == "linear",
+            f"the schedule {self.schedule} has no decay to give steps",
+        )
+        rising, falling = self.rising(steps), self.decay_steps or 0
+        _require(
+            rising + falling <= steps,
+            f"{rising:,} steps of warm-up and {falling:,} of decay are more than all {steps:,}: give fewer",
+        )
+
+    def rising(self, steps: int) -> int:
+        """Steps of the warm-up of a run of so many."""
+        return self.warmup_steps or max(1, round(WARMUP * steps))
+
+    def falling(self, steps: int) -> int:
+        """Steps of the decay of a run of so many, where its schedule decays."""
+        return steps - self.rising(steps) if self.decay_steps is None else self.decay_steps
 
     def compiles(self, architecture: Architecture) -> bool:
         """Whether a model is compiled: the budget says so, and the architecture can be."""

@@ -32,11 +32,10 @@ def status_json(folder: StudyFolder, rows: StudyRows) -> Json:
 
 def status_text(folder: StudyFolder, rows: StudyRows) -> str:
     """A line a run, and one for the study."""
-    total = rows.study["budget"]["epochs"]
     lines = [
         [
             *(str(row.number), row.model_title, str(row.layers), row.optimizer_title, str(row.seed), row.status),
-            *(f"{row.epochs}/{total}", words.number(row.valid.perplexity if row.valid else None)),
+            *(f"{row.done}/{rows.length}", words.number(row.valid.perplexity if row.valid else None)),
         ]
         for row in rows.rows
     ]
@@ -45,7 +44,8 @@ def status_text(folder: StudyFolder, rows: StudyRows) -> str:
     ending = f"{folder.path}: {counts}; left to run: {'nothing' if left == 0 else words.duration(left)}"
     ending += "".join(f"\n{plain(row.error or '')}" for row in rows.rows if row.status == DAMAGED)
     ending += f"\nthe next `bakeoff run` will {what_is_next(rows)}"
-    return f"{columns(['#', 'model', 'layers', 'optimizer', 'seed', 'status', 'epochs', 'valid ppl'], lines)}\n{ending}"
+    heads = ["#", "model", "layers", "optimizer", "seed", "status", f"{rows.unit}s", "valid ppl"]
+    return f"{columns(heads, lines)}\n{ending}"
 
 
 def description_text(description: Json) -> str:

@@ -2,7 +2,7 @@
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
@@ -54,14 +54,14 @@ class DivergedError(Exception):
     """The loss or the gradient stopped being finite: the end of a run, and a result.
 
     Args:
-        what: What was not finite.
+        what: What was not finite, and when.
         epoch: The epoch that was being trained.
         step: Steps done before.
         steps: Those of the epoch; the last of them are kept, as they tell how it came.
     """
 
     def __init__(self, what: str, epoch: int, step: int, steps: Steps) -> None:
-        super().__init__(f"{what} was not finite at step {step}, in epoch {epoch}")
+        super().__init__(what)
         self.epoch, self.step = epoch, step
         self.last_losses, self.last_norms = steps.losses[-LAST:], steps.norms[-LAST:]
 
@@ -135,8 +135,8 @@ class Training:
         schedule: From a step to the share of the peak learning rate.
         train: What is learned from.
         measured: The streams that every full evaluation measures.
-        budget: Epochs, batch size, sequence length, clipping, and the precision of training and of evaluation.
-        seed: Decides, with the epoch's number, the order of the sequences.
+        budget: Epochs or steps, batch size, sequence length, clipping, and the precision of training and of evaluation.
+        seed: Decides, with the number of the pass over `train`, the order of the sequences.
         device: Where the model is.
         clock: Told what is training and what is evaluation.
         sampling: Where, between full evaluations, which part of `measured["valid"]` is measured.
@@ -146,8 +146,7 @@ class Training:
         on_step: Called after every step with the steps done so far and the mean loss of the last one.
         step: Steps done so far.
         epochs: Whole epochs trained and evaluated so far; -1 before the evaluation at step zero.
-        position: Steps done of the epoch that is being trained.
-        steps: What they showed.
+        steps: Those of the epoch that is being trained.
         samples: Those taken since the last full evaluation.
     """
 
@@ -167,13 +166,13 @@ class Training:
     on_step: Callable[[int, float], None] = lambda step, loss: None  # noqa: ARG005
     step: int = field(default=0, init=False)
     epochs: int = field(default=-1, init=False)
-    position: int = field(default=0, init=False)
     steps: Steps = field(default_factory=Steps, init=False)
     samples: list[Sample] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         self.peaks = [group["lr"] for group in self.optimizer.param_groups]
         self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
+        self.ends = evaluation_steps(self.train, self.budget)
 
     def evaluations(self) -> Iterator[Evaluation]:
         """Train for the whole budget; yield an evaluation at step zero and after every epoch.
@@ -186,9 +185,9 @@ class Training:
         """
         self._warm_up()
         if self.epochs < 0:
-            yield self._evaluate(0, None)
-        while self.epochs < self.budget.epochs:
-            yield self._evaluate(self.epochs + 1, self._train_epoch(self.epochs + 1))
+            yield self._evaluate(None)
+        while self.epochs < len(self.ends):
+            yield self._evaluate(self._train_epoch())
 
     def _warm_up(self) -> None:
         """Pay once, and apart, for what a first step allocates or compiles; weights, buffers, random state stay."""
@@ -200,10 +199,9 @@ class Training:
         for name, before in buffers.items():
             self.model.get_buffer(name).copy_(before)
 
-    def _train_epoch(self, epoch: int) -> EpochRecord:
+    def _train_epoch(self) -> EpochRecord:
         """Train the epoch, or the rest of it, in stretches: from one place where the sample is measured to the next."""
-        batches = self._batches(epoch)
-        end = self.step - self.position + steps_an_epoch(self.train, self.budget)
+        batches, end = self._batches(), self.ends[self.epochs]
         stops = (SETTLING_STEPS, *self.sampling.places, end)
         while self.step < end:
             if self.step in self.sampling.places and self.step not in (sample.step for sample in self.samples):
@@ -216,23 +214,32 @@ class Training:
                 self.model.train()
                 for batch in itertools.islice(batches, stretch):
                     with self.watched() if self._is_watched() else contextlib.nullcontext():
-                        loss, norm = self._train_step(batch, epoch)
+                        loss, norm = self._train_step(batch)
                     self.steps.add(loss, batch.targets, norm)
                     self.on_step(self.step, loss)
         return self.steps.record(self.optimizer.param_groups[0]["lr"])
 
     def _is_watched(self) -> bool:
         """The first step of the steady state, and of every epoch in it."""
-        return self.step == SETTLING_STEPS or (self.step > SETTLING_STEPS and self.position == 0)
+        return self.step == SETTLING_STEPS or (self.step > SETTLING_STEPS and not self.steps.losses)
 
-    def _batches(self, epoch: int) -> Iterator[Batch]:
-        """What is left of the epoch's batches, in an order that depends on the seed and the epoch alone."""
+    def _batches(self) -> Iterator[Batch]:
+        """The batches from here on, pass after pass without end."""
+        done, here = divmod(self.step, steps_a_pass(self.train, self.budget))
+        later = itertools.chain.from_iterable(map(self._pass, itertools.count(done + 2)))
+        return itertools.chain(self._pass(done + 1, here), later)
+
+    def _pass(self, number: int, first: int = 0) -> Iterator[Batch]:
+        """The batches of a pass from one of them on, in an order that depends on the seed and its number alone.
+
+        Passes are counted from 1.
+        """
         length, size = self.budget.sequence_length, self.budget.batch_size
-        order = np.random.default_rng((self.seed, epoch)).permutation(self.train.sequences(length))
-        all_ = steps_an_epoch(self.train, self.budget)
-        return self.train.batches(order[self.position * size : all_ * size], size, length)
+        order = np.random.default_rng((self.seed, number)).permutation(self.train.sequences(length))
+        end = steps_a_pass(self.train, self.budget) * size
+        return self.train.batches(order[first * size : end], size, length)
 
-    def _train_step(self, batch: Batch, epoch: int) -> tuple[float, float]:
+    def _train_step(self, batch: Batch) -> tuple[float, float]:
         """One step of the optimizer: its mean loss and the norm of its gradient before clipping."""
         # A function of the step alone: there is no state of a schedule to keep.
         for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
@@ -240,16 +247,21 @@ class Training:
         loss = self._loss(batch)
         value = loss.item()
         if not np.isfinite(value):
-            raise DivergedError("the loss", epoch, self.step, self.steps)
+            raise self._diverged("the loss")
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.parameters, self.budget.clip or float("inf")).item()
         if not np.isfinite(norm):
-            raise DivergedError("the gradient", epoch, self.step, self.steps)
+            raise self._diverged("the gradient")
         with in_precision(self.budget.precision, self.device):  # an optimizer's own matrix products
             self.optimizer.step()
         self.optimizer.zero_grad()
-        self.step, self.position = self.step + 1, self.position + 1
+        self.step += 1
         return value, norm
+
+    def _diverged(self, what: str) -> DivergedError:
+        epoch = self.epochs + 1
+        within = "" if self.budget.steps else f", in epoch {epoch}"
+        return DivergedError(f"{what} was not finite at step {self.step}{within}", epoch, self.step, self.steps)
 
     def _loss(self, batch: Batch) -> Tensor:
         inputs, targets = on_device(batch, self.device)
@@ -257,15 +269,15 @@ class Training:
             loss: Tensor = self.model.loss(inputs, targets)  # type: ignore[operator]
         return loss
 
-    def _evaluate(self, epoch: int, trained: EpochRecord | None) -> Evaluation:
+    def _evaluate(self, trained: EpochRecord | None) -> Evaluation:
         nats = {name: self._nats(stream) for name, stream in self.measured.items()}
         if not all(np.isfinite(values).all() for values in nats.values()):
-            raise DivergedError("an evaluated loss", epoch, self.step, self.steps)
+            raise self._diverged("an evaluated loss")
         if len(self.sampling.sequences):
             self._note_sample(self.sampling.part(nats["valid"], self.budget.sequence_length))
         samples = tuple(self.samples)
-        self.epochs, self.position, self.steps, self.samples = epoch, 0, Steps(), []
-        return Evaluation(epoch=epoch, step=self.step, nats=nats, trained=trained, samples=samples)
+        self.epochs, self.steps, self.samples = self.epochs + 1, Steps(), []
+        return Evaluation(epoch=self.epochs, step=self.step, nats=nats, trained=trained, samples=samples)
 
     def _take_sample(self) -> None:
         self._note_sample(self._nats(self.measured["valid"], self.sampling.sequences))
@@ -286,10 +298,18 @@ class Training:
         return torch.random.fork_rng(devices=[self.device] if self.device.type == "cuda" else [])
 
 
-def steps_an_epoch(train: TokenStream, budget: Budget) -> int:
-    """Steps of every epoch, the last of them perhaps with a smaller batch."""
+def evaluation_steps(train: TokenStream, budget: Budget) -> Sequence[int]:
+    """The steps after which epochs end and everything is measured; the last one ends the run."""
+    if budget.steps is not None and budget.epoch_steps is not None:
+        return *range(budget.epoch_steps, budget.steps, budget.epoch_steps), budget.steps
+    each = steps_a_pass(train, budget)
+    return range(each, budget.epochs * each + 1, each)
+
+
+def steps_a_pass(train: TokenStream, budget: Budget) -> int:
+    """Steps of every pass over train, the last of them perhaps with a smaller batch; epochs may cut passes short."""
     batches = -(-train.sequences(budget.sequence_length) // budget.batch_size)
-    return min(batches, budget.epoch_steps or batches)
+    return batches if budget.steps else min(batches, budget.epoch_steps or batches)
 
 
 def on_device(batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:

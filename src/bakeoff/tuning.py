@@ -1,8 +1,8 @@
 """One search for all: the same half-decade grid of learning rates, the same short schedules, for every experiment.
 
 A trial is a run like any other. An experiment's winner is the rate with the lowest valid nats in a complete schedule of
-half the study's epochs, cut short on a large text, on a seed that no study uses. A winner on the edge of what was
-searched widens the search on that side, until it lies inside.
+half the study's epochs or steps, cut short on a large text, on a seed that no study uses. A winner on the edge of what
+was searched widens the search on that side, until it lies inside.
 """
 
 import dataclasses
@@ -112,6 +112,7 @@ class Search:
             "corpus": self.study.corpus.name,
             "epochs": self._budget().epochs,
             "epoch_steps": self._budget().epoch_steps,
+            "steps": self._budget().steps,
             "seed": SEED,
             "rates": {slug: self._chosen(slug) for slug in self.trials},
         }
@@ -121,10 +122,12 @@ class Search:
         return self._best(slug) in (min(self.trials[slug]), max(self.trials[slug]))
 
     def _budget(self) -> Budget:
-        budget = self.study.budget
+        budget = dataclasses.replace(self.study.budget, threads=self.study.budget.threads or self.threads)
+        if budget.steps is not None:
+            return _shortened(budget, budget.steps)
         epochs = max(1, budget.epochs // 2)
         steps = min(-(-STEPS // epochs), budget.epoch_steps or STEPS)
-        return dataclasses.replace(budget, epochs=epochs, epoch_steps=steps, threads=budget.threads or self.threads)
+        return dataclasses.replace(budget, epochs=epochs, epoch_steps=steps)
 
     def _wanted(self, experiment: Experiment) -> Iterable[int]:
         places = self.trials[experiment.slug]
@@ -144,6 +147,14 @@ class Search:
     def _chosen(self, slug: str) -> Json:
         trials = self.trials[slug]
         return {"lr": rate(self._best(slug)), "trials": [trials[place] for place in sorted(trials)]}
+
+
+def _shortened(budget: Budget, whole: int) -> Budget:
+    """A budget of so many steps with half of them, or as many as a trial has at most; every part of it as much less."""
+    steps = max(1, min(whole // 2, STEPS))
+    parts = {name: getattr(budget, name) for name in ("epoch_steps", "warmup_steps", "decay_steps")}
+    shorter = {name: part and max(1, part * steps // whole) for name, part in parts.items()}
+    return dataclasses.replace(budget, steps=steps, **shorter)
 
 
 def _trial(place: int, row: Row) -> Json:

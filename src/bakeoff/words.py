@@ -147,7 +147,9 @@ def numbers(found: Iterable[int], last: str = "and") -> str:
 
 
 def epochs(schedule: Mapping[str, Any]) -> str:
-    """How long a budget or a search trains: `10 epochs`, or `5 epochs of at most 140 steps`."""
+    """How long a budget or a search trains: `10 epochs`, `5 epochs of at most 140 steps`, or `700 steps`."""
+    if steps := schedule.get("steps"):
+        return f"{steps:,} {'step' if steps == 1 else 'steps'}"
     steps = schedule.get("epoch_steps")
     return f"{plural(schedule['epochs'], 'epoch')}{f' of at most {steps} steps' if steps else ''}"
 

@@ -33,7 +33,7 @@ from bakeoff.recording import Best, Kept, Measures, by_document, tally
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Run
 from bakeoff.study_file import decode_run
-from bakeoff.training import DivergedError, Evaluation, Training, steps_an_epoch, token_nats
+from bakeoff.training import DivergedError, Evaluation, Training, evaluation_steps, token_nats
 
 #: Seconds between two progress messages.
 REPORTING_INTERVAL = 0.2
@@ -195,8 +195,8 @@ class _Recording:
         self.tokens = data.prepare(self.run.corpus, self.budget)
         self.measures = Measures(self.tokens)
         self.memory = meter(self.device, compiled=self.budget.compiles(self.run.architecture))
-        self.epoch_steps = steps_an_epoch(self.tokens.splits["train"], self.budget)
-        self.emit({"event": "start", "steps": self.budget.epochs * self.epoch_steps})
+        self.ends = evaluation_steps(self.tokens.splits["train"], self.budget)
+        self.emit({"event": "start", "steps": self.ends[-1]})
         if (training := self._resumed()) is None:
             self.folder.start(self.spec, self.kept.environment)
             training = self._training()
@@ -231,10 +231,10 @@ class _Recording:
         training = Training(
             model=model,
             optimizer=run.optimizer.build(model),
-            schedule=SCHEDULES[run.optimizer.schedule or budget.schedule](budget.epochs * self.epoch_steps),
+            schedule=SCHEDULES[run.optimizer.schedule or budget.schedule](budget, self.ends[-1]),
             train=train,
             measured=self.measures.streams,
-            sampling=sampling.plan(train, self.measures.streams["valid"], budget, self.epoch_steps),
+            sampling=sampling.plan(train, self.measures.streams["valid"], budget, self.ends[0]),
             budget=budget,
             seed=run.seed,
             device=self.device,
@@ -320,7 +320,7 @@ class _Recording:
         trained = sum(line["running"]["tokens"] for line in self.folder.history() if "running" in line)
         return {
             "status": FINISHED,
-            "epochs": self.budget.epochs,
+            "epochs": len(self.ends),
             "best_epoch": self.kept.best.epoch,
             "test": test,
             "memory": self.memory.as_json(),
@@ -336,7 +336,7 @@ class _Recording:
         measure = functools.partial(token_nats, model, test, self.budget, self.device)
         with self.clock.measuring("evaluation"):
             last = best = measure()
-            if kept.epoch < self.budget.epochs:
+            if kept.epoch < len(self.ends):
                 model.load_state_dict(self._best_weights(kept.epoch))
                 best = measure()
         self.folder.write_documents({"valid": kept.documents, "test": by_document(test, best)})

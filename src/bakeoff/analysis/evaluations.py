@@ -65,6 +65,8 @@ class Point:
     """One evaluation of a run: the fixed train sample and valid, under the same weights.
 
     Attributes:
+        epoch: Epochs trained so far; of a run whose budget is in steps how many such evaluations came after the first.
+        unit: `epoch`, or `step` where the budget is in steps: what a reader counts in.
         running_perplexity: Of train while the weights changed, over the epoch that ends here.
         train_deciles: The train sample by token frequency, and `valid_deciles` valid; None in old histories.
         clipped: Share of the epoch's steps whose gradient was clipped; None before the first.
@@ -81,6 +83,17 @@ class Point:
     valid_deciles: Parts | None = None
     clipped: float | None = None
     samples: tuple[Sample, ...] = ()
+    unit: str = "epoch"
+
+    @property
+    def place(self) -> int:
+        """How far the run was, in its unit."""
+        return self.step if self.unit == "step" else self.epoch
+
+    @property
+    def when(self) -> str:
+        """Such as `epoch 3` or `step 1,500`."""
+        return f"{self.unit} {self.place:,}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,8 +136,8 @@ FLOOR_TITLES = {
 }
 
 
-def point(line: Json) -> Point:
-    """An evaluation from its line of the history."""
+def point(line: Json, unit: str = "epoch") -> Point:
+    """An evaluation from its line of the history, of a run whose budget is in that unit."""
     running, norm = line.get("running"), line.get("gradient_norm")
     return Point(
         epoch=line["epoch"],
@@ -140,6 +153,7 @@ def point(line: Json) -> Point:
             Sample(step=s["step"], train_seconds=s["train_seconds"], loss=s["nats"] / s["tokens"])
             for s in line.get("sample") or ()
         ),
+        unit=unit,
     )
 
 

@@ -28,7 +28,7 @@ def seconds_left(study: StudyRows) -> float | None:
     for row in ahead:
         alike = [done for done in finished if (done.model, done.layers) == (row.model, row.layers)] or finished
         # What is trained so far is not trained again, whether the run is at work or was interrupted.
-        share = 1 - row.epochs / max(1, study.study["budget"]["epochs"])
+        share = 1 - row.done / study.length
         left += share * fmean(map(_total_seconds, alike))
     return left
 

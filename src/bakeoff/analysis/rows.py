@@ -131,6 +131,11 @@ class Row:
         return self.entry.get("traits") or {}
 
     @property
+    def done(self) -> int:
+        """How many epochs it has trained, or steps where the budget is in steps, up to its last evaluation."""
+        return self.history[-1].place if self.history else 0
+
+    @property
     def best_point(self) -> Point:
         """The evaluation that was lowest on valid; there is at least one."""
         return min(self.history, key=lambda point: point.valid.nats)
@@ -268,11 +273,19 @@ class StudyRows:
         return len(self.study["seeds"])
 
     @property
+    def unit(self) -> str:
+        """What its budget is in: `epoch` or `step`."""
+        return budget_unit(self.study)
+
+    @property
+    def length(self) -> int:
+        """How many epochs or steps a run has."""
+        return int(self.study["budget"][f"{self.unit}s"])
+
+    @property
     def reads(self) -> float:
         """How often a run reads each token of train, on average."""
-        budget, tokens = self.study["budget"], self.study["corpus"]["train"]["tokens"]
-        an_epoch = (budget["epoch_steps"] or math.inf) * budget["batch_size"] * budget["sequence_length"]
-        return float(budget["epochs"] * min(1.0, an_epoch / tokens))
+        return rates.trained_tokens(self.study) / float(self.study["corpus"]["train"]["tokens"])
 
     @property
     def unigram(self) -> Baseline:
@@ -414,6 +427,11 @@ def read_rows(folder: StudyFolder) -> StudyRows:
     )
 
 
+def budget_unit(study: Json) -> str:
+    """What the budget that `study.json` declares is in: `epoch` or `step`."""
+    return "step" if study["budget"].get("steps") else "epoch"
+
+
 def _shown(data: Any) -> Any:  # noqa: ANN401 (plain data of any shape)
     """The same with text that is harmless wherever it will be shown."""
     if isinstance(data, dict):
@@ -426,7 +444,7 @@ def _shown(data: Any) -> Any:  # noqa: ANN401 (plain data of any shape)
 def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:
     status, summary, environment, documents, lines = run.read()
     summary, environment = _shown(summary), _shown(environment)
-    history = tuple(map(evaluations.point, lines))
+    history = tuple(evaluations.point(line, budget_unit(study)) for line in lines)
     best = min(history, key=lambda point: point.valid.nats, default=None)
     last, test = history[-1] if history else None, summary.get("test")
     declared = ("number", "model", "layers", "optimizer", "learning_rate", "weight_decay")

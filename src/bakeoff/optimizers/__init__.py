@@ -8,7 +8,7 @@ from bakeoff.optimizers.lion import Lion
 from bakeoff.optimizers.muon import Muon
 from bakeoff.optimizers.of_torch import SGD, Adam, AdamW, Momentum, NAdam, TorchOptimizer
 from bakeoff.optimizers.schedule_free import ScheduleFreeAdamW
-from bakeoff.optimizers.schedules import SCHEDULES, WARMUP, Schedule
+from bakeoff.optimizers.schedules import SCHEDULES, Schedule
 from bakeoff.spec import Optimizer
 
 #: In the order in which tables and figures show them; the order also fixes their colours.
@@ -20,7 +20,6 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "SGD",
-    "WARMUP",
     "Adam",
     "AdamW",
     "Lion",

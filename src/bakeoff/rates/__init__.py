@@ -101,6 +101,9 @@ def nearest_noise(trained_tokens: float) -> Noise:
 def trained_tokens(study: Json) -> int:
     """Tokens that each run of a study is trained on, by its `study.json`; what is read again counts again."""
     budget, tokens = study["budget"], int(study["corpus"]["train"]["tokens"])
+    if steps := budget.get("steps"):
+        sequences = math.ceil((tokens - 1) / budget["sequence_length"])
+        return int(steps * tokens / math.ceil(sequences / budget["batch_size"]))
     if steps := budget.get("epoch_steps"):
         tokens = min(tokens, steps * budget["batch_size"] * budget["sequence_length"])
     return int(budget["epochs"]) * tokens

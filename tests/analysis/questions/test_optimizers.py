@@ -11,6 +11,7 @@ from bakeoff.analysis.evaluations import Parts
 from bakeoff.analysis.questions.optimizers import optimizers, rate_ranges
 from bakeoff.optimizers import SCHEDULES
 from bakeoff.report import text
+from bakeoff.spec import Budget
 from golden import golden
 
 ADAM, ADAMW, SGD, MOMENTUM = ((n, "lstm", 1, o) for n, o in enumerate(("adam", "adamw", "sgd", "momentum"), start=1))
@@ -343,7 +344,7 @@ def test_the_shrinkage_is_the_product_over_all_steps(tmp_path, schedule, rate):
         entry(study, 2)["learning_rate"] = rate
 
     found = facts(four(tmp_path, edit=edit), "adamw-2-against-adam-1")
-    multiplier = SCHEDULES[schedule](found.steps)
+    multiplier = SCHEDULES[schedule](Budget(schedule=schedule), found.steps)
     kept = math.prod(1 - rate * 0.1 * multiplier(step) for step in range(found.steps))
     assert found.shrunk == pytest.approx(1 - kept, abs=2e-3)
     assert (1 - rate * 0.1) ** found.half_life == pytest.approx(0.5, abs=1e-3)

@@ -2,10 +2,11 @@
 
 import itertools
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bakeoff.analysis import statistics
 from bakeoff.analysis.diagnosis import NEAR
@@ -23,6 +24,7 @@ from bakeoff.analysis.questions.contrasts import (
 from bakeoff.analysis.questions.finding import Finding, evidence, link
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, LEANING, NOT_MEASURED, SAME
+from bakeoff.spec import WARMUP
 
 #: Among the questions of a report.
 PLACE = 40
@@ -31,9 +33,6 @@ PLACE = 40
 USABLE = 0.3
 #: So near its best an optimizer is hardly worse: 5 % of a perplexity.
 NEAR_BEST = 0.05
-#: Mean of a schedule over a run, as a share of the peak: `linear` rises in 5 % of S steps to the peak and falls to zero
-#: one step after the last, which sums to (S + 1) / 2 steps at the peak however long the rise; so does `warmup`.
-MEAN_RATE = {"linear": 0.5, "warmup": 0.975, "constant": 1.0}
 #: Rates within this factor of each other are neighbours in a search half a decade apart.
 ALIKE = 3**0.5
 #: A decay that takes less than this from a weight in a whole run cannot be what makes a difference.
@@ -254,8 +253,8 @@ class Facts:
     @property
     def halvings(self) -> float | None:
         """How often it would halve a weight in a run, whose rate follows a schedule; None likewise."""
-        schedule = self.contrast.study.study["budget"]["schedule"]
-        return MEAN_RATE[schedule] * self.steps / self.half_life if self.half_life else None
+        budget = self.contrast.study.study["budget"]
+        return _mean_rate(budget, self.steps) * self.steps / self.half_life if self.half_life else None
 
     @property
     def shrunk(self) -> float | None:
@@ -282,6 +281,15 @@ class Facts:
         if kind == DECAY and self.equal_rates and (self.shrunk or 0.0) >= NOTHING:
             return "decay" if better and fits and self.equal_rates.higher else None
         return None
+
+
+def _mean_rate(budget: Mapping[str, Any], steps: int) -> float:
+    """Mean of a schedule over a run of so many steps, as a share of the peak, but for less than a step."""
+    if budget["schedule"] == "constant":
+        return 1.0
+    rising = budget.get("warmup_steps") or WARMUP * steps
+    falling = (budget.get("decay_steps") or steps - rising) if budget["schedule"] == "linear" else 0
+    return float(1 - (rising + falling) / 2 / steps)
 
 
 def _trials(study: StudyRows, experiment: Repeats) -> dict[float, float]:
