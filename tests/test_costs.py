@@ -76,7 +76,7 @@ def test_runs_that_the_disk_does_not_hold_are_not_begun(text, tmp_path, monkeypa
 
 
 def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatch):
-    probe = costs._Probe(step=1.0, evaluated_token=0.0, memory_bytes=0)
+    probe = costs.Probe(step=1.0, evaluated_token=0.0, memory_bytes=0)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
     monkeypatch.setattr(costs.sampling, "plan", lambda *of_a_run: Sampling())
     long = study.with_shared(epochs=20)
@@ -88,7 +88,7 @@ def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatc
 
 
 def test_what_is_measured_between_epochs_takes_its_time(study, tokens, monkeypatch):
-    probe = costs._Probe(step=0.0, evaluated_token=1e-3, memory_bytes=0)
+    probe = costs.Probe(step=0.0, evaluated_token=1e-3, memory_bytes=0)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
     run = study.runs[0]
     with_samples = costs.estimate([run], tokens, CPU).seconds

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -182,6 +183,55 @@ def run(
         say(damage)
     incomplete = _report(session.folder, console) if report else 0
     return 1 if failed or damaged or incomplete else 0
+
+
+@app.command(rich_help_panel=START)
+def choose(
+    corpus: Annotated[
+        str,
+        typer.Argument(
+            help="A text file, a folder with train.txt, valid.txt, test.txt, or a name from `bakeoff data`."
+        ),
+    ],
+    *,
+    minutes: Annotated[float, typer.Option(help="From the command to the answer.")] = 10.0,
+    memory: Annotated[
+        str | None, typer.Option(help="What a run may take, such as 2GB; what is free by default.")
+    ] = None,
+    out: OutOption = DEFAULT_OUT,
+    device: DeviceOption = "auto",
+    seed: Annotated[int, typer.Option(help="Of the last run.")] = 0,
+    report: Annotated[bool, typer.Option("--report/--no-report", help="Write the report at the end.")] = True,
+) -> int:
+    """Find out what to use on a text in the time there is, and train it.
+
+    Compares several contenders in short complete schedules, gives most of the time to the winner, and says how sure
+    that is. Ctrl-C is safe: the same command goes on with the time that was left.
+    """
+    from bakeoff import terminal
+    from bakeoff.choosing import choice
+    from bakeoff.choosing.answer import answer
+    from bakeoff.data import corpora
+    from bakeoff.measure import resolve_device
+    from bakeoff.records import StudyFolder
+    from bakeoff.spec import real, whole  # noqa: F401
+
+    began, console = process.began(), _console()
+    found = corpora.choose(corpus)
+    request = choice.Request(
+        corpus=found,
+        minutes=_minutes(minutes),
+        memory_bytes=_bytes(memory),
+        seed=seed,
+        device=resolve_device(device),
+    )
+    folder = out / f"choose-{found.name}"
+    _require_ours(folder, "choice.json")
+    chosen = choice.Choice(request, folder, began, console).make()
+    told = answer(chosen, folder)
+    incomplete = _report(StudyFolder(folder / "final"), console) if report else 0
+    show(terminal.choice_text(told, chosen))
+    return 1 if incomplete else 0
 
 
 @app.command(name="data", rich_help_panel=START)
@@ -420,6 +470,26 @@ def _with_options(
         return changed.with_seeds(seeds) if seeds is not None else changed
     except ValueError as error:
         raise UserError(str(error)) from error
+
+
+#: The longest time that a choice takes.
+MOST_MINUTES = 7 * 24 * 60
+
+
+def _minutes(given: float) -> float:
+    if not 0 < given <= MOST_MINUTES:
+        raise UserError(f"--minutes must be above 0 and at most {MOST_MINUTES:,}, a week, not {given:g}")
+    return given
+
+
+def _bytes(given: str | None) -> int | None:
+    """A size such as `2GB` or `500MB` in bytes."""
+    if given is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", given.strip())
+    if not found or not float(found[1]):
+        raise UserError(f"--memory takes a size such as 2GB or 500MB, not {given!r}")
+    return int(float(found[1]) * 1000 ** " kMGT".index(found[2] or " "))
 
 
 def _numbers(option: str, given: str | None, study: "Study") -> list[int] | None:

@@ -19,7 +19,7 @@ from bakeoff.files import free_folder
 from bakeoff.measure import Clock, available_memory, keep_freed_memory, return_freed_memory, synchronizer
 from bakeoff.memory import SamplingMeter
 from bakeoff.models import build, without_weights
-from bakeoff.spec import Budget, Corpus, Run
+from bakeoff.spec import Architecture, Budget, Corpus, Run
 from bakeoff.training import EVALUATED_AT_ONCE, Training, evaluation_steps
 
 #: Steps of each model that are timed.
@@ -66,8 +66,8 @@ class Cost:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Probe:
-    """What a step and an evaluated token take, in seconds; the most memory above the process's own."""
+class Probe:
+    """What a step and an evaluated token take, in seconds; the most memory of a run, the process included."""
 
     step: float
     evaluated_token: float
@@ -75,10 +75,24 @@ class _Probe:
 
 
 def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
-    """Estimate what `runs` will cost.
+    """Estimate what `runs` will cost, by a few real steps; a model that fails costs nothing: its runs will say why."""
+    probes = probe(runs, tokens, device)
+    able = [run for run in runs if run.architecture in probes]
+    seconds = [_seconds(run, probes[run.architecture], tokens) for run in able]
+    files = [_files(run, tokens) for run in able]
+    return Cost(
+        seconds=sum(seconds),
+        memory_bytes=max((probe.memory_bytes for probe in probes.values()), default=0),
+        kept_bytes=sum(kept for kept, _ in files) + REPORT,
+        unfinished_bytes=max((unfinished for _, unfinished in files), default=0),
+        runs=len(runs),
+    )
 
-    Runs in this process a few steps of each architecture among them; global random state is left as it was. A model
-    that fails here costs nothing: its runs will fail as well, and say why.
+
+def probe(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> dict[Architecture, Probe]:
+    """What a step and an evaluated token of each architecture among the runs take, as far as it can be built here.
+
+    Takes the steps in this process; global random state is left as it was.
     """
     return_freed_memory(device)  # which making the text ready took, and a run will not
     keep_freed_memory()
@@ -87,17 +101,11 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     with torch.random.fork_rng():
         attempts = {architecture: _try(run, tokens, device) for architecture, run in first_of.items()}
     return_freed_memory(device)  # which is the runs' from now on
-    probes = {architecture: probe for architecture, probe in attempts.items() if probe}
-    able = [run for run in runs if run.architecture in probes]
-    seconds = [_seconds(run, probes[run.architecture], tokens) for run in able]
-    files = [_files(run, tokens) for run in able]
-    return Cost(
-        seconds=sum(seconds),
-        memory_bytes=baseline + max((probe.memory_bytes for probe in probes.values()), default=0),
-        kept_bytes=sum(kept for kept, _ in files) + REPORT,
-        unfinished_bytes=max((unfinished for _, unfinished in files), default=0),
-        runs=len(runs),
-    )
+    return {
+        architecture: dataclasses.replace(probe, memory_bytes=baseline + probe.memory_bytes)
+        for architecture, probe in attempts.items()
+        if probe
+    }
 
 
 def room(size: int) -> tuple[float, float]:
@@ -145,7 +153,7 @@ def require_disk(about: str, needed: float, folder: Path, otherwise: str) -> Non
         )
 
 
-def _try(run: Run, tokens: Tokens, device: torch.device) -> _Probe | None:
+def _try(run: Run, tokens: Tokens, device: torch.device) -> Probe | None:
     try:
         return _probe(run, tokens, device) if _fits(run, tokens.vocabulary, device) else None
     except Exception:  # noqa: BLE001 (an estimate must not stop a study)
@@ -158,7 +166,7 @@ def _fits(run: Run, vocabulary: int, device: torch.device) -> bool:
     return sum((parts or {}).values()) < available_memory()
 
 
-def _probe(run: Run, tokens: Tokens, device: torch.device) -> _Probe:
+def _probe(run: Run, tokens: Tokens, device: torch.device) -> Probe:
     """Rehearse a step and an evaluation to see their memory, then, once all is warm, some more to see their time."""
     torch.set_num_threads(run.budget.threads or 1)
     memory = SamplingMeter(device, interval=0.02, share=0.5)
@@ -169,7 +177,7 @@ def _probe(run: Run, tokens: Tokens, device: torch.device) -> _Probe:
     return dataclasses.replace(warm, memory_bytes=memory.as_json()["peak_bytes"])
 
 
-def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, steps: int) -> _Probe:
+def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, steps: int) -> Probe:
     """Train a few steps on the first sequences of train, by the very loop that the runs use, and evaluate some."""
     clock = Clock(synchronizer(device))
     budget = dataclasses.replace(run.budget, epochs=1, steps=None, warmup_steps=None, decay_steps=None)
@@ -186,7 +194,7 @@ def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, 
         compiled=budget.compiles(run.architecture),
     )
     evaluated = sum(len(evaluation.nats["valid"]) for evaluation in training.evaluations())
-    return _Probe(
+    return Probe(
         step=clock.seconds["training"] / training.step,
         evaluated_token=clock.seconds["evaluation"] / evaluated,
     )
@@ -198,7 +206,7 @@ def _head(stream: TokenStream, targets: int) -> TokenStream:
     return TokenStream(tokens_N=stream.tokens_N[: targets + 1], starts_D=one, words_D=one, bytes_D=one)
 
 
-def _seconds(run: Run, probe: _Probe, tokens: Tokens) -> float:
+def _seconds(run: Run, probe: Probe, tokens: Tokens) -> float:
     train, valid, budget = tokens.splits["train"], tokens.splits["valid"], run.budget
     ends = evaluation_steps(train, budget)
     between = sampling.plan(train, valid, budget, ends[0])

@@ -7,11 +7,13 @@ experiment, has found.
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 from bakeoff import rates
-from bakeoff.models import GPT1, LSTM
-from bakeoff.optimizers import SGD, Adam, AdamW, Momentum
+from bakeoff.models import GLR, GPT, GPT1, LSTM
+from bakeoff.models.tied import TiedArchitecture
+from bakeoff.optimizers import SGD, Adam, AdamW, Momentum, Muon
 from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Study
 
 Contenders = list[tuple[Architecture, Optimizer]]
@@ -99,3 +101,74 @@ SEED_LEARNED = Study.of(
 )
 
 STUDIES = {study.name: study for study in (QUICK, WIKITEXT_2, WIKITEXT_2_LONG, SEED, SEED_LEARNED)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contender:
+    """What `bakeoff choose` may choose.
+
+    Attributes:
+        architecture: With its size; its dropout follows from how often the text will be read.
+        optimizer: Its learning rate is where the search for the best one begins.
+        batch_size: Sequences a step.
+    """
+
+    architecture: TiedArchitecture
+    optimizer: Optimizer
+    batch_size: int
+
+    @property
+    def title(self) -> str:
+        """Such as `GLR of 3 layers with Muon`."""
+        layers = f"{self.architecture.layers} layer{'' if self.architecture.layers == 1 else 's'}"
+        return f"{self.architecture.title} of {layers} with {self.optimizer.title}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How large the contenders of `bakeoff choose` are where there is so much time and text.
+
+    Attributes:
+        minutes: From this time on.
+        megabytes: From this much text on.
+        vocabulary: Symbols of the tokenizer.
+        layers: Of a decoder; an LSTM has one.
+        width: Likewise; an LSTM's is twice as wide, which makes its steps about as long.
+        batch_size: Sequences a step with Muon; half as many with AdamW, whose steps cost less.
+    """
+
+    minutes: float
+    megabytes: float
+    vocabulary: int
+    layers: int
+    width: int
+    batch_size: int
+
+    @property
+    def contenders(self) -> tuple[Contender, ...]:
+        """Those believed best first: where the time is short, only the first are tried."""
+        glr = GLR(layers=self.layers, width=self.width)
+        gpt = GPT(layers=self.layers, width=self.width, heads=self.width // HEAD, token_shift=True)
+        lstm = LSTM(embedding=self.width, hidden=2 * self.width)
+        half = self.batch_size // 2
+        return (
+            Contender(architecture=glr, optimizer=Muon(), batch_size=self.batch_size),
+            Contender(architecture=gpt, optimizer=Muon(), batch_size=self.batch_size),
+            Contender(architecture=lstm, optimizer=AdamW(lr=3e-3, weight_decay=0.1), batch_size=half),
+            Contender(architecture=glr, optimizer=AdamW(lr=4e-3, weight_decay=0.1), batch_size=half),
+        )
+
+
+#: Channels of an attention head.
+HEAD = 64
+#: By time and text: the last row that asks for no more minutes and megabytes than there are.
+SCALES = (
+    Scale(minutes=0, megabytes=0, vocabulary=512, layers=1, width=128, batch_size=16),
+    Scale(minutes=0, megabytes=0.3, vocabulary=1024, layers=2, width=128, batch_size=16),
+    Scale(minutes=1, megabytes=1, vocabulary=4096, layers=2, width=192, batch_size=16),
+    Scale(minutes=4, megabytes=2, vocabulary=4096, layers=2, width=256, batch_size=32),
+    Scale(minutes=9, megabytes=4, vocabulary=4096, layers=3, width=256, batch_size=32),
+    Scale(minutes=25, megabytes=6, vocabulary=8192, layers=3, width=320, batch_size=32),
+    Scale(minutes=60, megabytes=6, vocabulary=8192, layers=4, width=384, batch_size=32),
+    Scale(minutes=300, megabytes=20, vocabulary=8192, layers=6, width=512, batch_size=32),
+)

@@ -6,9 +6,12 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+
+import psutil
 
 from bakeoff.errors import plain
 
@@ -49,6 +52,11 @@ def start() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # they are text streams
+
+
+def began() -> float:
+    """When this process began, on the monotonic clock."""
+    return time.monotonic() - (time.time() - float(psutil.Process().create_time()))
 
 
 @contextlib.contextmanager

@@ -111,6 +111,17 @@ RATES: dict[str, Shape] = {
     "for": _text,
     "rates": {"*": {"lr": _rate, "trials": [{"lr": _rate, "status": _text, "valid_loss?": _number}]}},
 }
+#: What a choice has decided so far.
+CHOICE: dict[str, Shape] = {
+    "asked": _text,
+    "minutes": _rate,
+    "spent_seconds": _number,
+    "paces": {"*": {"step": _rate, "measuring": _number, "memory_bytes": _count}},
+    "left_out": {"*": _text},
+    "plan?": [{"contenders": _positive, "seconds": _rate}],
+    "trials": {"*": _number},
+    "final?": [_number] * 2,
+}
 TITLES: Shape = [{"name": _text, "title": _text}]
 SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "bytes": _positive}
 #: What `study.json` has for a report beside what a command goes on from.

@@ -7,9 +7,11 @@ from bakeoff import words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.rows import StudyRows
 from bakeoff.errors import plain
-from bakeoff.records import DAMAGED, StudyFolder
+from bakeoff.records import DAMAGED, LARGEST, StudyFolder
 
 if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
+    from bakeoff.choosing.answer import Answer
+    from bakeoff.choosing.choice import Chosen
     from bakeoff.data.corpora import BuiltIn, Text
     from bakeoff.tuning import Search
 
@@ -164,4 +166,57 @@ def columns(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
             for cell, width, right in zip(line, widths, numeric, strict=True)
         ).rstrip()
         for line in [head, *lines]
+    )
+
+
+def choice_text(answer: "Answer", chosen: "Chosen") -> str:
+    """What `bakeoff choose` says in the end."""
+    small, floor, unseen = words.small, answer.floor, answer.unseen
+    counted = f"{floor.title}: {small(floor.valid.bits_per_byte)}"
+    if answer.count_table:
+        other = f"{answer.chosen} reached {small(answer.valid)}"
+        said = [f"Use the count table, {counted} bits per byte of valid; {other}."]
+    else:
+        steps, search = chosen.final.history[-1].step, chosen.search
+        batch = search.contenders[search.winner].batch_size
+        settings = f"learning rate {words.rate(search.rate)}, {batch} sequences a step, {words.count(steps)} steps"
+        reached = f"{small(answer.valid)} bits per byte of valid ({counted})"
+        said = [f"Use {answer.chosen}, {settings}: {reached}."]
+    if unseen:
+        said.append(
+            f"On unseen text of this kind expect {small(unseen.mean)} bits per byte, {small(unseen.low)} to "
+            f"{small(unseen.high)} with 95 % probability: other documents and another seed included."
+        )
+    if answer.runner_up:
+        chance = words.percent(answer.runner_up_better or 0.0)
+        said.append(f"Second came {answer.runner_up}; the probability that it is the better one is {chance}.")
+    if answer.cut_off:
+        said.append(
+            "Other programs took so much of the time that the last run was stopped early: give it more minutes."
+        )
+    if answer.outlook:
+        said.append("Other times would give, in bits per byte of valid, if learning goes on as it did:")
+    for told in answer.outlook:
+        between = f"{small(told.expected.low)} to {small(told.expected.high)}"
+        time = words.duration(60 * told.minutes)
+        said.append(f"  {time}: {small(told.expected.mean)}, {between}, by {told.contender}")
+    if answer.withheld:
+        said.append(f"What another time would change cannot be told: {answer.withheld}.")
+    model = [f"model: {answer.folder}", f"text from it: bakeoff sample {answer.folder}"]
+    return "\n".join([_trials(chosen), "", *said, *model])
+
+
+def _trials(chosen: "Chosen") -> str:
+    """Every trial of a choice."""
+    search = chosen.search
+    return columns(
+        ["rung", "contender", "learning rate", "steps", "seconds", "bits per byte"],
+        [
+            [
+                *(str(found.rung + 1), search.contenders[found.contender].title, words.rate(found.lr)),
+                *(words.count(found.steps), words.count(found.seconds)),
+                words.small(found.valid) if found.valid < LARGEST else "diverged",
+            ]
+            for found in search.found
+        ],
     )

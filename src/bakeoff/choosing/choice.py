@@ -1,0 +1,300 @@
+"""A choice as it is made: the text is made ready, contenders are timed, the rungs and the winner's run are trained."""
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from bakeoff import costs, data, progress, runner, words
+from bakeoff.analysis.rows import Row, StudyRows, read_rows
+from bakeoff.choosing import rungs
+from bakeoff.choosing.kept import FILE, Kept
+from bakeoff.choosing.search import Found, Pace, Search
+from bakeoff.data import Tokens, corpora
+from bakeoff.errors import UserError
+from bakeoff.experiments import SCALES, Contender, Scale
+from bakeoff.identity import identity
+from bakeoff.measure import resolve_precision, usable_cores
+from bakeoff.models import ngram
+from bakeoff.records import StudyFolder
+from bakeoff.spec import Budget, Corpus, Run, Study
+
+#: Tokens of a sequence.
+LENGTH = 128
+#: Bytes of text that are trained on for each minute, at most, and that are measured, each of valid and test: more of it
+#: could not be read once, and measuring it would take the time that is for training.
+TRAINED, MEASURED = 8_000_000, 15_000
+#: The least and the most that are measured.
+FEWEST_MEASURED, MOST_MEASURED = 40_000, 1_000_000
+#: From so many passes over the text on, so much dropout.
+DROPOUT = ((20.0, 0.3), (6.0, 0.2), (2.0, 0.1), (0.0, 0.0))
+#: Seconds from a run's start to its first step, and from the last run's end to the answer.
+STARTING, ANSWERING = 1.5, 15.0
+#: By what share of the time the answer may be late.
+OVER = 0.03
+#: The most that full evaluations may take of the last run, and how many there are at most.
+EVALUATING, MOST_EVALUATIONS = 0.06, 12
+
+
+class OverdueError(Exception):
+    """The time is up and the last run is not over, as other programs have taken of it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked.
+
+    Attributes:
+        corpus: The text.
+        minutes: From the command's start to the answer.
+        memory_bytes: What a run may take; None for what is free.
+        seed: Of the winner's run.
+        device: Where to train.
+    """
+
+    corpus: Corpus
+    minutes: float
+    memory_bytes: int | None
+    seed: int
+    device: torch.device
+
+    @property
+    def asked(self) -> str:
+        """What a choice has in common with an earlier one that it can go on with."""
+        return identity([self.corpus, self.minutes, self.memory_bytes, self.seed])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What was found.
+
+    Attributes:
+        search: With all that the trials found.
+        final: The winner's run.
+        rows: Its study's.
+        kept: What took how long.
+        cut_off: Whether the last run was stopped before its end.
+    """
+
+    search: Search
+    final: Row
+    rows: StudyRows
+    kept: Kept
+    cut_off: bool
+
+
+class Choice:
+    """A choice in progress.
+
+    Args:
+        request: What is asked.
+        folder: Where its studies lie.
+        began: When the command began, on the monotonic clock.
+        console: Where progress is shown.
+    """
+
+    def __init__(self, request: Request, folder: Path, began: float, console: Console) -> None:
+        self.request, self.folder, self.console = request, folder, console
+        self.kept = Kept.read(folder / FILE, request.asked, request.minutes, began)
+
+    def make(self) -> Chosen:
+        """Do all that is left of it.
+
+        Raises:
+            UserError: The time or the memory is too short for any contender, or the text cannot be used.
+        """
+        scale, corpus = fitted(self.request.corpus, self.request.minutes)
+        shared = Budget(
+            sequence_length=LENGTH,
+            vocabulary=scale.vocabulary,
+            threads=usable_cores(),
+            precision=resolve_precision("auto", self.request.device),
+        )
+        tokens = self._prepared(corpus, shared)
+        if self.kept.plan is None:
+            self._plan(scale.contenders, corpus, shared, tokens)
+        places, train = sorted(self.kept.paces), tokens.splits["train"]
+        able = [regularized(scale.contenders[place], self.kept, place, len(train.tokens_N)) for place in places]
+        paces = [self.kept.paces[place] for place in places]
+        search = Search(
+            corpus=corpus,
+            shared=shared,
+            contenders=able,
+            paces=paces,
+            plan=self.kept.plan or [],
+            seed=self.request.seed,
+        )
+        self._announce(search)
+        self._climb(search)
+        return self._finish(search)
+
+    # --- before anything is trained -----------------------------------------------------------------------------------
+
+    def _prepared(self, corpus: Corpus, shared: Budget) -> Tokens:
+        costs.require_room(corpus, shared)
+        with progress.preparing(corpus.name, self.console) as told:
+            tokens = data.prepare(corpus, shared, told)
+            ngram.baselines(tokens, shared.sequence_length, told)
+        return tokens
+
+    def _plan(self, contenders: Sequence[Contender], corpus: Corpus, shared: Budget, tokens: Tokens) -> None:
+        """Time the contenders, leave out those that the memory does not hold, and divide the time among the others."""
+        with self.console.status("timing a few steps of each contender"):
+            self._time(contenders, corpus, shared, tokens)
+        paces = list(self.kept.paces.values())
+        if not paces:
+            raise UserError(f"no contender fits: {words.joined(self.kept.left_out.values())}; allow more --memory")
+        trials = (1 - rungs.FINAL_SHARE) * (self.kept.left - ANSWERING)
+        shortest = max(pace.measuring + rungs.FEWEST_STEPS * pace.step for pace in paces)
+        self.kept.plan = list(rungs.plan(trials, len(paces), shortest))
+        needed = ANSWERING + paces[0].measuring + rungs.FEWEST_STEPS * paces[0].step
+        if self.kept.left < needed:
+            least = math.ceil((self.kept.spent + needed) / 60 + 0.5)
+            raise UserError(f"{self.request.minutes:g} minutes are too few for any contender: give at least {least}")
+        self.kept.write()
+
+    def _time(self, contenders: Sequence[Contender], corpus: Corpus, shared: Budget, tokens: Tokens) -> None:
+        evaluated = 2 * (tokens.train_sample.targets + tokens.splits["valid"].targets) + tokens.splits["test"].targets
+        runs = [
+            Run(
+                number=place,
+                corpus=corpus,
+                architecture=contender.architecture,
+                optimizer=contender.optimizer,
+                budget=dataclasses.replace(shared, batch_size=contender.batch_size),
+                seed=self.request.seed,
+            )
+            for place, contender in enumerate(contenders)
+        ]
+        for run, contender in zip(runs, contenders, strict=True):
+            probe = costs.probe([run], tokens, self.request.device).get(run.architecture)
+            most = self.request.memory_bytes
+            if probe is None or (most and probe.memory_bytes > most):
+                needs = f"{words.megabytes(probe.memory_bytes)}" if probe else "more than is free"
+                self.kept.left_out[run.number] = f"{contender.title} needs {needs} of memory"
+            else:
+                self.kept.paces[run.number] = Pace(
+                    step=probe.step,
+                    measuring=STARTING + evaluated * probe.evaluated_token,
+                    memory_bytes=probe.memory_bytes,
+                )
+
+    def _announce(self, search: Search) -> None:
+        """Say what is going to be done."""
+        say = self._say
+        for why in self.kept.left_out.values():
+            say(f"left out: {why}")
+        for number, rung in enumerate(search.plan, start=1):
+            say(
+                f"rung {number} of {len(search.plan)}: {words.counted(rung.contenders, 'contender')}, "
+                f"{rungs.TRIALS} learning rates each, {words.duration(rung.seconds)} a trial"
+            )
+        if not search.plan:
+            say(f"there is no time to compare: {search.contenders[0].title} is taken, at its usual rate")
+        rest = self.kept.left - ANSWERING - sum(rung.all_seconds for rung in search.plan if not self.kept.trials)
+        say(f"then the best of them for about {words.duration(max(0.0, rest))}")
+
+    def _say(self, text: str) -> None:
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    # --- training -----------------------------------------------------------------------------------------------------
+
+    def _climb(self, search: Search) -> None:
+        """The rungs, as far as the time goes: what the last run is to have is not touched."""
+        final = rungs.FINAL_SHARE * (60 * self.request.minutes - ANSWERING)
+        for number, rung in enumerate(search.plan):
+            ahead = sum(each.all_seconds for each in search.plan[number:])
+            share = min(1.0, (self.kept.left - ANSWERING - final) / ahead)
+            for contender in search.left(number):
+                study = search.trials(number, contender, rung.seconds * max(0.0, share))
+                seconds = self.kept.trials.setdefault(study.name, rung.seconds * max(0.0, share))
+                search.learn(self._tried(search.trials(number, contender, seconds), number, contender))
+        if search.plan and all(math.isinf(found.valid) for found in search.found):
+            raise UserError(
+                f"every trial failed or diverged; their reasons are in the folders of {self.folder}", status=1
+            )
+
+    def _tried(self, study: Study, rung: int, contender: int) -> list[Found]:
+        rows = self._train(study)
+        return [
+            Found(
+                contender=contender,
+                rung=rung,
+                lr=row.learning_rate,
+                steps=row.history[-1].step if row.history else 0,
+                seconds=row.train_seconds or 0.0,
+                valid=row.valid.bits_per_byte if row.finished and row.valid else math.inf,
+                folder=f"{study.name}/{row.folder}",
+            )
+            for row in rows.rows
+        ]
+
+    def _finish(self, search: Search) -> Chosen:
+        """The winner's run, until the time is up."""
+        if self.kept.final is None:
+            pace, seconds = search.paces[search.winner], self.kept.left - ANSWERING
+            affordable = int(EVALUATING * seconds / max(1e-9, pace.measuring - STARTING))
+            self.kept.final = seconds, min(MOST_EVALUATIONS, max(1, affordable))
+            self.kept.write()
+        study, cut_off = search.final(*self.kept.final), False
+        try:
+            rows = self._train(study, until=max(0.0, ANSWERING - OVER * 60 * self.request.minutes))
+        except OverdueError:
+            rows, cut_off = read_rows(StudyFolder(self.folder / study.name)), True
+        if not rows.rows[0].valid:
+            raise UserError(f"the last run {rows.rows[0].status}: {rows.rows[0].error}", status=1)
+        return Chosen(search=search, final=rows.rows[0], rows=rows, kept=self.kept, cut_off=cut_off)
+
+    def _train(self, study: Study, until: float = -math.inf) -> StudyRows:
+        """Do what is missing of a study.
+
+        Args:
+            study: Whose runs follow each other, each with the whole machine.
+            until: The seconds left of the time at which what runs is stopped.
+        """
+        with runner.open_session(study, self.folder / study.name, self.request.device) as session:
+            if missing := session.missing():
+                with progress.display(missing, self.console) as shown:
+
+                    def observe(run: Run, message: dict[str, object]) -> None:
+                        shown(run, message)
+                        self.kept.tick()
+                        if self.kept.left < until:
+                            raise OverdueError
+
+                    session.run(missing, 1, observe)
+        return read_rows(session.folder)
+
+
+def fitted(corpus: Corpus, minutes: float) -> tuple[Scale, Corpus]:
+    """The scale for the time and the text, and as much of the text as the time is enough for."""
+    measured = min(max(MEASURED * minutes, FEWEST_MEASURED), MOST_MEASURED)
+    limits = {"train": TRAINED * minutes, "valid": measured, "test": measured}
+    splits = corpora.load(corpus).splits
+    kept = {split: _first(splits[split], most) for split, most in limits.items()}
+    megabytes = kept["train"][1] / 1e6
+    scale = [each for each in SCALES if each.minutes <= minutes and each.megabytes <= megabytes][-1]
+    counts = kept["train"][0], kept["valid"][0], kept["test"][0]
+    return scale, dataclasses.replace(corpus, documents=counts)
+
+
+def _first(documents: Sequence[str], most: float) -> tuple[int, int]:
+    """How many of the first documents have no more bytes than that, one at least, and how many these are."""
+    count = size = 0
+    for document in documents:
+        if count and size + len(document.encode()) > most:
+            break
+        count, size = count + 1, size + len(document.encode())
+    return count, size
+
+
+def regularized(contender: Contender, kept: Kept, place: int, train_tokens: int) -> Contender:
+    """The contender with the dropout for as many passes as the last run will make over the text."""
+    steps = rungs.FINAL_SHARE * 60 * kept.minutes / kept.paces[place].step
+    passes = steps * contender.batch_size * LENGTH / train_tokens
+    dropout = next(share for least, share in DROPOUT if passes >= least)
+    return dataclasses.replace(contender, architecture=dataclasses.replace(contender.architecture, dropout=dropout))

@@ -1,0 +1,156 @@
+"""The search for a contender: what its rungs try next, what they found, and which one is to get most of the time."""
+
+import dataclasses
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from bakeoff.choosing import rungs
+from bakeoff.choosing.rungs import Rung
+from bakeoff.experiments import Contender
+from bakeoff.spec import Budget, Corpus, Study
+
+#: Seeds of the trials begin here, as those of a search for rates: no study uses them.
+SEED = 1000
+#: The share of a run's steps in which the learning rate rises, and in which it falls.
+WARMUP, DECAY = 0.05, 0.5
+
+#: The names of the study of a contender's trials on a rung, and of the last one.
+TRIALS, FINAL = "rung-{}-{}-{}", "final"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """How fast a contender is here.
+
+    Attributes:
+        step: Seconds of a step.
+        measuring: Seconds of a run in which no step is taken: from its start to its end.
+        memory_bytes: What a run takes, the process included.
+    """
+
+    step: float
+    measuring: float
+    memory_bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """What a trial found.
+
+    Attributes:
+        contender: Its place among the contenders.
+        rung: Counted from 0; the last run stands one higher than the last rung.
+        lr: Its learning rate.
+        steps: The steps that it took.
+        seconds: What these took.
+        valid: Bits per byte of valid; infinite where the run diverged.
+        folder: The run's folder.
+    """
+
+    contender: int
+    rung: int
+    lr: float
+    steps: int
+    seconds: float
+    valid: float
+    folder: str
+
+
+@dataclass(kw_only=True)
+class Search:
+    """Asks for trials, a contender's at a time, and learns from what they found.
+
+    Attributes:
+        corpus: What is trained on.
+        shared: What all runs have in common: tokens, sequences, precision, threads.
+        contenders: Those that take part.
+        paces: Of each.
+        plan: The rungs; none where there is no time to compare.
+        seed: Of the winner's run.
+        found: What the trials so far found.
+    """
+
+    corpus: Corpus
+    shared: Budget
+    contenders: Sequence[Contender]
+    paces: list[Pace]
+    plan: Sequence[Rung]
+    seed: int
+    found: list[Found] = field(default_factory=list)
+
+    def left(self, rung: int) -> list[int]:
+        """The contenders that are on a rung, the best of the one below first."""
+        if rung == 0:
+            return list(range(self.plan[0].contenders if self.plan else 1))
+        best = {contender: self.best(contender, rung - 1).valid for contender in self.left(rung - 1)}
+        many = self.plan[rung].contenders if rung < len(self.plan) else 2
+        return sorted(best, key=lambda contender: best[contender])[:many]
+
+    def best(self, contender: int, rung: int) -> Found:
+        """The best of a contender's trials on a rung."""
+        trials = [found for found in self.found if (found.contender, found.rung) == (contender, rung)]
+        return min(trials, key=lambda found: found.valid)
+
+    @property
+    def winner(self) -> int:
+        """The contender that was best on the last rung; the first where there was none."""
+        return self.left(len(self.plan))[0]
+
+    @property
+    def rate(self) -> float:
+        """The winner's learning rate."""
+        if not self.plan:
+            return self.contenders[self.winner].optimizer.lr
+        return self.best(self.winner, len(self.plan) - 1).lr
+
+    def trials(self, rung: int, contender: int, seconds: float) -> Study:
+        """A contender's trials on a rung, as a study: complete schedules that take so long each."""
+        chosen, pace = self.contenders[contender], self.paces[contender]
+        tried: defaultdict[float, float] = defaultdict(lambda: math.inf)
+        for found in self.found:
+            if (found.contender, found.rung) == (contender, rung - 1):
+                tried[found.lr] = found.valid
+        steps = rungs.steps(seconds, pace.step, pace.measuring)
+        return Study.of(
+            TRIALS.format(rung + 1, contender + 1, chosen.architecture.name),
+            corpus=self.corpus,
+            budget=self.budget(contender, steps, evaluations=1),
+            contenders=[
+                (chosen.architecture, dataclasses.replace(chosen.optimizer, lr=lr))
+                for lr in rungs.rates(chosen.optimizer.lr, tried)
+            ],
+            seeds=(SEED + rung,),
+        )
+
+    def final(self, seconds: float, evaluations: int) -> Study:
+        """The winner's run."""
+        chosen, pace = self.contenders[self.winner], self.paces[self.winner]
+        steps = rungs.steps(seconds, pace.step, pace.measuring * (1 + evaluations) / 2)
+        return Study.of(
+            FINAL,
+            corpus=self.corpus,
+            budget=self.budget(self.winner, steps, evaluations),
+            contenders=[(chosen.architecture, dataclasses.replace(chosen.optimizer, lr=self.rate))],
+            seeds=(self.seed,),
+        )
+
+    def budget(self, contender: int, steps: int, evaluations: int) -> Budget:
+        """A complete schedule of that many steps: up, constant, and down to nothing."""
+        return dataclasses.replace(
+            self.shared,
+            batch_size=self.contenders[contender].batch_size,
+            steps=steps,
+            epoch_steps=-(-steps // evaluations),
+            warmup_steps=max(1, round(WARMUP * steps)),
+            decay_steps=round(DECAY * steps),
+        )
+
+    def learn(self, found: Sequence[Found]) -> None:
+        """Take note of what a contender's trials on a rung found, and of how fast it really was."""
+        self.found += found
+        if any(each.steps for each in found):
+            a_step = sum(each.seconds for each in found) / sum(each.steps for each in found)
+            contender = found[0].contender
+            self.paces[contender] = dataclasses.replace(self.paces[contender], step=a_step)
