@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import os
 import platform
 import socket
 import subprocess
@@ -25,7 +24,6 @@ from bakeoff.measure import (
     resolve_device,
     resolve_precision,
     usable_cores,
-    waiting,
 )
 
 CPU = torch.device("cpu")
@@ -267,42 +265,6 @@ def test_the_capabilities_that_are_asked_for_are_called_so_by_torch():
     x86, arm = measure.BF16_CAPABILITIES[:2], measure.BF16_CAPABILITIES[2:]
     told = torch.cpu.get_capabilities()
     assert set(x86 if told["architecture"] == "x86_64" else arm) <= set(told)
-
-
-def test_the_user_decides_how_threads_wait(monkeypatch):
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    assert waiting() == {"GOMP_SPINCOUNT": str(measure.SPINS)}
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
-    assert waiting() == {}
-
-
-#: The last losses and weights of a few steps whose operations are large enough for two threads.
-TRAINED = """
-import hashlib, sys, torch
-from bakeoff.models import GPT1
-torch.manual_seed(0)
-torch.set_num_threads(2)
-model = GPT1(width=64, heads=2).build(500, 32)
-optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-for step in range(3):
-    tokens = torch.randint(500, (8, 33))
-    model.loss(tokens[:, :-1], tokens[:, 1:]).backward()
-    optimizer.step()
-    optimizer.zero_grad()
-print(hashlib.sha256(b"".join(p.detach().numpy().tobytes() for p in model.parameters())).hexdigest())
-"""
-
-
-def test_how_threads_wait_changes_no_bits():
-    def trained(**waits):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("OMP_", "GOMP_"))}
-        command = [sys.executable, "-c", TRAINED]
-        return subprocess.run(command, capture_output=True, text=True, check=True, env=kept | waits).stdout
-
-    # Long enough for every gap; for ever would take minutes on a busy machine.
-    spinning, sleeping = trained(GOMP_SPINCOUNT="20000"), trained(OMP_WAIT_POLICY="PASSIVE")
-    assert len(spinning) > 64
-    assert spinning == sleeping == trained(**waiting())
 
 
 def test_memory_that_is_freed_is_kept_where_the_c_library_can(monkeypatch):

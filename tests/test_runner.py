@@ -22,13 +22,13 @@ from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.identity import encode, identity
-from bakeoff.measure import waiting
 from bakeoff.models import GPT, GPT1
 from bakeoff.models.decoder import DecoderModel
 from bakeoff.optimizers import SGD, Muon
 from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder
 from bakeoff.runner import folder_name, open_session, parse_jobs
 from bakeoff.spec import Study
+from bakeoff.threads import waiting
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parent.parent

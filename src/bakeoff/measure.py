@@ -25,9 +25,6 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 BF16_CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16")
 #: Systems on which torch does not multiply by them, whatever the processor has: macOS's library is for float32.
 WITHOUT_BF16 = ("Darwin",)
-#: How often a thread that waits for another looks, before it sleeps: some ten to forty microseconds. That bridges most
-#: gaps inside of a step; beside other programs one that went on would keep the very one that it waits for from running.
-SPINS = 1000
 #: Which control groups this process is in, and where Linux shows them.
 PROCESS_GROUPS, CONTROL_GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 #: Options of glibc's `mallopt` with their numbers in malloc.h: no mapping of its own for a large block, nothing given
@@ -108,14 +105,6 @@ def usable_cores() -> int:
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # the rest is for threads inside of threads
     limits = [allowed, psutil.cpu_count(logical=False) or allowed, *_processor_quotas()]
     return max(1, min([*limits, int(asked)] if asked.isdecimal() and int(asked) else limits))
-
-
-def waiting() -> dict[str, str]:
-    """How threads wait for each other, for the environment of a process that trains; nothing where the user says how.
-
-    libgomp, torch's OpenMP on Linux, reads it when it is loaded. It changes no bits.
-    """
-    return {} if "OMP_WAIT_POLICY" in os.environ else {"GOMP_SPINCOUNT": str(SPINS)}
 
 
 def available_memory() -> int:

@@ -13,6 +13,7 @@ from types import FrameType
 
 import psutil
 
+from bakeoff import threads
 from bakeoff.errors import plain
 
 #: Seconds after which a process that is told to stop ends where it stands, if it could not do so in order.
@@ -40,6 +41,8 @@ def start() -> None:
     if sys.flags.optimize > 1:
         os.environ["PYTHONOPTIMIZE"] = "1"
         os.execv(sys.executable, [sys.executable, *(word for word in sys.orig_argv[1:] if word != "-OO")])  # noqa: S606 (our own interpreter)
+    for name, value in threads.waiting().items():  # steps are timed here as well
+        os.environ.setdefault(name, value)
     for number in range(3):
         try:
             os.fstat(number)

@@ -26,9 +26,10 @@ from bakeoff.errors import UserError
 from bakeoff.files import free_folder, remove_leftovers, written_atomically
 from bakeoff.forkserver import Child, ForkServer
 from bakeoff.identity import encode, identity
-from bakeoff.measure import available_memory, resolve_precision, usable_cores, waiting
+from bakeoff.measure import available_memory, resolve_precision, usable_cores
 from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, StudyFolder, write_record
 from bakeoff.spec import Run, Study
+from bakeoff.threads import waiting
 from bakeoff.worker import Job
 
 Json = dict[str, Any]
@@ -306,6 +307,8 @@ class _Workers:
         if not folder.ended:
             folder.finish({"status": FAILED, "error": self._why(run, worker, status)})
         summary = folder.summary or {}
+        if summary["status"] != FAILED:
+            folder.tidy()  # one that was killed after its last record left its checkpoint
         self.observer(run, {"event": "end", "status": summary["status"], "error": summary.get("error")})
 
     def _why(self, run: Run, worker: _Worker, status: int) -> str:

@@ -16,8 +16,9 @@ import torch
 from bakeoff.bench import contenders, products
 from bakeoff.bench.cases import Case
 from bakeoff.identity import decode, encode
-from bakeoff.measure import resolve_precision, waiting
+from bakeoff.measure import resolve_precision
 from bakeoff.models import ARCHITECTURES
+from bakeoff.threads import waiting
 
 OWN, LIMIT = "bakeoff", "limit"
 #: Those whose threads wait as a run's do; the others are as their users start them.
