@@ -283,7 +283,10 @@ def test_what_a_killed_command_left_half_written_goes(study, tmp_path):
         over = session.study.runs[0]
         set_status(session, over, DIVERGED)
     folder = session.folder.run(over.slug)
-    leftovers = [path / ".unfinished-1.json", path / ".tmpabc", folder.path / ".tmpabc", folder.checkpoint]
+    code = path / "code" / "beside"
+    leftovers = [path / ".unfinished-1.json", code / ".unfinished-2.py", path / ".tmpabc", folder.path / ".tmpabc"]
+    leftovers += [folder.checkpoint]
+    code.mkdir(parents=True)
     for leftover in leftovers:
         leftover.write_bytes(b"half")
     with open_session(study, path, CPU) as session:

@@ -161,7 +161,8 @@ def open_session(
     except Timeout as error:
         raise UserError(f"another command is at work on {path}: wait until it has ended", status=1) from error
     with lock:
-        remove_leftovers(path)
+        for written in (path, *folder.code.glob("**")):
+            remove_leftovers(written)
         existing = folder.study if folder.exists else None
         if existing and existing["identity"] != identity(declared):
             raise UserError(
