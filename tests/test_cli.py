@@ -461,6 +461,7 @@ OPTIONS = {
     "status": {"--json", "--help"},
     "report": {"--out", "--beside-published", "--help"},
     "describe": {"--out", "--json", "--help"},
+    "choose": {"--minutes", "--memory", "--out", "--device", "--seed", "--report", "--no-report", "--help"},
     "tune": {"--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
     "bench": {"--fast", "--busy", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},

@@ -203,7 +203,7 @@ def choice_text(answer: "Answer", chosen: "Chosen") -> str:
     if answer.withheld:
         said.append(f"What another time would change cannot be told: {answer.withheld}.")
     model = [f"model: {answer.folder}", f"text from it: bakeoff sample {answer.folder}"]
-    return "\n".join([_trials(chosen), "", *said, *model])
+    return "\n".join([*([_trials(chosen), ""] if chosen.search.found else []), *said, *model])
 
 
 def _trials(chosen: "Chosen") -> str:

@@ -14,19 +14,20 @@ def test_rungs_keep_to_the_time_get_fewer_and_longer_and_tell_something(seconds,
     assert math.fsum(rung.all_seconds for rung in planned) <= seconds * (1 + 1e-9)
     assert all(rung.seconds >= shortest for rung in planned)
     for before, after in itertools.pairwise(planned):
-        assert after.contenders == max(2, -(-before.contenders // 2))
+        assert after.contenders == max(min(2, before.contenders), -(-before.contenders // 2))
         assert after.seconds == pytest.approx(rungs.GROWTH * before.seconds)
     if planned:
         assert planned[0].contenders <= contenders
-    elif contenders > 1:  # two contenders on one rung would not have had the time
-        assert seconds < 2 * rungs.TRIALS * shortest * (1 + 1e-9)
+    else:  # one contender on one rung would not have had the time
+        assert seconds < rungs.TRIALS * shortest * (1 + 1e-9)
 
 
 def test_where_the_time_is_short_the_last_contenders_are_not_tried():
     assert [rung.contenders for rung in rungs.plan(100.0, 4, 1.0)] == [4, 2, 2]
     assert [rung.contenders for rung in rungs.plan(10.0, 4, 1.0)] == [4]
     assert [rung.contenders for rung in rungs.plan(5.0, 4, 1.0)] == [2]
-    assert rungs.plan(3.0, 4, 1.0) == ()
+    assert [rung.contenders for rung in rungs.plan(3.0, 4, 1.0)] == [1]
+    assert rungs.plan(1.0, 4, 1.0) == ()
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
     floor, valid = rows.lowest_floor, row.best_point.valid
     count_table = floor.valid.nats < valid.nats
     deviation = rows.noise.of(row.model) * valid.tokens / (valid.bytes * math.log(2))
-    runner_up = search.left(len(search.plan))[1] if search.plan else None
+    _, runner_up, *_ = *search.left(len(search.plan)), None, None
     outlook, withheld = _outlook(search, chosen)
     return Answer(
         chosen=search.contenders[search.winner].title,

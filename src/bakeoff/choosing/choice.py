@@ -194,7 +194,7 @@ class Choice:
                 f"{rungs.TRIALS} learning rates each, {words.duration(rung.seconds)} a trial"
             )
         if not search.plan:
-            say(f"there is no time to compare: {search.contenders[0].title} is taken, at its usual rate")
+            say(f"there is no time to compare anything: {search.contenders[0].title} is taken, at its usual rate")
         rest = self.kept.left - ANSWERING - sum(rung.all_seconds for rung in search.plan if not self.kept.trials)
         say(f"then the best of them for about {words.duration(max(0.0, rest))}")
 

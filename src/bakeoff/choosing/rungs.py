@@ -41,7 +41,8 @@ class Rung:
 def plan(seconds: float, contenders: int, shortest: float) -> tuple[Rung, ...]:
     """The rungs for a time: as many contenders as can be tried, and then as many rungs.
 
-    Half of the contenders go on from one rung to the next, two at least.
+    Half of the contenders go on from one rung to the next, two at least. Where the time is too short for two, the first
+    is tried alone, for its learning rate.
 
     Args:
         seconds: What all trials together may take.
@@ -49,11 +50,11 @@ def plan(seconds: float, contenders: int, shortest: float) -> tuple[Rung, ...]:
         shortest: Seconds of the shortest trial that tells something.
 
     Returns:
-        No rung where there is no time to compare two.
+        No rung where there is no time for two trials.
     """
-    for many in range(contenders, 1, -1):
+    for many in range(contenders, 0, -1):
         for rungs in range(MOST_RUNGS, 0, -1):
-            counts = [max(2, math.ceil(many / 2**rung)) for rung in range(rungs)]
+            counts = [max(min(many, 2), math.ceil(many / 2**rung)) for rung in range(rungs)]
             first = seconds / sum(count * TRIALS * GROWTH**rung for rung, count in enumerate(counts))
             if first >= shortest:
                 return tuple(Rung(contenders=count, seconds=first * GROWTH**rung) for rung, count in enumerate(counts))

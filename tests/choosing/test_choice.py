@@ -1,0 +1,103 @@
+"""A whole choice over a tiny text, with contenders and a clock that cost seconds."""
+
+import sys
+
+import pytest
+
+from bakeoff import cli
+from bakeoff.choosing import choice, rungs
+from bakeoff.choosing.kept import FILE, Kept
+from bakeoff.choosing.search import Pace
+from bakeoff.experiments import Scale
+from bakeoff.records import StudyFolder, find_studies
+
+
+@pytest.fixture
+def quickly(monkeypatch, tmp_path):
+    """Tiny contenders of a told pace, and six seconds left at every look, for each minute that is asked for."""
+    tiny = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
+    monkeypatch.setattr(choice, "SCALES", (tiny,))
+    monkeypatch.setattr(choice, "LENGTH", 16)
+    monkeypatch.setattr(choice, "ANSWERING", 0.5)
+    monkeypatch.setattr(rungs, "FEWEST_STEPS", 2)
+    monkeypatch.setattr(Kept, "left", property(lambda kept: 6.0 * kept.minutes))
+    paces = {0: Pace(step=0.05, measuring=0.01), 1: Pace(step=0.06, measuring=0.01)}
+    monkeypatch.setattr(choice.Choice, "_time", lambda self, *_: self.kept.paces.update(paces))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def choose(monkeypatch, capsys):
+    """The command: its exit status, standard output and standard error."""
+
+    def choose(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bakeoff", "choose", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    return choose
+
+
+def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choose, tiny_corpus_file, tmp_path):
+    asked = tiny_corpus_file, "--minutes", "1", "--no-report", "--out", tmp_path / "runs"
+    status, told, said = choose(*asked)
+    assert (status, "Traceback" in said) == (0, False)
+    assert "rung 1 of 2: two contenders" in said
+    folder = tmp_path / "runs" / f"choose-{tiny_corpus_file.stem}"
+    studies = {study.path.name for study in find_studies(folder)}
+    assert studies == {"rung-1-1-glr", "rung-1-2-gpt", "rung-2-1-glr", "rung-2-2-gpt", "final"}
+    final = next(run for *_, run in StudyFolder(folder / "final").declared_runs())
+    assert final.status == "finished"
+    assert str(final.path) in told
+    assert told.count("Muon") >= 8  # a line a trial
+    trained = {path: path.read_bytes() for path in folder.rglob("best.safetensors")}
+
+    (final.path / "summary.json").unlink()  # as if it had been killed before its end
+    again, repeated, _ = choose(*asked)
+    assert (again, repeated.partition("\n\n")[0]) == (0, told.partition("\n\n")[0])
+    assert {path: path.read_bytes() for path in folder.rglob("best.safetensors")} == trained
+
+    status, _, said = choose(tiny_corpus_file, "--minutes", "2", "--no-report", "--out", tmp_path / "runs")
+    assert (status, said.count("\n")) == (2, 1)
+    assert "another text, time, memory or seed" in said
+
+
+def test_what_the_memory_does_not_hold_is_named_and_left_out(quickly, choose, tiny_corpus_file, tmp_path, monkeypatch):
+    def time(self, contenders, *_):
+        self.kept.paces[1] = Pace(step=0.05, measuring=0.01)
+        self.kept.left_out[0] = f"{contenders[0].title} needs 9 MB of memory"
+
+    monkeypatch.setattr(choice.Choice, "_time", time)
+    status, told, said = choose(tiny_corpus_file, "--minutes", "1", "--no-report", "--out", tmp_path / "runs")
+    assert status == 0
+    assert "left out: GLR of 1 layer with Muon needs 9 MB of memory" in said
+    assert "GPT of 1 layer with Muon" in told
+    assert (tmp_path / "runs" / f"choose-{tiny_corpus_file.stem}" / FILE).is_file()
+
+
+@pytest.mark.usefixtures("quickly")
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--minutes", "0"), "--minutes must be above 0"),
+        (("--minutes", "nan"), "--minutes must be above 0"),
+        (("--minutes", "99999999"), "--minutes must be above 0 and at most 10,080, a week"),
+        (("--memory", "much"), "--memory takes a size such as 2GB"),
+        (("--memory", "0GB"), "--memory takes a size such as 2GB"),
+        (("--minutes", "0.1"), "minutes are too few for any contender: give at least"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_line(choose, tiny_corpus_file, tmp_path, arguments, expected):
+    status, told, said = choose(tiny_corpus_file, *arguments, "--out", tmp_path / "runs")
+    assert (status, told, said.count("\n")) == (2, "", 1)
+    assert expected in said
+
+
+def test_a_folder_of_something_else_is_left_alone(choose, tiny_corpus_file, tmp_path):
+    mine = tmp_path / "runs" / f"choose-{tiny_corpus_file.stem}" / "mine.txt"
+    mine.parent.mkdir(parents=True)
+    mine.write_text("mine")
+    status, _, said = choose(tiny_corpus_file, "--out", tmp_path / "runs")
+    assert status == 2
+    assert "holds files, and no choice.json" in said
