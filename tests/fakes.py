@@ -150,6 +150,7 @@ def declaration(keys, seeds=(0,)):
             "tokenizer": "bpe",
             "vocabulary": 300,
             "epoch_steps": None,
+            **dict.fromkeys(("steps", "warmup_steps", "decay_steps", "average")),
             "schedule": "linear",
             "clip": 1.0,
             "precision": "fp32",

@@ -34,10 +34,14 @@ def session_of(tiny_study, folder):
     return open_session(tiny_study.with_shared(epochs=1, threads=1, compile=False), folder / "tiny", CPU)
 
 
+#: Seconds; a worker that starts anew imports torch, which takes long on a busy machine.
+PATIENCE = 120
+
+
 def ends(child):
     """Its exit status, once it is left without a job."""
     child.close()
-    return child.process.wait(10)
+    return child.process.wait(PATIENCE)
 
 
 def test_a_forked_worker_is_the_commands_own_child_and_has_nobodys_terminal(server, log):
@@ -68,7 +72,7 @@ def test_a_worker_holds_no_others_pipes(server, log):
 def test_a_server_ends_with_its_command(server, log):
     ends(server.start(os.environ, log))
     server.control.close()
-    assert server.server.wait(10) == 0
+    assert server.server.wait(PATIENCE) == 0
 
 
 def test_where_no_server_can_be_had_a_worker_starts_anew(server, log, monkeypatch):

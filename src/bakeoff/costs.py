@@ -29,7 +29,7 @@ START_SECONDS = 4.0
 #: Bytes of disk for a run's records, and for each document and each step that they or a checkpoint speak of.
 RECORDS, DOCUMENT, STEP = 20_000, 45, 45
 #: Bytes of disk for what a study has once: the report, most of all.
-REPORT = 10_000_000
+REPORT = 6_000_000
 #: Bytes of memory that making a text ready takes, whatever the text; for each of its bytes, until as many n-grams are
 #: there as are counted at once; and for each of them, until as many tokens are asked about as are asked about at once.
 PREPARING, COUNTING, ASKING = 50_000_000, (20.0, 15_000_000), (6.2, 180_000_000)

@@ -172,8 +172,10 @@ def power_law(points: Sequence[tuple[float, float]]) -> "PowerLaw":
     """The law `a x ** -b` through points, by least squares of the logarithms."""
     if len(points) < 2:  # noqa: PLR2004 (a line needs two)
         return PowerLaw(math.inf, 0.0)
-    slope, intercept = statistics.linear_regression(*zip(*[(math.log(x), math.log(y)) for x, y in points], strict=True))
-    return PowerLaw(math.exp(intercept), -slope)
+    xs, ys = zip(*points, strict=True)
+    b = -statistics.linear_regression(*([math.log(value) for value in values] for values in (xs, ys))).slope
+    # The line goes through the middle of the points, which is their geometric mean.
+    return PowerLaw(statistics.geometric_mean(ys) * statistics.geometric_mean(xs) ** b, b)
 
 
 @dataclass(frozen=True)
