@@ -43,7 +43,9 @@ def test_memory_holds_at_least_a_process_with_torch(cost):
     assert 50 * 2**20 < cost.memory_bytes < 4 * 2**30
 
 
-@pytest.mark.parametrize("name", OPTIMIZERS)
+@pytest.mark.parametrize(
+    "name", [name if name in ("adamw", "sgd") else pytest.param(name, marks=pytest.mark.slow) for name in OPTIMIZERS]
+)
 def test_disk_holds_a_run_at_its_largest(name, study, tokens, tmp_path, monkeypatch):
     """Whatever is written is synchronized while what it replaces is still there."""
     sizes = []
