@@ -46,7 +46,7 @@ CACHE_WEIGHTS = tuple(weight / 100 for weight in (0, 1, 2, 5, 8, 10, 12, 15, 20,
 #: Sequences whose cache is counted at once.
 SEQUENCES_AT_ONCE = 64
 #: Targets for which the text is counted at once; with more of them it is counted several times.
-TARGETS_AT_ONCE = 12_000_000
+TARGETS_AT_ONCE = 10_000_000
 
 Floats = npt.NDArray[np.float64]
 Json = dict[str, Any]
