@@ -129,6 +129,7 @@ def test_the_best_floor_is_known_target_by_target(tokens, train):
         assert found.nats[split] == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_counting_takes_memory_in_proportion_to_a_slice(tmp_path, monkeypatch):
     monkeypatch.setattr(kneser_ney, "AT_ONCE", 1 << 12)
     monkeypatch.setattr(kneser_ney, "BLOCK", 1 << 12)
