@@ -214,7 +214,6 @@ def choose(
     from bakeoff.data import corpora
     from bakeoff.measure import resolve_device
     from bakeoff.records import StudyFolder
-    from bakeoff.spec import real, whole  # noqa: F401
 
     began, console = process.began(), _console()
     found = corpora.choose(corpus)

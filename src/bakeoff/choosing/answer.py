@@ -5,7 +5,6 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from scipy import stats
@@ -23,8 +22,6 @@ OTHER_TIMES = (1 / 3, 3.0, 10.0)
 BACKTEST = 0.03
 #: The fewest documents of which an interval over documents is made.
 FEWEST_DOCUMENTS = 10
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
