@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from bakeoff import forkserver
-from bakeoff.forkserver import ForkServer
+from bakeoff import forkserver, runner
+from bakeoff.forkserver import ForkServer, shared_server
 from bakeoff.records import FINISHED
 from bakeoff.runner import open_session
 
@@ -92,6 +92,7 @@ def test_a_forked_worker_and_one_that_started_anew_end_with_the_same_bits(tiny_s
     for way in ("forked", "anew"):
         if way == "anew":
             monkeypatch.setattr(forkserver, "_adopt_orphans", lambda: False)
+            monkeypatch.setattr(runner, "shared_server", ForkServer)
         with session_of(tiny_study, tmp_path / way) as session:
             session.run(session.study.runs, 1, lambda run, message: None)
             folders = [session.folder.run(run.slug) for run in session.study.runs]
@@ -104,7 +105,20 @@ def test_a_forked_worker_and_one_that_started_anew_end_with_the_same_bits(tiny_s
         assert all(torch.equal(one[name], other[name]) for name in one | other)
 
 
-def test_a_killed_server_costs_no_run_and_nothing_is_left_open(tiny_study, tmp_path):
+def test_studies_share_a_server_as_long_as_their_folder_is_the_same(tiny_study, tmp_path, monkeypatch):
+    servers = []
+    for name in ("one", "two", "elsewhere"):
+        if name == "elsewhere":
+            monkeypatch.chdir(tmp_path)
+        with session_of(tiny_study, tmp_path / name) as session:
+            session.run(session.study.runs[:1], 1, lambda run, message: None)
+            assert session.folder.run(session.study.runs[0].slug).status == FINISHED
+        servers.append(shared_server(CPU).server.pid)
+    assert servers[0] == servers[1] != servers[2]
+    assert not psutil.pid_exists(servers[0])
+
+
+def test_a_killed_server_costs_no_run_and_nothing_is_left_open(server, tiny_study, tmp_path, monkeypatch):
     def kill_the_server(run, message):
         if message["event"] == "start":
             server = min({*psutil.Process().children()} - before, key=lambda child: child.create_time())
@@ -112,10 +126,12 @@ def test_a_killed_server_costs_no_run_and_nothing_is_left_open(tiny_study, tmp_p
             server.kill()
             killed.append(server.pid)
 
+    monkeypatch.setattr(runner, "shared_server", lambda device: server)
     killed, before = [], {*psutil.Process().children()}  # those that other tests have left to this process
     with session_of(tiny_study, tmp_path) as session:
         files = psutil.Process().num_fds()
         session.run(session.study.runs, 1, kill_the_server)
+        server.close()
         assert psutil.Process().num_fds() == files
         assert [session.folder.run(run.slug).status for run in session.study.runs] == [FINISHED] * 2
     assert len(killed) == 2

@@ -158,6 +158,7 @@ def test_a_killed_worker_has_failed_and_the_others_go_on(session):
 def fake_worker(tmp_path, monkeypatch, code):
     """Let workers, each started anew, be this Python code."""
     monkeypatch.setattr(forkserver, "_adopt_orphans", lambda: False)
+    monkeypatch.setattr(runner, "shared_server", forkserver.ForkServer)
     script = tmp_path / "worker"
     script.write_text(f"#!{sys.executable}\nimport json, os, signal, sys, time\n{code}\n")
     script.chmod(0o755)
@@ -207,6 +208,7 @@ def test_silence_does_not_count_while_the_command_is_suspended(session, monkeypa
 
 
 def test_a_worker_that_dies_at_once_has_failed_with_what_it_said_last(session, monkeypatch):
+    monkeypatch.setattr(runner, "shared_server", forkserver.ForkServer)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     said = []
     session.run(session.study.runs[:2], 2, lambda run, message: said.append((run.slug, message["status"])))
@@ -215,6 +217,7 @@ def test_a_worker_that_dies_at_once_has_failed_with_what_it_said_last(session, m
 
 
 def test_the_workers_pipes_are_closed(session, monkeypatch):
+    monkeypatch.setattr(runner, "shared_server", forkserver.ForkServer)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -226,6 +229,7 @@ def test_the_workers_pipes_are_closed(session, monkeypatch):
 def test_a_worker_that_dies_at_once_is_not_given_the_reason_of_an_earlier_try(session, monkeypatch):
     run = session.study.runs[0]
     set_status(session, run, FAILED)
+    monkeypatch.setattr(runner, "shared_server", forkserver.ForkServer)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     session.run([run], 1, ignore)
     assert session.folder.run(run.slug).summary["error"] == "the worker ended without a word"
@@ -451,6 +455,7 @@ def test_threads_wait_as_they_should_in_a_worker(session, monkeypatch):
         "start",
         lambda server, environment, log: given.append(environment) or real(server, environment, log),
     )
+    monkeypatch.setattr(runner, "shared_server", forkserver.ForkServer)
     monkeypatch.setattr(sys, "executable", "/bin/false")
     session.run(session.study.runs[:1], 1, ignore)
     assert waiting().items() <= given[0].items()

@@ -8,8 +8,10 @@ the server, whose end therefore costs no run; exit statuses come as of any child
 with the user's folder in it.
 """
 
+import atexit
 import contextlib
 import ctypes
+import functools
 import gc
 import os
 import socket
@@ -17,6 +19,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO
 
 import psutil
@@ -76,7 +79,7 @@ class ForkServer:
     def __init__(self, device: torch.device) -> None:
         self.forks = device.type == "cpu" and sys.platform == "linux" and _adopt_orphans()
         self.server: subprocess.Popen[bytes] | None = None
-        self.environment: Mapping[str, str] = {}
+        self.started: tuple[Mapping[str, str], Path] | None = None
 
     def start(self, environment: Mapping[str, str], log: IO[str]) -> Child:
         """A worker in that environment, which writes whatever is printed into the log."""
@@ -109,11 +112,12 @@ class ForkServer:
             return Child(process=psutil.Process(int(number)), stdin=os.fdopen(stdin, "w"), stdout=os.fdopen(stdout))
 
     def _serve(self, environment: Mapping[str, str], log: IO[str]) -> None:
-        """See that there is a server of that environment: what it says of threads is read when torch is imported."""
-        if self.server is not None and self.server.poll() is None and self.environment == environment:
+        """See that there is a server of that environment, as what it says of threads is read when torch is imported."""
+        asked = dict(environment), Path.cwd()
+        if self.server is not None and self.server.poll() is None and self.started == asked:
             return
         self.close()
-        self.environment = dict(environment)
+        self.started = asked
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.settimeout(PATIENCE)
         with theirs:
@@ -122,10 +126,18 @@ class ForkServer:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self.environment,
+                env=environment,
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+
+
+@functools.cache
+def shared_server(device: torch.device) -> ForkServer:
+    """The server of all studies that this process runs one after the other; it ends with it."""
+    server = ForkServer(device)
+    atexit.register(server.close)
+    return server
 
 
 def _adopt_orphans() -> bool:

@@ -24,7 +24,7 @@ from bakeoff.data import Tokens
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
 from bakeoff.files import free_folder, remove_leftovers, written_atomically
-from bakeoff.forkserver import Child, ForkServer
+from bakeoff.forkserver import Child, shared_server
 from bakeoff.identity import encode, identity
 from bakeoff.measure import available_memory, resolve_precision, usable_cores
 from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, StudyFolder, write_record
@@ -253,7 +253,7 @@ class _Workers:
         self.messages: Queue[tuple[Run, Json | None]] = Queue()
         self.active: dict[Run, _Worker] = {}
         self.looked = time.monotonic()
-        self.server = ForkServer(session.device)
+        self.server = shared_server(session.device)
 
     def do(self, runs: Sequence[Run]) -> None:
         waiting = deque(runs)
@@ -271,6 +271,9 @@ class _Workers:
                 else:
                     self.active[run].silence = 0.0
                     self.observer(run, message)
+        except BaseException:
+            self.server.close()  # it may be importing, or about to tell the number of a process
+            raise
         finally:
             self._stop_all()
 
@@ -333,7 +336,6 @@ class _Workers:
 
     def _stop_all(self) -> None:
         """Workers end when their input closes; one that does not is killed."""
-        self.server.close()
         for worker in self.active.values():
             with contextlib.suppress(BrokenPipeError):
                 worker.child.stdin.close()
