@@ -116,6 +116,7 @@ CHOICE: dict[str, Shape] = {
     "asked": _text,
     "minutes": _rate,
     "spent_seconds": _number,
+    "scale": _count,
     "paces": {"*": {"step": _rate, "measuring": _number, "memory_bytes": _count}},
     "left_out": {"*": _text},
     "plan?": [{"contenders": _positive, "seconds": _rate}],

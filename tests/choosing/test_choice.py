@@ -1,27 +1,33 @@
 """A whole choice over a tiny text, with contenders and a clock that cost seconds."""
 
+import dataclasses
+import io
 import sys
 
 import pytest
+import torch
+from rich.console import Console
 
 from bakeoff import cli
 from bakeoff.choosing import choice, rungs
 from bakeoff.choosing.kept import FILE, Kept
 from bakeoff.choosing.search import Pace
+from bakeoff.data import corpora
 from bakeoff.experiments import Scale
 from bakeoff.records import StudyFolder, find_studies
+
+TINY = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
 
 
 @pytest.fixture
 def quickly(monkeypatch, tmp_path):
-    """Tiny contenders of a told pace, and six seconds left at every look, for each minute that is asked for."""
-    tiny = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
-    monkeypatch.setattr(choice, "SCALES", (tiny,))
+    """Tiny contenders of a told pace, and two seconds left at every look, for each minute that is asked for."""
+    monkeypatch.setattr(choice, "SCALES", (TINY,))
     monkeypatch.setattr(choice, "LENGTH", 16)
-    monkeypatch.setattr(choice, "ANSWERING", 0.5)
+    monkeypatch.setattr(choice, "ANSWERING", 0.2)
     monkeypatch.setattr(rungs, "FEWEST_STEPS", 2)
-    monkeypatch.setattr(Kept, "left", property(lambda kept: 6.0 * kept.minutes))
-    paces = {0: Pace(step=0.05, measuring=0.01), 1: Pace(step=0.06, measuring=0.01)}
+    monkeypatch.setattr(Kept, "left", property(lambda kept: 2.0 * kept.minutes))
+    paces = {0: Pace(step=0.016, measuring=0.003), 1: Pace(step=0.02, measuring=0.003)}
     monkeypatch.setattr(choice.Choice, "_time", lambda self, *_: self.kept.paces.update(paces))
     monkeypatch.chdir(tmp_path)
 
@@ -61,6 +67,29 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
     status, _, said = choose(tiny_corpus_file, "--minutes", "2", "--no-report", "--out", tmp_path / "runs")
     assert (status, said.count("\n")) == (2, 1)
     assert "another text, time, memory or seed" in said
+
+
+@pytest.mark.usefixtures("quickly")
+@pytest.mark.parametrize(("minutes", "scale"), [(60, 1), (10, 0), (1, 0)])
+def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, minutes, scale):
+    """Where the last run of the faster contender would have few steps, or no rung has time, smaller ones are timed."""
+    paces = {64: Pace(step=0.001, measuring=0.1), 128: Pace(step=0.05, measuring=0.1)}
+    monkeypatch.setattr(choice, "SCALES", (TINY, dataclasses.replace(TINY, width=128)))
+    timed = []
+
+    def time(self, contenders, *_):
+        timed.append(contenders[0].architecture.width)
+        self.kept.paces |= {0: paces[timed[-1]], 1: dataclasses.replace(paces[timed[-1]], step=0.5)}
+
+    monkeypatch.setattr(choice.Choice, "_time", time)
+    console = Console(file=io.StringIO(), width=200)
+    corpus = corpora.choose(str(tiny_corpus_file))
+    request = choice.Request(corpus=corpus, minutes=minutes, memory_bytes=None, seed=0, device=torch.device("cpu"))
+    making = choice.Choice(request, tmp_path, 0.0, console)
+    making._plan(corpus, largest=1)
+    assert (making.kept.scale, timed) == (scale, [128] if scale else [128, 64])
+    assert console.file.getvalue().count("models of width 128 are too large or too slow") == 1 - scale
+    assert Kept.read(tmp_path / FILE, request.asked, minutes, 0.0).scale == scale
 
 
 def test_what_the_memory_does_not_hold_is_named_and_left_out(quickly, choose, tiny_corpus_file, tmp_path, monkeypatch):

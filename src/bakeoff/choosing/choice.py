@@ -107,16 +107,12 @@ class Choice:
         Raises:
             UserError: The time or the memory is too short for any contender, or the text cannot be used.
         """
-        scale, corpus = fitted(self.request.corpus, self.request.minutes)
-        shared = Budget(
-            sequence_length=LENGTH,
-            vocabulary=scale.vocabulary,
-            threads=usable_cores(),
-            precision=resolve_precision("auto", self.request.device),
-        )
-        tokens = self._prepared(corpus, shared)
+        largest, corpus = fitted(self.request.corpus, self.request.minutes)
         if self.kept.plan is None:
-            self._plan(scale.contenders, corpus, shared, tokens)
+            self._plan(corpus, largest)
+        scale = SCALES[self.kept.scale]
+        shared = self._shared(scale)
+        tokens = self._prepared(corpus, shared)
         places, train = sorted(self.kept.paces), tokens.splits["train"]
         able = [regularized(scale.contenders[place], self.kept, place, len(train.tokens_N)) for place in places]
         paces = [self.kept.paces[place] for place in places]
@@ -141,16 +137,41 @@ class Choice:
             ngram.baselines(tokens, shared.sequence_length, told)
         return tokens
 
-    def _plan(self, contenders: Sequence[Contender], corpus: Corpus, shared: Budget, tokens: Tokens) -> None:
-        """Time the contenders, leave out those that the memory does not hold, and divide the time among the others."""
-        with self.console.status("timing a few steps of each contender"):
-            self._time(contenders, corpus, shared, tokens)
-        paces = list(self.kept.paces.values())
+    def _shared(self, scale: Scale) -> Budget:
+        """What all runs have in common."""
+        return Budget(
+            sequence_length=LENGTH,
+            vocabulary=scale.vocabulary,
+            threads=usable_cores(),
+            precision=resolve_precision("auto", self.request.device),
+        )
+
+    def _plan(self, corpus: Corpus, largest: int) -> None:
+        """Find the largest scale that is fast enough here, and divide the time among its contenders.
+
+        The memory leaves out some of them; where it leaves out all, the scale is too large as well.
+        """
+        for place in range(largest, -1, -1):
+            scale = SCALES[place]
+            shared = self._shared(scale)
+            tokens = self._prepared(corpus, shared)
+            self.kept.paces, self.kept.left_out = {}, {}
+            with self.console.status("timing a few steps of each contender"):
+                self._time(scale.contenders, corpus, shared, tokens)
+            paces, seconds = list(self.kept.paces.values()), self.kept.left - ANSWERING
+            shortest = max((pace.measuring + rungs.FEWEST_STEPS * pace.step for pace in paces), default=0.0)
+            plan = rungs.plan((1 - rungs.FINAL_SHARE) * seconds, len(paces), shortest)
+            final = [rungs.steps(rungs.FINAL_SHARE * seconds, pace.step, pace.measuring) for pace in paces]
+            if plan and max(final) >= rungs.ENOUGH_STEPS:
+                break
+            if place:
+                self._say(
+                    f"models of width {scale.width} are too large or too slow here, as their last run would have "
+                    f"{max(final, default=0):,} steps: smaller ones are timed"
+                )
         if not paces:
             raise UserError(f"no contender fits: {words.joined(self.kept.left_out.values())}; allow more --memory")
-        trials = (1 - rungs.FINAL_SHARE) * (self.kept.left - ANSWERING)
-        shortest = max(pace.measuring + rungs.FEWEST_STEPS * pace.step for pace in paces)
-        self.kept.plan = list(rungs.plan(trials, len(paces), shortest))
+        self.kept.scale, self.kept.plan = place, list(plan)
         needed = ANSWERING + paces[0].measuring + rungs.FEWEST_STEPS * paces[0].step
         if self.kept.left < needed:
             least = math.ceil((self.kept.spent + needed) / 60 + 0.5)
@@ -270,16 +291,16 @@ class Choice:
         return read_rows(session.folder)
 
 
-def fitted(corpus: Corpus, minutes: float) -> tuple[Scale, Corpus]:
-    """The scale for the time and the text, and as much of the text as the time is enough for."""
+def fitted(corpus: Corpus, minutes: float) -> tuple[int, Corpus]:
+    """The place of the largest scale for the time and the text, and as much of the text as the time is enough for."""
     measured = min(max(MEASURED * minutes, FEWEST_MEASURED), MOST_MEASURED)
     limits = {"train": TRAINED * minutes, "valid": measured, "test": measured}
     splits = corpora.load(corpus).splits
     kept = {split: _first(splits[split], most) for split, most in limits.items()}
     megabytes = kept["train"][1] / 1e6
-    scale = [each for each in SCALES if each.minutes <= minutes and each.megabytes <= megabytes][-1]
+    largest = max(p for p, scale in enumerate(SCALES) if scale.minutes <= minutes and scale.megabytes <= megabytes)
     counts = kept["train"][0], kept["valid"][0], kept["test"][0]
-    return scale, dataclasses.replace(corpus, documents=counts)
+    return largest, dataclasses.replace(corpus, documents=counts)
 
 
 def _first(documents: Sequence[str], most: float) -> tuple[int, int]:

@@ -30,6 +30,7 @@ class Kept:
         minutes: The time that there is.
         spent_seconds: Of it, by commands before this one.
         began: When this command began, on the monotonic clock.
+        scale: The place of the contenders' scale in the table of scales.
         paces: Of the contenders that take part, by their places in the scale.
         left_out: Of the others, by their places: why.
         plan: The rungs.
@@ -42,6 +43,7 @@ class Kept:
     minutes: float
     spent_seconds: float = 0.0
     began: float = field(default_factory=time.monotonic)
+    scale: int = 0
     paces: dict[int, Pace] = field(default_factory=dict)
     left_out: dict[int, str] = field(default_factory=dict)
     plan: list[Rung] | None = None
@@ -70,6 +72,7 @@ class Kept:
             minutes=minutes,
             began=began,
             spent_seconds=data["spent_seconds"],
+            scale=data["scale"],
             paces={int(place): Pace(**pace) for place, pace in data["paces"].items()},
             left_out={int(place): why for place, why in data["left_out"].items()},
             plan=None if data["plan"] is None else [Rung(**rung) for rung in data["plan"]],
@@ -96,6 +99,7 @@ class Kept:
                 "asked": self.asked,
                 "minutes": self.minutes,
                 "spent_seconds": self.spent,
+                "scale": self.scale,
                 "paces": {str(place): dataclasses.asdict(pace) for place, pace in self.paces.items()},
                 "left_out": {str(place): why for place, why in self.left_out.items()},
                 "plan": None if self.plan is None else [dataclasses.asdict(rung) for rung in self.plan],

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 FINAL_SHARE = 0.55
 #: How much longer the trials of a rung are than those of the one before.
 GROWTH = 3
-#: A schedule of fewer steps tells nothing.
-FEWEST_STEPS = 100
+#: A schedule of fewer steps tells nothing, and with fewer in the winner's run a smaller model would learn more.
+FEWEST_STEPS, ENOUGH_STEPS = 100, 1000
 #: The most rungs, and the trials of each contender on a rung.
 MOST_RUNGS, TRIALS = 3, 2
 #: The factor between two learning rates.
