@@ -50,6 +50,9 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
     status, told, said = choose(*asked)
     assert (status, "Traceback" in said) == (0, False)
     assert "rung 1 of 2: two contenders" in said
+    assert "rung 1: GLR of 1 layer with Muon and GPT of 1 layer with Muon" in said
+    assert "the last run: G" in said
+    assert said.count("finished  ") == said.count(" bits per byte of valid") == 9  # a line a run
     folder = tmp_path / "runs" / f"choose-{tiny_corpus_file.stem}"
     studies = {study.path.name for study in find_studies(folder)}
     assert studies == {"rung-1-1-glr", "rung-1-2-gpt", "rung-2-1-glr", "rung-2-2-gpt", "final"}

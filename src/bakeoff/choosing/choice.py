@@ -228,6 +228,8 @@ class Choice:
         """The rungs, as far as the time goes: what the last run is to have is not touched."""
         final = rungs.FINAL_SHARE * (60 * self.request.minutes - ANSWERING)
         for number, rung in enumerate(search.plan):
+            titles = words.joined(search.contenders[contender].title for contender in search.left(number))
+            self._say(f"rung {number + 1}: {titles}")
             ahead = sum(each.all_seconds for each in search.plan[number:])
             share = min(1.0, (self.kept.left - ANSWERING - final) / ahead)
             for contender in search.left(number):
@@ -262,6 +264,10 @@ class Choice:
             self.kept.final = seconds, min(MOST_EVALUATIONS, max(1, affordable))
             self.kept.write()
         study, cut_off = search.final(*self.kept.final), False
+        self._say(
+            f"the last run: {search.contenders[search.winner].title}, learning rate {words.rate(search.rate)}, "
+            f"{study.budget.steps:,} steps"
+        )
         try:
             rows = self._train(study, until=max(0.0, ANSWERING - OVER * 60 * self.request.minutes))
         except OverdueError:
