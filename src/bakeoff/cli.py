@@ -228,7 +228,7 @@ def choose(
     _require_ours(folder, "choice.json")
     chosen = choice.Choice(request, folder, began, console).make()
     told = answer(chosen, folder)
-    incomplete = _report(StudyFolder(folder / "final"), console) if report else 0
+    incomplete = _report(StudyFolder(told.study), console) if report else 0
     show(terminal.choice_text(told, chosen))
     return 1 if incomplete else 0
 

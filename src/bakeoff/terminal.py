@@ -202,7 +202,18 @@ def choice_text(answer: "Answer", chosen: "Chosen") -> str:
         said.append(f"  {time}: {small(told.expected.mean)}, {between}, by {told.contender}")
     if answer.withheld:
         said.append(f"What another time would change cannot be told: {answer.withheld}.")
-    model = [f"model: {answer.folder}", f"text from it: bakeoff sample {answer.folder}"]
+    if answer.count_table:  # it is counted again when it is asked for
+        model = [
+            f"text from it: bakeoff sample {answer.study} --floor best",
+            f"in Python: bakeoff.load_floor({str(answer.study)!r})",
+            f"the network: {answer.folder}",
+        ]
+    else:
+        model = [
+            f"model: {answer.folder}",
+            f"text from it: bakeoff sample {answer.folder}",
+            f"in Python: bakeoff.load({str(answer.folder)!r})",
+        ]
     return "\n".join([*([_trials(chosen), ""] if chosen.search.found else []), *said, *model])
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.rows import Row
 from bakeoff.choosing.choice import Chosen
-from bakeoff.choosing.search import Search
+from bakeoff.choosing.search import FINAL, Search
 
 #: How sure an interval is.
 LEVEL = 0.95
@@ -54,6 +54,7 @@ class Answer:
 
     Attributes:
         chosen: The winner; its learning rate, batch size, steps and passes stand in the study.
+        study: The folder of the study of its run.
         folder: Its run.
         count_table: Whether the best floor is better on valid than the winner: then that is the answer.
         floor: The best floor.
@@ -67,6 +68,7 @@ class Answer:
     """
 
     chosen: str
+    study: Path
     folder: Path
     count_table: bool
     floor: Baseline
@@ -89,7 +91,8 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
     outlook, withheld = _outlook(search, chosen)
     return Answer(
         chosen=search.contenders[search.winner].title,
-        folder=folder / "final" / row.folder,
+        study=folder / FINAL,
+        folder=folder / FINAL / row.folder,
         count_table=count_table,
         floor=floor,
         valid=valid.bits_per_byte,
