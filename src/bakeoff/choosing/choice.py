@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bakeoff import costs, data, progress, runner, words
+from bakeoff import costs, progress, runner, words
 from bakeoff.analysis.rows import Row, StudyRows, read_rows
 from bakeoff.choosing import rungs
 from bakeoff.choosing.kept import FILE, Kept
@@ -19,7 +19,6 @@ from bakeoff.errors import UserError
 from bakeoff.experiments import SCALES, Contender, Scale
 from bakeoff.identity import identity
 from bakeoff.measure import resolve_precision, usable_cores
-from bakeoff.models import ngram
 from bakeoff.records import StudyFolder
 from bakeoff.spec import Budget, Corpus, Run, Study
 
@@ -131,11 +130,8 @@ class Choice:
     # --- before anything is trained -----------------------------------------------------------------------------------
 
     def _prepared(self, corpus: Corpus, shared: Budget) -> Tokens:
-        costs.require_room(corpus, shared)
         with progress.preparing(corpus.name, self.console) as told:
-            tokens = data.prepare(corpus, shared, told)
-            ngram.baselines(tokens, shared.sequence_length, told)
-        return tokens
+            return runner.prepare(corpus, shared, told)
 
     def _shared(self, scale: Scale) -> Budget:
         """What all runs have in common."""
