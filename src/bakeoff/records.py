@@ -119,8 +119,9 @@ CHOICE: dict[str, Shape] = {
     "scale": _count,
     "paces": {"*": {"step": _rate, "measuring": _number, "memory_bytes": _count}},
     "left_out": {"*": _text},
-    "plan?": [{"contenders": _positive, "seconds": _rate}],
+    "plan?": [{"contenders": _positive, "seconds": _rate, "repeated": _count}],
     "trials": {"*": _number},
+    "repeats?": _count,
     "final?": [_number] * 2,
 }
 TITLES: Shape = [{"name": _text, "title": _text}]

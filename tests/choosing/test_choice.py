@@ -26,7 +26,10 @@ def quickly(monkeypatch, tmp_path):
     monkeypatch.setattr(choice, "LENGTH", 16)
     monkeypatch.setattr(choice, "ANSWERING", 0.2)
     monkeypatch.setattr(rungs, "FEWEST_STEPS", 2)
-    monkeypatch.setattr(Kept, "left", property(lambda kept: 2.0 * kept.minutes))
+    monkeypatch.setattr(rungs, "LEAST_SHARE", -100.0)  # however slow the machine is, there is time for another seed
+    monkeypatch.setattr(rungs, "MOST_REPEATS", 1)
+    monkeypatch.setattr(Kept, "seconds", property(lambda kept: 2.0 * kept.minutes))
+    monkeypatch.setattr(Kept, "left", Kept.seconds)
     paces = {0: Pace(step=0.016, measuring=0.003), 1: Pace(step=0.02, measuring=0.003)}
     monkeypatch.setattr(choice.Choice, "_time", lambda self, *_: self.kept.paces.update(paces))
     monkeypatch.chdir(tmp_path)
@@ -52,14 +55,16 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
     assert "rung 1 of 2: two contenders" in said
     assert "rung 1: GLR of 1 layer with Muon and GPT of 1 layer with Muon" in said
     assert "the last run: G" in said
-    assert said.count("finished  ") == said.count(" bits per byte of valid") == 9  # a line a run
+    assert "the best two with one other seed" in said
+    assert said.count("finished  ") == said.count(" bits per byte of valid") == 11  # a line a run
     folder = tmp_path / "runs" / f"choose-{tiny_corpus_file.stem}"
     studies = {study.path.name for study in find_studies(folder)}
-    assert studies == {"rung-1-1-glr", "rung-1-2-gpt", "rung-2-1-glr", "rung-2-2-gpt", "final"}
+    rungs_, repeats = {"rung-1-1-glr", "rung-1-2-gpt", "rung-2-1-glr", "rung-2-2-gpt"}, {"seeds-1-glr", "seeds-2-gpt"}
+    assert studies == {*rungs_, *repeats, "final"}
     final = next(run for *_, run in StudyFolder(folder / "final").declared_runs())
     assert final.status == "finished"
     assert str(final.path) in told
-    assert told.count("Muon") >= 8  # a line a trial
+    assert told.count("Muon") >= 10  # a line a trial
     trained = {path: path.read_bytes() for path in folder.rglob("best.safetensors")}
 
     (final.path / "summary.json").unlink()  # as if it had been killed before its end

@@ -45,6 +45,7 @@ def climb(search, slower=()):
                         contender=contender,
                         rung=number,
                         lr=experiment.optimizer.lr,
+                        seed=study.seeds[0],
                         steps=study.budget.steps,
                         seconds=study.budget.steps * search.paces[contender].step * (3 if contender in slower else 1),
                         valid=valid(contender, experiment.optimizer.lr, study.budget.steps),
@@ -88,10 +89,29 @@ def test_a_contender_that_is_slower_than_timed_gets_fewer_steps_and_no_shorter_s
     assert second.budget.steps == rungs.steps(90.0, 0.15, 1.0)
 
 
+def test_the_best_of_the_last_rung_are_repeated_and_the_lower_mean_wins():
+    search = searching(PLAN)
+    climb(search)
+    study = search.repeats(1, 2)
+    best = search.best(1, 1)
+    assert (study.name, study.experiments[0].optimizer.lr, study.budget.steps) == ("seeds-2-lstm", best.lr, best.steps)
+    assert len({*study.seeds, SEED, SEED + 1, search.seed}) == 5
+    for contender, values in ((1, (1.4, 1.6)), (0, (0.8, 0.7))):
+        first = search.best(contender, 1)
+        search.learn(
+            [dataclasses.replace(first, seed=seed, valid=x) for seed, x in zip(study.seeds, values, strict=True)]
+        )
+        assert search.best(contender, 1) == first
+        assert search.repeated(contender) == [first.valid, *values]
+    assert search.winner == 0
+
+
 def test_one_that_diverged_is_behind_all_others():
     search = searching((Rung(contenders=2, seconds=30.0),))
     for contender, found in ((0, math.inf), (1, 2.0)):
-        search.learn([Found(contender=contender, rung=0, lr=0.1, steps=0, seconds=0.0, valid=found, folder="")])
+        search.learn(
+            [Found(contender=contender, rung=0, lr=0.1, seed=SEED, steps=0, seconds=0.0, valid=found, folder="")]
+        )
     assert search.left(1) == [1, 0]
     assert search.winner == 1
 

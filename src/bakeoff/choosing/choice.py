@@ -125,6 +125,7 @@ class Choice:
         )
         self._announce(search)
         self._climb(search)
+        self._repeat(search)
         return self._finish(search)
 
     # --- before anything is trained -----------------------------------------------------------------------------------
@@ -210,6 +211,8 @@ class Choice:
                 f"rung {number} of {len(search.plan)}: {words.counted(rung.contenders, 'contender')}, "
                 f"{rungs.TRIALS} learning rates each, {words.duration(rung.seconds)} a trial"
             )
+        if search.plan and search.plan[-1].repeated:
+            say(f"the best {words.spelled(rungs.FINALISTS)} of them once more, with another seed")
         if not search.plan:
             say(f"there is no time to compare anything: {search.contenders[0].title} is taken, at its usual rate")
         rest = self.kept.left - ANSWERING - sum(rung.all_seconds for rung in search.plan if not self.kept.trials)
@@ -222,7 +225,7 @@ class Choice:
 
     def _climb(self, search: Search) -> None:
         """The rungs, as far as the time goes: what the last run is to have is not touched."""
-        final = rungs.FINAL_SHARE * (60 * self.request.minutes - ANSWERING)
+        final = rungs.FINAL_SHARE * (self.kept.seconds - ANSWERING)
         for number, rung in enumerate(search.plan):
             titles = words.joined(search.contenders[contender].title for contender in search.left(number))
             self._say(f"rung {number + 1}: {titles}")
@@ -237,6 +240,24 @@ class Choice:
                 f"every trial failed or diverged; their reasons are in the folders of {self.folder}", status=1
             )
 
+    def _repeat(self, search: Search) -> None:
+        """Train the best of the last rung with other seeds, as often as leaves the last run its share of the time."""
+        finalists = search.left(len(search.plan)) if search.plan else []
+        last = len(search.plan) - 1
+        if len(finalists) < rungs.FINALISTS or any(math.isinf(search.best(each, last).valid) for each in finalists):
+            return
+        if self.kept.repeats is None:
+            taken = [(search.best(finalist, last).steps, search.paces[finalist]) for finalist in finalists]
+            each = sum(pace.measuring + steps * pace.step for steps, pace in taken)
+            spare = self.kept.left - ANSWERING - rungs.LEAST_SHARE * (self.kept.seconds - ANSWERING)
+            self.kept.repeats = max(0, min(rungs.MOST_REPEATS, int(spare / each)))
+            self.kept.write()
+        if not self.kept.repeats:
+            return
+        self._say(f"the best {words.spelled(len(finalists))} with {words.counted(self.kept.repeats, 'other seed')}")
+        for finalist in finalists:
+            search.learn(self._tried(search.repeats(finalist, self.kept.repeats), last, finalist))
+
     def _tried(self, study: Study, rung: int, contender: int) -> list[Found]:
         rows = self._train(study)
         return [
@@ -244,6 +265,7 @@ class Choice:
                 contender=contender,
                 rung=rung,
                 lr=row.learning_rate,
+                seed=row.seed,
                 steps=row.history[-1].step if row.history else 0,
                 seconds=row.train_seconds or 0.0,
                 valid=row.valid.bits_per_byte if row.finished and row.valid else math.inf,
@@ -265,7 +287,7 @@ class Choice:
             f"{study.budget.steps:,} steps"
         )
         try:
-            rows = self._train(study, until=max(0.0, ANSWERING - OVER * 60 * self.request.minutes))
+            rows = self._train(study, until=max(0.0, ANSWERING - OVER * self.kept.seconds))
         except OverdueError:
             rows, cut_off = read_rows(StudyFolder(self.folder / study.name)), True
         if not rows.rows[0].valid:
@@ -317,7 +339,7 @@ def _first(documents: Sequence[str], most: float) -> tuple[int, int]:
 
 def regularized(contender: Contender, kept: Kept, place: int, train_tokens: int) -> Contender:
     """The contender with the dropout for as many passes as the last run will make over the text."""
-    steps = rungs.FINAL_SHARE * 60 * kept.minutes / kept.paces[place].step
+    steps = rungs.FINAL_SHARE * kept.seconds / kept.paces[place].step
     passes = steps * contender.batch_size * LENGTH / train_tokens
     dropout = next(share for least, share in DROPOUT if passes >= least)
     return dataclasses.replace(contender, architecture=dataclasses.replace(contender.architecture, dropout=dropout))

@@ -35,6 +35,7 @@ class Kept:
         left_out: Of the others, by their places: why.
         plan: The rungs.
         trials: Seconds of a trial, by the name of its study.
+        repeats: With how many other seeds the best of the last rung are trained again; None before that.
         final: Seconds and evaluations of the last run; None before it.
     """
 
@@ -48,6 +49,7 @@ class Kept:
     left_out: dict[int, str] = field(default_factory=dict)
     plan: list[Rung] | None = None
     trials: dict[str, float] = field(default_factory=dict)
+    repeats: int | None = None
     final: tuple[float, int] | None = None
     noted: float = field(default_factory=time.monotonic)
 
@@ -77,6 +79,7 @@ class Kept:
             left_out={int(place): why for place, why in data["left_out"].items()},
             plan=None if data["plan"] is None else [Rung(**rung) for rung in data["plan"]],
             trials=data["trials"],
+            repeats=data["repeats"],
             final=None if data["final"] is None else (data["final"][0], int(data["final"][1])),
         )
 
@@ -86,9 +89,14 @@ class Kept:
         return self.spent_seconds + time.monotonic() - self.began
 
     @property
+    def seconds(self) -> float:
+        """From the first command's start until the answer is due."""
+        return 60 * self.minutes
+
+    @property
     def left(self) -> float:
-        """Seconds until the answer is due."""
-        return 60 * self.minutes - self.spent
+        """What is left of them."""
+        return self.seconds - self.spent
 
     def write(self) -> None:
         """Keep it."""
@@ -104,6 +112,7 @@ class Kept:
                 "left_out": {str(place): why for place, why in self.left_out.items()},
                 "plan": None if self.plan is None else [dataclasses.asdict(rung) for rung in self.plan],
                 "trials": self.trials,
+                "repeats": self.repeats,
                 "final": self.final,
             },
         )
