@@ -8,13 +8,15 @@ import pytest
 import torch
 from rich.console import Console
 
-from bakeoff import cli
+from bakeoff import cli, runner
 from bakeoff.choosing import choice, rungs
+from bakeoff.choosing.deadline import EarlierError
 from bakeoff.choosing.kept import FILE, Kept
-from bakeoff.choosing.search import Pace
+from bakeoff.choosing.search import Pace, Schedule, Search
 from bakeoff.data import corpora
 from bakeoff.experiments import Scale
 from bakeoff.records import StudyFolder, find_studies
+from bakeoff.spec import Budget
 
 TINY = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
 
@@ -98,6 +100,35 @@ def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, mi
     assert (making.kept.scale, timed) == (scale, [128] if scale else [128, 64])
     assert console.file.getvalue().count("models of width 128 are too large or too slow") == 1 - scale
     assert Kept.read(tmp_path / FILE, request.asked, minutes, 0.0).scale == scale
+
+
+def test_a_last_run_that_decays_earlier_is_declared_so_and_gone_on_with(
+    quickly, monkeypatch, tiny_corpus_file, tmp_path
+):
+    corpus = corpora.choose(str(tiny_corpus_file))
+    request = choice.Request(corpus=corpus, minutes=1, memory_bytes=None, seed=0, device=torch.device("cpu"))
+    making = choice.Choice(request, tmp_path, 0.0, Console(file=io.StringIO()))
+    shared = Budget(batch_size=4, sequence_length=16, vocabulary=300, threads=1, precision="fp32")
+    paces = [Pace(step=0.01, measuring=0.1)]
+    search = Search(corpus=corpus, shared=shared, contenders=TINY.contenders[:1], paces=paces, plan=(), seed=0)
+    planned, trained = Schedule.of(100, evaluations=5), []
+
+    def train(self, study, told):
+        trained.append(study.budget.steps)
+        with runner.open_session(study, self.folder / study.name, self.request.device):
+            if len(trained) == 1:
+                raise EarlierError(planned.ending(40, 30))
+        return "rows"
+
+    monkeypatch.setattr(choice.Choice, "_train", train)
+    assert making._last(search, planned) == "rows"
+    assert trained == [100, 70]
+    kept = Kept.read(tmp_path / FILE, request.asked, 1, 0.0)
+    assert kept.final == making.kept.final == planned.ending(40, 30)
+    assert "falls from step 40 on, and the last run ends after 70 steps" in making.console.file.getvalue().replace(
+        "\n", " "
+    )
+    assert making._last(search, kept.final) == "rows"
 
 
 def test_what_the_memory_does_not_hold_is_named_and_left_out(quickly, choose, tiny_corpus_file, tmp_path, monkeypatch):

@@ -66,7 +66,7 @@ def test_the_better_half_goes_on_for_longer_and_the_best_gets_the_rest():
     assert [study.name for study in asked[:3]] == ["rung-1-1-gpt", "rung-1-2-lstm", "rung-1-3-lstm"]
     assert {study.name for study in asked[3:]} == {"rung-2-1-gpt", "rung-2-2-lstm"}
     assert search.winner == 1
-    final = search.final(600.0, evaluations=4)
+    final = search.final(search.schedule(600.0, evaluations=4))
     assert final.name == FINAL
     assert final.seeds == (7,)
     assert final.experiments[0].architecture == CONTENDERS[1].architecture
@@ -119,4 +119,6 @@ def test_one_that_diverged_is_behind_all_others():
 def test_without_rungs_the_first_contender_has_its_usual_rate():
     search = searching(())
     assert (search.winner, search.rate) == (0, 0.02)
-    assert search.final(100.0, 1).experiments[0].optimizer == dataclasses.replace(CONTENDERS[0].optimizer, lr=0.02)
+    assert search.final(search.schedule(100.0, 1)).experiments[0].optimizer == dataclasses.replace(
+        CONTENDERS[0].optimizer, lr=0.02
+    )

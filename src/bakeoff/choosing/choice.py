@@ -2,9 +2,10 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -12,8 +13,9 @@ from rich.console import Console
 from bakeoff import costs, progress, runner, words
 from bakeoff.analysis.rows import Row, StudyRows, read_rows
 from bakeoff.choosing import rungs
+from bakeoff.choosing.deadline import Deadline, EarlierError, OverdueError
 from bakeoff.choosing.kept import FILE, Kept
-from bakeoff.choosing.search import Found, Pace, Search
+from bakeoff.choosing.search import FINAL, Found, Pace, Schedule, Search
 from bakeoff.data import Tokens, corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import SCALES, Contender, Scale
@@ -22,6 +24,7 @@ from bakeoff.measure import resolve_precision, usable_cores
 from bakeoff.records import StudyFolder
 from bakeoff.spec import Budget, Corpus, Run, Study
 
+Json = dict[str, Any]
 #: Tokens of a sequence.
 LENGTH = 128
 #: Bytes of text that are trained on for each minute, at most, and that are measured, each of valid and test: more of it
@@ -37,10 +40,6 @@ STARTING, ANSWERING = 1.5, 15.0
 OVER = 0.03
 #: The most that full evaluations may take of the last run, and how many there are at most.
 EVALUATING, MOST_EVALUATIONS = 0.06, 12
-
-
-class OverdueError(Exception):
-    """The time is up and the last run is not over, as other programs have taken of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -279,37 +278,62 @@ class Choice:
         if self.kept.final is None:
             pace, seconds = search.paces[search.winner], self.kept.left - ANSWERING
             affordable = int(EVALUATING * seconds / max(1e-9, pace.measuring - STARTING))
-            self.kept.final = seconds, min(MOST_EVALUATIONS, max(1, affordable))
+            self.kept.final = search.schedule(seconds, min(MOST_EVALUATIONS, max(1, affordable)))
             self.kept.write()
-        study, cut_off = search.final(*self.kept.final), False
         self._say(
             f"the last run: {search.contenders[search.winner].title}, learning rate {words.rate(search.rate)}, "
-            f"{study.budget.steps:,} steps"
+            f"{self.kept.final.steps:,} steps"
         )
+        cut_off = False
         try:
-            rows = self._train(study, until=max(0.0, ANSWERING - OVER * self.kept.seconds))
+            rows = self._last(search, self.kept.final)
         except OverdueError:
-            rows, cut_off = read_rows(StudyFolder(self.folder / study.name)), True
+            rows, cut_off = read_rows(StudyFolder(self.folder / FINAL)), True
         if not rows.rows[0].valid:
             raise UserError(f"the last run {rows.rows[0].status}: {rows.rows[0].error}", status=1)
         return Chosen(search=search, final=rows.rows[0], rows=rows, kept=self.kept, cut_off=cut_off)
 
-    def _train(self, study: Study, until: float = -math.inf) -> StudyRows:
+    def _last(self, search: Search, schedule: Schedule) -> StudyRows:
+        """The winner's run; where other programs take of its time, its rate begins to fall earlier than was planned.
+
+        It then is the run that has this schedule from its beginning: both are the same until the rate falls.
+        """
+        study, folder = search.final(schedule), StudyFolder(self.folder / FINAL)
+        if folder.exists and folder.study["identity"] != identity(study):
+            folder.undeclare()
+        deadline = Deadline(
+            schedule=schedule,
+            left=lambda: self.kept.left - ANSWERING,
+            late=min(OVER * self.kept.seconds, ANSWERING),
+            restarting=search.paces[search.winner].measuring,
+        )
+        try:
+            return self._train(study, deadline)
+        except EarlierError as found:
+            self.kept.final = found.schedule
+            self.kept.write()
+            falls = found.schedule.steps - found.schedule.decay_steps
+            self._say(
+                f"other programs take of the time: the learning rate falls from step {falls:,} on, and the last run "
+                f"ends after {found.schedule.steps:,} steps"
+            )
+            return self._last(search, found.schedule)
+
+    def _train(self, study: Study, told: Callable[[Json], object] = lambda _: None) -> StudyRows:
         """Do what is missing of a study.
 
         Args:
             study: Whose runs follow each other, each with the whole machine.
-            until: The seconds left of the time at which what runs is stopped.
+            told: Is told of everything that they say; what it raises stops them.
         """
         with runner.open_session(study, self.folder / study.name, self.request.device) as session:
             if missing := session.missing():
                 with progress.display(missing, self.console) as shown:
 
-                    def observe(run: Run, message: dict[str, object]) -> None:
+                    def observe(run: Run, message: Json) -> None:
                         shown(run, message)
                         self.kept.tick()
-                        if self.kept.left < until:
-                            raise OverdueError
+                        told(message)
 
                     session.run(missing, 1, observe)
         return read_rows(session.folder)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.choosing.rungs import Rung
-from bakeoff.choosing.search import Pace
+from bakeoff.choosing.search import Pace, Schedule
 from bakeoff.errors import UserError
 from bakeoff.files import write_json
 from bakeoff.records import CHOICE, read_json
@@ -36,7 +36,7 @@ class Kept:
         plan: The rungs.
         trials: Seconds of a trial, by the name of its study.
         repeats: With how many other seeds the best of the last rung are trained again; None before that.
-        final: Seconds and evaluations of the last run; None before it.
+        final: The schedule of the last run; None before it.
     """
 
     path: Path
@@ -50,7 +50,7 @@ class Kept:
     plan: list[Rung] | None = None
     trials: dict[str, float] = field(default_factory=dict)
     repeats: int | None = None
-    final: tuple[float, int] | None = None
+    final: Schedule | None = None
     noted: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -80,7 +80,7 @@ class Kept:
             plan=None if data["plan"] is None else [Rung(**rung) for rung in data["plan"]],
             trials=data["trials"],
             repeats=data["repeats"],
-            final=None if data["final"] is None else (data["final"][0], int(data["final"][1])),
+            final=None if data["final"] is None else Schedule(**data["final"]),
         )
 
     @property
@@ -113,7 +113,7 @@ class Kept:
                 "plan": None if self.plan is None else [dataclasses.asdict(rung) for rung in self.plan],
                 "trials": self.trials,
                 "repeats": self.repeats,
-                "final": self.final,
+                "final": None if self.final is None else dataclasses.asdict(self.final),
             },
         )
 

@@ -37,6 +37,35 @@ class Pace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A complete schedule in steps: up, constant, and down to nothing. Its fields are the budget's."""
+
+    steps: int
+    epoch_steps: int
+    warmup_steps: int
+    decay_steps: int
+
+    @classmethod
+    def of(cls, steps: int, evaluations: int) -> "Schedule":
+        """The schedule of a run of so many steps, which is evaluated so often."""
+        return cls(
+            steps=steps,
+            epoch_steps=-(-steps // evaluations),
+            warmup_steps=max(1, round(WARMUP * steps)),
+            decay_steps=round(DECAY * steps),
+        )
+
+    def undecayed(self, step: int) -> bool:
+        """Whether the rate has not begun to fall after so many steps."""
+        return self.warmup_steps <= step <= self.steps - self.decay_steps
+
+    def ending(self, step: int, more: int) -> "Schedule":
+        """A schedule that is the same for so many steps, and ends within so many more."""
+        decay = min(self.decay_steps, more)
+        return dataclasses.replace(self, steps=step + more, decay_steps=decay)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Found:
     """What a trial found.
 
@@ -128,7 +157,7 @@ class Search:
         return Study.of(
             TRIALS.format(rung + 1, contender + 1, chosen.architecture.name),
             corpus=self.corpus,
-            budget=self.budget(contender, steps, evaluations=1),
+            budget=self.budget(contender, Schedule.of(steps, evaluations=1)),
             contenders=[
                 (chosen.architecture, dataclasses.replace(chosen.optimizer, lr=lr))
                 for lr in rungs.rates(chosen.optimizer.lr, tried)
@@ -143,33 +172,31 @@ class Search:
         return Study.of(
             REPEATS.format(contender + 1, chosen.architecture.name),
             corpus=self.corpus,
-            budget=self.budget(contender, best.steps, evaluations=1),
+            budget=self.budget(contender, Schedule.of(best.steps, evaluations=1)),
             contenders=[(chosen.architecture, dataclasses.replace(chosen.optimizer, lr=best.lr))],
             seeds=tuple(range(first, first + count)),
         )
 
-    def final(self, seconds: float, evaluations: int) -> Study:
+    def schedule(self, seconds: float, evaluations: int) -> Schedule:
+        """The schedule of a run of the winner that takes so long."""
+        pace = self.paces[self.winner]
+        return Schedule.of(rungs.steps(seconds, pace.step, pace.measuring * (1 + evaluations) / 2), evaluations)
+
+    def final(self, schedule: Schedule) -> Study:
         """The winner's run."""
-        chosen, pace = self.contenders[self.winner], self.paces[self.winner]
-        steps = rungs.steps(seconds, pace.step, pace.measuring * (1 + evaluations) / 2)
+        chosen = self.contenders[self.winner]
         return Study.of(
             FINAL,
             corpus=self.corpus,
-            budget=self.budget(self.winner, steps, evaluations),
+            budget=self.budget(self.winner, schedule),
             contenders=[(chosen.architecture, dataclasses.replace(chosen.optimizer, lr=self.rate))],
             seeds=(self.seed,),
         )
 
-    def budget(self, contender: int, steps: int, evaluations: int) -> Budget:
-        """A complete schedule of that many steps: up, constant, and down to nothing."""
-        return dataclasses.replace(
-            self.shared,
-            batch_size=self.contenders[contender].batch_size,
-            steps=steps,
-            epoch_steps=-(-steps // evaluations),
-            warmup_steps=max(1, round(WARMUP * steps)),
-            decay_steps=round(DECAY * steps),
-        )
+    def budget(self, contender: int, schedule: Schedule) -> Budget:
+        """What a run of a contender gets."""
+        batch_size = self.contenders[contender].batch_size
+        return dataclasses.replace(self.shared, batch_size=batch_size, **dataclasses.asdict(schedule))
 
     def learn(self, found: Sequence[Found]) -> None:
         """Take note of what a contender's trials on a rung found, and of how fast it really was."""
