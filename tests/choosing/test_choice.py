@@ -102,9 +102,8 @@ def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, mi
     assert Kept.read(tmp_path / FILE, request.asked, minutes, 0.0).scale == scale
 
 
-def test_a_last_run_that_decays_earlier_is_declared_so_and_gone_on_with(
-    quickly, monkeypatch, tiny_corpus_file, tmp_path
-):
+@pytest.mark.usefixtures("quickly")
+def test_a_last_run_that_decays_earlier_is_declared_so_and_gone_on_with(monkeypatch, tiny_corpus_file, tmp_path):
     corpus = corpora.choose(str(tiny_corpus_file))
     request = choice.Request(corpus=corpus, minutes=1, memory_bytes=None, seed=0, device=torch.device("cpu"))
     making = choice.Choice(request, tmp_path, 0.0, Console(file=io.StringIO()))
@@ -125,9 +124,7 @@ def test_a_last_run_that_decays_earlier_is_declared_so_and_gone_on_with(
     assert trained == [100, 70]
     kept = Kept.read(tmp_path / FILE, request.asked, 1, 0.0)
     assert kept.final == making.kept.final == planned.ending(40, 30)
-    assert "falls from step 40 on, and the last run ends after 70 steps" in making.console.file.getvalue().replace(
-        "\n", " "
-    )
+    assert "falls from step 40 on, and the last run ends after 70 steps" in making.console.file.getvalue()
     assert making._last(search, kept.final) == "rows"
 
 

@@ -119,6 +119,5 @@ def test_one_that_diverged_is_behind_all_others():
 def test_without_rungs_the_first_contender_has_its_usual_rate():
     search = searching(())
     assert (search.winner, search.rate) == (0, 0.02)
-    assert search.final(search.schedule(100.0, 1)).experiments[0].optimizer == dataclasses.replace(
-        CONTENDERS[0].optimizer, lr=0.02
-    )
+    final = search.final(search.schedule(100.0, 1))
+    assert final.experiments[0].optimizer == dataclasses.replace(CONTENDERS[0].optimizer, lr=0.02)

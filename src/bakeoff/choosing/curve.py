@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import softmax
 
 #: Exponents of the law that are thought possible, each as likely as the others. Sizes in names: B exponents, N points.
 EXPONENTS_B = np.linspace(0.1, 0.6, 21)
@@ -67,9 +68,8 @@ def curve(points: Sequence[tuple[float, float]], deviation: float) -> Curve:
     intercepts_B = y_N.mean() - slopes_B * centres_B
     residuals_BxN = y_N - intercepts_B[:, None] - slopes_B[:, None] * powers_BxN
     surprise_B = np.square(residuals_BxN).sum(axis=1) / (2 * deviation**2)
-    likely_B = np.exp(surprise_B.min() - surprise_B)
     return Curve(
-        likely_B=likely_B / likely_B.sum(),
+        likely_B=softmax(-surprise_B),
         intercepts_B=intercepts_B,
         slopes_B=slopes_B,
         centres_B=centres_B,

@@ -57,9 +57,13 @@ class Deadline:
         if message["event"] == "step" and self.earlier:
             raise EarlierError(self.earlier)
         if message["event"] == "evaluation":
-            began, left_then = self.began = self.began or (message["step"], left)
-            if (steps := message["step"] - began) and self.schedule.undecayed(message["step"]):
-                a_step = (left_then - left) / steps
-                affordable = int((left - self.restarting) / a_step)
-                if left - a_step * (self.schedule.steps - message["step"]) < -self.late and affordable > 0:
-                    self.earlier = self.schedule.ending(message["step"], affordable)
+            self._foresee(message["step"], left)
+
+    def _foresee(self, step: int, left: float) -> None:
+        """See at an evaluation whether the run will be over in time, at its pace so far."""
+        self.began = self.began or (step, left)
+        steps, seconds = step - self.began[0], self.began[1] - left
+        ahead = self.schedule.steps - step
+        if steps and seconds * ahead / steps > left + self.late and self.schedule.undecayed(step):
+            affordable = int((left - self.restarting) * steps / seconds)
+            self.earlier = self.schedule.ending(step, affordable) if affordable > 0 else None
