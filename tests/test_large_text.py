@@ -17,12 +17,11 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reas
 PREPARING = """
 import resource, sys
 import psutil
-from bakeoff import cli, costs
+from bakeoff import runner
 from bakeoff.data import corpora
 from bakeoff.experiments import QUICK
-from bakeoff.models import ngram
 study, before = QUICK.with_shared(corpus=corpora.choose(sys.argv[1])), psutil.Process().memory_info().rss
-cli._prepare(study, cli._console())
+runner.prepare(study.corpus, study.budget)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - before)
 """
 STUDY = """

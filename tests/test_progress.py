@@ -9,7 +9,7 @@ from rich.console import Console
 from bakeoff.progress import Bars, Lines, Pace, display, preparing
 from bakeoff.spec import Budget
 
-SUMS = {"perplexity": 12.345}
+SUMS = {"perplexity": 12.345, "bits_per_byte": 1.5}
 
 
 @pytest.fixture
@@ -52,7 +52,21 @@ def test_a_line_for_every_evaluation_and_end_and_none_for_a_step(runs):
     assert len(text.splitlines()) == 3
     assert "epoch 0/2" in text
     assert "epoch 1/2  train 12.3  valid 12.3" in text.replace("12.35", "12.3").replace("12.34", "12.3")
-    assert text.splitlines()[-1].endswith("finished")
+    assert text.splitlines()[-1].endswith("finished  1.500 bits per byte of valid")
+
+
+def test_after_a_silence_a_step_gets_a_line(runs, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    there = console()
+    with Lines(runs, there) as lines:
+        lines(runs[0], {"event": "start", "steps": 200})
+        for step in range(1, 200):  # a second each
+            now[0] += 1.0
+            lines(runs[0], {"event": "step", "step": step, "loss": 2.0})
+    text = there.file.getvalue()
+    assert [int(line.split("step ")[1].split("/")[0]) for line in text.splitlines()] == [30, 60, 90, 120, 150, 180]
+    assert "step 30/200  loss 2.000  " in text
 
 
 def test_a_run_whose_budget_is_in_steps_is_told_in_steps(runs):

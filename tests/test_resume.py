@@ -259,6 +259,40 @@ def test_a_killed_worker_ends_as_an_undisturbed_one(job, calm, monkeypatch, inte
     assert folder.summary["memory"]["samples"] > 0
 
 
+def test_a_run_that_is_stopped_and_decays_earlier_is_the_run_that_would_have_from_its_beginning(job, monkeypatch):
+    def decaying(steps, falling, folder):
+        budget = Budget(
+            **{name: getattr(job.run.budget, name) for name in ("batch_size", "sequence_length", "vocabulary")},
+            steps=steps,
+            epoch_steps=20,
+            warmup_steps=3,
+            decay_steps=falling,
+            precision="fp32",
+            threads=1,
+        )
+        return dataclasses.replace(job, run=dataclasses.replace(job.run, budget=budget), folder=job.folder / folder)
+
+    monkeypatch.setattr(checkpoints, "SHARE", 1e9)  # a checkpoint after every evaluation
+    for_comparison = decaying(60, 15, "undisturbed")
+    work(for_comparison, lambda message: None)
+    dying_after(monkeypatch, 45, KilledError())
+    with pytest.raises(KilledError):
+        work(decaying(100, 50, "one"), lambda message: None)
+    work(decaying(60, 15, "one"), lambda message: None)
+    one, undisturbed = RunFolder(job.folder / "one"), RunFolder(job.folder / "undisturbed")
+    assert one.summary["resumed_at_step"] == [40]
+    assert outcome(one) == outcome(undisturbed)
+    assert one.spec == undisturbed.spec
+
+    said = []  # one that has decayed is no other's beginning
+    dying_after(monkeypatch, 45, KilledError())
+    with pytest.raises(KilledError):
+        work(decaying(60, 35, "other"), lambda message: None)
+    work(decaying(60, 15, "other"), said.append)
+    assert "another run's" in next(message["text"] for message in said if message["event"] == "note")
+    assert outcome(RunFolder(job.folder / "other")) == outcome(undisturbed)
+
+
 def test_a_moving_average_of_the_weights_is_measured_in_the_end_and_goes_on_to_the_bit(job, calm, tmp_path):
     averaged = dataclasses.replace(job.run, budget=dataclasses.replace(job.run.budget, average=0.9))
     one, other = (dataclasses.replace(job, run=averaged, folder=tmp_path / name) for name in ("one", "other"))

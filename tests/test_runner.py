@@ -44,6 +44,16 @@ def workers():
     return [child for child in children if any(file.path.endswith("run.lock") for file in child.open_files())]
 
 
+def test_making_a_text_ready_gives_back_what_a_tokenizer_took_before_it_counts(tiny_study, monkeypatch):
+    done = []
+    monkeypatch.setattr(runner.costs, "require_room", lambda *_: done.append("room"))
+    monkeypatch.setattr(runner.data, "prepare", lambda *_: done.append("tokens") or "tokens")
+    monkeypatch.setattr(runner, "return_freed_memory", lambda _: done.append("given back"))
+    monkeypatch.setattr(runner.ngram, "baselines", lambda *_: done.append("counted"))
+    assert runner.prepare(tiny_study.corpus, tiny_study.budget) == "tokens"
+    assert done == ["room", "tokens", "given back", "counted"]
+
+
 @pytest.fixture(scope="module")
 def study(tiny_study):
     """Two experiments that finish and one that diverges."""

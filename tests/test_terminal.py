@@ -1,11 +1,16 @@
 import shutil
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from bakeoff import terminal, tuning
+from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.rows import read_rows
+from bakeoff.choosing.answer import Answer
 from bakeoff.data.corpora import BuiltIn, Text
 from bakeoff.declaration import describe
+from bakeoff.metrics import Tally
 from bakeoff.records import StudyFolder
 
 
@@ -80,3 +85,26 @@ def test_a_corpus_tells_its_licence_its_sizes_and_what_its_splits_share():
     assert "train: 1 documents, 13 words" in told
     assert "100.00% of its runs of 13 words are in train" in told
     assert "not here yet" in terminal.corpus_text("x", built_in, None)
+
+
+def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over():
+    cost = Tally(nats=200.0, tokens=100, words=50, bytes=400)
+    floor = Baseline(name="kn5", train=cost, valid=cost, test=cost, seconds=0.1, cache_weight=None)
+    told = Answer(
+        chosen="GLR of 1 layer with Muon",
+        study=Path("runs/choose-mine/final"),
+        folder=Path("runs/choose-mine/final/01-glr-1-muon/seed-0"),
+        count_table=True,
+        floor=floor,
+        valid=1.0,
+        unseen=None,
+        runner_up=None,
+        runner_up_better=None,
+        outlook=(),
+        withheld=None,
+        cut_off=False,
+    )
+    lines = terminal.choice_text(told, SimpleNamespace(search=SimpleNamespace(found=()))).splitlines()
+    assert lines[0].startswith("Use the count table")
+    assert "text from it: bakeoff sample runs/choose-mine/final --floor best" in lines
+    assert "in Python: bakeoff.load_floor('runs/choose-mine/final')" in lines

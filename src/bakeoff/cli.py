@@ -160,9 +160,9 @@ def run(
     Finished and diverged runs stay as they are, failed ones are tried again. Ctrl-C is safe: repeat the command to go
     on. An option that changes what is computed (--corpus, --epochs, --precision, --threads) makes another study folder.
     """
-    from bakeoff import tuning
+    from bakeoff import progress, tuning
     from bakeoff.measure import resolve_device
-    from bakeoff.runner import folder_name, open_session, parse_jobs
+    from bakeoff.runner import folder_name, open_session, parse_jobs, prepare
     from bakeoff.study_file import find_study
 
     console = _console()
@@ -172,7 +172,8 @@ def run(
     numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
     _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
-    _prepare(declared, console)
+    with progress.preparing(declared.corpus.name, console) as told:
+        prepare(declared.corpus, declared.budget, told)
     with contextlib.ExitStack() as stack:
         with console.status(f"preparing {declared.corpus.name}"):
             session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
@@ -228,7 +229,7 @@ def choose(
     _require_ours(folder, "choice.json")
     chosen = choice.Choice(request, folder, began, console).make()
     told = answer(chosen, folder)
-    incomplete = _report(StudyFolder(folder / "final"), console) if report else 0
+    incomplete = _report(StudyFolder(told.study), console) if report else 0
     show(terminal.choice_text(told, chosen))
     return 1 if incomplete else 0
 
@@ -324,18 +325,19 @@ def tune(
     Prints and stores what it chose, with every trial; `bakeoff run` with the same STUDY, --corpus, --epochs,
     --precision, --threads and --out uses it from then on. Ctrl-C is safe: repeat the command to go on.
     """
-    from bakeoff import terminal, tuning
+    from bakeoff import progress, terminal, tuning
     from bakeoff.analysis.rows import read_rows
     from bakeoff.files import write_json
     from bakeoff.measure import resolve_device
-    from bakeoff.runner import open_session, parse_jobs
+    from bakeoff.runner import open_session, parse_jobs, prepare
     from bakeoff.study_file import find_study
 
     console, at_once = _console(), parse_jobs(jobs)
     built_in, source = find_study(study)
     declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     anew = _numbers("--again", again, declared) or ()
-    _prepare(declared, console)
+    with progress.preparing(declared.corpus.name, console) as told:
+        prepare(declared.corpus, declared.budget, told)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
@@ -506,19 +508,6 @@ def _require_ours(folder: Path, *marks: str) -> None:
     known = any(path.is_file() for mark in marks for path in folder.glob(mark))
     if folder.is_dir() and not known and any(path.name[0] != "." for path in folder.iterdir()):
         raise UserError(f"{folder} holds files, and no {marks[0]}: choose another --out, or rename that folder")
-
-
-def _prepare(study: "Study", console: "Console") -> None:
-    """Make tokens of a study's corpus and count them, which takes long for a large one, and show how far that is."""
-    from bakeoff import costs, data, progress
-    from bakeoff.measure import resolve_device, return_freed_memory
-    from bakeoff.models import ngram
-
-    costs.require_room(study.corpus, study.budget)
-    with progress.preparing(study.corpus.name, console) as told:
-        tokens = data.prepare(study.corpus, study.budget, told)
-        return_freed_memory(resolve_device("cpu"))  # what a tokenizer's training has taken
-        ngram.baselines(tokens, study.budget.sequence_length, told)
 
 
 def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:

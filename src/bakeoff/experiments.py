@@ -129,7 +129,7 @@ class Scale:
     """How large the contenders of `bakeoff choose` are where there is so much time and text.
 
     Attributes:
-        minutes: From this time on.
+        minutes: From this time on, on a machine that is fast enough for it.
         megabytes: From this much text on.
         vocabulary: Symbols of the tokenizer.
         layers: Of a decoder; an LSTM has one.
@@ -161,7 +161,8 @@ class Scale:
 
 #: Channels of an attention head.
 HEAD = 64
-#: By time and text: the last row that asks for no more minutes and megabytes than there are.
+#: By time and text: the last row that asks for no more minutes and megabytes than there are; on a machine that is slow,
+#: an earlier one.
 SCALES = (
     Scale(minutes=0, megabytes=0, vocabulary=512, layers=1, width=128, batch_size=16),
     Scale(minutes=0, megabytes=0.3, vocabulary=1024, layers=2, width=128, batch_size=16),

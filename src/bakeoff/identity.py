@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from bakeoff.spec import Study
+from bakeoff.spec import MOST, Run, Study
 
 
 def encode(spec: object, *, minimal: bool = False) -> Any:  # noqa: ANN401
@@ -65,6 +65,19 @@ def identity(spec: object) -> str:
 def purpose(study: Study) -> str:
     """The identity of a study but for its learning rates: what a search for them is good for."""
     return identity(study.with_rates(dict.fromkeys((experiment.slug for experiment in study.experiments), 1.0)))
+
+
+def stem(run: Run) -> tuple[str, int] | None:
+    """The identity of what a run has in common with others that decay elsewhere, and the step until which that is so.
+
+    None where the run's schedule has no steps of decay.
+    """
+    budget = run.budget
+    if budget.steps is None or budget.decay_steps is None or (run.optimizer.schedule or budget.schedule) != "linear":
+        return None
+    rising = budget.rising(budget.steps)
+    common = dataclasses.replace(budget, steps=MOST, warmup_steps=rising, decay_steps=1)
+    return identity(dataclasses.replace(run, budget=common)), budget.steps - budget.decay_steps
 
 
 def fits(tuning: Mapping[str, Any], study: Study) -> bool:

@@ -1,6 +1,7 @@
 """What a user sees while runs are at work: bars on a terminal, plain lines in a pipe; both on standard error."""
 
 import contextlib
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, Self
@@ -23,6 +24,8 @@ from bakeoff.errors import plain
 from bakeoff.spec import Run
 
 Json = dict[str, Any]
+#: Seconds without a line after which a step is worth one.
+SILENCE = 30.0
 
 
 class Display(Protocol):
@@ -72,13 +75,16 @@ class Pace:
 
 
 class Lines:
-    """A line for every full evaluation and every end."""
+    """A line for every full evaluation and every end, and where these are far between for a step now and then."""
 
     def __init__(self, runs: Sequence[Run], console: Console) -> None:
         self.pace = Pace(runs)
         self.console = console
         self.places: dict[Run, int] = {}
         self.epochs: dict[Run, int] = {}
+        self.steps: dict[Run, int] = {}
+        self.best: dict[Run, float] = {}
+        self.spoke = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -87,19 +93,27 @@ class Lines:
         return None
 
     def __call__(self, run: Run, message: Json) -> None:
-        """Print what an epoch's evaluation found, once, or how a run ended."""
+        """Print what an epoch's evaluation found, once, or how a run ended, or how far it is after a silence."""
         self.pace.note(message)
-        if message["event"] == "evaluation" and self.epochs.get(run) != message["epoch"]:
+        if message["event"] == "start":
+            self.steps[run] = message["steps"]
+        elif message["event"] == "step" and time.monotonic() - self.spoke >= SILENCE:
+            step, steps = message["step"], self.steps[run]
+            self._print(run, f"step {step}/{steps}  loss {words.small(message['loss'])}", self.pace.left(step / steps))
+        elif message["event"] == "evaluation" and self.epochs.get(run) != message["epoch"]:
             self.epochs[run] = message["epoch"]
+            self.best[run] = min(message["valid"]["bits_per_byte"], self.best.get(run, math.inf))
             unit, done, whole = _place(run, message)
             left = self.pace.left(done / whole)
             self._print(run, f"{unit} {done}/{whole}  {_perplexities(message)}  {_speed(run, message)}", left)
         elif message["event"] == "note":
             self._print(run, message["text"], None)
         elif message["event"] == "end":
-            self._print(run, _ending(message), None)
+            reached = f"  {words.small(self.best[run])} bits per byte of valid" if run in self.best else ""
+            self._print(run, _ending(message) + reached, None)
 
     def _print(self, run: Run, text: str, left: float | None) -> None:
+        self.spoke = time.monotonic()
         remaining = f"  {words.duration(left)} left" if left else ""
         place = f"[{self.places.setdefault(run, len(self.places) + 1)}/{self.pace.total}]"
         self.console.print(

@@ -116,11 +116,13 @@ CHOICE: dict[str, Shape] = {
     "asked": _text,
     "minutes": _rate,
     "spent_seconds": _number,
+    "scale": _count,
     "paces": {"*": {"step": _rate, "measuring": _number, "memory_bytes": _count}},
     "left_out": {"*": _text},
-    "plan?": [{"contenders": _positive, "seconds": _rate}],
+    "plan?": [{"contenders": _positive, "seconds": _rate, "repeated": _count}],
     "trials": {"*": _number},
-    "final?": [_number] * 2,
+    "repeats?": _count,
+    "final?": dict.fromkeys(("steps", "epoch_steps", "warmup_steps", "decay_steps"), _positive),
 }
 TITLES: Shape = [{"name": _text, "title": _text}]
 SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "bytes": _positive}
@@ -451,6 +453,10 @@ class StudyFolder:
     def run(self, slug: str) -> RunFolder:
         """The folder of one run, by the run's slug."""
         return RunFolder(self.path / slug)
+
+    def undeclare(self) -> None:
+        """Forget what was declared, but for the runs: another study can take them over."""
+        (self.path / "study.json").unlink()
 
     def declared_runs(self) -> Iterator[tuple[Json, int, RunFolder]]:
         """Each declared experiment (its entry in `study.json`), with each seed, and the run's folder."""

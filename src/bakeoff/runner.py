@@ -19,16 +19,17 @@ import psutil
 import torch
 from filelock import Timeout
 
-from bakeoff import data, models, sources
-from bakeoff.data import Tokens
+from bakeoff import costs, data, models, sources
+from bakeoff.data import Tokens, Told
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
 from bakeoff.files import free_folder, remove_leftovers, written_atomically
 from bakeoff.forkserver import Child, shared_server
 from bakeoff.identity import encode, identity
-from bakeoff.measure import available_memory, resolve_precision, usable_cores
+from bakeoff.measure import available_memory, resolve_precision, return_freed_memory, usable_cores
+from bakeoff.models import ngram
 from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, StudyFolder, write_record
-from bakeoff.spec import Run, Study
+from bakeoff.spec import Budget, Corpus, Run, Study
 from bakeoff.threads import waiting
 from bakeoff.worker import Job
 
@@ -129,6 +130,24 @@ class Session:
         if folder.spec is None:
             write_record(folder.path / "spec.json", {"identity": identity(run), "run": encode(run)})
         return folder.spec or {}
+
+
+def prepare(corpus: Corpus, budget: Budget, told: Told = lambda *_: None) -> Tokens:
+    """Make tokens of a corpus and count them, which takes long for a large one; memory that this takes is given back.
+
+    Args:
+        corpus: What to read.
+        budget: How to tokenize it, and how long a sequence is.
+        told: Is told what is being done, where that takes long, and the share that is done, if it is known.
+
+    Raises:
+        UserError: Memory or disk are too small for it, or the corpus cannot be used.
+    """
+    costs.require_room(corpus, budget)
+    tokens = data.prepare(corpus, budget, told)
+    return_freed_memory(torch.device("cpu"))  # what a tokenizer's training has taken
+    ngram.baselines(tokens, budget.sequence_length, told)
+    return tokens
 
 
 @contextlib.contextmanager

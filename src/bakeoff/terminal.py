@@ -195,14 +195,27 @@ def choice_text(answer: "Answer", chosen: "Chosen") -> str:
             "Other programs took so much of the time that the last run was stopped early: give it more minutes."
         )
     if answer.outlook:
-        said.append("Other times would give, in bits per byte of valid, if learning goes on as it did:")
+        said.append(
+            "In other times it would reach, in bits per byte of valid with 95 % probability, if it learns on so:"
+        )
     for told in answer.outlook:
         between = f"{small(told.expected.low)} to {small(told.expected.high)}"
         time = words.duration(60 * told.minutes)
-        said.append(f"  {time}: {small(told.expected.mean)}, {between}, by {told.contender}")
+        said.append(f"  {time}: {small(told.expected.mean)}, {between}")
     if answer.withheld:
         said.append(f"What another time would change cannot be told: {answer.withheld}.")
-    model = [f"model: {answer.folder}", f"text from it: bakeoff sample {answer.folder}"]
+    if answer.count_table:  # it is counted again when it is asked for
+        model = [
+            f"text from it: bakeoff sample {answer.study} --floor best",
+            f"in Python: bakeoff.load_floor({str(answer.study)!r})",
+            f"the network: {answer.folder}",
+        ]
+    else:
+        model = [
+            f"model: {answer.folder}",
+            f"text from it: bakeoff sample {answer.folder}",
+            f"in Python: bakeoff.load({str(answer.folder)!r})",
+        ]
     return "\n".join([*([_trials(chosen), ""] if chosen.search.found else []), *said, *model])
 
 
@@ -210,11 +223,11 @@ def _trials(chosen: "Chosen") -> str:
     """Every trial of a choice."""
     search = chosen.search
     return columns(
-        ["rung", "contender", "learning rate", "steps", "seconds", "bits per byte"],
+        ["rung", "contender", "learning rate", "seed", "steps", "seconds", "bits per byte"],
         [
             [
                 *(str(found.rung + 1), search.contenders[found.contender].title, words.rate(found.lr)),
-                *(words.count(found.steps), words.count(found.seconds)),
+                *(str(found.seed), words.count(found.steps), words.count(found.seconds)),
                 words.small(found.valid) if found.valid < LARGEST else "diverged",
             ]
             for found in search.found

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from bakeoff import checkpoints, data, models, sampling
 from bakeoff.files import remove_leftovers
-from bakeoff.identity import encode, identity
+from bakeoff.identity import encode, identity, stem
 from bakeoff.measure import Clock, environment, keep_freed_memory, synchronizer
 from bakeoff.memory import Readings, meter
 from bakeoff.optimizers import SCHEDULES
@@ -255,7 +255,7 @@ class _Recording:
         """
         state = checkpoints.load(self.folder.checkpoint)
         before = Kept(**state.facts["kept"] | {"best": Best(**state.facts["kept"]["best"])})
-        if state.facts["identity"] != self.spec["identity"]:
+        if state.facts["identity"] != self.spec["identity"] and not self._was_the_same(state.facts):
             raise ValueError("it is another run's")
         if before.environment["device"] != self.device.type:
             raise ValueError(f"it was taken on {before.environment['device']}")
@@ -265,6 +265,11 @@ class _Recording:
         self.folder.go_on(self.spec, before.environment, before.evaluations)
         self.kept, self.checkpointed = before, before.best.epoch
         self.memory.readings = Readings(**state.facts["memory"])
+
+    def _was_the_same(self, facts: Json) -> bool:
+        """Whether a checkpoint is of a run that was the same as this one so far, and would have decayed elsewhere."""
+        theirs, ours = facts.get("stem"), stem(self.run)
+        return bool(theirs and ours and theirs[0] == ours[0] and facts["step"] <= min(theirs[1], ours[1]))
 
     def _best_weights(self, epoch: int) -> dict[str, Tensor]:
         """The weights of that epoch, the best so far; an evaluation that was cut off may have left better ones.
@@ -308,6 +313,7 @@ class _Recording:
             tensors, facts = checkpoints.take(training)
             facts |= {
                 "identity": self.spec["identity"],
+                "stem": stem(self.run),
                 "kept": asdict(self.kept),
                 "memory": vars(self.memory.readings),
             }

@@ -1,3 +1,6 @@
+"""What the answer says of its own certainty, against simulated worlds in which the truth is known."""
+
+import dataclasses
 import math
 from types import SimpleNamespace
 
@@ -5,8 +8,18 @@ import numpy as np
 import pytest
 
 from bakeoff.analysis.evaluations import Parts
-from bakeoff.choosing import answer
+from bakeoff.choosing import answer, rungs
+from bakeoff.choosing.answer import Deviation
+from bakeoff.choosing.curve import curve
+from bakeoff.choosing.search import SEED, Found, Pace, Search
+from bakeoff.experiments import Contender
 from bakeoff.metrics import Tally
+from bakeoff.models import LSTM
+from bakeoff.optimizers import AdamW
+from bakeoff.spec import Budget, Corpus
+
+CENTRE, DEVIATION = 0.01, 0.004
+CONTENDERS = [Contender(architecture=LSTM(), optimizer=AdamW(lr=CENTRE), batch_size=16)] * 4
 
 
 def row(nats_D, tokens_D):
@@ -14,24 +27,124 @@ def row(nats_D, tokens_D):
     return SimpleNamespace(test=test, documents={"test": Parts(nats=tuple(nats_D), tokens=tuple(tokens_D))})
 
 
+def drawn_deviation(chance, typical=DEVIATION):
+    """How much another seed changes differs from study to study."""
+    return typical * math.exp(chance.normal(0, 0.5))
+
+
+class World:
+    """Contenders whose bits per byte fall by a law of their own, each with a best rate of its own."""
+
+    def __init__(self, chance, spread=0.03, apart=0.15, floor=0.8):
+        self.chance, self.deviation = chance, drawn_deviation(chance)
+        self.floors = floor * np.exp(chance.normal(0, 0.03 if apart else 0, 4))
+        self.exponents = 0.25 * np.exp(chance.normal(0, apart, 4))
+        self.gains = 2.0 + chance.normal(0, spread, 4) - self.floors
+        self.rates = chance.normal(0, 0.7, 4)
+
+    def truth(self, contender, seconds, lr):
+        fallen = self.gains[contender] * seconds ** -self.exponents[contender]
+        return self.floors[contender] + fallen + 0.02 * (math.log2(lr / CENTRE) - self.rates[contender]) ** 2
+
+    def run(self, contender, rung, lr, seconds, seed):
+        valid = self.truth(contender, seconds, lr) + self.chance.normal(0, self.deviation)
+        return Found(contender=contender, rung=rung, lr=lr, seed=seed, steps=1, seconds=seconds, valid=valid, folder="")
+
+    def searched(self, plan):
+        shared = Budget(threads=1, precision="fp32")
+        paces = [Pace(step=1.0, measuring=0.0)] * 4
+        search = Search(
+            corpus=Corpus(name="made"), shared=shared, contenders=CONTENDERS, paces=paces, plan=plan, seed=7
+        )
+        for number, rung in enumerate(plan):
+            for contender in search.left(number):
+                tried = {f.lr: f.valid for f in search.found if (f.contender, f.rung) == (contender, number - 1)}
+                for lr in rungs.rates(CENTRE, tried):
+                    search.found.append(self.run(contender, number, lr, rung.seconds, SEED + number))
+        for finalist in search.left(len(plan)):
+            best = search.best(finalist, len(plan) - 1)
+            again = self.run(finalist, best.rung, best.lr, best.seconds, SEED + 9)
+            search.found.append(dataclasses.replace(again, seed=SEED + 9))
+        return search
+
+    def deviation_told(self, search):
+        return answer.seed_deviation([search.repeated(each) for each in search.left(len(search.plan))], DEVIATION)
+
+
+WORLDS = {
+    "ordinary": {},
+    "alike": {"spread": 0.005, "apart": 0.02},
+    "apart": {"spread": 0.06, "apart": 0.3},
+    "high floor": {"floor": 1.2},
+}
+
+
+def runner_ups(chance, kind, plan):
+    """What is said of the runner-up's chance to be better in the end in many worlds of a kind, and whether it was."""
+    final = plan[-1].seconds * 8
+    for _ in range(400):
+        world = World(chance, **WORLDS[kind])
+        search = world.searched(plan)
+        winner, runner_up = search.left(len(plan))
+        ends = [world.truth(each, final, search.best(each, len(plan) - 1).lr) for each in (winner, runner_up)]
+        yield answer.better(search, runner_up, world.deviation_told(search)), ends[1] < ends[0]
+
+
+def test_the_runner_up_is_better_as_often_as_is_said():
+    chance, plan = np.random.default_rng(1), rungs.plan(80.0, 4, 1.0)
+    said, happened = np.array([list(runner_ups(chance, kind, plan)) for kind in WORLDS]).transpose(2, 0, 1)
+    assert said.mean(axis=1) == pytest.approx(happened.mean(axis=1), abs=0.04)
+    bins = [happened[(said >= low) & (said < high)].mean() for low, high in ((0, 0.05), (0.05, 0.3), (0.3, 0.51))]
+    assert bins[0] < 0.02
+    assert 0.05 < bins[1] < 0.2
+    assert 0.3 < bins[2] < 0.5
+
+
+def test_after_one_rung_nearly_nothing_is_known_of_the_runner_up():
+    chance, plan = np.random.default_rng(1), rungs.plan(11.0, 4, 1.0)
+    said, happened = np.array(list(runner_ups(chance, "ordinary", plan))).T
+    assert said.mean() == pytest.approx(happened.mean(), abs=0.1)
+
+
+@pytest.mark.parametrize("kind", WORLDS)
+def test_other_times_lie_in_the_interval_that_is_told_of_them(kind):
+    chance, plan = np.random.default_rng(2), rungs.plan(80.0, 4, 1.0)
+    final = 80.0 * rungs.FINAL_SHARE / (1 - rungs.FINAL_SHARE)
+    covered = {factor: [] for factor in answer.OTHER_TIMES}
+    for _ in range(400):
+        world = World(chance, **WORLDS[kind])
+        search = world.searched(plan)
+        winner, deviation = search.winner, world.deviation_told(search)
+        lr = search.best(winner, len(plan) - 1).lr
+        points = [(each.seconds, each.valid) for each in (search.best(winner, rung) for rung in range(len(plan)))]
+        reached = world.run(winner, 9, lr, final, 7)
+        law = curve([*points, (final, reached.valid)], deviation.bits)
+        for factor, found in covered.items():
+            expected = answer._around(law(factor * final), deviation.freedom)
+            found.append(expected.low <= world.run(winner, 9, lr, factor * final, 8).valid <= expected.high)
+    assert all(0.9 < np.mean(found) < 0.99 for found in covered.values())
+
+
 def test_the_interval_on_unseen_text_covers_what_it_states():
     """Documents differ in length and difficulty, runs differ by seed; the truth is what endless text would cost."""
-    chance, difficulty, deviation_nats = np.random.default_rng(0), 0.4, 0.02
-    deviation = deviation_nats / (4 * math.log(2))
+    chance, difficulty, typical = np.random.default_rng(0), 0.4, 0.02 / (4 * math.log(2))
     truth, covered, tries = 3.0 / (4 * math.log(2)), 0, 2000
     for _ in range(tries):
+        deviation = drawn_deviation(chance, typical)
         tokens_D = chance.integers(50, 500, size=60)
-        losses_D = 3.0 + chance.normal(0, difficulty, size=60) + chance.normal(0, deviation_nats)
-        expected = answer.unseen(row(losses_D * tokens_D, tokens_D), deviation)
+        losses_D = 3.0 + chance.normal(0, difficulty, size=60) + chance.normal(0, deviation * 4 * math.log(2))
+        told = answer.seed_deviation(chance.normal(1.0, deviation, size=(2, 2)).tolist(), typical)
+        expected = answer.unseen(row(losses_D * tokens_D, tokens_D), told)
         covered += expected.low <= truth <= expected.high
     assert 0.93 <= covered / tries <= 0.975
 
 
+def test_the_deviation_of_seeds_is_pooled_with_what_is_typical():
+    told = answer.seed_deviation([[1.0, 1.2], [2.0, math.inf]], 0.1)
+    assert told.freedom == answer.PRIOR + 1
+    assert told.bits == pytest.approx(math.sqrt((answer.PRIOR * 0.01 + 0.02) / told.freedom))
+    assert answer.seed_deviation([], 0.1) == Deviation(bits=pytest.approx(0.1), freedom=answer.PRIOR)
+
+
 def test_a_few_documents_say_nothing_of_others():
-    assert answer.unseen(row([1.0] * 9, [1] * 9), 0.0) is None
-
-
-def test_a_power_law_is_found_again():
-    law = answer.power_law([(x, 3.0 * x**-0.2) for x in (1.0, 3.0, 10.0)])
-    assert law(100.0) == pytest.approx(3.0 * 100**-0.2)
-    assert answer.power_law([(1.0, 1.0)])(2.0) == math.inf
+    assert answer.unseen(row([1.0] * 9, [1] * 9), Deviation(bits=0.0, freedom=2)) is None

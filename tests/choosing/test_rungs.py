@@ -16,17 +16,24 @@ def test_rungs_keep_to_the_time_get_fewer_and_longer_and_tell_something(seconds,
     for before, after in itertools.pairwise(planned):
         assert after.contenders == max(min(2, before.contenders), -(-before.contenders // 2))
         assert after.seconds == pytest.approx(rungs.GROWTH * before.seconds)
+        assert before.repeated == 0
     if planned:
         assert planned[0].contenders <= contenders
+        assert planned[-1].repeated in (0, 2)
     else:  # one contender on one rung would not have had the time
         assert seconds < rungs.TRIALS * shortest * (1 + 1e-9)
 
 
 def test_where_the_time_is_short_the_last_contenders_are_not_tried():
-    assert [rung.contenders for rung in rungs.plan(100.0, 4, 1.0)] == [4, 2, 2]
-    assert [rung.contenders for rung in rungs.plan(10.0, 4, 1.0)] == [4]
-    assert [rung.contenders for rung in rungs.plan(5.0, 4, 1.0)] == [2]
-    assert [rung.contenders for rung in rungs.plan(3.0, 4, 1.0)] == [1]
+    def planned(seconds):
+        return [(rung.contenders, rung.repeated) for rung in rungs.plan(seconds, 4, 1.0)]
+
+    assert planned(100.0) == [(4, 0), (2, 0), (2, 2)]
+    assert planned(60.0) == [(4, 0), (2, 0), (2, 0)]  # rungs before seeds
+    assert planned(10.0) == [(4, 2)]
+    assert planned(9.0) == [(4, 0)]
+    assert planned(5.0) == [(2, 0)]
+    assert planned(3.0) == [(1, 0)]
     assert rungs.plan(1.0, 4, 1.0) == ()
 
 

@@ -45,6 +45,7 @@ def climb(search, slower=()):
                         contender=contender,
                         rung=number,
                         lr=experiment.optimizer.lr,
+                        seed=study.seeds[0],
                         steps=study.budget.steps,
                         seconds=study.budget.steps * search.paces[contender].step * (3 if contender in slower else 1),
                         valid=valid(contender, experiment.optimizer.lr, study.budget.steps),
@@ -65,7 +66,7 @@ def test_the_better_half_goes_on_for_longer_and_the_best_gets_the_rest():
     assert [study.name for study in asked[:3]] == ["rung-1-1-gpt", "rung-1-2-lstm", "rung-1-3-lstm"]
     assert {study.name for study in asked[3:]} == {"rung-2-1-gpt", "rung-2-2-lstm"}
     assert search.winner == 1
-    final = search.final(600.0, evaluations=4)
+    final = search.final(search.schedule(600.0, evaluations=4))
     assert final.name == FINAL
     assert final.seeds == (7,)
     assert final.experiments[0].architecture == CONTENDERS[1].architecture
@@ -88,10 +89,29 @@ def test_a_contender_that_is_slower_than_timed_gets_fewer_steps_and_no_shorter_s
     assert second.budget.steps == rungs.steps(90.0, 0.15, 1.0)
 
 
+def test_the_best_of_the_last_rung_are_repeated_and_the_lower_mean_wins():
+    search = searching(PLAN)
+    climb(search)
+    study = search.repeats(1, 2)
+    best = search.best(1, 1)
+    assert (study.name, study.experiments[0].optimizer.lr, study.budget.steps) == ("seeds-2-lstm", best.lr, best.steps)
+    assert len({*study.seeds, SEED, SEED + 1, search.seed}) == 5
+    for contender, values in ((1, (1.4, 1.6)), (0, (0.8, 0.7))):
+        first = search.best(contender, 1)
+        search.learn(
+            [dataclasses.replace(first, seed=seed, valid=x) for seed, x in zip(study.seeds, values, strict=True)]
+        )
+        assert search.best(contender, 1) == first
+        assert search.repeated(contender) == [first.valid, *values]
+    assert search.winner == 0
+
+
 def test_one_that_diverged_is_behind_all_others():
     search = searching((Rung(contenders=2, seconds=30.0),))
     for contender, found in ((0, math.inf), (1, 2.0)):
-        search.learn([Found(contender=contender, rung=0, lr=0.1, steps=0, seconds=0.0, valid=found, folder="")])
+        search.learn(
+            [Found(contender=contender, rung=0, lr=0.1, seed=SEED, steps=0, seconds=0.0, valid=found, folder="")]
+        )
     assert search.left(1) == [1, 0]
     assert search.winner == 1
 
@@ -99,4 +119,5 @@ def test_one_that_diverged_is_behind_all_others():
 def test_without_rungs_the_first_contender_has_its_usual_rate():
     search = searching(())
     assert (search.winner, search.rate) == (0, 0.02)
-    assert search.final(100.0, 1).experiments[0].optimizer == dataclasses.replace(CONTENDERS[0].optimizer, lr=0.02)
+    final = search.final(search.schedule(100.0, 1))
+    assert final.experiments[0].optimizer == dataclasses.replace(CONTENDERS[0].optimizer, lr=0.02)

@@ -2,27 +2,29 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
 
-from bakeoff import costs, data, progress, runner, words
+from bakeoff import costs, progress, runner, words
 from bakeoff.analysis.rows import Row, StudyRows, read_rows
 from bakeoff.choosing import rungs
+from bakeoff.choosing.deadline import Deadline, EarlierError, OverdueError
 from bakeoff.choosing.kept import FILE, Kept
-from bakeoff.choosing.search import Found, Pace, Search
+from bakeoff.choosing.search import FINAL, Found, Pace, Schedule, Search
 from bakeoff.data import Tokens, corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import SCALES, Contender, Scale
 from bakeoff.identity import identity
 from bakeoff.measure import resolve_precision, usable_cores
-from bakeoff.models import ngram
 from bakeoff.records import StudyFolder
 from bakeoff.spec import Budget, Corpus, Run, Study
 
+Json = dict[str, Any]
 #: Tokens of a sequence.
 LENGTH = 128
 #: Bytes of text that are trained on for each minute, at most, and that are measured, each of valid and test: more of it
@@ -38,10 +40,6 @@ STARTING, ANSWERING = 1.5, 15.0
 OVER = 0.03
 #: The most that full evaluations may take of the last run, and how many there are at most.
 EVALUATING, MOST_EVALUATIONS = 0.06, 12
-
-
-class OverdueError(Exception):
-    """The time is up and the last run is not over, as other programs have taken of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,16 +105,12 @@ class Choice:
         Raises:
             UserError: The time or the memory is too short for any contender, or the text cannot be used.
         """
-        scale, corpus = fitted(self.request.corpus, self.request.minutes)
-        shared = Budget(
-            sequence_length=LENGTH,
-            vocabulary=scale.vocabulary,
-            threads=usable_cores(),
-            precision=resolve_precision("auto", self.request.device),
-        )
-        tokens = self._prepared(corpus, shared)
+        largest, corpus = fitted(self.request.corpus, self.request.minutes)
         if self.kept.plan is None:
-            self._plan(scale.contenders, corpus, shared, tokens)
+            self._plan(corpus, largest)
+        scale = SCALES[self.kept.scale]
+        shared = self._shared(scale)
+        tokens = self._prepared(corpus, shared)
         places, train = sorted(self.kept.paces), tokens.splits["train"]
         able = [regularized(scale.contenders[place], self.kept, place, len(train.tokens_N)) for place in places]
         paces = [self.kept.paces[place] for place in places]
@@ -130,27 +124,50 @@ class Choice:
         )
         self._announce(search)
         self._climb(search)
+        self._repeat(search)
         return self._finish(search)
 
     # --- before anything is trained -----------------------------------------------------------------------------------
 
     def _prepared(self, corpus: Corpus, shared: Budget) -> Tokens:
-        costs.require_room(corpus, shared)
         with progress.preparing(corpus.name, self.console) as told:
-            tokens = data.prepare(corpus, shared, told)
-            ngram.baselines(tokens, shared.sequence_length, told)
-        return tokens
+            return runner.prepare(corpus, shared, told)
 
-    def _plan(self, contenders: Sequence[Contender], corpus: Corpus, shared: Budget, tokens: Tokens) -> None:
-        """Time the contenders, leave out those that the memory does not hold, and divide the time among the others."""
-        with self.console.status("timing a few steps of each contender"):
-            self._time(contenders, corpus, shared, tokens)
-        paces = list(self.kept.paces.values())
+    def _shared(self, scale: Scale) -> Budget:
+        """What all runs have in common."""
+        return Budget(
+            sequence_length=LENGTH,
+            vocabulary=scale.vocabulary,
+            threads=usable_cores(),
+            precision=resolve_precision("auto", self.request.device),
+        )
+
+    def _plan(self, corpus: Corpus, largest: int) -> None:
+        """Find the largest scale that is fast enough here, and divide the time among its contenders.
+
+        The memory leaves out some of them; where it leaves out all, the scale is too large as well.
+        """
+        for place in range(largest, -1, -1):
+            scale = SCALES[place]
+            shared = self._shared(scale)
+            tokens = self._prepared(corpus, shared)
+            self.kept.paces, self.kept.left_out = {}, {}
+            with self.console.status("timing a few steps of each contender"):
+                self._time(scale.contenders, corpus, shared, tokens)
+            paces, seconds = list(self.kept.paces.values()), self.kept.left - ANSWERING
+            shortest = max((pace.measuring + rungs.FEWEST_STEPS * pace.step for pace in paces), default=0.0)
+            plan = rungs.plan((1 - rungs.FINAL_SHARE) * seconds, len(paces), shortest)
+            final = [rungs.steps(rungs.FINAL_SHARE * seconds, pace.step, pace.measuring) for pace in paces]
+            if plan and max(final) >= rungs.ENOUGH_STEPS:
+                break
+            if place:
+                self._say(
+                    f"models of width {scale.width} are too large or too slow here, as their last run would have "
+                    f"{max(final, default=0):,} steps: smaller ones are timed"
+                )
         if not paces:
             raise UserError(f"no contender fits: {words.joined(self.kept.left_out.values())}; allow more --memory")
-        trials = (1 - rungs.FINAL_SHARE) * (self.kept.left - ANSWERING)
-        shortest = max(pace.measuring + rungs.FEWEST_STEPS * pace.step for pace in paces)
-        self.kept.plan = list(rungs.plan(trials, len(paces), shortest))
+        self.kept.scale, self.kept.plan = place, list(plan)
         needed = ANSWERING + paces[0].measuring + rungs.FEWEST_STEPS * paces[0].step
         if self.kept.left < needed:
             least = math.ceil((self.kept.spent + needed) / 60 + 0.5)
@@ -193,6 +210,8 @@ class Choice:
                 f"rung {number} of {len(search.plan)}: {words.counted(rung.contenders, 'contender')}, "
                 f"{rungs.TRIALS} learning rates each, {words.duration(rung.seconds)} a trial"
             )
+        if search.plan and search.plan[-1].repeated:
+            say(f"the best {words.spelled(rungs.FINALISTS)} of them once more, with another seed")
         if not search.plan:
             say(f"there is no time to compare anything: {search.contenders[0].title} is taken, at its usual rate")
         rest = self.kept.left - ANSWERING - sum(rung.all_seconds for rung in search.plan if not self.kept.trials)
@@ -205,8 +224,10 @@ class Choice:
 
     def _climb(self, search: Search) -> None:
         """The rungs, as far as the time goes: what the last run is to have is not touched."""
-        final = rungs.FINAL_SHARE * (60 * self.request.minutes - ANSWERING)
+        final = rungs.FINAL_SHARE * (self.kept.seconds - ANSWERING)
         for number, rung in enumerate(search.plan):
+            titles = words.joined(search.contenders[contender].title for contender in search.left(number))
+            self._say(f"rung {number + 1}: {titles}")
             ahead = sum(each.all_seconds for each in search.plan[number:])
             share = min(1.0, (self.kept.left - ANSWERING - final) / ahead)
             for contender in search.left(number):
@@ -218,6 +239,24 @@ class Choice:
                 f"every trial failed or diverged; their reasons are in the folders of {self.folder}", status=1
             )
 
+    def _repeat(self, search: Search) -> None:
+        """Train the best of the last rung with other seeds, as often as leaves the last run its share of the time."""
+        finalists = search.left(len(search.plan)) if search.plan else []
+        last = len(search.plan) - 1
+        if len(finalists) < rungs.FINALISTS or any(math.isinf(search.best(each, last).valid) for each in finalists):
+            return
+        if self.kept.repeats is None:
+            taken = [(search.best(finalist, last).steps, search.paces[finalist]) for finalist in finalists]
+            each = sum(pace.measuring + steps * pace.step for steps, pace in taken)
+            spare = self.kept.left - ANSWERING - rungs.LEAST_SHARE * (self.kept.seconds - ANSWERING)
+            self.kept.repeats = max(0, min(rungs.MOST_REPEATS, int(spare / each)))
+            self.kept.write()
+        if not self.kept.repeats:
+            return
+        self._say(f"the best {words.spelled(len(finalists))} with {words.counted(self.kept.repeats, 'other seed')}")
+        for finalist in finalists:
+            search.learn(self._tried(search.repeats(finalist, self.kept.repeats), last, finalist))
+
     def _tried(self, study: Study, rung: int, contender: int) -> list[Found]:
         rows = self._train(study)
         return [
@@ -225,6 +264,7 @@ class Choice:
                 contender=contender,
                 rung=rung,
                 lr=row.learning_rate,
+                seed=row.seed,
                 steps=row.history[-1].step if row.history else 0,
                 seconds=row.train_seconds or 0.0,
                 valid=row.valid.bits_per_byte if row.finished and row.valid else math.inf,
@@ -238,48 +278,77 @@ class Choice:
         if self.kept.final is None:
             pace, seconds = search.paces[search.winner], self.kept.left - ANSWERING
             affordable = int(EVALUATING * seconds / max(1e-9, pace.measuring - STARTING))
-            self.kept.final = seconds, min(MOST_EVALUATIONS, max(1, affordable))
+            self.kept.final = search.schedule(seconds, min(MOST_EVALUATIONS, max(1, affordable)))
             self.kept.write()
-        study, cut_off = search.final(*self.kept.final), False
+        self._say(
+            f"the last run: {search.contenders[search.winner].title}, learning rate {words.rate(search.rate)}, "
+            f"{self.kept.final.steps:,} steps"
+        )
+        cut_off = False
         try:
-            rows = self._train(study, until=max(0.0, ANSWERING - OVER * 60 * self.request.minutes))
+            rows = self._last(search, self.kept.final)
         except OverdueError:
-            rows, cut_off = read_rows(StudyFolder(self.folder / study.name)), True
+            rows, cut_off = read_rows(StudyFolder(self.folder / FINAL)), True
         if not rows.rows[0].valid:
             raise UserError(f"the last run {rows.rows[0].status}: {rows.rows[0].error}", status=1)
         return Chosen(search=search, final=rows.rows[0], rows=rows, kept=self.kept, cut_off=cut_off)
 
-    def _train(self, study: Study, until: float = -math.inf) -> StudyRows:
+    def _last(self, search: Search, schedule: Schedule) -> StudyRows:
+        """The winner's run; where other programs take of its time, its rate begins to fall earlier than was planned.
+
+        It then is the run that has this schedule from its beginning: both are the same until the rate falls.
+        """
+        study, folder = search.final(schedule), StudyFolder(self.folder / FINAL)
+        if folder.exists and folder.study["identity"] != identity(study):
+            folder.undeclare()
+        deadline = Deadline(
+            schedule=schedule,
+            left=lambda: self.kept.left - ANSWERING,
+            late=min(OVER * self.kept.seconds, ANSWERING),
+            restarting=search.paces[search.winner].measuring,
+        )
+        try:
+            return self._train(study, deadline)
+        except EarlierError as found:
+            self.kept.final = found.schedule
+            self.kept.write()
+            falls = found.schedule.steps - found.schedule.decay_steps
+            self._say(
+                f"other programs take of the time: the learning rate falls from step {falls:,} on, and the last run "
+                f"ends after {found.schedule.steps:,} steps"
+            )
+            return self._last(search, found.schedule)
+
+    def _train(self, study: Study, told: Callable[[Json], object] = lambda _: None) -> StudyRows:
         """Do what is missing of a study.
 
         Args:
             study: Whose runs follow each other, each with the whole machine.
-            until: The seconds left of the time at which what runs is stopped.
+            told: Is told of everything that they say; what it raises stops them.
         """
         with runner.open_session(study, self.folder / study.name, self.request.device) as session:
             if missing := session.missing():
                 with progress.display(missing, self.console) as shown:
 
-                    def observe(run: Run, message: dict[str, object]) -> None:
+                    def observe(run: Run, message: Json) -> None:
                         shown(run, message)
                         self.kept.tick()
-                        if self.kept.left < until:
-                            raise OverdueError
+                        told(message)
 
                     session.run(missing, 1, observe)
         return read_rows(session.folder)
 
 
-def fitted(corpus: Corpus, minutes: float) -> tuple[Scale, Corpus]:
-    """The scale for the time and the text, and as much of the text as the time is enough for."""
+def fitted(corpus: Corpus, minutes: float) -> tuple[int, Corpus]:
+    """The place of the largest scale for the time and the text, and as much of the text as the time is enough for."""
     measured = min(max(MEASURED * minutes, FEWEST_MEASURED), MOST_MEASURED)
     limits = {"train": TRAINED * minutes, "valid": measured, "test": measured}
     splits = corpora.load(corpus).splits
     kept = {split: _first(splits[split], most) for split, most in limits.items()}
     megabytes = kept["train"][1] / 1e6
-    scale = [each for each in SCALES if each.minutes <= minutes and each.megabytes <= megabytes][-1]
+    largest = max(p for p, scale in enumerate(SCALES) if scale.minutes <= minutes and scale.megabytes <= megabytes)
     counts = kept["train"][0], kept["valid"][0], kept["test"][0]
-    return scale, dataclasses.replace(corpus, documents=counts)
+    return largest, dataclasses.replace(corpus, documents=counts)
 
 
 def _first(documents: Sequence[str], most: float) -> tuple[int, int]:
@@ -294,7 +363,7 @@ def _first(documents: Sequence[str], most: float) -> tuple[int, int]:
 
 def regularized(contender: Contender, kept: Kept, place: int, train_tokens: int) -> Contender:
     """The contender with the dropout for as many passes as the last run will make over the text."""
-    steps = rungs.FINAL_SHARE * 60 * kept.minutes / kept.paces[place].step
+    steps = rungs.FINAL_SHARE * kept.seconds / kept.paces[place].step
     passes = steps * contender.batch_size * LENGTH / train_tokens
     dropout = next(share for least, share in DROPOUT if passes >= least)
     return dataclasses.replace(contender, architecture=dataclasses.replace(contender.architecture, dropout=dropout))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.choosing.rungs import Rung
-from bakeoff.choosing.search import Pace
+from bakeoff.choosing.search import Pace, Schedule
 from bakeoff.errors import UserError
 from bakeoff.files import write_json
 from bakeoff.records import CHOICE, read_json
@@ -30,11 +30,13 @@ class Kept:
         minutes: The time that there is.
         spent_seconds: Of it, by commands before this one.
         began: When this command began, on the monotonic clock.
+        scale: The place of the contenders' scale in the table of scales.
         paces: Of the contenders that take part, by their places in the scale.
         left_out: Of the others, by their places: why.
         plan: The rungs.
         trials: Seconds of a trial, by the name of its study.
-        final: Seconds and evaluations of the last run; None before it.
+        repeats: With how many other seeds the best of the last rung are trained again; None before that.
+        final: The schedule of the last run; None before it.
     """
 
     path: Path
@@ -42,11 +44,13 @@ class Kept:
     minutes: float
     spent_seconds: float = 0.0
     began: float = field(default_factory=time.monotonic)
+    scale: int = 0
     paces: dict[int, Pace] = field(default_factory=dict)
     left_out: dict[int, str] = field(default_factory=dict)
     plan: list[Rung] | None = None
     trials: dict[str, float] = field(default_factory=dict)
-    final: tuple[float, int] | None = None
+    repeats: int | None = None
+    final: Schedule | None = None
     noted: float = field(default_factory=time.monotonic)
 
     @classmethod
@@ -70,11 +74,13 @@ class Kept:
             minutes=minutes,
             began=began,
             spent_seconds=data["spent_seconds"],
+            scale=data["scale"],
             paces={int(place): Pace(**pace) for place, pace in data["paces"].items()},
             left_out={int(place): why for place, why in data["left_out"].items()},
             plan=None if data["plan"] is None else [Rung(**rung) for rung in data["plan"]],
             trials=data["trials"],
-            final=None if data["final"] is None else (data["final"][0], int(data["final"][1])),
+            repeats=data["repeats"],
+            final=None if data["final"] is None else Schedule(**data["final"]),
         )
 
     @property
@@ -83,9 +89,14 @@ class Kept:
         return self.spent_seconds + time.monotonic() - self.began
 
     @property
+    def seconds(self) -> float:
+        """From the first command's start until the answer is due."""
+        return 60 * self.minutes
+
+    @property
     def left(self) -> float:
-        """Seconds until the answer is due."""
-        return 60 * self.minutes - self.spent
+        """What is left of them."""
+        return self.seconds - self.spent
 
     def write(self) -> None:
         """Keep it."""
@@ -96,11 +107,13 @@ class Kept:
                 "asked": self.asked,
                 "minutes": self.minutes,
                 "spent_seconds": self.spent,
+                "scale": self.scale,
                 "paces": {str(place): dataclasses.asdict(pace) for place, pace in self.paces.items()},
                 "left_out": {str(place): why for place, why in self.left_out.items()},
                 "plan": None if self.plan is None else [dataclasses.asdict(rung) for rung in self.plan],
                 "trials": self.trials,
-                "final": self.final,
+                "repeats": self.repeats,
+                "final": None if self.final is None else dataclasses.asdict(self.final),
             },
         )
 

@@ -4,18 +4,22 @@ Every trial is a complete schedule: what a schedule that was cut short would sho
 turn around while the rate decays.
 """
 
+import dataclasses
+import itertools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-#: The share of the time, once all is prepared, that belongs to the winner's run.
-FINAL_SHARE = 0.55
+#: The share of the time, once all is prepared, that is planned for the winner's run, and what it has at least.
+FINAL_SHARE, LEAST_SHARE = 0.52, 0.5
 #: How much longer the trials of a rung are than those of the one before.
 GROWTH = 3
-#: A schedule of fewer steps tells nothing.
-FEWEST_STEPS = 100
+#: A schedule of fewer steps tells nothing, and with fewer in the winner's run a smaller model would learn more.
+FEWEST_STEPS, ENOUGH_STEPS = 100, 1000
 #: The most rungs, and the trials of each contender on a rung.
 MOST_RUNGS, TRIALS = 3, 2
+#: The best of the last rung, and how often each of them is trained again with another seed, at most.
+FINALISTS, MOST_REPEATS = 2, 3
 #: The factor between two learning rates.
 FACTOR = 2.0
 
@@ -27,19 +31,21 @@ class Rung:
     Attributes:
         contenders: How many are left.
         seconds: What each trial may take, from its start to its end.
+        repeated: How many more are planned of the last rung's best, with another seed.
     """
 
     contenders: int
     seconds: float
+    repeated: int = 0
 
     @property
     def all_seconds(self) -> float:
         """Of all its trials."""
-        return self.contenders * TRIALS * self.seconds
+        return (self.contenders * TRIALS + self.repeated) * self.seconds
 
 
 def plan(seconds: float, contenders: int, shortest: float) -> tuple[Rung, ...]:
-    """The rungs for a time: as many contenders as can be tried, and then as many rungs.
+    """The rungs for a time: as many contenders as can be tried, then as many rungs, then another seed for the best.
 
     Half of the contenders go on from one rung to the next, two at least. Where the time is too short for two, the first
     is tried alone, for its learning rate.
@@ -53,11 +59,19 @@ def plan(seconds: float, contenders: int, shortest: float) -> tuple[Rung, ...]:
         No rung where there is no time for two trials.
     """
     for many in range(contenders, 0, -1):
-        for rungs in range(MOST_RUNGS, 0, -1):
-            counts = [max(min(many, 2), math.ceil(many / 2**rung)) for rung in range(rungs)]
-            first = seconds / sum(count * TRIALS * GROWTH**rung for rung, count in enumerate(counts))
+        finalists = min(many, FINALISTS) if many > 1 else 0
+        for rungs, repeated in itertools.product(range(MOST_RUNGS, 0, -1), sorted({finalists, 0}, reverse=True)):
+            planned = [
+                Rung(
+                    contenders=max(min(many, 2), math.ceil(many / 2**rung)),
+                    seconds=GROWTH**rung,  # of a first trial's
+                    repeated=repeated if rung == rungs - 1 else 0,
+                )
+                for rung in range(rungs)
+            ]
+            first = seconds / sum(rung.all_seconds for rung in planned)
             if first >= shortest:
-                return tuple(Rung(contenders=count, seconds=first * GROWTH**rung) for rung, count in enumerate(counts))
+                return tuple(dataclasses.replace(rung, seconds=first * rung.seconds) for rung in planned)
     return ()
 
 

@@ -5,6 +5,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from bakeoff.choosing import rungs
 from bakeoff.choosing.rungs import Rung
@@ -16,8 +17,8 @@ SEED = 1000
 #: The share of a run's steps in which the learning rate rises, and in which it falls.
 WARMUP, DECAY = 0.05, 0.5
 
-#: The names of the study of a contender's trials on a rung, and of the last one.
-TRIALS, FINAL = "rung-{}-{}-{}", "final"
+#: The names of the study of a contender's trials on a rung, of a finalist's with other seeds, and of the last one.
+TRIALS, REPEATS, FINAL = "rung-{}-{}-{}", "seeds-{}-{}", "final"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +37,35 @@ class Pace:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """A complete schedule in steps: up, constant, and down to nothing. Its fields are the budget's."""
+
+    steps: int
+    epoch_steps: int
+    warmup_steps: int
+    decay_steps: int
+
+    @classmethod
+    def of(cls, steps: int, evaluations: int) -> "Schedule":
+        """The schedule of a run of so many steps, which is evaluated so often."""
+        return cls(
+            steps=steps,
+            epoch_steps=-(-steps // evaluations),
+            warmup_steps=max(1, round(WARMUP * steps)),
+            decay_steps=round(DECAY * steps),
+        )
+
+    def undecayed(self, step: int) -> bool:
+        """Whether the rate has not begun to fall after so many steps."""
+        return self.warmup_steps <= step <= self.steps - self.decay_steps
+
+    def ending(self, step: int, more: int) -> "Schedule":
+        """A schedule that is the same for so many steps, and ends within so many more."""
+        decay = min(self.decay_steps, more)
+        return dataclasses.replace(self, steps=step + more, decay_steps=decay)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Found:
     """What a trial found.
 
@@ -43,6 +73,7 @@ class Found:
         contender: Its place among the contenders.
         rung: Counted from 0; the last run stands one higher than the last rung.
         lr: Its learning rate.
+        seed: Its seed.
         steps: The steps that it took.
         seconds: What these took.
         valid: Bits per byte of valid; infinite where the run diverged.
@@ -52,6 +83,7 @@ class Found:
     contender: int
     rung: int
     lr: float
+    seed: int
     steps: int
     seconds: float
     valid: float
@@ -85,17 +117,26 @@ class Search:
         if rung == 0:
             return list(range(self.plan[0].contenders if self.plan else 1))
         best = {contender: self.best(contender, rung - 1).valid for contender in self.left(rung - 1)}
-        many = self.plan[rung].contenders if rung < len(self.plan) else 2
-        return sorted(best, key=lambda contender: best[contender])[:many]
+        ordered = sorted(best, key=lambda contender: best[contender])
+        if rung < len(self.plan):
+            return ordered[: self.plan[rung].contenders]
+        return sorted(ordered[: rungs.FINALISTS], key=lambda finalist: fmean(self.repeated(finalist)))
 
     def best(self, contender: int, rung: int) -> Found:
-        """The best of a contender's trials on a rung."""
+        """The best of a contender's trials on a rung, which have one seed."""
         trials = [found for found in self.found if (found.contender, found.rung) == (contender, rung)]
-        return min(trials, key=lambda found: found.valid)
+        return min((found for found in trials if found.seed == SEED + rung), key=lambda found: found.valid)
+
+    def repeated(self, contender: int) -> list[float]:
+        """Bits per byte of a contender's best trial of the last rung, and of its repetitions with other seeds."""
+        last = len(self.plan) - 1
+        best = self.best(contender, last)
+        others = (each for each in self.found if (each.contender, each.rung) == (contender, last))
+        return [best.valid, *(each.valid for each in others if each.seed != best.seed)]
 
     @property
     def winner(self) -> int:
-        """The contender that was best on the last rung; the first where there was none."""
+        """The contender that was best on the last rung, over all seeds; the first where there was none."""
         return self.left(len(self.plan))[0]
 
     @property
@@ -116,7 +157,7 @@ class Search:
         return Study.of(
             TRIALS.format(rung + 1, contender + 1, chosen.architecture.name),
             corpus=self.corpus,
-            budget=self.budget(contender, steps, evaluations=1),
+            budget=self.budget(contender, Schedule.of(steps, evaluations=1)),
             contenders=[
                 (chosen.architecture, dataclasses.replace(chosen.optimizer, lr=lr))
                 for lr in rungs.rates(chosen.optimizer.lr, tried)
@@ -124,28 +165,38 @@ class Search:
             seeds=(SEED + rung,),
         )
 
-    def final(self, seconds: float, evaluations: int) -> Study:
+    def repeats(self, contender: int, count: int) -> Study:
+        """A contender's best trial of the last rung again, with so many other seeds."""
+        best, chosen = self.best(contender, len(self.plan) - 1), self.contenders[contender]
+        first = SEED + rungs.MOST_RUNGS
+        return Study.of(
+            REPEATS.format(contender + 1, chosen.architecture.name),
+            corpus=self.corpus,
+            budget=self.budget(contender, Schedule.of(best.steps, evaluations=1)),
+            contenders=[(chosen.architecture, dataclasses.replace(chosen.optimizer, lr=best.lr))],
+            seeds=tuple(range(first, first + count)),
+        )
+
+    def schedule(self, seconds: float, evaluations: int) -> Schedule:
+        """The schedule of a run of the winner that takes so long."""
+        pace = self.paces[self.winner]
+        return Schedule.of(rungs.steps(seconds, pace.step, pace.measuring * (1 + evaluations) / 2), evaluations)
+
+    def final(self, schedule: Schedule) -> Study:
         """The winner's run."""
-        chosen, pace = self.contenders[self.winner], self.paces[self.winner]
-        steps = rungs.steps(seconds, pace.step, pace.measuring * (1 + evaluations) / 2)
+        chosen = self.contenders[self.winner]
         return Study.of(
             FINAL,
             corpus=self.corpus,
-            budget=self.budget(self.winner, steps, evaluations),
+            budget=self.budget(self.winner, schedule),
             contenders=[(chosen.architecture, dataclasses.replace(chosen.optimizer, lr=self.rate))],
             seeds=(self.seed,),
         )
 
-    def budget(self, contender: int, steps: int, evaluations: int) -> Budget:
-        """A complete schedule of that many steps: up, constant, and down to nothing."""
-        return dataclasses.replace(
-            self.shared,
-            batch_size=self.contenders[contender].batch_size,
-            steps=steps,
-            epoch_steps=-(-steps // evaluations),
-            warmup_steps=max(1, round(WARMUP * steps)),
-            decay_steps=round(DECAY * steps),
-        )
+    def budget(self, contender: int, schedule: Schedule) -> Budget:
+        """What a run of a contender gets."""
+        batch_size = self.contenders[contender].batch_size
+        return dataclasses.replace(self.shared, batch_size=batch_size, **dataclasses.asdict(schedule))
 
     def learn(self, found: Sequence[Found]) -> None:
         """Take note of what a contender's trials on a rung found, and of how fast it really was."""

@@ -1,0 +1,48 @@
+"""The last run beside other programs, on a clock that is told what a step takes."""
+
+import pytest
+
+from bakeoff.choosing.deadline import Deadline, EarlierError, OverdueError
+from bakeoff.choosing.search import Schedule
+
+PLANNED = Schedule.of(1000, evaluations=10)
+
+
+def watched(pace):
+    """Follow a run of 1,000 steps in 102 seconds, whose steps take so long each, by their number: the seconds left."""
+    clock = [102.0]
+    deadline = Deadline(schedule=PLANNED, left=lambda: clock[0], late=3.0, restarting=1.0)
+    deadline({"event": "start", "steps": PLANNED.steps})
+    deadline({"event": "evaluation", "step": 0})
+    for step in range(1, PLANNED.steps + 1):
+        clock[0] -= pace(step)
+        deadline({"event": "step", "step": step})
+        if step % PLANNED.epoch_steps == 0:
+            deadline({"event": "evaluation", "step": step})
+    return clock[0]
+
+
+def test_a_run_that_will_be_a_little_late_is_left_alone():
+    assert watched(lambda step: 0.104) == pytest.approx(-2.0)
+
+
+def test_a_run_that_will_be_late_decays_earlier_and_ends_in_time():
+    with pytest.raises(EarlierError) as found:
+        watched(lambda step: 0.15)
+    earlier = found.value.schedule
+    assert (earlier.epoch_steps, earlier.warmup_steps) == (PLANNED.epoch_steps, PLANNED.warmup_steps)
+    assert earlier.steps == 100 + int((102 - 15 - 1) / 0.15)
+    assert earlier.decay_steps == PLANNED.decay_steps
+    assert earlier.steps - earlier.decay_steps >= 100
+
+
+def test_where_little_is_left_it_decays_at_once():
+    with pytest.raises(EarlierError) as found:
+        watched(lambda step: 0.01 if step <= 300 else 0.9)
+    earlier = found.value.schedule
+    assert earlier.steps - earlier.decay_steps == 400
+
+
+def test_what_decays_already_is_stopped_where_the_time_is_up():
+    with pytest.raises(OverdueError):
+        watched(lambda step: 0.1 if step <= 500 else 1.0)
