@@ -212,7 +212,7 @@ def _seconds(run: Run, probe: Probe, tokens: Tokens) -> float:
     between = sampling.plan(train, valid, budget, ends[0])
     sampled = len(between.places) * len(between.sequences) * budget.sequence_length
     evaluated = (len(ends) + 1) * (tokens.train_sample.targets + valid.targets) + sampled
-    evaluated += valid.targets + tokens.splits["test"].targets
+    evaluated += valid.targets + 3 * tokens.splits["test"].targets  # in windows of three kinds
     return START_SECONDS + ends[-1] * probe.step + evaluated * probe.evaluated_token
 
 

@@ -85,6 +85,7 @@ ENDINGS: dict[str, dict[str, Shape]] = {
         "test": {"best": SUMS, "last": SUMS},
         "averaged?": {"valid": SUMS, "test": SUMS},
         "with_counts?": {"floor": _text, "weight": _number, "valid": SUMS, "test": SUMS},
+        "windows?": {"half_stride": SUMS, "carried_state?": SUMS},
         "memory": {
             **dict.fromkeys(("average_bytes", "peak_bytes", "baseline_bytes"), _number),
             **dict.fromkeys(("resting_bytes?", "process_bytes?"), _number),

@@ -38,6 +38,8 @@ class Row:
         last: The three under the last weights.
         averaged: `valid` and `test` under the moving average of the weights; None where there is none.
         with_counts: The run mixed with the best floor; None in folders that do not say.
+        windows: Test in other windows, under the same weights: with a `half_stride`, and with `carried_state` where the
+            model has one. Empty in folders that do not say.
         train_running_perplexity: Over the best epoch while its weights were changing.
         clipped: Share of its steps whose gradient was clipped.
         memory: Average and peak bytes above the baseline in steady training, the baseline, and their kind.
@@ -74,6 +76,7 @@ class Row:
     last: dict[str, Tally | None]
     averaged: dict[str, Tally] | None
     with_counts: WithCounts | None
+    windows: dict[str, Tally]
     train_running_perplexity: float | None
     clipped: float | None
     parameters: int
@@ -479,6 +482,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         },
         averaged={split: evaluations.tally(sums) for split, sums in averaged.items()} if averaged else None,
         with_counts=evaluations.with_counts(mixed) if (mixed := summary.get("with_counts")) else None,
+        windows={name: evaluations.tally(sums) for name, sums in (summary.get("windows") or {}).items()},
         train_running_perplexity=best.running_perplexity if best else None,
         clipped=_mean([point.clipped for point in history]),
         train_seconds=last.train_seconds if last else None,
