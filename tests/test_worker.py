@@ -277,6 +277,18 @@ def test_a_worker_ends_at_once_when_its_parent_is_gone(run, tmp_path):
     assert RunFolder(tmp_path).status == "missing"
 
 
+def test_a_worker_looks_for_its_parent_when_it_has_its_job(monkeypatch):
+    """Whoever forked it may be gone before, and its number be nobody's."""
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    parents = [gone.pid]
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(readline=lambda: parents.append(os.getpid()) or "no job"))
+    monkeypatch.setattr(os, "getppid", lambda: parents[-1])
+    monkeypatch.setattr(os, "dup2", lambda *descriptors: None)
+    with pytest.raises(json.JSONDecodeError):
+        worker.main()
+
+
 @pytest.fixture
 def pipe():
     """Both ends of a pipe that takes a few thousand bytes, and what is spoken into it."""

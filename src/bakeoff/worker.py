@@ -90,11 +90,12 @@ class Job:
 
 def main() -> None:
     """Do the job that standard input names."""
+    line = sys.stdin.readline()  # a forked worker has its parent only when it is given this
     # Whatever a study file or a model prints goes to the log; only messages go to the parent.
     messages = Messages(os.dup(1))
     os.dup2(2, 1)
     keep_freed_memory()
-    job = Job.from_line(sys.stdin.readline())
+    job = Job.from_line(line)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     work(job, messages)
 
