@@ -142,6 +142,7 @@ DECLARED: Shape = STUDY | {
         {
             **dict.fromkeys(("slug", "model", "optimizer"), _text),
             **dict.fromkeys(("number", "layers", "parameters", "learnable_parameters", "vocabulary"), _count),
+            "batch_size": _positive,
             **dict.fromkeys(("learning_rate", "weight_decay"), _number),
             "architecture": {},
             "optimizer_settings": {},

@@ -114,6 +114,14 @@ def test_runs_mixed_with_counts_have_columns_where_they_were_measured(study, tmp
     assert (row["with_counts"]["weight"], row["with_counts"]["valid"]["nats"]) == (0.25, expected)
 
 
+def test_batch_sizes_have_a_column_where_they_differ(study, tmp_path):
+    assert all("batch" not in line for line in lines(study))
+    curves = {(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "adam"): [4.6]}
+    found = fakes.read_study(tmp_path, curves, edit=fakes.in_batches({1: 4, 2: 8}))
+    assert {line["#"]: line["batch"] for line in lines(found)} == {"1": "4", "2": "8", "": ""}
+    assert "in batches of 4 or 8 sequences of 16 tokens" in table.tables(found)[0]["caption"]
+
+
 def test_other_windows_have_columns_of_their_own_where_they_were_measured(study, tmp_path):
     heads = ("test ppl, half stride", "test ppl, carried state")
     assert all(head not in line for line in lines(study, "details") for head in heads)

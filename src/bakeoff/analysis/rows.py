@@ -196,8 +196,9 @@ class Repeats:
 
     @property
     def settings(self) -> Json:
-        """Every setting of its optimizer but the learning rate."""
-        return {name: value for name, value in self.entry["optimizer_settings"].items() if name not in ("type", "lr")}
+        """Its batch size, and every setting of its optimizer but the learning rate."""
+        settings = self.entry["optimizer_settings"] | {"batch_size": self.entry["batch_size"]}
+        return {name: value for name, value in settings.items() if name not in ("type", "lr")}
 
     @property
     def described(self) -> str:
@@ -293,6 +294,11 @@ class StudyRows:
     def length(self) -> int:
         """How many epochs or steps a run has."""
         return int(self.study["budget"][f"{self.unit}s"])
+
+    @property
+    def batch_sizes(self) -> list[int]:
+        """Those of its experiments, each once, the smallest first."""
+        return sorted({entry["batch_size"] for entry in self.study["experiments"]})
 
     @property
     def reads(self) -> float:
@@ -525,7 +531,8 @@ def _smaller(row: Row, rows: list[Row]) -> float | None:
 def _titles(study: Json) -> dict[int, tuple[str, str]]:
     """What each experiment's architecture and optimizer are called, with whatever sets them apart from others so named.
 
-    A learning rate is part of the title only where two experiments differ in nothing else.
+    The batch is part of every optimizer's title where that is not the same for all. A learning rate is part of it only
+    where two experiments differ in nothing else.
     """
     entries = study["experiments"]
     titles = {kind: {e["name"]: e["title"] for e in study[kind]} for kind in ("models", "optimizers")}
@@ -533,6 +540,8 @@ def _titles(study: Json) -> dict[int, tuple[str, str]]:
     optimizers = _distinct(
         titles["optimizers"], [(e["optimizer"], e["optimizer_settings"]) for e in entries], without=("lr",)
     )
+    if len({e["batch_size"] for e in entries}) > 1:
+        optimizers = [f"{title} (batch {e['batch_size']})" for title, e in zip(optimizers, entries, strict=True)]
     found = list(zip(models, optimizers, strict=True))
     kinds = [(model, entry["layers"], optimizer) for (model, optimizer), entry in zip(found, entries, strict=True)]
     return {

@@ -172,7 +172,7 @@ class Choice:
             for place, contender in enumerate(contenders)
         ]
         for run, contender in zip(runs, contenders, strict=True):
-            probe = costs.probe([run], tokens, self.request.device).get(run.architecture)
+            probe = next(iter(costs.probe([run], tokens, self.request.device).values()), None)
             most = self.request.memory_bytes
             if probe is None or (most and probe.memory_bytes > most):
                 needs = f"{words.megabytes(probe.memory_bytes)}" if probe else "more than is free"

@@ -207,6 +207,7 @@ def _results(study: StudyRows) -> list[Column]:
         Column("layers", _declared(lambda row: row.layers)),
         Column("lr", _declared(lambda row: row.learning_rate, words.rate)),
         Column("decay", _declared(lambda row: row.weight_decay, words.rate)),
+        Column("batch", _declared(lambda row: row.entry["batch_size"]), needed=len(study.batch_sizes) > 1),
         Column("seed", _seed, needed=study.seeds > 1),
         *(_per_token(split, "ppl", words.perplexity) for split in SPLITS),
         *(_averaged(study, split) for split in ("valid", "test")),
