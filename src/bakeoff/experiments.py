@@ -129,8 +129,8 @@ def modern(width: int, layers: int) -> Contenders:
 #: Minutes on a laptop: more text than `quick` has, in longer windows.
 MODERN = Study.of(
     "modern",
-    corpus=Corpus(name="vital-articles", documents=(1200, 100, 100)),
-    budget=Budget(epochs=4, batch_size=16, sequence_length=64, vocabulary=2048),
+    corpus=Corpus(name="vital-articles", documents=(1800, 100, 100)),
+    budget=Budget(epochs=2, batch_size=16, sequence_length=64, vocabulary=2048),
     contenders=modern(width=128, layers=2),
 )
 

@@ -39,19 +39,19 @@ def measured(
 
 
 def half_stride(model: nn.Module, stream: TokenStream, nats_N: Nats, budget: Budget, device: torch.device) -> Nats:
-    """Nats of each target in windows that begin every half a window, each of which counts for its second half alone.
+    """Nats of each target in windows that begin every half a window, and count for their second half alone.
 
-    So at least half a window stands before a target, but in the first window. Every other one of these is a window of
-    the study; the rest are those of the same stream from half a window on.
+    The first one counts whole; before all other targets stands at least half a window. Every other window is one of the
+    study's; those between are the windows of the same stream from half a window on.
     """
     length = budget.sequence_length
     half, places = length // 2, np.arange(len(nats_N))
-    late = (places > length - 1) & (places % length < half)
-    if not late.any():
+    early = places[(places >= length) & (places % length < half)]  # in the first halves of the study's windows
+    if not len(early):
         return nats_N
     shifted = dataclasses.replace(stream, tokens_N=stream.tokens_N[half:])
     found_N = nats_N.copy()
-    found_N[late] = token_nats(model, shifted, budget, device)[places[late] - half]
+    found_N[early] = token_nats(model, shifted, budget, device)[early - half]
     return found_N
 
 
@@ -63,7 +63,7 @@ def carries(model: nn.Module) -> TypeGuard[TiedLanguageModel]:
 
 @torch.no_grad()
 def carried_state(model: TiedLanguageModel, stream: TokenStream, budget: Budget, device: torch.device) -> Nats:
-    """Nats of each target with the state carried over from window to window, as Zaremba et al. (2014) measured."""
+    """Nats of each target with the state carried over from window to window, as usual since Zaremba et al. (2014)."""
     length = budget.sequence_length
     stretches = min(STRETCHES, max(1, stream.targets // length))
     size = -(-stream.targets // stretches)
