@@ -57,7 +57,7 @@ def tiny_corpus_file(tmp_path_factory):
     def sentence():
         return " ".join(generator.choices(words, k=generator.randint(6, 12))).capitalize() + "."
 
-    paragraphs = {f"{sentence()} {sentence()}" for _ in range(400)}
+    paragraphs = {f"{sentence()} {sentence()}" for _ in range(200)}
     path = tmp_path_factory.mktemp("corpus") / "tiny.txt"
     path.write_text("\n\n".join(sorted(paragraphs)) + "\n", encoding="utf-8")
     return path

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from importlib.metadata import version
 
 import pytest
@@ -108,7 +107,6 @@ def interrupted(folder):
         for line in process.stderr:
             if f"{SLUGS[0]}  finished" in line:
                 break
-        time.sleep(0.3)
         process.send_signal(signal.SIGINT)
         stderr, stdout = process.stderr.read(), process.stdout.read()
     return process.returncode, stdout, stderr, (folder / "out/mine" / SLUGS[1] / "summary.json").exists()

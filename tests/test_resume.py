@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import itertools
 import shutil
 
 import numpy as np
@@ -109,14 +110,19 @@ def stopped_at(begin, stop, path):
     return training
 
 
-@pytest.fixture(
-    params=[*(("lstm", optimizer) for optimizer in OPTIMIZERS), ("gpt1", "adam"), ("glr", "adamw")], ids="-".join
+STOPS = ("first", "middle", "last of an epoch", "second epoch")
+KINDS = [*(("lstm", optimizer) for optimizer in OPTIMIZERS), ("gpt1", "adam"), ("glr", "adamw")]
+#: Each of them is stopped in one place, the first in all; the others are slow.
+FIRST = {*((KINDS[0], stop) for stop in STOPS), *zip(KINDS, STOPS[1:] * len(KINDS), strict=False)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "stop"),
+    [
+        pytest.param(kind, stop, marks=() if (kind, stop) in FIRST else pytest.mark.slow, id=f"{'-'.join(kind)}-{stop}")
+        for kind, stop in itertools.product(KINDS, STOPS)
+    ],
 )
-def kind(request):
-    return request.param
-
-
-@pytest.mark.parametrize("stop", ["first", "middle", "last of an epoch", "second epoch"])
 def test_a_run_goes_on_to_the_bit_from_any_step(beginning, undisturbed, kind, stop, tmp_path):
     evaluations, last = undisturbed(*kind)
     epoch = evaluations[1][1]

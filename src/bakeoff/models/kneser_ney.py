@@ -155,6 +155,7 @@ def probabilities(
             seen = text.evidence(ngrams, enough_T, continued=True)
             for kind, lower_T in lower.items():
                 seen.interpolate(kind, lower_T, enough_T, lower_T)
+            del seen  # while the next are counted it would take as much as they do
 
 
 class Text:
@@ -215,29 +216,33 @@ class Text:
         Both as numbers, the text's in rising order: in base V, but for contexts that are too many for that, which are
         replaced by their ranks.
         """
-        places = self._places(low, high, int(continued), len(self.tokens_N) - len(asked) + 1)
-        keys, wanted = (tokens.astype(np.uint64) - np.uint64(low) for tokens in (self.tokens_N[places], asked[0]))
+        offsets = range(-1 if continued else 0, len(asked))
+        ngrams = dict(zip(offsets, self._columns(low, high, offsets), strict=True))
+        keys, wanted = (tokens.astype(np.uint64) - np.uint64(low) for tokens in (ngrams[0], asked[0]))
         size = high - low
         for offset, column in enumerate(asked[1:], start=1):
             more = 2 if continued and offset == len(asked) - 1 else 1
             keys, wanted, size = self._with_room(keys, wanted, size, more)
-            keys, wanted = self._appended(keys, self.tokens_N[places + offset]), self._appended(wanted, column)
+            keys, wanted = self._appended(keys, ngrams[offset]), self._appended(wanted, column)
         if continued:
-            keys = self._appended(keys, self.tokens_N[places - 1])
+            keys = self._appended(keys, ngrams[-1])
             keys.sort()
             keys = runs(keys)[0] // np.uint64(self.vocabulary)
         else:
             keys.sort()
-        _leave(self.tokens_N)
         return keys, wanted
 
-    def _places(self, low: int, high: int, first: int, end: int) -> Integers:
-        """Where tokens from `low` to before `high` stand, from `first` to before `end`."""
-        found = [np.zeros(0, dtype=np.int64)]
+    def _columns(self, low: int, high: int, offsets: range) -> list[Integers]:
+        """At each offset, what stands so far from each token from `low` to before `high` that has them all."""
+        columns = [[self.tokens_N[:0]] for _ in offsets]
+        first, end = -offsets[0], len(self.tokens_N) - offsets[-1]
         for start in range(first, end, BLOCK):
             block = self.tokens_N[start : min(start + BLOCK, end)]
-            found.append(np.flatnonzero((block >= low) & (block < high)) + start)
-        return np.concatenate(found)
+            places = np.flatnonzero((block >= low) & (block < high)) + start
+            for column, offset in zip(columns, offsets, strict=True):
+                column.append(self.tokens_N[places + offset])
+            _leave(self.tokens_N)
+        return list(map(np.concatenate, columns))
 
     def _appended(self, keys: Numbers, tokens: Integers) -> Numbers:
         keys *= np.uint64(self.vocabulary)
