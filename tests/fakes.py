@@ -188,6 +188,16 @@ def in_steps(study):
         entry["steps"] = entry.pop("epochs") * 100
 
 
+def in_batches(sizes):
+    """Lets the experiments of a declaration, by number, have batches of those sizes."""
+
+    def edit(study):
+        for entry in study["experiments"]:
+            entry["batch_size"] = sizes[entry["number"]]
+
+    return edit
+
+
 SPLITS = ("train", "valid", "test")
 
 

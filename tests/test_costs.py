@@ -89,6 +89,20 @@ def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatc
     assert cost.wait(2) == cost.wait(64) == pytest.approx(expected / 2)
 
 
+def test_steps_of_larger_batches_are_timed_for_themselves(study, tokens, monkeypatch):
+    tried = []
+    monkeypatch.setattr(
+        costs,
+        "_probe",
+        lambda run, *_: tried.append(run.budget.batch_size) or costs.Probe(step=1.0, evaluated_token=0.0),
+    )
+    experiments = tuple(
+        dataclasses.replace(study.experiments[0], number=number, batch_size=size) for number, size in ((1, 2), (2, 4))
+    )
+    costs.estimate(dataclasses.replace(study, experiments=experiments).runs, tokens, CPU)
+    assert tried == [2, 4]
+
+
 def test_what_is_measured_between_epochs_takes_its_time(study, tokens, monkeypatch):
     probe = costs.Probe(step=0.0, evaluated_token=1e-3, memory_bytes=0)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)

@@ -1,4 +1,4 @@
-"""The twelve experiments are those of the course report."""
+"""The twelve experiments are those of the course report, and the sixteen others cost about the same."""
 
 import dataclasses
 
@@ -7,7 +7,7 @@ import pytest
 import fakes
 from bakeoff import rates
 from bakeoff.declaration import describe
-from bakeoff.experiments import QUICK, SEED, SEED_LEARNED, STUDIES, WIKITEXT_2
+from bakeoff.experiments import MODERN, QUICK, SEED, SEED_LEARNED, WIKITEXT_2, WIKITEXT_2_LONG, WIKITEXT_2_MODERN
 from bakeoff.identity import fits
 from bakeoff.models import LSTM
 from bakeoff.optimizers import Momentum
@@ -24,10 +24,27 @@ SEED_PARAMETERS = {
 }
 
 
-@pytest.mark.parametrize("study", STUDIES.values(), ids=STUDIES)
-def test_every_study_begins_with_the_twelve_of_the_report(study):
+@pytest.mark.parametrize("study", [QUICK, WIKITEXT_2, WIKITEXT_2_LONG, SEED, SEED_LEARNED], ids=lambda s: s.name)
+def test_these_studies_begin_with_the_twelve_of_the_report(study):
     table = [(e.number, e.architecture.name, e.architecture.layers, e.optimizer.name) for e in study.experiments]
     assert tuple(table[:12]) == fakes.TWELVE
+
+
+@pytest.mark.parametrize("study", [MODERN, WIKITEXT_2_MODERN], ids=lambda study: study.name)
+def test_modern_contenders_are_about_as_large_and_each_is_there_once(study):
+    described = describe(study, None)["experiments"]
+    kinds = [(e["model"], e["optimizer"]) for e in described]
+    assert len(set(kinds)) == len(kinds) == 16
+    assert {model for model, _ in kinds} == {"lstm", "gpt1", "gpt", "glr", "gru"}
+    assert {optimizer for _, optimizer in kinds} == {"adamw", "muon", "lion", "schedulefree"}
+    sizes = [e["parameters"] for e in described]
+    assert max(sizes) < 1.35 * min(sizes)
+
+
+@pytest.mark.parametrize("study", [MODERN, WIKITEXT_2_MODERN], ids=lambda study: study.name)
+def test_at_default_rates_every_decay_of_a_modern_study_takes_about_as_much(study):
+    products = {e.optimizer.lr * e.optimizer.weight_decay for e in study.experiments}
+    assert max(products) < 2 * min(products)
 
 
 def test_seed_has_exactly_the_reports_parameters():

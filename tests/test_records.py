@@ -37,6 +37,7 @@ ENDINGS = {
         "epochs": 2,
         "test": {"best": SUMS, "last": SUMS},
         "with_counts": {"floor": "kn5+cache", "weight": 0.25, "valid": SUMS, "test": SUMS},
+        "windows": {"half_stride": SUMS, "carried_state": SUMS},
         "memory": MEMORY,
         "alone": True,
         **SECONDS,

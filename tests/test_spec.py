@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from bakeoff.identity import identity
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import SGD, Adam, AdamW, Momentum
-from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Study
+from bakeoff.spec import Architecture, Budget, Corpus, Experiment, Optimizer, Study
 
 
 @pytest.mark.parametrize(("count", "seeds"), [(1, (42,)), (2, (42, 0)), (4, (42, 0, 1, 2))])
@@ -216,3 +216,27 @@ def test_names_and_titles_have_only_what_is_there_to_be_seen(text):
         kind = type("Mine", (LSTM,), {attribute: text})
         with pytest.raises(ValueError, match=rf"\Athe {attribute} of Mine must be text of characters [^\n]*\Z"):
             Study.of("mine", corpus=Corpus(name="c"), budget=Budget(), contenders=[(kind(), Adam())])
+
+
+def test_an_experiment_in_other_batches_has_the_same_epochs_and_the_same_tokens_in_each(tiny_study):
+    usual, other = tiny_study.experiments
+    study = dataclasses.replace(
+        tiny_study.with_shared(batch_size=6, epoch_steps=10),
+        experiments=(usual, dataclasses.replace(other, batch_size=4)),
+    )
+    first, second = (run.budget for run in study.runs)
+    assert (first.batch_size, first.epoch_steps, second.batch_size, second.epoch_steps) == (6, 10, 4, 15)
+    assert dataclasses.replace(second, batch_size=6, epoch_steps=10) == first == study.budget
+    assert Budget(batch_size=6).in_batches_of(4).epoch_steps is None
+    assert identity(study) != identity(dataclasses.replace(study, experiments=(usual, other)))
+
+
+def test_other_batches_in_a_budget_in_steps_are_refused(tiny_study):
+    experiments = tuple(dataclasses.replace(e, batch_size=4) for e in tiny_study.experiments)
+    in_steps = tiny_study.with_shared(epochs=Budget.epochs, steps=10, epoch_steps=5)
+    with pytest.raises(
+        ValueError, match="budget in steps, which are not as many tokens in batches of another size: give"
+    ):
+        dataclasses.replace(in_steps, experiments=experiments)
+    with pytest.raises(ValueError, match="batch size must be a whole number from 1"):
+        Experiment(number=1, architecture=LSTM(), optimizer=Adam(), batch_size=0)

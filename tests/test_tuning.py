@@ -104,6 +104,15 @@ def test_a_trial_of_a_study_in_steps_is_the_same_schedule_with_fewer(tiny_study,
     assert (search.result()["steps"], search.result()["epoch_steps"]) == expected[:2]
 
 
+def test_a_trial_has_its_experiments_batches_and_as_many_tokens_as_the_others(tiny_study):
+    first, second = tiny_study.experiments
+    study = dataclasses.replace(tiny_study, experiments=(first, dataclasses.replace(second, batch_size=16)))
+    budgets = {run.number > 7: run.budget for run in tuning.Search(study).next_round().runs}
+    assert {budget.batch_size for budget in budgets.values()} == {study.budget.batch_size, 16}
+    tokens = {budget.batch_size * budget.epoch_steps for budget in budgets.values()}
+    assert max(tokens) - min(tokens) < 16
+
+
 def test_the_trials_of_an_experiment_are_known_in_every_round(tiny_study):
     search = tuning.Search(tiny_study)
     trials = search.next_round()

@@ -15,7 +15,7 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file
 
-from bakeoff import checkpoints, data, provenance, worker
+from bakeoff import checkpoints, data, provenance, windows, worker
 from bakeoff.identity import decode, identity
 from bakeoff.models import GPT1, ngram
 from bakeoff.models.mixture import mixture
@@ -153,6 +153,20 @@ def test_a_run_is_also_measured_mixed_with_the_best_floor_under_its_best_weights
         counts = {"tokens": stream.targets, "words": stream.words, "bytes": stream.bytes}
         assert told[split] == {"nats": nats[split].sum(), **counts}
         assert nats[split].sum() <= min(network[split].sum(), floor.nats[split].sum()) * (1 + 1e-6)
+
+
+def test_test_is_also_measured_in_other_windows_under_the_best_weights_and_not_instead(folder, tokens, run):
+    model = run.architecture.build(tokens.vocabulary, run.budget.sequence_length)
+    model.load_state_dict(load_file(folder.best_weights))
+    test, cpu = tokens.splits["test"], torch.device("cpu")
+    plain = token_nats(model, test, run.budget, cpu)
+    expected = windows.measured(model, test, plain, run.budget, cpu)
+    assert set(folder.summary["windows"]) == set(expected) == {"half_stride", "carried_state"}
+    counts = {"tokens": test.targets, "words": test.words, "bytes": test.bytes}
+    for name, nats in expected.items():
+        assert folder.summary["windows"][name] == {"nats": nats.sum(dtype="float64"), **counts}
+        assert nats.sum() != plain.sum()
+    assert folder.summary["test"]["best"]["nats"] == plain.sum(dtype="float64")
 
 
 def test_throughput_times_time_is_the_tokens_trained(folder, tokens):

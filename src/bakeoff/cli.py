@@ -57,7 +57,8 @@ START, LOOK, BE_SURE, TAKE = "Start here", "Look", "Be sure", "Take along"
 StudyArgument = Annotated[
     str,
     typer.Argument(
-        help="quick, wikitext-2, wikitext-2-long, seed, seed-learned, or a Python file that defines `study`."
+        help="quick, modern, wikitext-2, wikitext-2-long, wikitext-2-modern, seed, seed-learned, or a Python file that "
+        "defines `study`."
     ),
 ]
 FolderArgument = Annotated[Path, typer.Argument(help="A study's folder, or a folder of studies.")]

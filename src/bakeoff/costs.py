@@ -38,6 +38,10 @@ PREPARING, COUNTING, ASKING = 50_000_000, (20.0, 15_000_000), (7.4, 150_000_000)
 PREPARED = 1.1
 
 
+#: What decides how long a step takes, and how much memory: an architecture and a batch size.
+Model = tuple[Architecture, int]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Cost:
     """An estimate of what is ahead.
@@ -77,8 +81,8 @@ class Probe:
 def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     """Estimate what `runs` will cost, by a few real steps; a model that fails costs nothing: its runs will say why."""
     probes = probe(runs, tokens, device)
-    able = [run for run in runs if run.architecture in probes]
-    seconds = [_seconds(run, probes[run.architecture], tokens) for run in able]
+    able = [run for run in runs if _model(run) in probes]
+    seconds = [_seconds(run, probes[_model(run)], tokens) for run in able]
     files = [_files(run, tokens) for run in able]
     return Cost(
         seconds=sum(seconds),
@@ -89,23 +93,27 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     )
 
 
-def probe(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> dict[Architecture, Probe]:
-    """What a step and an evaluated token of each architecture among the runs take, as far as it can be built here.
+def probe(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> dict[Model, Probe]:
+    """What a step and an evaluated token of each model among the runs take, as far as it can be built here.
 
     Takes the steps in this process; global random state is left as it was.
     """
     return_freed_memory(device)  # which making the text ready took, and a run will not
     keep_freed_memory()
     baseline = SamplingMeter(device).baseline
-    first_of = {run.architecture: run for run in runs}
+    first_of = {_model(run): run for run in runs}
     with torch.random.fork_rng():
-        attempts = {architecture: _try(run, tokens, device) for architecture, run in first_of.items()}
+        attempts = {model: _try(run, tokens, device) for model, run in first_of.items()}
     return_freed_memory(device)  # which is the runs' from now on
     return {
-        architecture: dataclasses.replace(probe, memory_bytes=baseline + probe.memory_bytes)
-        for architecture, probe in attempts.items()
+        model: dataclasses.replace(probe, memory_bytes=baseline + probe.memory_bytes)
+        for model, probe in attempts.items()
         if probe
     }
+
+
+def _model(run: Run) -> Model:
+    return run.architecture, run.budget.batch_size
 
 
 def room(size: int) -> tuple[float, float]:
@@ -212,7 +220,7 @@ def _seconds(run: Run, probe: Probe, tokens: Tokens) -> float:
     between = sampling.plan(train, valid, budget, ends[0])
     sampled = len(between.places) * len(between.sequences) * budget.sequence_length
     evaluated = (len(ends) + 1) * (tokens.train_sample.targets + valid.targets) + sampled
-    evaluated += valid.targets + tokens.splits["test"].targets
+    evaluated += valid.targets + 3 * tokens.splits["test"].targets  # in windows of three kinds
     return START_SECONDS + ends[-1] * probe.step + evaluated * probe.evaluated_token
 
 

@@ -23,7 +23,7 @@ def describe(study: Study, tokens: Tokens | None) -> Json:
         "study": study.name,
         "corpus": _corpus(study, tokens),
         "budget": encode(study.budget),
-        "experiments": [_experiment(experiment, study.budget, vocabulary) for experiment in study.experiments],
+        "experiments": [_experiment(e, study.budget_of(e), vocabulary) for e in study.experiments],
         "seeds": list(study.seeds),
     }
 

@@ -1,20 +1,24 @@
 """The experiments, declared. Read this file first: everything else follows from it.
 
 Twelve experiments, numbered as in the course report that Bakeoff starts from: two architectures with four optimizers
-each at one layer (1-8), then both at two and four layers with AdamW (9-12). A study gives them all the same corpus and
-the same budget. Learning rates are not chosen here: the files in `rates/` hold what one search, the same for every
-experiment, has found.
+each at one layer (1-8), then both at two and four layers with AdamW (9-12). The modern studies have sixteen of today. A
+study gives all of its experiments the same corpus and the same budget. Learning rates are not chosen here: the files in
+`rates/` hold what one search, the same for every experiment, has found.
 """
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
 from bakeoff import rates
-from bakeoff.models import GLR, GPT, GPT1, LSTM
+from bakeoff.models import GLR, GPT, GPT1, GRU, LSTM
 from bakeoff.models.tied import TiedArchitecture
-from bakeoff.optimizers import SGD, Adam, AdamW, Momentum, Muon
+from bakeoff.optimizers import SGD, Adam, AdamW, Lion, Momentum, Muon, ScheduleFreeAdamW
 from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Study
+
+#: Channels of an attention head in contenders of today.
+HEAD = 64
 
 Contenders = list[tuple[Architecture, Optimizer]]
 Build = Callable[..., Architecture]
@@ -100,7 +104,47 @@ SEED_LEARNED = Study.of(
     seeds=SEED.seeds,
 )
 
-STUDIES = {study.name: study for study in (QUICK, WIKITEXT_2, WIKITEXT_2_LONG, SEED, SEED_LEARNED)}
+
+def modern(width: int, layers: int) -> Contenders:
+    """Sixteen experiments whose steps are about as long, with one optimizer.
+
+    A recurrent layer of twice the width takes about as long as two or three blocks of a decoder. Every architecture is
+    trained with AdamW and with Muon; those that `bakeoff choose` tries, with Lion and Schedule-Free AdamW as well.
+
+    Rates are the optimizers' defaults, the centres of a search that was not made yet. At these, every decay takes about
+    as much from a weight.
+    """
+    heads = width // HEAD
+    glr, gpt = GLR(width=width, layers=layers), GPT(width=width, layers=layers, heads=heads, token_shift=True)
+    gpt1, lstm = GPT1(width=width, layers=layers, heads=heads), LSTM(embedding=width, hidden=2 * width)
+    gru = GRU(embedding=width, hidden=2 * width)
+    adamw, muon = AdamW(weight_decay=0.1), Muon(weight_decay=0.01)
+    others = Lion(weight_decay=1.0), ScheduleFreeAdamW(weight_decay=0.1)
+    return [
+        *((architecture, optimizer) for architecture in (lstm, gpt1, gpt, glr, gru) for optimizer in (adamw, muon)),
+        *((architecture, optimizer) for architecture in (lstm, gpt, glr) for optimizer in others),
+    ]
+
+
+#: Minutes on a laptop: more text than `quick` has, in longer windows.
+MODERN = Study.of(
+    "modern",
+    corpus=Corpus(name="vital-articles", documents=(1800, 100, 100)),
+    budget=Budget(epochs=2, batch_size=16, sequence_length=64, vocabulary=2048),
+    contenders=modern(width=128, layers=2),
+)
+
+#: Hours on a laptop: all of WikiText-2, with the tokens, the windows and the batch of `wikitext-2`.
+WIKITEXT_2_MODERN = Study.of(
+    "wikitext-2-modern",
+    corpus=WIKITEXT_2.corpus,
+    budget=dataclasses.replace(WIKITEXT_2.budget, epochs=2),
+    contenders=modern(width=256, layers=3),
+)
+
+STUDIES = {
+    study.name: study for study in (QUICK, MODERN, WIKITEXT_2, WIKITEXT_2_LONG, WIKITEXT_2_MODERN, SEED, SEED_LEARNED)
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,8 +203,6 @@ class Scale:
         )
 
 
-#: Channels of an attention head.
-HEAD = 64
 #: By time and text: the last row that asks for no more minutes and megabytes than there are; on a machine that is slow,
 #: an earlier one.
 SCALES = (

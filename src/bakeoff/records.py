@@ -85,6 +85,7 @@ ENDINGS: dict[str, dict[str, Shape]] = {
         "test": {"best": SUMS, "last": SUMS},
         "averaged?": {"valid": SUMS, "test": SUMS},
         "with_counts?": {"floor": _text, "weight": _number, "valid": SUMS, "test": SUMS},
+        "windows?": {"half_stride": SUMS, "carried_state?": SUMS},
         "memory": {
             **dict.fromkeys(("average_bytes", "peak_bytes", "baseline_bytes"), _number),
             **dict.fromkeys(("resting_bytes?", "process_bytes?"), _number),
@@ -143,6 +144,7 @@ DECLARED: Shape = STUDY | {
         {
             **dict.fromkeys(("slug", "model", "optimizer"), _text),
             **dict.fromkeys(("number", "layers", "parameters", "learnable_parameters", "vocabulary"), _count),
+            "batch_size": _positive,
             **dict.fromkeys(("learning_rate", "weight_decay"), _number),
             "architecture": {},
             "optimizer_settings": {},

@@ -342,6 +342,11 @@ class Budget:
         """Steps of the decay of a run of so many, where its schedule decays."""
         return steps - self.rising(steps) if self.decay_steps is None else self.decay_steps
 
+    def in_batches_of(self, size: int) -> Budget:
+        """As many tokens in batches of another size; an epoch of so many steps keeps its tokens, to a batch."""
+        epoch_steps = self.epoch_steps and -(-self.epoch_steps * self.batch_size // size)
+        return dataclasses.replace(self, batch_size=size, epoch_steps=epoch_steps)
+
     def compiles(self, architecture: Architecture) -> bool:
         """Whether a model is compiled: the budget says so, and the architecture can be."""
         return self.compile and architecture.compiles
@@ -352,6 +357,7 @@ class Experiment:
     """An architecture with an optimizer, and their number in the study.
 
     Attributes:
+        batch_size: Sequences a step, where it is another than the budget's: with as many epochs, and so tokens.
         code: Fingerprint of the source of what a study file defines for it; None where all is Bakeoff's own. Mended
             code makes other runs of the same study.
     """
@@ -359,7 +365,12 @@ class Experiment:
     number: int = field(metadata=NOT_IDENTITY)
     architecture: Architecture
     optimizer: Optimizer
+    batch_size: int | None = None
     code: str | None = field(default=None, metadata=NOT_IDENTITY)
+
+    def __post_init__(self) -> None:
+        if self.batch_size is not None:
+            whole(self, "batch_size", 1, MOST)
 
     @property
     def slug(self) -> str:
@@ -421,6 +432,11 @@ class Study:
             f"a study has from 1 to {MOST_SEEDS:,} seeds, all different from each other",
         )
         _require(_unique(self.numbers), f"study {self.name} numbers two experiments alike")
+        _require(
+            self.budget.steps is None or all(e.batch_size is None for e in self.experiments),
+            f"study {self.name} has a budget in steps, which are not as many tokens in batches of another size: give it"
+            " epochs, or leave out batch_size",
+        )
         for kinds in ({type(e.architecture) for e in self.experiments}, {type(e.optimizer) for e in self.experiments}):
             for kind in kinds:
                 for text in ("name", "title"):
@@ -462,10 +478,15 @@ class Study:
             corpus=self.corpus,
             architecture=experiment.architecture,
             optimizer=experiment.optimizer,
-            budget=self.budget,
+            budget=self.budget_of(experiment),
             seed=seed,
             code=experiment.code,
         )
+
+    def budget_of(self, experiment: Experiment) -> Budget:
+        """The study's budget, in batches of the experiment's own size where it has one."""
+        size = experiment.batch_size
+        return self.budget if size is None else self.budget.in_batches_of(size)
 
     def with_shared(self, *, name: str | None = None, corpus: Corpus | None = None, **budget: Any) -> Self:  # noqa: ANN401
         """The same study under another name, on another corpus, or with other fields of the budget."""

@@ -53,16 +53,19 @@ def description_text(description: Json) -> str:
     from bakeoff.data.splits import SPLITS
 
     corpus, budget = description["corpus"], description["budget"]
+    batch_sizes = sorted({entry["batch_size"] for entry in description["experiments"]})
     names = (
         *("number", "model", "layers", "optimizer", "learning_rate", "weight_decay"),
+        *(["batch_size"] if len(batch_sizes) > 1 else []),
         *("parameters", "learnable_parameters"),
     )
     formats = {"parameters": words.count, "learnable_parameters": words.count, "learning_rate": words.rate}
     lines = [[formats.get(name, str)(entry[name]) for name in names] for entry in description["experiments"]]
     tokens = ", ".join(f"{split} {words.count(corpus[split]['tokens'])}" for split in SPLITS)
     shared = (
-        f"{words.epochs(budget)}, batches of {budget['batch_size']} sequences of {budget['sequence_length']} "
-        f"tokens, {budget['schedule']} schedule, seeds {', '.join(map(str, description['seeds']))}"
+        f"{words.epochs(budget)}, batches of {words.joined(map(str, batch_sizes), 'or')} sequences of "
+        f"{budget['sequence_length']} tokens, {budget['schedule']} schedule, "
+        f"seeds {', '.join(map(str, description['seeds']))}"
     )
     table = columns([name.replace("_", " ") for name in names], lines)
     about = f"corpus {corpus['name']}; tokens: {tokens}; vocabulary {budget['vocabulary']:,}\n{shared}"

@@ -23,7 +23,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from bakeoff import checkpoints, data, models, sampling
+from bakeoff import checkpoints, data, models, sampling, windows
 from bakeoff.files import remove_leftovers
 from bakeoff.identity import encode, identity, stem
 from bakeoff.measure import Clock, environment, keep_freed_memory, synchronizer
@@ -338,7 +338,7 @@ class _Recording:
         }
 
     def _final_measures(self, training: Training) -> Json:
-        """Measure test with the last weights, with the best, and with the best mixed with the best floor.
+        """Measure test with the last weights and with the best, and the best with counts and with other windows.
 
         What each document cost under the best is kept. If the weights were averaged, valid and test are also measured
         with the average.
@@ -352,6 +352,7 @@ class _Recording:
                 model.load_state_dict(self._best_weights(kept.epoch))
                 best = measure(test)
             mixed = with_counts(self.tokens, self.budget.sequence_length, {"valid": measure(valid), "test": best})
+            otherwise = windows.measured(model, test, best, self.budget, self.device)
             if training.average:
                 model.load_state_dict(training.average.weights, strict=False)  # buffers stay those of the best
                 averaged = {
@@ -359,7 +360,8 @@ class _Recording:
                 }
         self.folder.write_documents({"valid": kept.documents, "test": by_document(test, best)})
         sums = {"best": tally(test, best).sums(), "last": tally(test, last).sums()}
-        return {"test": sums, "with_counts": mixed} | ({"averaged": averaged} if averaged else {})
+        windowed = {name: tally(test, nats).sums() for name, nats in otherwise.items()}
+        return {"test": sums, "with_counts": mixed, "windows": windowed} | ({"averaged": averaged} if averaged else {})
 
     def _times(self) -> Json:
         """Seconds by purpose, and training's processor seconds; `other` is reading, writing, building."""

@@ -254,6 +254,14 @@ def test_a_rate_is_part_of_the_title_only_where_nothing_else_differs(tmp_path):
     assert [row.optimizer_title for row in study.rows] == ["AdamW (lr 0.1)", "AdamW (lr 0.2)", "AdamW"]
 
 
+def test_batch_sizes_are_told_apart(tmp_path):
+    curves = {(number, "lstm", 1, name): [4.5] for number, name in ((1, "adam"), (2, "adam"), (3, "adamw"))}
+    study = fakes.read_study(tmp_path, curves, edit=fakes.in_batches({1: 8, 2: 4, 3: 4}))
+    titles = {row.number: row.optimizer_title for row in study.rows}
+    assert titles == {1: "Adam (batch 8)", 2: "Adam (batch 4)", 3: "AdamW (batch 4)"}
+    assert study.batch_sizes == [4, 8]
+
+
 def test_sizes_are_told_apart(tmp_path):
     def edit(study):
         study["experiments"][1]["architecture"]["hidden"] = 64

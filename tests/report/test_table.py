@@ -114,6 +114,29 @@ def test_runs_mixed_with_counts_have_columns_where_they_were_measured(study, tmp
     assert (row["with_counts"]["weight"], row["with_counts"]["valid"]["nats"]) == (0.25, expected)
 
 
+def test_batch_sizes_have_a_column_where_they_differ(study, tmp_path):
+    assert all("batch" not in line for line in lines(study))
+    curves = {(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "adam"): [4.6]}
+    found = fakes.read_study(tmp_path, curves, edit=fakes.in_batches({1: 4, 2: 8}))
+    assert {line["#"]: line["batch"] for line in lines(found)} == {"1": "4", "2": "8", "": ""}
+    assert "in batches of 4 or 8 sequences of 16 tokens" in table.tables(found)[0]["caption"]
+
+
+def test_other_windows_have_columns_of_their_own_where_they_were_measured(study, tmp_path):
+    heads = ("test ppl, half stride", "test ppl, carried state")
+    assert all(head not in line for line in lines(study, "details") for head in heads)
+    measured = {"half_stride": fakes.sums(4.4), "carried_state": fakes.sums(4.3)}
+    endings = {1: {"windows": measured}, 2: {"windows": {"half_stride": fakes.sums(4.5)}}}
+    curves = {(number, "lstm", 1, name): [4.5] for number, name in ((1, "adam"), (2, "sgd"), (3, "momentum"))}
+    found = fakes.read_study(tmp_path, curves, endings=endings)
+    shown = [tuple(line[head] for head in heads) for line in lines(found, "details")]
+    by_number = dict(zip((line["#"] for line in lines(found, "details")), shown, strict=True))
+    assert by_number == {"1": ("81.45", "73.70"), "2": ("90.02", "—"), "3": ("—", "—"), "": ("", "")}
+    (first, *_) = (row.as_json() for row in found.rows)
+    assert first["windows"]["carried_state"]["nats"] == measured["carried_state"]["nats"]
+    assert first["test"] != first["windows"]["half_stride"]
+
+
 def test_bold_is_the_lowest_validation_perplexity_of_each_architecture_and_what_cannot_be_told_from_it(tmp_path):
     study = fakes.twelve(tmp_path / "one", ends={1: 4.51, 2: 4.5})
     bold = {line["run"] for line in lines(study) for cell in line["cells"] if cell["bold"]}

@@ -38,6 +38,8 @@ class Row:
         last: The three under the last weights.
         averaged: `valid` and `test` under the moving average of the weights; None where there is none.
         with_counts: The run mixed with the best floor; None in folders that do not say.
+        windows: Test in other windows, under the same weights: with a `half_stride`, and with `carried_state` where the
+            model has one. Empty in folders that do not say.
         train_running_perplexity: Over the best epoch while its weights were changing.
         clipped: Share of its steps whose gradient was clipped.
         memory: Average and peak bytes above the baseline in steady training, the baseline, and their kind.
@@ -74,6 +76,7 @@ class Row:
     last: dict[str, Tally | None]
     averaged: dict[str, Tally] | None
     with_counts: WithCounts | None
+    windows: dict[str, Tally]
     train_running_perplexity: float | None
     clipped: float | None
     parameters: int
@@ -193,8 +196,9 @@ class Repeats:
 
     @property
     def settings(self) -> Json:
-        """Every setting of its optimizer but the learning rate."""
-        return {name: value for name, value in self.entry["optimizer_settings"].items() if name not in ("type", "lr")}
+        """Its batch size, and every setting of its optimizer but the learning rate."""
+        settings = self.entry["optimizer_settings"] | {"batch_size": self.entry["batch_size"]}
+        return {name: value for name, value in settings.items() if name not in ("type", "lr")}
 
     @property
     def described(self) -> str:
@@ -290,6 +294,11 @@ class StudyRows:
     def length(self) -> int:
         """How many epochs or steps a run has."""
         return int(self.study["budget"][f"{self.unit}s"])
+
+    @property
+    def batch_sizes(self) -> list[int]:
+        """Those of its experiments, each once, the smallest first."""
+        return sorted({entry["batch_size"] for entry in self.study["experiments"]})
 
     @property
     def reads(self) -> float:
@@ -479,6 +488,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         },
         averaged={split: evaluations.tally(sums) for split, sums in averaged.items()} if averaged else None,
         with_counts=evaluations.with_counts(mixed) if (mixed := summary.get("with_counts")) else None,
+        windows={name: evaluations.tally(sums) for name, sums in (summary.get("windows") or {}).items()},
         train_running_perplexity=best.running_perplexity if best else None,
         clipped=_mean([point.clipped for point in history]),
         train_seconds=last.train_seconds if last else None,
@@ -521,7 +531,8 @@ def _smaller(row: Row, rows: list[Row]) -> float | None:
 def _titles(study: Json) -> dict[int, tuple[str, str]]:
     """What each experiment's architecture and optimizer are called, with whatever sets them apart from others so named.
 
-    A learning rate is part of the title only where two experiments differ in nothing else.
+    The batch is part of every optimizer's title where that is not the same for all. A learning rate is part of it only
+    where two experiments differ in nothing else.
     """
     entries = study["experiments"]
     titles = {kind: {e["name"]: e["title"] for e in study[kind]} for kind in ("models", "optimizers")}
@@ -529,6 +540,8 @@ def _titles(study: Json) -> dict[int, tuple[str, str]]:
     optimizers = _distinct(
         titles["optimizers"], [(e["optimizer"], e["optimizer_settings"]) for e in entries], without=("lr",)
     )
+    if len({e["batch_size"] for e in entries}) > 1:
+        optimizers = [f"{title} (batch {e['batch_size']})" for title, e in zip(optimizers, entries, strict=True)]
     found = list(zip(models, optimizers, strict=True))
     kinds = [(model, entry["layers"], optimizer) for (model, optimizer), entry in zip(found, entries, strict=True)]
     return {

@@ -175,7 +175,8 @@ class Choice:
         self.kept.write()
 
     def _time(self, contenders: Sequence[Contender], corpus: Corpus, shared: Budget, tokens: Tokens) -> None:
-        evaluated = 2 * (tokens.train_sample.targets + tokens.splits["valid"].targets) + tokens.splits["test"].targets
+        valid, test = (tokens.splits[split].targets for split in ("valid", "test"))
+        evaluated = 2 * (tokens.train_sample.targets + valid) + valid + 3 * test
         runs = [
             Run(
                 number=place,
@@ -188,7 +189,7 @@ class Choice:
             for place, contender in enumerate(contenders)
         ]
         for run, contender in zip(runs, contenders, strict=True):
-            probe = costs.probe([run], tokens, self.request.device).get(run.architecture)
+            probe = next(iter(costs.probe([run], tokens, self.request.device).values()), None)
             most = self.request.memory_bytes
             if probe is None or (most and probe.memory_bytes > most):
                 needs = f"{words.megabytes(probe.memory_bytes)}" if probe else "more than is free"

@@ -81,7 +81,7 @@ def _facts(run: Path) -> dict[str, Any]:
     return {
         "row": rows[0],
         "corpus": study.study["corpus"],
-        "budget": study.study["budget"],
+        "budget": study.study["budget"] | {"batch_size": rows[0].entry["batch_size"]},
         "precision": words.PRECISIONS[rows[0].precision],
         "floor": min(study.baselines, key=lambda floor: floor.valid.nats),
     }

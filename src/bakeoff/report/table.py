@@ -207,6 +207,7 @@ def _results(study: StudyRows) -> list[Column]:
         Column("layers", _declared(lambda row: row.layers)),
         Column("lr", _declared(lambda row: row.learning_rate, words.rate)),
         Column("decay", _declared(lambda row: row.weight_decay, words.rate)),
+        Column("batch", _declared(lambda row: row.entry["batch_size"]), needed=len(study.batch_sizes) > 1),
         Column("seed", _seed, needed=study.seeds > 1),
         *(_per_token(split, "ppl", words.perplexity) for split in SPLITS),
         *(_averaged(study, split) for split in ("valid", "test")),
@@ -243,6 +244,7 @@ def _details(study: StudyRows) -> list[Column]:
         Column("good lr", lambda runs: Cell(ranges.get(runs.number, words.ABSENT)), needed=bool(ranges)),
         Column("clipped", _mean(lambda row: row.clipped, words.percent)),
         *(_per_token(split, "loss", words.small) for split in SPLITS),
+        *(_windowed(study, kind) for kind in ("half_stride", "carried_state")),
         _mixed(study, "counts' share", lambda mixed: mixed.weight, words.percent),
         _mixed(study, "test with counts", lambda mixed: mixed.test.loss, words.perplexity),
         Column(
@@ -282,6 +284,12 @@ def _mixed(study: StudyRows, head: str, of: Callable[[WithCounts], float], form:
     """A column about runs mixed with counts, where there are any."""
     cell = _mean(lambda row: of(row.with_counts) if row.with_counts else None, form)
     return Column(head, cell, needed=any(row.with_counts for row in study.rows))
+
+
+def _windowed(study: StudyRows, kind: str) -> Column:
+    """A column about test in other windows, where it was measured."""
+    cell = _mean(lambda row: row.windows[kind].loss if kind in row.windows else None, words.perplexity)
+    return Column(f"test ppl, {kind.replace('_', ' ')}", cell, needed=any(kind in row.windows for row in study.rows))
 
 
 def _timed(of: Callable[[Row], float | None], form: Callable[[float], str]) -> OfRuns:

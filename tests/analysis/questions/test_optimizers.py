@@ -391,3 +391,16 @@ def _told(found):
     why = said["conjecture"] or {}
     parts = [said["question"], f"{said['verdict']}. {said['text']}", *why.values(), f"$ {said['command']}"]
     return "\n".join(parts)
+
+
+def test_optimizers_are_compared_in_batches_of_one_size_and_each_with_itself_in_others(tmp_path):
+    kinds = ((1, "adam"), (2, "sgd"), (3, "adam"), (4, "sgd"), (5, "momentum"))
+    curves = {(number, "lstm", 1, name): [4.5 + number / 10] for number, name in kinds}
+    study = fakes.read_study(tmp_path, curves, edit=fakes.in_batches({1: 4, 2: 4, 3: 8, 4: 8, 5: 16}))
+    found = by_name(study)
+    pairs = ("adam-1-against-sgd-2", "adam-3-against-sgd-4", "adam-3-against-adam-1", "sgd-4-against-sgd-2")
+    assert set(found) == {"optimizers-1-layers", *pairs}
+    said = text.finding(found["optimizers-1-layers"])
+    assert said["question"] == "At one layer, how do the optimizers and batch sizes differ?"
+    said = text.finding(found["adam-3-against-adam-1"])
+    assert said["question"] == "1-layer LSTM: is Adam (batch 8) better than Adam (batch 4)?"

@@ -34,16 +34,35 @@ class Contrast(Pair):
 
 def contrasts(study: StudyRows) -> list[Contrast]:
     """Every comparison that the study's declaration plans, in the order of its tables."""
-    return [contrast for group in groups(study) for contrast in _planned(study, group)]
+    return [contrast for group in groups(study) for contrast in (*_in_batches(study, group), *_batches(study, group))]
 
 
 def groups(study: StudyRows) -> list[Group]:
-    """Experiments that differ in the optimizer alone, in the order of the tables."""
+    """Experiments that differ in the optimizer and the batch size alone, in the order of the tables."""
     found: dict[str, Group] = {}
     for experiment in study.experiments:
         alike = json.dumps([experiment.entry["model"], experiment.entry["architecture"]], sort_keys=True)
         found.setdefault(alike, []).append(experiment)
     return [group for group in found.values() if len(group) > 1]
+
+
+def _in_batches(study: StudyRows, group: Group) -> list[Contrast]:
+    """What is planned among the optimizers of each batch size."""
+    alike = [[e for e in group if e.entry["batch_size"] == size] for size in study.batch_sizes]
+    return [contrast for part in alike if len(part) > 1 for contrast in _planned(study, part)]
+
+
+def _batches(study: StudyRows, group: Group) -> list[Contrast]:
+    """Larger batches against the smallest, with one optimizer."""
+    found: dict[str, Group] = {}
+    for e in sorted(group, key=lambda e: e.entry["batch_size"]):
+        found.setdefault(json.dumps([e.rows[0].optimizer, e.settings | {"batch_size": None}]), []).append(e)
+    return [
+        Contrast(study=study, first=e, second=same[0], kind=OTHER)
+        for same in found.values()
+        for e in same
+        if e.entry["batch_size"] > same[0].entry["batch_size"]
+    ]
 
 
 def _planned(study: StudyRows, group: Group) -> list[Contrast]:

@@ -137,7 +137,7 @@ def memory(study: StudyRows) -> Finding:
         states=sorted({(round(size / row.learnable_parameters, 1), row.optimizer_title) for size, row in states}),
         layers=[(ladder[0], ladder[-1]) for ladder in depths if len(ladder) > 1],
         kinds=next((pair for pair in pairs if only_kinds_differ(*(n.experiment for n in pair))), None),
-        logits=4 * budget["batch_size"] * budget["sequence_length"] * vocabulary,
+        logits=4 * study.batch_sizes[-1] * budget["sequence_length"] * vocabulary,
         twins=twins,
         spread=_spread(twins),
         smallest=min((b - a for found in totals for a, b in itertools.pairwise(found)), default=0),

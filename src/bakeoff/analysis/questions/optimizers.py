@@ -77,6 +77,7 @@ class Orders:
     """The optimizers at one depth, and whether their order is the same in every architecture.
 
     Attributes:
+        batch_sizes: Of the study: with several of them, an optimizer of each is one of its own.
         pairs: How many pairs of optimizers have a result in every architecture; None where there is only one.
         reversed: Titles of those that are ordered one way here and the other way there.
         open: Titles of those that cannot be told apart everywhere, with the architectures in which they cannot.
@@ -86,6 +87,7 @@ class Orders:
 
     layers: int
     optimizers: int
+    batch_sizes: list[int]
     orders: tuple[Order, ...]
     pairs: int | None
     reversed: tuple[tuple[str, str], ...]
@@ -350,6 +352,7 @@ def _ordered(study: StudyRows, layers: int, groups: list[Group]) -> Finding:
         facts=Orders(
             layers=layers,
             optimizers=len({e.rows[0].optimizer_title for group in groups for e in group}),
+            batch_sizes=study.batch_sizes,
             orders=tuple(orders),
             pairs=math.comb(len(shared), 2) if len(groups) > 1 else None,
             reversed=tuple(reversed_),
