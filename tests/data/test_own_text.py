@@ -166,6 +166,18 @@ def test_a_text_of_too_few_paragraphs_for_three_splits_is_cut_into_lines(tmp_pat
     assert sum(map(len, splits.values())) == 900
 
 
+def test_a_large_text_holds_out_as_much_as_is_worth_measuring(tmp_path, monkeypatch):
+    path = tmp_path / "text.txt"
+    path.write_text("\n\n".join(" ".join(words(20, seed)) for seed in range(4000)))
+    whole = own_text.read(path)
+    monkeypatch.setattr(own_text, "MOST_HELD_OUT", 5_000)
+    splits = own_text.read(path)
+    for split in ("valid", "test"):
+        assert splits[split].bytes == pytest.approx(5_000, rel=0.5)
+        assert {*splits[split]} < {*whole["valid"], *whole["test"]}
+    assert sum(map(len, splits.values())) == sum(map(len, whole.values()))
+
+
 def test_equal_paragraphs_never_stand_in_two_splits(tmp_path):
     path = tmp_path / "own.txt"
     path.write_text("\n\n".join(f"  paragraph {i % 40}{' ' * (i // 40)}" for i in range(120)) + "\n\n\n")

@@ -18,7 +18,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.data.splits import SPLITS, Splits, split_of
+from bakeoff.data.splits import HELD_OUT, SPLITS, Splits, split_of
 from bakeoff.errors import UserError
 from bakeoff.files import is_regular, sha256_of
 
@@ -33,8 +33,10 @@ _PIECES = re.compile(
     r".{%d,%d}?(?:(?<=[.!?])\s+|(?<=[。！？]))|.{%d,%d}?\s+|.{1,%d}" % (*PIECE, *PIECE, PIECE[1]),  # noqa: UP031, RUF001 (braces; full-width marks end sentences)
     re.DOTALL,
 )
-#: What a valid or test split has of a text's bytes if the text was cut finely enough, at least and at most.
-FAIR_SHARE = 0.01, 0.2
+#: Bytes that valid and test have each, at most: more of them would only take longer to measure.
+MOST_HELD_OUT = 5_000_000
+#: What they have of what they should have if the text was cut finely enough, at least and at most.
+FAIR = 0.2, 4.0
 #: From coarse to fine, whether every line is a document and what is too long for one: paragraphs, lines, pieces.
 _CUTS = (False, LONGEST), (True, LONGEST), (True, PIECE[1])
 _MARKS = {
@@ -88,7 +90,8 @@ class Documents(Sequence[str]):
 def read(path: Path) -> Splits:
     """Cut a file or folder into splits of documents.
 
-    A text of too few paragraphs for three fair splits is cut into lines, and where they are too few into pieces.
+    A file gives 5 % each to valid and test, and of a large one as much as is worth measuring. A text of too few
+    paragraphs for three fair splits is cut into lines, and where they are too few into pieces.
 
     Raises:
         UserError: A file is missing, unreadable, empty, binary or not UTF-8.
@@ -98,15 +101,17 @@ def read(path: Path) -> Splits:
     _judge(path)
     cuts = (_cut(path, by_line=by_line, longest=longest) for by_line, longest in _CUTS)
     for documents in cuts:
-        splits = _dealt(documents)
-        held_out = [splits[split].bytes / documents.bytes for split in ("valid", "test")]
-        if all(FAIR_SHARE[0] <= share <= FAIR_SHARE[1] for share in held_out):
+        held_out = min(HELD_OUT, MOST_HELD_OUT / documents.bytes)
+        splits = _dealt(documents, held_out)
+        shares = [splits[split].bytes / documents.bytes for split in ("valid", "test")]
+        if all(FAIR[0] * held_out <= share <= FAIR[1] * held_out for share in shares):
             break
     return dict(splits)
 
 
-def _dealt(documents: Documents) -> dict[str, Documents]:
-    dealt = np.fromiter((SPLITS.index(split_of(document.strip())) for document in documents), np.uint8, len(documents))
+def _dealt(documents: Documents, held_out: float) -> dict[str, Documents]:
+    numbers = (SPLITS.index(split_of(document.strip(), held_out)) for document in documents)
+    dealt = np.fromiter(numbers, np.uint8, len(documents))
     return {split: documents.select(dealt == number) for number, split in enumerate(SPLITS)}
 
 

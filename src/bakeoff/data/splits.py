@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 
 SPLITS = ("train", "valid", "test")
-#: Upper ends of the hash range for train (90 %) and valid (5 %); test has the rest (5 %).
-TRAIN_BELOW, VALID_BELOW = 0.90, 0.95
+#: The share of the hash range that valid and test have each, at its upper end; train has the rest.
+HELD_OUT = 0.05
 
 #: Documents of each split, in memory or read from a file as they are asked for.
 Splits = Mapping[str, Sequence[str]]
@@ -19,12 +19,12 @@ def deal(documents: Iterable[tuple[str, str]]) -> Splits:
     return {split: tuple(texts) for split, texts in splits.items()}
 
 
-def split_of(key: str) -> str:
-    """The split that a document with this key belongs to."""
+def split_of(key: str, held_out: float = HELD_OUT) -> str:
+    """The split that a document with this key belongs to, where valid and test have so large a share each."""
     fraction = hash_fraction(key)
-    if fraction < TRAIN_BELOW:
+    if fraction < 1 - 2 * held_out:
         return "train"
-    return "valid" if fraction < VALID_BELOW else "test"
+    return "valid" if fraction < 1 - held_out else "test"
 
 
 def hash_fraction(key: str) -> float:
