@@ -33,8 +33,8 @@ REPORT = 6_000_000
 #: Bytes of memory that making a text ready takes, whatever the text; for each of its bytes, until as many n-grams are
 #: there as are counted at once; and for each of them, until as many tokens are asked about as are asked about at once.
 PREPARING, COUNTING, ASKING = 50_000_000, (20.0, 15_000_000), (7.4, 100_000_000)
-#: Bytes of disk for each byte of a text: tokens of two bytes, some of them short, and what floors give to the tenth at most of
-#: them that is valid and test.
+#: Bytes of disk for each byte of a text: tokens of two bytes, some of them short, and what floors give to those of
+#: valid and test, a tenth at most.
 PREPARED = 1.1
 
 
