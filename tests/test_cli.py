@@ -321,7 +321,7 @@ def test_describe_tells_the_rates_that_run_would_use(folder, tmp_path, monkeypat
     assert [entry["learning_rate"] for entry in json.loads(out)["experiments"]] == [0.1, 0.01]
 
 
-@pytest.mark.parametrize("study", STUDIES)
+@pytest.mark.parametrize("study", ["quick", "modern", "seed"])
 def test_describe_in_words_has_a_line_for_every_experiment(study, monkeypatch, capsys):
     monkeypatch.setattr("bakeoff.data.is_here", lambda corpus, budget: False)
     status, out, _ = call(["describe", study], monkeypatch, capsys)

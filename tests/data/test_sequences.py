@@ -146,9 +146,9 @@ class Counting:
 
 
 def test_a_text_is_encoded_in_slices_and_their_share_is_told(documents, tokenizer, tmp_path, monkeypatch):
-    monkeypatch.setattr(sequences, "SLICE", 300)
+    monkeypatch.setattr(sequences, "SLICE", 100)
     counting, told = Counting(tokenizer), []
     sequences.write(tmp_path / "split", documents, counting, told=told.append)
-    assert 0 < counting.most < 300 + max(map(len, documents))
+    assert 0 < counting.most < 100 + max(map(len, documents))
     assert told == sorted(told)
     assert (len(told) > 3, told[-1]) == (True, 1)

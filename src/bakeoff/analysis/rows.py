@@ -488,7 +488,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         },
         averaged={split: evaluations.tally(sums) for split, sums in averaged.items()} if averaged else None,
         with_counts=evaluations.with_counts(mixed) if (mixed := summary.get("with_counts")) else None,
-        windows={name: evaluations.tally(sums) for name, sums in (summary.get("windows") or {}).items()},
+        windows={name: evaluations.tally(sums) for name, sums in (summary.get("windows") or {}).items() if sums},
         train_running_perplexity=best.running_perplexity if best else None,
         clipped=_mean([point.clipped for point in history]),
         train_seconds=last.train_seconds if last else None,
