@@ -92,8 +92,8 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
     floor = Baseline(name="kn5", train=cost, valid=cost, test=cost, seconds=0.1, cache_weight=None)
     told = Answer(
         chosen="GLR of 1 layer with Muon",
-        study=Path("runs/choose-mine/final"),
-        folder=Path("runs/choose-mine/final/01-glr-1-muon/seed-0"),
+        study=Path("runs/choose-my text/final"),
+        folder=Path("runs/choose-my text/final/01-glr-1-muon/seed-0"),
         count_table=True,
         floor=floor,
         valid=1.0,
@@ -106,5 +106,5 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
     )
     lines = terminal.choice_text(told, SimpleNamespace(search=SimpleNamespace(found=()))).splitlines()
     assert lines[0].startswith("Use the count table")
-    assert "text from it: bakeoff sample runs/choose-mine/final --floor best" in lines
-    assert "in Python: bakeoff.load_floor('runs/choose-mine/final')" in lines
+    assert "text from it: bakeoff sample 'runs/choose-my text/final' --floor best" in lines
+    assert "in Python: bakeoff.load_floor('runs/choose-my text/final')" in lines

@@ -212,9 +212,14 @@ def test_the_best_weights_carry_their_epoch(folder):
 
 def test_progress_tells_the_start_and_every_evaluation(done):
     _, messages = done
-    events = [message["event"] for message in messages if message["event"] != "step"]
+    events = [message["event"] for message in messages if message["event"] not in ("step", "checkpoint")]
     assert events == ["start", *["evaluation"] * 5]
     assert messages[0]["steps"] == messages[-1]["step"]
+
+
+def test_a_checkpoint_is_told_once_it_is_written(done):
+    _, messages = done
+    assert {"event": "checkpoint", "step": 0} in messages
 
 
 def test_a_diverging_run_is_recorded_with_the_history_until_then(run, tmp_path):

@@ -214,23 +214,30 @@ def choose(
     from bakeoff.choosing import choice
     from bakeoff.choosing.answer import answer
     from bakeoff.data import corpora
+    from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
     from bakeoff.records import StudyFolder
 
     began, console = process.began(), _console()
     found = corpora.choose(corpus)
-    request = choice.Request(
-        corpus=found,
-        minutes=_minutes(minutes),
-        memory_bytes=_bytes(memory),
-        seed=seed,
-        device=resolve_device(device),
-    )
+    try:
+        request = choice.Request(
+            corpus=found,
+            minutes=minutes,
+            memory_bytes=_bytes(memory),
+            seed=seed,
+            device=resolve_device(device),
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from error
     folder = out / f"choose-{found.name}"
-    _require_ours(folder, "choice.json")
-    chosen = choice.Choice(request, folder, began, console).make()
-    told = answer(chosen, folder)
-    incomplete = _report(StudyFolder(told.study), console) if report else 0
+    # A damaged choice.json may have been removed.
+    _require_ours(folder, "choice.json", "rung-*/study.json", "seeds-*/study.json", "final/study.json")
+    with StudyFolder(folder).acquire():
+        remove_leftovers(folder)
+        chosen = choice.Choice(request, folder, began, console).make()
+        told = answer(chosen, folder)
+        incomplete = _report(StudyFolder(told.study), console) if report else 0
     show(terminal.choice_text(told, chosen))
     return 1 if incomplete else 0
 
@@ -474,24 +481,14 @@ def _with_options(
         raise UserError(str(error)) from error
 
 
-#: The longest time that a choice takes.
-MOST_MINUTES = 7 * 24 * 60
-
-
-def _minutes(given: float) -> float:
-    if not 0 < given <= MOST_MINUTES:
-        raise UserError(f"--minutes must be above 0 and at most {MOST_MINUTES:,}, a week, not {given:g}")
-    return given
-
-
-def _bytes(given: str | None) -> int | None:
+def _bytes(given: str | None) -> float | None:
     """A size such as `2GB` or `500MB` in bytes."""
     if given is None:
         return None
     found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", given.strip())
     if not found or not float(found[1]):
         raise UserError(f"--memory takes a size such as 2GB or 500MB, not {given!r}")
-    return int(float(found[1]) * 1000 ** " kMGT".index(found[2] or " "))
+    return float(found[1]) * 1000.0 ** " kMGT".index(found[2] or " ")
 
 
 def _numbers(option: str, given: str | None, study: "Study") -> list[int] | None:

@@ -83,12 +83,12 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     probes = probe(runs, tokens, device)
     able = [run for run in runs if _model(run) in probes]
     seconds = [_seconds(run, probes[_model(run)], tokens) for run in able]
-    files = [_files(run, tokens) for run in able]
+    files_ = [files(run, tokens) for run in able]
     return Cost(
         seconds=sum(seconds),
         memory_bytes=max((probe.memory_bytes for probe in probes.values()), default=0),
-        kept_bytes=sum(kept for kept, _ in files) + REPORT,
-        unfinished_bytes=max((unfinished for _, unfinished in files), default=0),
+        kept_bytes=sum(kept for kept, _ in files_) + REPORT,
+        unfinished_bytes=max((unfinished for _, unfinished in files_), default=0),
         runs=len(runs),
     )
 
@@ -224,7 +224,7 @@ def _seconds(run: Run, probe: Probe, tokens: Tokens) -> float:
     return START_SECONDS + ends[-1] * probe.step + evaluated * probe.evaluated_token
 
 
-def _files(run: Run, tokens: Tokens) -> tuple[int, int]:
+def files(run: Run, tokens: Tokens) -> tuple[int, int]:
     """Bytes of disk that a run takes when it is finished, and those that it takes besides at the most.
 
     These are the weights that were the best before, and a checkpoint while the next one is written beside it.

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -31,6 +32,8 @@ STATUSES = (FINISHED, RUNNING, DIVERGED, FAILED, DAMAGED, MISSING)
 
 #: The member of a record that holds the checksum of the others.
 CHECKSUM = "checksum"
+#: Seconds that another command may look at a lock.
+GLANCE = 1.0
 #: No measurement comes near it, and a float holds it.
 LARGEST = 1e300
 
@@ -114,13 +117,16 @@ RATES: dict[str, Shape] = {
 }
 #: What a choice has decided so far.
 CHOICE: dict[str, Shape] = {
+    CHECKSUM: _text,
     "asked": _text,
     "minutes": _rate,
     "spent_seconds": _number,
+    "threads": _positive,
+    "precision": _text,
     "scale": _count,
     "paces": {"*": {"step": _rate, "measuring": _number, "memory_bytes": _count}},
     "left_out": {"*": _text},
-    "plan?": [{"contenders": _positive, "seconds": _rate, "repeated": _count}],
+    "plan": [{"contenders": _positive, "seconds": _rate, "repeated": _count}],
     "trials": {"*": _number},
     "repeats?": _count,
     "final?": dict.fromkeys(("steps", "epoch_steps", "warmup_steps", "decay_steps"), _positive),
@@ -467,9 +473,17 @@ class StudyFolder:
             for seed in study["seeds"]:
                 yield experiment, seed, self.run(f"{experiment['slug']}/seed-{seed}")
 
-    def lock(self) -> FileLock:
-        """Held by whoever runs the study."""
-        return FileLock(self.path / ".lock")
+    def acquire(self) -> AbstractContextManager[object]:
+        """The lock of whoever is at work here; the folder is made where it is not there.
+
+        Raises:
+            UserError: Another command has it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            return FileLock(self.path / ".lock").acquire(timeout=GLANCE)
+        except Timeout as error:
+            raise UserError(f"another command is at work on {self.path}: wait until it has ended", status=1) from error
 
 
 def find_studies(path: Path) -> list[StudyFolder]:

@@ -17,7 +17,6 @@ from typing import Any
 
 import psutil
 import torch
-from filelock import Timeout
 
 from bakeoff import costs, data, models, sources
 from bakeoff.data import Tokens, Told
@@ -41,8 +40,6 @@ PATIENCE = 5.0
 #: Seconds without a word after which a worker is taken to hang. Training speaks several times a second; an evaluation
 #: does not, and a large one may take minutes.
 LONGEST_SILENCE = 1800.0
-#: Seconds that another command may look at the study's lock.
-GLANCE = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,12 +171,7 @@ def open_session(
         experiment.architecture.check(*sizes)
         experiment.optimizer.check(models.without_weights(experiment.architecture, *sizes))
     folder = StudyFolder(path)
-    path.mkdir(parents=True, exist_ok=True)
-    try:
-        lock = folder.lock().acquire(timeout=GLANCE)
-    except Timeout as error:
-        raise UserError(f"another command is at work on {path}: wait until it has ended", status=1) from error
-    with lock:
+    with folder.acquire():
         for written in (path, *folder.code.glob("**")):
             remove_leftovers(written)
         existing = folder.study if folder.exists else None

@@ -1,5 +1,6 @@
 """What verbs print: plain text in columns, the same on a terminal and in a pipe."""
 
+import shlex
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -195,7 +196,8 @@ def choice_text(answer: "Answer", chosen: "Chosen") -> str:
         said.append(f"Second came {answer.runner_up}; the probability that it is the better one is {chance}.")
     if answer.cut_off:
         said.append(
-            "Other programs took so much of the time that the last run was stopped early: give it more minutes."
+            "The time was up before the end of the last run, and this is the best until then: give it more minutes "
+            "and another --out."
         )
     if answer.outlook:
         said.append(
@@ -207,16 +209,17 @@ def choice_text(answer: "Answer", chosen: "Chosen") -> str:
         said.append(f"  {time}: {small(told.expected.mean)}, {between}")
     if answer.withheld:
         said.append(f"What another time would change cannot be told: {answer.withheld}.")
+    study, run = (shlex.quote(str(path)) for path in (answer.study, answer.folder))
     if answer.count_table:  # it is counted again when it is asked for
         model = [
-            f"text from it: bakeoff sample {answer.study} --floor best",
+            f"text from it: bakeoff sample {study} --floor best",
             f"in Python: bakeoff.load_floor({str(answer.study)!r})",
             f"the network: {answer.folder}",
         ]
     else:
         model = [
             f"model: {answer.folder}",
-            f"text from it: bakeoff sample {answer.folder}",
+            f"text from it: bakeoff sample {run}",
             f"in Python: bakeoff.load({str(answer.folder)!r})",
         ]
     return "\n".join([*([_trials(chosen), ""] if chosen.search.found else []), *said, *model])

@@ -321,6 +321,7 @@ class _Recording:
             self.checkpointed = self.kept.best.epoch
             self.folder.earlier_weights.unlink(missing_ok=True)
             self.pace.note(started)
+            self.emit({"event": "checkpoint", "step": training.step})
 
     def _summary(self, training: Training) -> Json:
         measured = self._final_measures(training)

@@ -87,8 +87,8 @@ def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, mi
     monkeypatch.setattr(choice, "SCALES", (TINY, dataclasses.replace(TINY, width=128)))
     timed = []
 
-    def time(self, contenders, *_):
-        timed.append(contenders[0].architecture.width)
+    def time(self, scale, *_):
+        timed.append(scale.contenders[0].architecture.width)
         self.kept.paces |= {0: paces[timed[-1]], 1: dataclasses.replace(paces[timed[-1]], step=0.5)}
 
     monkeypatch.setattr(choice.Choice, "_time", time)
@@ -99,7 +99,7 @@ def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, mi
     making._plan(corpus, largest=1)
     assert (making.kept.scale, timed) == (scale, [128] if scale else [128, 64])
     assert console.file.getvalue().count("models of width 128 are too large or too slow") == 1 - scale
-    assert Kept.read(tmp_path / FILE, request.asked, minutes, 0.0).scale == scale
+    assert choice.Choice(request, tmp_path, 0.0, console).kept.scale == scale
 
 
 @pytest.mark.usefixtures("quickly")
@@ -112,26 +112,25 @@ def test_a_last_run_that_decays_earlier_is_declared_so_and_gone_on_with(monkeypa
     search = Search(corpus=corpus, shared=shared, contenders=TINY.contenders[:1], paces=paces, plan=(), seed=0)
     planned, trained = Schedule.of(100, evaluations=5), []
 
-    def train(self, study, told):
-        trained.append(study.budget.steps)
-        with runner.open_session(study, self.folder / study.name, self.request.device):
-            if len(trained) == 1:
-                raise EarlierError(planned.ending(40, 30))
-        return "rows"
+    def run(self, runs, *_):
+        trained.append(runs[0].budget.steps)
+        if len(trained) == 1:
+            raise EarlierError(planned.ending(40, 30))
 
-    monkeypatch.setattr(choice.Choice, "_train", train)
-    assert making._last(search, planned) == "rows"
+    monkeypatch.setattr(runner.Session, "run", run)
+    making._last(search, planned)
     assert trained == [100, 70]
-    kept = Kept.read(tmp_path / FILE, request.asked, 1, 0.0)
+    kept = choice.Choice(request, tmp_path, 0.0, making.console).kept
     assert kept.final == making.kept.final == planned.ending(40, 30)
     assert "falls from step 40 on, and the last run ends after 70 steps" in making.console.file.getvalue()
-    assert making._last(search, kept.final) == "rows"
+    making._last(search, kept.final)
+    assert trained == [100, 70, 70]
 
 
 def test_what_the_memory_does_not_hold_is_named_and_left_out(quickly, choose, tiny_corpus_file, tmp_path, monkeypatch):
-    def time(self, contenders, *_):
+    def time(self, scale, *_):
         self.kept.paces[1] = Pace(step=0.05, measuring=0.01)
-        self.kept.left_out[0] = f"{contenders[0].title} needs 9 MB of memory"
+        self.kept.left_out[0] = f"{scale.contenders[0].title} needs 9 MB of memory"
 
     monkeypatch.setattr(choice.Choice, "_time", time)
     status, told, said = choose(tiny_corpus_file, "--minutes", "1", "--no-report", "--out", tmp_path / "runs")
@@ -145,9 +144,13 @@ def test_what_the_memory_does_not_hold_is_named_and_left_out(quickly, choose, ti
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (("--minutes", "0"), "--minutes must be above 0"),
-        (("--minutes", "nan"), "--minutes must be above 0"),
-        (("--minutes", "99999999"), "--minutes must be above 0 and at most 10,080, a week"),
+        (("--minutes", "0"), "minutes must be a finite number above 0.05 and below 10081, not 0.0"),
+        (("--minutes", "nan"), "minutes must be a finite number above 0.05 and below 10081, not nan"),
+        (("--minutes", "0.0000001"), "minutes must be a finite number above 0.05 and below 10081, not 1e-07"),
+        (("--minutes", "99999999"), "minutes must be a finite number above 0.05 and below 10081, not 99999999.0"),
+        (("--memory", "9" * 400), "memory bytes must be a finite number above 0 and below 1000000000000000, not inf"),
+        (("--seed", "-1"), "seed must be a whole number from 0 to 4,294,967,295, not -1"),
+        (("--seed", "4294967296"), "seed must be a whole number from 0 to 4,294,967,295, not 4294967296"),
         (("--memory", "much"), "--memory takes a size such as 2GB"),
         (("--memory", "0GB"), "--memory takes a size such as 2GB"),
         (("--minutes", "0.1"), "minutes are too few for any contender: give at least"),

@@ -8,8 +8,11 @@ from bakeoff.choosing.search import Schedule
 PLANNED = Schedule.of(1000, evaluations=10)
 
 
-def watched(pace):
-    """Follow a run of 1,000 steps in 102 seconds, whose steps take so long each, by their number: the seconds left."""
+def watched(pace, checkpoints=range(0, 1001, 100)):
+    """Follow a run of 1,000 steps in 102 seconds, whose steps take so long each, by their number: the seconds left.
+
+    Checkpoints are written after the steps that are named, and not after every evaluation.
+    """
     clock = [102.0]
     deadline = Deadline(schedule=PLANNED, left=lambda: clock[0], late=3.0, restarting=1.0)
     deadline({"event": "start", "steps": PLANNED.steps})
@@ -19,6 +22,8 @@ def watched(pace):
         deadline({"event": "step", "step": step})
         if step % PLANNED.epoch_steps == 0:
             deadline({"event": "evaluation", "step": step})
+        if step in checkpoints:
+            deadline({"event": "checkpoint", "step": step})
     return clock[0]
 
 
@@ -34,6 +39,15 @@ def test_a_run_that_will_be_late_decays_earlier_and_ends_in_time():
     assert earlier.steps == 100 + int((102 - 15 - 1) / 0.15)
     assert earlier.decay_steps == PLANNED.decay_steps
     assert earlier.steps - earlier.decay_steps >= 100
+
+
+def test_it_goes_on_from_a_checkpoint_and_what_is_decided_waits_for_one():
+    with pytest.raises(EarlierError) as found:
+        watched(lambda step: 0.15, checkpoints=[0, 250])
+    earlier = found.value.schedule
+    assert earlier.steps == 250 + int((102 - 37.5 - 1) / 0.15)
+    with pytest.raises(OverdueError):
+        watched(lambda step: 0.15, checkpoints=[0])
 
 
 def test_where_little_is_left_it_decays_at_once():

@@ -13,7 +13,7 @@ from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.rows import Row
 from bakeoff.choosing.choice import Chosen
 from bakeoff.choosing.curve import Foretold, curve
-from bakeoff.choosing.search import FINAL, Search
+from bakeoff.choosing.search import Search
 
 #: How sure an interval is.
 LEVEL = 0.95
@@ -57,7 +57,7 @@ class Answer:
     Attributes:
         chosen: The winner; its learning rate, batch size, steps and passes stand in the study.
         study: The folder of the study of its run.
-        folder: Its run.
+        folder: Its run: the last one, or its best trial where that is better.
         count_table: Whether the best floor is better on valid than the winner: then that is the answer.
         floor: The best floor.
         valid: Bits per byte of the winner.
@@ -66,7 +66,7 @@ class Answer:
         runner_up_better: How likely it is that it would have been the better choice.
         outlook: What other times would change.
         withheld: Why nothing is said of other times; None where something is.
-        cut_off: Whether other programs took so much of the time that the last run was stopped before its end.
+        cut_off: Whether the time was up before the last run's end.
     """
 
     chosen: str
@@ -95,8 +95,8 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
     outlook, withheld = _outlook(search, chosen, deviation)
     return Answer(
         chosen=search.contenders[search.winner].title,
-        study=folder / FINAL,
-        folder=folder / FINAL / row.folder,
+        study=folder / chosen.study,
+        folder=folder / chosen.study / row.folder,
         count_table=count_table,
         floor=floor,
         valid=valid.bits_per_byte,

@@ -13,6 +13,7 @@ from rich.console import Console
 from bakeoff import costs, progress, runner, words
 from bakeoff.analysis.rows import Row, StudyRows, read_rows
 from bakeoff.choosing import rungs
+from bakeoff.choosing.clock import Clock
 from bakeoff.choosing.deadline import Deadline, EarlierError, OverdueError
 from bakeoff.choosing.kept import FILE, Kept
 from bakeoff.choosing.search import FINAL, Found, Pace, Schedule, Search
@@ -22,7 +23,7 @@ from bakeoff.experiments import SCALES, Contender, Scale
 from bakeoff.identity import identity
 from bakeoff.measure import resolve_precision, usable_cores
 from bakeoff.records import StudyFolder
-from bakeoff.spec import Budget, Corpus, Run, Study
+from bakeoff.spec import LARGEST_SEED, Budget, Corpus, Run, Study, real, whole
 
 Json = dict[str, Any]
 #: Tokens of a sequence.
@@ -40,6 +41,8 @@ STARTING, ANSWERING = 1.5, 15.0
 OVER = 0.03
 #: The most that full evaluations may take of the last run, and how many there are at most.
 EVALUATING, MOST_EVALUATIONS = 0.06, 12
+#: What a choice may take: three seconds to a week, and no more bytes than any machine has.
+LEAST_MINUTES, MOST_MINUTES, MOST_BYTES = 0.05, 10_081, 10**15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +55,22 @@ class Request:
         memory_bytes: What a run may take; None for what is free.
         seed: Of the winner's run.
         device: Where to train.
+
+    Raises:
+        ValueError: A number is out of its bounds.
     """
 
     corpus: Corpus
     minutes: float
-    memory_bytes: int | None
+    memory_bytes: float | None
     seed: int
     device: torch.device
+
+    def __post_init__(self) -> None:
+        real(self, "minutes", above=LEAST_MINUTES, below=MOST_MINUTES)
+        if self.memory_bytes is not None:
+            real(self, "memory_bytes", above=0, below=MOST_BYTES)
+        whole(self, "seed", 0, LARGEST_SEED)
 
     @property
     def asked(self) -> str:
@@ -72,13 +84,15 @@ class Chosen:
 
     Attributes:
         search: With all that the trials found.
-        final: The winner's run.
+        study: The name of the study of the answer's run.
+        final: That run: the winner's last one, or its best trial where the last one was stopped before it was better.
         rows: Its study's.
         kept: What took how long.
-        cut_off: Whether the last run was stopped before its end.
+        cut_off: Whether the time was up before the last run's end.
     """
 
     search: Search
+    study: str
     final: Row
     rows: StudyRows
     kept: Kept
@@ -97,14 +111,25 @@ class Choice:
 
     def __init__(self, request: Request, folder: Path, began: float, console: Console) -> None:
         self.request, self.folder, self.console = request, folder, console
-        self.kept = Kept.read(folder / FILE, request.asked, request.minutes, began)
+        self.kept = Kept(
+            path=folder / FILE,
+            asked=request.asked,
+            minutes=request.minutes,
+            clock=Clock(began),
+            threads=usable_cores(),
+            precision=resolve_precision("auto", request.device),
+        ).resumed()
 
     def make(self) -> Chosen:
         """Do all that is left of it.
 
         Raises:
-            UserError: The time or the memory is too short for any contender, or the text cannot be used.
+            UserError: The time, the memory or the disk is too short for any contender, or the text cannot be used.
         """
+        with self.kept.clock.watched():
+            return self._made()
+
+    def _made(self) -> Chosen:
         largest, corpus = fitted(self.request.corpus, self.request.minutes)
         if self.kept.plan is None:
             self._plan(corpus, largest)
@@ -138,8 +163,8 @@ class Choice:
         return Budget(
             sequence_length=LENGTH,
             vocabulary=scale.vocabulary,
-            threads=usable_cores(),
-            precision=resolve_precision("auto", self.request.device),
+            threads=self.kept.threads,
+            precision=self.kept.precision,
         )
 
     def _plan(self, corpus: Corpus, largest: int) -> None:
@@ -153,7 +178,7 @@ class Choice:
             tokens = self._prepared(corpus, shared)
             self.kept.paces, self.kept.left_out = {}, {}
             with self.console.status("timing a few steps of each contender"):
-                self._time(scale.contenders, corpus, shared, tokens)
+                self._time(scale, corpus, tokens)
             paces, seconds = list(self.kept.paces.values()), self.kept.left - ANSWERING
             shortest = max((pace.measuring + rungs.FEWEST_STEPS * pace.step for pace in paces), default=0.0)
             plan = rungs.plan((1 - rungs.FINAL_SHARE) * seconds, len(paces), shortest)
@@ -168,16 +193,30 @@ class Choice:
         if not paces:
             raise UserError(f"no contender fits: {words.joined(self.kept.left_out.values())}; allow more --memory")
         self.kept.scale, self.kept.plan = place, list(plan)
-        needed = ANSWERING + paces[0].measuring + rungs.FEWEST_STEPS * paces[0].step
-        if self.kept.left < needed:
-            least = math.ceil((self.kept.spent + needed) / 60 + 0.5)
-            raise UserError(f"{self.request.minutes:g} minutes are too few for any contender: give at least {least}")
+        if self.kept.left < _needed(paces[0]):
+            few = f"{self.request.minutes:g} minutes are too few for any contender"
+            raise UserError(f"{few}: give at least {self._least(paces[0])}")
+        self._require_disk([run for run in self._runs(scale, corpus) if run.number in self.kept.paces], tokens)
         self.kept.write()
 
-    def _time(self, contenders: Sequence[Contender], corpus: Corpus, shared: Budget, tokens: Tokens) -> None:
-        valid, test = (tokens.splits[split].targets for split in ("valid", "test"))
-        evaluated = 2 * (tokens.train_sample.targets + valid) + valid + 3 * test
-        runs = [
+    def _least(self, pace: Pace) -> int:
+        """The minutes that would have been enough for a last run after what is done so far."""
+        return math.ceil((self.kept.spent + _needed(pace)) / 60 + 0.5)
+
+    def _require_disk(self, runs: Sequence[Run], tokens: Tokens) -> None:
+        """See that the disk has room for all that is planned, were every run the largest."""
+        count = 1 + sum(rung.contenders * rungs.TRIALS for rung in self.kept.plan or [])
+        count += rungs.FINALISTS * rungs.MOST_REPEATS
+        kept, unfinished = map(max, zip(*(costs.files(run, tokens) for run in runs), strict=True))
+        needed = costs.REPORT + count * kept + unfinished
+        costs.require_disk(
+            f"choosing for {runs[0].corpus.name} takes about", needed, self.folder, "choose another --out"
+        )
+
+    def _runs(self, scale: Scale, corpus: Corpus) -> list[Run]:
+        """A run of each contender, with the contender's place as its number."""
+        shared = self._shared(scale)
+        return [
             Run(
                 number=place,
                 corpus=corpus,
@@ -186,9 +225,13 @@ class Choice:
                 budget=dataclasses.replace(shared, batch_size=contender.batch_size),
                 seed=self.request.seed,
             )
-            for place, contender in enumerate(contenders)
+            for place, contender in enumerate(scale.contenders)
         ]
-        for run, contender in zip(runs, contenders, strict=True):
+
+    def _time(self, scale: Scale, corpus: Corpus, tokens: Tokens) -> None:
+        valid, test = (tokens.splits[split].targets for split in ("valid", "test"))
+        evaluated = 2 * (tokens.train_sample.targets + valid) + valid + 3 * test
+        for run, contender in zip(self._runs(scale, corpus), scale.contenders, strict=True):
             probe = next(iter(costs.probe([run], tokens, self.request.device).values()), None)
             most = self.request.memory_bytes
             if probe is None or (most and probe.memory_bytes > most):
@@ -233,8 +276,11 @@ class Choice:
             share = min(1.0, (self.kept.left - ANSWERING - final) / ahead)
             for contender in search.left(number):
                 study = search.trials(number, contender, rung.seconds * max(0.0, share))
-                seconds = self.kept.trials.setdefault(study.name, rung.seconds * max(0.0, share))
-                search.learn(self._tried(search.trials(number, contender, seconds), number, contender))
+                if study.name not in self.kept.trials:
+                    self.kept.trials[study.name] = rung.seconds * max(0.0, share)
+                    self.kept.write()
+                study = search.trials(number, contender, self.kept.trials[study.name])
+                search.learn(self._tried(study, number, contender))
         if search.plan and all(math.isinf(found.valid) for found in search.found):
             raise UserError(
                 f"every trial failed or diverged; their reasons are in the folders of {self.folder}", status=1
@@ -285,23 +331,33 @@ class Choice:
             f"the last run: {search.contenders[search.winner].title}, learning rate {words.rate(search.rate)}, "
             f"{self.kept.final.steps:,} steps"
         )
-        cut_off = False
         try:
             rows = self._last(search, self.kept.final)
         except OverdueError:
-            rows, cut_off = read_rows(StudyFolder(self.folder / FINAL)), True
+            return self._best_so_far(search)
         if not rows.rows[0].valid:
             raise UserError(f"the last run {rows.rows[0].status}: {rows.rows[0].error}", status=1)
-        return Chosen(search=search, final=rows.rows[0], rows=rows, kept=self.kept, cut_off=cut_off)
+        return Chosen(search=search, study=FINAL, final=rows.rows[0], rows=rows, kept=self.kept, cut_off=False)
+
+    def _best_so_far(self, search: Search) -> Chosen:
+        """The last run as far as it came, or the winner's best trial while that is better."""
+        study, rows = FINAL, read_rows(StudyFolder(self.folder / FINAL))
+        row = rows.rows[0]
+        reached = row.best_point.valid.bits_per_byte if row.history else math.inf
+        if search.plan and (trial := search.best(search.winner, len(search.plan) - 1)).valid < reached:
+            study, _, run = trial.folder.partition("/")
+            rows = read_rows(StudyFolder(self.folder / study))
+            row = next(each for each in rows.rows if each.folder == run)
+        elif not row.history:
+            least = self._least(search.paces[search.winner])
+            raise UserError(f"the time was up before the last run: give at least {least} minutes, and another --out")
+        return Chosen(search=search, study=study, final=row, rows=rows, kept=self.kept, cut_off=True)
 
     def _last(self, search: Search, schedule: Schedule) -> StudyRows:
         """The winner's run; where other programs take of its time, its rate begins to fall earlier than was planned.
 
         It then is the run that has this schedule from its beginning: both are the same until the rate falls.
         """
-        study, folder = search.final(schedule), StudyFolder(self.folder / FINAL)
-        if folder.exists and folder.study["identity"] != identity(study):
-            folder.undeclare()
         deadline = Deadline(
             schedule=schedule,
             left=lambda: self.kept.left - ANSWERING,
@@ -309,7 +365,7 @@ class Choice:
             restarting=search.paces[search.winner].measuring,
         )
         try:
-            return self._train(study, deadline)
+            return self._train(search.final(schedule), deadline)
         except EarlierError as found:
             self.kept.final = found.schedule
             self.kept.write()
@@ -321,13 +377,18 @@ class Choice:
             return self._last(search, found.schedule)
 
     def _train(self, study: Study, told: Callable[[Json], object] = lambda _: None) -> StudyRows:
-        """Do what is missing of a study.
+        """Do what is missing of a study; what an earlier choice, whose records are gone, has left there is replaced.
 
         Args:
             study: Whose runs follow each other, each with the whole machine.
             told: Is told of everything that they say; what it raises stops them.
         """
-        with runner.open_session(study, self.folder / study.name, self.request.device) as session:
+        folder = StudyFolder(self.folder / study.name)
+        if folder.exists and folder.study["identity"] != identity(study):
+            folder.undeclare()
+        with runner.open_session(study, folder.path, self.request.device) as session:
+            specs = {run: folder.run(run.slug).spec for run in session.study.runs if folder.run(run.slug).ended}
+            session.forget([run.number for run, spec in specs.items() if spec and spec["identity"] != identity(run)])
             if missing := session.missing():
                 with progress.display(missing, self.console) as shown:
 
@@ -350,6 +411,11 @@ def fitted(corpus: Corpus, minutes: float) -> tuple[int, Corpus]:
     largest = max(p for p, scale in enumerate(SCALES) if scale.minutes <= minutes and scale.megabytes <= megabytes)
     counts = kept["train"][0], kept["valid"][0], kept["test"][0]
     return largest, dataclasses.replace(corpus, documents=counts)
+
+
+def _needed(pace: Pace) -> float:
+    """Seconds of the shortest last run, and of the answer."""
+    return ANSWERING + pace.measuring + rungs.FEWEST_STEPS * pace.step
 
 
 def _first(documents: Sequence[str], most: float) -> tuple[int, int]:

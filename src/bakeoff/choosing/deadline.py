@@ -32,8 +32,7 @@ class Deadline:
         left: Seconds left until the run has to be over.
         late: The seconds by which it may be late.
         restarting: Seconds that it takes to stop it, go on and measure it in the end.
-        began: The step of the first evaluation that was told, and the seconds left then.
-        earlier: A schedule that ends in time, once the evaluation is over at which that was found out.
+        began: The step of the first evaluation or checkpoint that was told, and the seconds left then.
     """
 
     schedule: Schedule
@@ -41,29 +40,28 @@ class Deadline:
     late: float
     restarting: float
     began: tuple[int, float] | None = field(default=None, init=False)
-    earlier: Schedule | None = field(default=None, init=False)
 
     def __call__(self, message: dict[str, Any]) -> None:
         """Take note of a message.
 
         Raises:
             OverdueError: There is no time left.
-            EarlierError: There will be none when the run ends. A step was taken since the evaluation that told so, and
-                with it the checkpoint that the run goes on from.
+            EarlierError: There will be none when the run ends. A checkpoint is there that it can go on from.
         """
         left = self.left()
         if left < -self.late:
             raise OverdueError
-        if message["event"] == "step" and self.earlier:
-            raise EarlierError(self.earlier)
-        if message["event"] == "evaluation":
+        if message["event"] in ("evaluation", "checkpoint"):
+            self.began = self.began or (message["step"], left)
+        if message["event"] == "checkpoint":
             self._foresee(message["step"], left)
 
     def _foresee(self, step: int, left: float) -> None:
-        """See at an evaluation whether the run will be over in time, at its pace so far."""
-        self.began = self.began or (step, left)
-        steps, seconds = step - self.began[0], self.began[1] - left
+        """See at a checkpoint whether the run will be over in time, at its pace so far."""
+        first, before = self.began or (step, left)
+        steps, seconds = step - first, before - left
         ahead = self.schedule.steps - step
         if steps and seconds * ahead / steps > left + self.late and self.schedule.undecayed(step):
             affordable = int((left - self.restarting) * steps / seconds)
-            self.earlier = self.schedule.ending(step, affordable) if affordable > 0 else None
+            if affordable > 0:
+                raise EarlierError(self.schedule.ending(step, affordable))
