@@ -2,20 +2,28 @@
 
 import dataclasses
 import io
+import itertools
+import json
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
 from rich.console import Console
 
-from bakeoff import cli, runner
+import damages
+import fakes
+from bakeoff import cli, costs, records, runner
 from bakeoff.choosing import choice, rungs
+from bakeoff.choosing.clock import Clock
 from bakeoff.choosing.deadline import EarlierError
 from bakeoff.choosing.kept import FILE, Kept
 from bakeoff.choosing.search import Pace, Schedule, Search
 from bakeoff.data import corpora
+from bakeoff.errors import UserError
 from bakeoff.experiments import Scale
-from bakeoff.records import StudyFolder, find_studies
+from bakeoff.identity import encode, identity
+from bakeoff.records import StudyFolder, find_studies, write_record
 from bakeoff.spec import Budget
 
 TINY = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
@@ -48,6 +56,41 @@ def choose(monkeypatch, capsys):
         return ended.value.code, *capsys.readouterr()
 
     return choose
+
+
+@pytest.fixture
+def untrained(monkeypatch):
+    """One rung of runs that are over at once: the names of studies that were done, and of those to be killed once."""
+    told = SimpleNamespace(done=[], killed=set())
+
+    def run(self, runs, _jobs, observer):
+        name = self.folder.path.name
+        if name in told.killed:
+            told.killed.remove(name)
+            raise KeyboardInterrupt
+        told.done.append(name)
+        for each in runs:
+            observer(each, {"event": "start", "steps": 1})
+            folder = self.folder.run(each.slug)
+            fakes.write_run(folder, [4.0 + each.optimizer.lr], ending={})
+            write_record(folder.path / "spec.json", {"identity": identity(each), "run": encode(each)})
+
+    monkeypatch.setattr(runner.Session, "run", run)
+    monkeypatch.setattr(rungs, "MOST_RUNGS", 1)
+    return told
+
+
+@pytest.fixture
+def folder(tiny_corpus_file, tmp_path):
+    return tmp_path / "runs" / f"choose-{tiny_corpus_file.stem}"
+
+
+@pytest.fixture
+def asked(tiny_corpus_file, tmp_path):
+    return tiny_corpus_file, "--minutes", "60", "--no-report", "--out", tmp_path / "runs"
+
+
+STUDIES = ["rung-1-1-glr", "rung-1-2-gpt", "seeds-1-glr", "seeds-2-gpt", "final"]
 
 
 def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choose, tiny_corpus_file, tmp_path):
@@ -169,3 +212,114 @@ def test_a_folder_of_something_else_is_left_alone(choose, tiny_corpus_file, tmp_
     status, _, said = choose(tiny_corpus_file, "--out", tmp_path / "runs")
     assert status == 2
     assert "holds files, and no choice.json" in said
+
+
+@pytest.mark.usefixtures("quickly")
+def test_wherever_it_is_killed_the_same_command_goes_on(choose, asked, folder, untrained, monkeypatch):
+    """With a clock that runs, so that what is decided twice would be decided otherwise; the machine changes, too."""
+
+    def seconds(clock):
+        clock.looks = getattr(clock, "looks", 0) + 1
+        return 0.2 * clock.looks
+
+    monkeypatch.setattr(Clock, "seconds", property(seconds))
+    monkeypatch.setattr(Kept, "left", property(lambda kept: kept.seconds - kept.spent))
+    cores, precisions = itertools.cycle([1, 2]), itertools.cycle(["fp32", "bf16"])
+    monkeypatch.setattr(choice, "usable_cores", lambda: next(cores))
+    monkeypatch.setattr(choice, "resolve_precision", lambda *_: next(precisions))
+    untrained.killed = set(STUDIES)
+    folder.mkdir(parents=True)
+    (folder / ".unfinished-0.json").touch()
+    assert [choose(*asked)[0] for _ in range(6)] == [130] * 5 + [0]
+    assert sorted(untrained.done) == sorted(STUDIES)
+    budgets = [study.study["budget"] for study in find_studies(folder)]
+    assert {(budget["threads"], budget["precision"]) for budget in budgets} == {(1, "fp32")}
+    assert not list(folder.glob(".unfinished*"))
+
+
+@pytest.mark.usefixtures("quickly")
+def test_whatever_is_changed_in_its_file_is_said_in_a_line(tiny_corpus_file, tmp_path):
+    corpus = corpora.choose(str(tiny_corpus_file))
+    request = choice.Request(corpus=corpus, minutes=60, memory_bytes=None, seed=0, device=torch.device("cpu"))
+    console = Console(file=io.StringIO())
+    making = choice.Choice(request, tmp_path, 0.0, console)
+    making._plan(corpus, largest=0)
+    making.kept.trials, making.kept.repeats, making.kept.final = {"rung": 1.5}, 1, Schedule.of(100, evaluations=1)
+    making.kept.write()
+    path, kept = tmp_path / FILE, json.loads((tmp_path / FILE).read_text())
+    assert choice.Choice(request, tmp_path, 0.0, console).kept.final == making.kept.final
+    others = (
+        damages.changed(kept, place, other)
+        for place in damages.places(kept, most=1)
+        for other in (*damages.OTHERS, 99, ...)
+    )
+    for other in (*others, kept | {"more": 1}, []):
+        path.write_text(json.dumps(other))
+        if json.dumps(other) != json.dumps(kept):
+            with pytest.raises(UserError, match=r"choice.json is damaged \(.*\): remove it and repeat the command$"):
+                pytest.fail(f"{choice.Choice(request, tmp_path, 0.0, console).kept}")
+
+
+@pytest.mark.usefixtures("quickly")
+def test_where_its_file_is_gone_a_choice_is_begun_anew_and_replaces_what_is_another(
+    choose, asked, folder, untrained, monkeypatch
+):
+    _, told, _ = choose(*asked)
+    (folder / FILE).write_text("{")
+    status, _, said = choose(*asked)
+    assert (status, said.count("\n")) == (1, 1)
+    assert said.endswith("remove it and repeat the command\n")
+    (folder / FILE).unlink()
+    assert choose(*asked)[:2] == (0, told)
+    assert untrained.done == STUDIES  # once
+
+    (folder / FILE).unlink()
+    slower = {0: Pace(step=0.032, measuring=0.003), 1: Pace(step=0.04, measuring=0.003)}
+    monkeypatch.setattr(choice.Choice, "_time", lambda self, *_: self.kept.paces.update(slower))
+    untrained.killed = set(STUDIES[:2])
+    assert [choose(*asked)[0] for _ in range(3)] == [130, 130, 0]
+    assert untrained.done == [*STUDIES, *STUDIES[:2]]
+
+
+def test_of_two_commands_the_second_says_so_and_changes_nothing(choose, asked, folder, monkeypatch):
+    monkeypatch.setattr(records, "GLANCE", 0.0)
+    with StudyFolder(folder).acquire():
+        status, told, said = choose(*asked)
+    assert (status, told, said) == (
+        *(1, ""),
+        f"bakeoff: another command is at work on {folder}: wait until it has ended\n",
+    )
+    assert [path.name for path in folder.iterdir()] == [".lock"]
+
+
+@pytest.mark.usefixtures("quickly")
+def test_where_the_time_is_up_before_the_last_run_is_better_the_answer_is_the_best_trial(
+    choose, asked, folder, untrained, monkeypatch
+):
+    monkeypatch.setattr(Kept, "left", property(lambda kept: -100.0 if kept.final else kept.seconds))
+    status, told, _ = choose(*asked)
+    assert (status, untrained.done) == (0, STUDIES)
+    assert f"model: {folder}/rung-1-" in told or f"the network: {folder}/rung-1-" in told
+    assert "The time was up before the end of the last run, and this is the best until then" in told
+    assert choose(*asked)[:2] == (0, told)
+    run = next(run for *_, run in StudyFolder(folder / "final").declared_runs())
+    fakes.write_run(run, [2.0])  # as far as it came
+    assert f": {run.path}\n" in choose(*asked)[1]
+
+
+@pytest.mark.usefixtures("quickly", "untrained")
+def test_where_the_time_is_up_and_nothing_was_trained_it_is_said_how_much_is_needed(choose, asked, monkeypatch):
+    monkeypatch.setattr(choice.rungs, "plan", lambda *_: ())
+    monkeypatch.setattr(Kept, "left", property(lambda kept: -100.0 if kept.final else kept.seconds))
+    status, told, said = choose(*asked)
+    assert (status, told) == (2, "")
+    assert "the time was up before the last run: give at least" in said.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("quickly", "untrained")
+def test_a_disk_that_is_too_small_is_said_before_the_first_run(choose, asked, folder, monkeypatch):
+    monkeypatch.setattr(costs.shutil, "disk_usage", lambda _: SimpleNamespace(free=5_000_000))
+    status, _, said = choose(*asked)
+    assert (status, said.count("\n")) == (1, 1)
+    assert f"of disk, and 5.0 MB are free in {folder}" in said
+    assert [path.name for path in folder.iterdir()] == [".lock"]
