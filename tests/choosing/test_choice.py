@@ -60,13 +60,17 @@ def choose(monkeypatch, capsys):
 
 @pytest.fixture
 def untrained(monkeypatch):
-    """One rung of runs that are over at once: the names of studies that were done, and of those to be killed once."""
-    told = SimpleNamespace(done=[], killed=set())
+    """One rung of runs that are over at once: the names of studies that were done, and of those to be killed once.
+
+    Of these, what they were declared to be.
+    """
+    told = SimpleNamespace(done=[], killed=set(), begun={})
 
     def run(self, runs, _jobs, observer):
         name = self.folder.path.name
         if name in told.killed:
             told.killed.remove(name)
+            told.begun[name] = self.folder.study["identity"]
             raise KeyboardInterrupt
         told.done.append(name)
         for each in runs:
@@ -232,7 +236,9 @@ def test_wherever_it_is_killed_the_same_command_goes_on(choose, asked, folder, u
     (folder / ".unfinished-0.json").touch()
     assert [choose(*asked)[0] for _ in range(6)] == [130] * 5 + [0]
     assert sorted(untrained.done) == sorted(STUDIES)
-    budgets = [study.study["budget"] for study in find_studies(folder)]
+    declared = {study.path.name: study.study for study in find_studies(folder)}
+    assert {name: study["identity"] for name, study in declared.items()} == untrained.begun
+    budgets = [study["budget"] for study in declared.values()]
     assert {(budget["threads"], budget["precision"]) for budget in budgets} == {(1, "fp32")}
     assert not list(folder.glob(".unfinished*"))
 
