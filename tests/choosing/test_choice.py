@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -14,8 +15,9 @@ from bakeoff.choosing.deadline import EarlierError
 from bakeoff.choosing.kept import FILE, Kept
 from bakeoff.choosing.search import Pace, Schedule, Search
 from bakeoff.data import corpora
+from bakeoff.errors import UserError
 from bakeoff.experiments import Scale
-from bakeoff.records import StudyFolder, find_studies
+from bakeoff.records import DAMAGED, StudyFolder, find_studies
 from bakeoff.spec import Budget
 
 TINY = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
@@ -157,6 +159,12 @@ def test_what_cannot_be_is_refused_in_a_line(choose, tiny_corpus_file, tmp_path,
     status, told, said = choose(tiny_corpus_file, *arguments, "--out", tmp_path / "runs")
     assert (status, told, said.count("\n")) == (2, "", 1)
     assert expected in said
+
+
+def test_a_trial_whose_records_are_damaged_is_not_left_out_but_said():
+    rows = SimpleNamespace(rows=[SimpleNamespace(status=DAMAGED, error="summary.json is damaged: remove it")])
+    with pytest.raises(UserError, match=r"\Asummary\.json is damaged: remove it\Z"):
+        choice.Choice._tried(SimpleNamespace(_train=lambda study: rows), SimpleNamespace(name="rung-1"), 0, 0)
 
 
 def test_a_folder_of_something_else_is_left_alone(choose, tiny_corpus_file, tmp_path):
