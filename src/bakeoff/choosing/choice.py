@@ -29,7 +29,7 @@ Json = dict[str, Any]
 LENGTH = 128
 #: Bytes of text that are trained on for each minute, at most, and that are measured, each of valid and test: more of it
 #: could not be read once, and measuring it would take the time that is for training.
-TRAINED, MEASURED = 8_000_000, 15_000
+TRAINED, MEASURED = 8_000_000, 10_000
 #: The least and the most that are measured.
 FEWEST_MEASURED, MOST_MEASURED = 40_000, 1_000_000
 #: From so many passes over the text on, so much dropout.
