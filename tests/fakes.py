@@ -140,6 +140,7 @@ def declaration(keys, seeds=(0,)):
         "bakeoff": "0.1.0",
         "source": None,
         "code": None,
+        "tokenizer_sha256": "0" * 64,
         "corpus": {"name": "tiny", "licence": "none", "source": "a file", "sha256": "00", **splits}
         | {"lossy": False, "newline_is_word": False},
         "budget": {

@@ -1,6 +1,8 @@
 """A run's model, back from its folder."""
 
+import contextlib
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -49,6 +51,30 @@ def test_a_folder_without_weights_is_refused_in_words(session, tmp_path):
     for path in (tmp_path, tmp_path / "nowhere", session[1].parent):
         with pytest.raises(UserError, match="no folder of a run with weights"):
             bakeoff.load(path)
+
+
+def exchanged(text):
+    """A tokenizer with two symbols in each other's places."""
+    tokenizer = json.loads(text)
+    symbols = tokenizer["model"]["vocab"]
+    symbols["a"], symbols["b"] = symbols["b"], symbols["a"]
+    return json.dumps(tokenizer)
+
+
+@pytest.mark.parametrize("damage", [exchanged, lambda text: text[:3000], lambda text: "", lambda text: None])
+def test_a_damaged_tokenizer_is_refused_in_words_and_an_older_study_says_no_checksum(session, tmp_path, damage):
+    folder = StudyFolder(shutil.copytree(session[0].folder.path, tmp_path / "study"))
+    run = tmp_path / "study" / session[1].relative_to(session[0].folder.path)
+    damaged = damage(folder.tokenizer.read_text())
+    folder.tokenizer.write_text(damaged) if damaged is not None else folder.tokenizer.unlink()
+    refused = pytest.raises(UserError, match=r"\A[^\n]*tokenizer\.json is damaged [^\n]*repeat the command[^\n]*\Z")
+    with refused:
+        bakeoff.load(run)
+    declared = read_json(tmp_path / "study" / "study.json")
+    del declared["tokenizer_sha256"]
+    write_record(tmp_path / "study" / "study.json", declared)
+    with contextlib.nullcontext() if damage is exchanged else refused:
+        bakeoff.load(run)
 
 
 def test_damaged_weights_are_refused_in_words(session):

@@ -259,19 +259,22 @@ def test_a_killed_worker_ends_as_an_undisturbed_one(job, calm, monkeypatch, inte
     assert folder.summary["memory"]["samples"] > 0
 
 
-def test_a_run_that_is_stopped_and_decays_earlier_is_the_run_that_would_have_from_its_beginning(job, monkeypatch):
-    def decaying(steps, falling, folder):
-        budget = Budget(
-            **{name: getattr(job.run.budget, name) for name in ("batch_size", "sequence_length", "vocabulary")},
-            steps=steps,
-            epoch_steps=20,
-            warmup_steps=3,
-            decay_steps=falling,
-            precision="fp32",
-            threads=1,
-        )
-        return dataclasses.replace(job, run=dataclasses.replace(job.run, budget=budget), folder=job.folder / folder)
+def in_steps(job, steps, falling, folder):
+    """The job with a schedule of so many steps, of which the last ones decay."""
+    budget = Budget(
+        **{name: getattr(job.run.budget, name) for name in ("batch_size", "sequence_length", "vocabulary")},
+        steps=steps,
+        epoch_steps=20,
+        warmup_steps=3,
+        decay_steps=falling,
+        precision="fp32",
+        threads=1,
+    )
+    return dataclasses.replace(job, run=dataclasses.replace(job.run, budget=budget), folder=job.folder / folder)
 
+
+def test_a_run_that_is_stopped_and_decays_earlier_is_the_run_that_would_have_from_its_beginning(job, monkeypatch):
+    decaying = functools.partial(in_steps, job)
     monkeypatch.setattr(checkpoints, "SHARE", 1e9)  # a checkpoint after every evaluation
     for_comparison = decaying(60, 15, "undisturbed")
     work(for_comparison, lambda message: None)
@@ -291,6 +294,29 @@ def test_a_run_that_is_stopped_and_decays_earlier_is_the_run_that_would_have_fro
     work(decaying(60, 15, "other"), said.append)
     assert "another run's" in next(message["text"] for message in said if message["event"] == "note")
     assert outcome(RunFolder(job.folder / "other")) == outcome(undisturbed)
+
+
+def test_what_decays_earlier_goes_on_from_no_checkpoint_of_another_run_and_from_none_past_its_own_decay(
+    job, monkeypatch
+):
+    """The checkpoint is at step 40, and its run would have decayed from 50 on."""
+    monkeypatch.setattr(checkpoints, "SHARE", 1e9)
+    dying_after(monkeypatch, 45, KilledError())
+    with pytest.raises(KilledError):
+        work(in_steps(job, 100, 50, "begun"), lambda message: None)
+    earlier = in_steps(job, 60, 15, "begun")
+    others = {
+        "another rate": dataclasses.replace(earlier.run, optimizer=dataclasses.replace(earlier.run.optimizer, lr=0.02)),
+        "another seed": dataclasses.replace(earlier.run, seed=earlier.run.seed + 1),
+        "decaying from 25 on": in_steps(job, 60, 35, "begun").run,
+        "the same": earlier.run,
+    }
+    resumed = {}
+    for name, run in others.items():
+        shutil.copytree(earlier.folder, job.folder / name)
+        work(dataclasses.replace(job, run=run, folder=job.folder / name), lambda message: None)
+        resumed[name] = RunFolder(job.folder / name).summary["resumed_at_step"]
+    assert resumed == {name: [40] if name == "the same" else [] for name in others}
 
 
 def test_a_moving_average_of_the_weights_is_measured_in_the_end_and_goes_on_to_the_bit(job, calm, tmp_path):

@@ -245,6 +245,16 @@ def test_a_worker_that_dies_at_once_is_not_given_the_reason_of_an_earlier_try(se
     assert session.folder.run(run.slug).summary["error"] == "the worker ended without a word"
 
 
+def test_a_log_that_is_a_link_is_replaced_and_what_it_names_is_left_alone(session, tmp_path, monkeypatch):
+    precious, log = tmp_path / "precious", folders(session)[0].path / "log.txt"
+    precious.write_text("precious")
+    log.parent.mkdir(parents=True)
+    log.symlink_to(precious)
+    fake_worker(tmp_path, monkeypatch, "print('a word', file=sys.stderr)")
+    assert ending_of_one(session) == "a word"
+    assert (precious.read_text(), log.read_text()) == ("precious", "a word\n")
+
+
 def test_an_interrupt_leaves_no_process_and_what_was_cut_off_is_missing(study, tmp_path):
     seen = []
 

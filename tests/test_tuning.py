@@ -1,17 +1,22 @@
 import dataclasses
+import json
+import sys
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff import rates, runner, tuning
+from bakeoff import cli, rates, runner, tuning
+from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.identity import fits
 from bakeoff.metrics import Tally
 from bakeoff.optimizers import OPTIMIZERS
+from bakeoff.records import CHECKSUM, StudyFolder, write_record
 from bakeoff.spec import Budget
+from forked import STUDY as STUDY_FILE
 
 
 def rows_of(study, valid_loss):
@@ -167,6 +172,64 @@ def test_run_uses_what_was_found_for_just_this_study(tiny_study, tmp_path):
     assert applied.experiments[0].optimizer.lr == 1e-3
     longer = tiny_study.with_shared(epochs=3)
     assert tuning.apply(tmp_path, longer, longer).experiments == longer.experiments
+
+
+def test_rates_with_another_digit_are_refused_and_older_ones_without_a_checksum_are_taken(tiny_study, tmp_path):
+    search, _ = searched(tiny_study, distance(1e-2))
+    path = tuning.folder(tmp_path, tiny_study, tiny_study) / tuning.FILE
+    write_record(path, search.result())
+    assert tuning.apply(tmp_path, tiny_study, tiny_study).tuning == search.result()
+    path.write_text(path.read_text().replace('"lr": 0.01,', '"lr": 0.81,'))
+    with pytest.raises(UserError, match=r"rates\.json is damaged \(its checksum is another\): remove it"):
+        tuning.apply(tmp_path, tiny_study, tiny_study)
+
+
+def test_rates_that_are_kept_are_read_as_a_search_wrote_them(tiny_study, tmp_path, monkeypatch):
+    search, _ = searched(tiny_study, distance(1e-2))
+    monkeypatch.setattr(rates, "__file__", str(tmp_path / "__init__.py"))
+    write_record(tmp_path / "mine.json", search.result())
+    assert rates.chosen("mine") == search.result()
+
+
+@pytest.fixture
+def tune(tiny_corpus_file, tmp_path, monkeypatch, capsys):
+    """The command with three trials, in this process: its exit status and standard error."""
+    study = STUDY_FILE.format(corpus=str(tiny_corpus_file))
+    (tmp_path / "small.py").write_text(study)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tuning, "REACH", 1)
+    monkeypatch.setattr(tuning, "ROUNDS", 1)
+    monkeypatch.setattr(sys, "argv", ["bakeoff", "tune", "small.py"])
+
+    def tune():
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, capsys.readouterr().err
+
+    return tune
+
+
+def test_a_damaged_trial_stops_the_search_before_anything_is_chosen(tune, tmp_path):
+    assert tune()[0] == 0
+    folder = tmp_path / "runs" / "small-tune"
+    found, leftover = (folder / "rates.json").read_bytes(), folder / ".unfinished-1.json"
+    assert CHECKSUM in json.loads(found)
+    (_, _, run), *_ = StudyFolder(folder / "round-1").declared_runs()
+    summary = run.path / "summary.json"
+    whole = summary.read_text()
+    summary.write_text(whole.replace('"nats": ', '"nats": 1', 1))
+    status, said = tune()
+    assert status == 1
+    assert said.splitlines()[-1] == (
+        f"bakeoff: {summary.relative_to(tmp_path)} is damaged (its checksum is another): "
+        "remove it and repeat the command"
+    )
+    assert (folder / "rates.json").read_bytes() == found
+    summary.write_text(whole)
+    leftover.write_text("half")
+    assert tune()[0] == 0
+    assert not leftover.exists()
+    assert (folder / "rates.json").read_bytes() == found
 
 
 def test_the_searchs_seed_is_no_studys():

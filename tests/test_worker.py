@@ -5,6 +5,7 @@ import fcntl
 import itertools
 import json
 import os
+import random
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from safetensors.torch import load_file
 
 from bakeoff import checkpoints, data, provenance, windows, worker
 from bakeoff.identity import decode, identity
-from bakeoff.models import GPT1, ngram
+from bakeoff.models import GPT1, LSTM, ngram
 from bakeoff.models.mixture import mixture
 from bakeoff.optimizers import SGD, Adam, Momentum
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
@@ -239,6 +240,76 @@ def test_what_was_sampled_before_a_run_diverged_is_kept(run, tmp_path):
     steps = [sample["step"] for sample in folder.summary["sample"]]
     assert steps
     assert folder.history()[-1]["step"] < steps[0] <= steps[-1] <= folder.summary["step"]
+
+
+def infinite(measure, *, after=0):
+    """The measure, but that the last target costs infinitely much once it was called so often."""
+    calls = itertools.count()
+
+    def measured(*arguments, **options):
+        nats = measure(*arguments, **options)
+        nats[-1] = np.inf if next(calls) >= after else nats[-1]
+        return nats
+
+    return measured
+
+
+def test_a_loss_on_test_that_is_not_finite_ends_the_run_as_a_result(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(worker, "token_nats", infinite(token_nats))
+    folder, _ = worked(dataclasses.replace(run, budget=dataclasses.replace(run.budget, epochs=1)), tmp_path)
+    assert folder.status == DIVERGED
+    assert folder.summary["error"] == "the loss on test was not finite in the end"
+    assert [line["epoch"] for line in folder.history()] == [0, 1]
+    assert not folder.checkpoint.exists()
+
+
+def broken(*arguments):
+    raise RuntimeError("a model of one's own")
+
+
+@pytest.mark.parametrize(
+    ("failing", "absent", "why"),
+    [
+        ((windows, "carried_state", broken), "windows", "in other windows: RuntimeError: a model of one's own"),
+        ((windows, "carried_state", infinite(windows.carried_state)), "windows", "in other windows: ValueError: its"),
+        ((worker, "with_counts", broken), "with_counts", "with counts: RuntimeError"),
+        # measured before are test, under weights that are the best and the last, and valid
+        ((worker, "token_nats", infinite(token_nats, after=2)), "averaged", "under the averaged weights: ValueError"),
+    ],
+)
+def test_a_measure_that_fails_or_is_not_finite_is_absent_and_the_run_is_not_lost(
+    run, tmp_path, *, failing, absent, why
+):
+    budget = dataclasses.replace(run.budget, epochs=1, average=0.9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(*failing)
+        folder, messages = worked(dataclasses.replace(run, budget=budget), tmp_path)
+    assert folder.read().status == FINISHED
+    assert {key for key in ("windows", "with_counts", "averaged") if not folder.summary.get(key)} == {absent}
+    (note,) = (message["text"] for message in messages if message["event"] == "note")
+    assert note.startswith(f"not measured {why}")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Drawn(LSTM):
+    """Keeps what it drew from the generators that Python and numpy share with everybody."""
+
+    def build(self, vocabulary, sequence_length):
+        model = super().build(vocabulary, sequence_length)
+        drawn = torch.tensor([random.random(), np.random.random()])  # noqa: NPY002, S311 (as a user's model may)
+        model.register_buffer("drawn", drawn)
+        return model
+
+
+def test_what_a_model_draws_from_any_global_generator_follows_from_the_runs_seed(run, tmp_path):
+    budget = dataclasses.replace(run.budget, epochs=1, epoch_steps=1)
+    drawing = dataclasses.replace(run, architecture=Drawn(embedding=16, hidden=16), budget=budget)
+    drawn = []
+    for number, seed in enumerate((3, 3, 4)):
+        folder, _ = worked(dataclasses.replace(drawing, seed=seed), tmp_path / str(number))
+        drawn.append(load_file(folder.best_weights)["drawn"])
+    assert torch.equal(drawn[0], drawn[1])
+    assert (drawn[0] != drawn[2]).all()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -335,8 +335,9 @@ def tune(
     """
     from bakeoff import progress, terminal, tuning
     from bakeoff.analysis.rows import read_rows
-    from bakeoff.files import write_json
+    from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
+    from bakeoff.records import write_record
     from bakeoff.runner import open_session, parse_jobs, prepare
     from bakeoff.study_file import find_study
 
@@ -357,7 +358,8 @@ def tune(
         if failed := search.failed():
             say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
             return 1
-    write_json(folder / tuning.FILE, search.result())
+    remove_leftovers(folder)
+    write_record(folder / tuning.FILE, search.result())
     show(terminal.tuning_text(search))
     show(f"rates: {folder / tuning.FILE}")
     return 0

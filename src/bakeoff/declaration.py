@@ -1,5 +1,6 @@
 """A study as data: what `study.json` holds and `bakeoff describe` prints."""
 
+import hashlib
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -42,6 +43,7 @@ def declare(study: Study, tokens: Tokens, declared: Study, source: Path | None) 
         "bakeoff": version("bakeoff"),
         "source": str(source) if source else None,
         "code": sources.checksums(source) if source else None,
+        "tokenizer_sha256": hashlib.sha256(tokens.tokenizer.to_str().encode()).hexdigest(),
         "models": _order(ARCHITECTURES.values(), (type(e.architecture) for e in study.experiments)),
         "optimizers": _order(OPTIMIZERS.values(), (type(e.optimizer) for e in study.experiments)),
         "tuning": {**declared.tuning, "fits": fits(declared.tuning, declared)} if declared.tuning else None,

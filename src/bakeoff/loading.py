@@ -1,5 +1,6 @@
 """A trained model back from a run's folder, a study's or an export's; and a study's floor as a model."""
 
+import hashlib
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -14,7 +15,7 @@ from bakeoff.identity import decode
 from bakeoff.models import count_table
 from bakeoff.models.count_table import CountTable
 from bakeoff.models.ngram import TABLES, Floor
-from bakeoff.records import RunFolder, StudyFolder, find_studies, read_json
+from bakeoff.records import DamagedError, RunFolder, StudyFolder, find_studies, read_json
 from bakeoff.spec import Architecture
 from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
 
@@ -67,14 +68,14 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
         trust: Whether the study file that is kept with the study may be executed, if the model is defined there.
 
     Raises:
-        UserError: The folder is no run's, or the run has kept no weights, or they are damaged, or its model needs a
-            study file that is not trusted or is not what was kept.
+        UserError: The folder is no run's, or the run has kept no weights, or they or the tokenizer are damaged, or its
+            model needs a study file that is not trusted or is not what was kept.
     """
     folder, study = RunFolder(path), StudyFolder(path.resolve().parent.parent)
     if folder.spec is None or not folder.best_weights.is_file() or not study.exists:
         raise UserError(f"{path} is no folder of a run with weights, such as runs/quick/01-lstm-1-adam/seed-0")
     run = folder.spec["run"]
-    tokenizer = Tokenizer.from_file(str(study.tokenizer))
+    tokenizer = _tokenizer(study)
     symbols, length = tokenizer.get_vocab_size(), run["budget"]["sequence_length"]
     architecture = _architecture(run, study, trust=trust)
     try:
@@ -163,6 +164,20 @@ def _study(path: Path) -> StudyFolder:
         names = ", ".join(found.path.name for found in (study, *more))
         raise UserError(f"{path} holds several studies: name one of {names}")
     return study
+
+
+def _tokenizer(study: StudyFolder) -> Tokenizer:
+    """A study's tokenizer; older folders do not say what its checksum is."""
+    path, told = study.tokenizer, study.study.get("tokenizer_sha256")
+    mend = "repeat the command that trained the study, which writes it anew"
+    try:
+        content = path.read_bytes()
+        tokenizer = Tokenizer.from_buffer(content)
+    except Exception as error:  # the library's own errors have no class of theirs
+        raise DamagedError(path, " ".join(str(error).split()), mend) from error
+    if told not in (None, hashlib.sha256(content).hexdigest()):
+        raise DamagedError(path, "its checksum is another", mend)
+    return tokenizer
 
 
 def _tables(study: StudyFolder) -> dict[str, Json]:

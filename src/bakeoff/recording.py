@@ -84,8 +84,14 @@ class Measures:
 
 
 def tally(stream: TokenStream, nats: Nats) -> Tally:
-    """What a stream cost, as a sum with its counts."""
+    """What a stream cost, as a sum with its counts.
+
+    Raises:
+        ValueError: It is not finite.
+    """
     total = float(nats.sum(dtype=np.float64))
+    if not math.isfinite(total):
+        raise ValueError("its loss is not finite")
     return Tally(nats=total, tokens=stream.targets, words=stream.words, bytes=stream.bytes)
 
 

@@ -106,6 +106,7 @@ DOCUMENTS: dict[str, Shape] = {"valid": BY_DOCUMENT, "test": BY_DOCUMENT}
 STUDY: dict[str, Shape] = {
     "study": _text,
     "identity": _text,
+    "tokenizer_sha256?": _text,
     "budget": {"threads?": _positive, "precision?": _text, "compile?": _flag},
     "experiments": [{"number": _count, "slug": _text}],
     "seeds": [_count],

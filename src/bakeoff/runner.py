@@ -299,7 +299,9 @@ class _Workers:
             alone=self.jobs == 1,
             source=self.session.source,
         )
-        with (folder.path / "log.txt").open("w", encoding="utf-8") as log:
+        path = folder.path / "log.txt"
+        path.unlink(missing_ok=True)  # where it is a link, what that names is not ours
+        with path.open("w", encoding="utf-8") as log:
             child = self.server.start(waiting() | os.environ, log)
         listener = threading.Thread(target=self._listen, args=(run, child), daemon=True)
         listener.start()

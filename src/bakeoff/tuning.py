@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.analysis.rows import Row, StudyRows, require_undamaged
 from bakeoff.identity import fits, purpose
 from bakeoff.records import FAILED, RATES, StudyFolder, read_json
 from bakeoff.runner import folder_name, share_of_cores
@@ -95,7 +95,12 @@ class Search:
         return [number for number, (slug, _) in enumerate(self._asked, start=1) if slug in slugs]
 
     def learn(self, rows: StudyRows) -> None:
-        """Take note of what a round's trials found; their numbers tell which is which."""
+        """Take note of what a round's trials found; their numbers tell which is which.
+
+        Raises:
+            UserError: The records of one are damaged.
+        """
+        require_undamaged(rows.rows)
         by_number = {row.number: row for row in rows.rows}
         for number, (slug, place) in enumerate(self._asked, start=1):
             self.trials[slug][place] = _trial(place, by_number[number])

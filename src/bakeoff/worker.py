@@ -8,11 +8,12 @@ import contextlib
 import functools
 import json
 import os
+import random
 import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -204,10 +205,10 @@ class _Recording:
         try:
             for evaluation in training.evaluations():
                 self._keep(evaluation, training)
+            return self._summary(training)
         except DivergedError as error:
             samples = [vars(sample) for sample in training.samples]
             return _divergence(error) | {"alone": self.kept.alone, "sample": samples}
-        return self._summary(training)
 
     def _resumed(self) -> Training | None:
         """The run where its checkpoint was taken; None, and a word about it, where that is of no use."""
@@ -227,7 +228,8 @@ class _Recording:
 
     def _training(self) -> Training:
         run, budget, train = self.run, self.budget, self.tokens.splits["train"]
-        torch.manual_seed(run.seed)
+        for seed in (torch.manual_seed, np.random.seed, random.seed):  # models of one's own may draw from any
+            seed(run.seed)
         model = models.build(run.architecture, budget, self.tokens.vocabulary, self.device)
         training = Training(
             model=model,
@@ -343,8 +345,11 @@ class _Recording:
 
         What each document cost under the best is kept. If the weights were averaged, valid and test are also measured
         with the average.
+
+        Raises:
+            DivergedError: The loss on test is not finite.
         """
-        model, kept, averaged = training.model, self.kept.best, {}
+        model, kept, mixed, windowed, averaged = training.model, self.kept.best, None, None, None
         valid, test = self.measures.streams["valid"], self.tokens.splits["test"]
         measure = functools.partial(token_nats, model, budget=self.budget, device=self.device)
         with self.clock.measuring("evaluation"):
@@ -352,17 +357,31 @@ class _Recording:
             if kept.epoch < len(self.ends):
                 model.load_state_dict(self._best_weights(kept.epoch))
                 best = measure(test)
-            mixed = with_counts(self.tokens, self.budget.sequence_length, {"valid": measure(valid), "test": best})
-            otherwise = windows.measured(model, test, best, self.budget, self.device)
+            if not (np.isfinite(last).all() and np.isfinite(best).all()):
+                what = "the loss on test was not finite in the end"
+                raise DivergedError(what, training.epochs + 1, training.step, training.steps)
+            with self._optional("with counts"):
+                nats = {"valid": measure(valid), "test": best}
+                mixed = with_counts(self.tokens, self.budget.sequence_length, nats)
+            with self._optional("in other windows"):
+                otherwise = windows.measured(model, test, best, self.budget, self.device)
+                windowed = {name: tally(test, nats).sums() for name, nats in otherwise.items()}
             if training.average:
                 model.load_state_dict(training.average.weights, strict=False)  # buffers stay those of the best
-                averaged = {
-                    name: tally(stream, measure(stream)).sums() for name, stream in (("valid", valid), ("test", test))
-                }
+                with self._optional("under the averaged weights"):
+                    streams = {"valid": valid, "test": test}
+                    averaged = {name: tally(stream, measure(stream)).sums() for name, stream in streams.items()}
         self.folder.write_documents({"valid": kept.documents, "test": by_document(test, best)})
         sums = {"best": tally(test, best).sums(), "last": tally(test, last).sums()}
-        windowed = {name: tally(test, nats).sums() for name, nats in otherwise.items()}
         return {"test": sums, "with_counts": mixed, "windows": windowed} | ({"averaged": averaged} if averaged else {})
+
+    @contextlib.contextmanager
+    def _optional(self, what: str) -> Iterator[None]:
+        """Around a measure that a result can do without: where it fails it is absent, and why is said."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 (whatever a model of one's own raises; the run is trained)
+            _say(self.emit, f"not measured {what}: {_reason(error)}")
 
     def _times(self) -> Json:
         """Seconds by purpose, and training's processor seconds; `other` is reading, writing, building."""

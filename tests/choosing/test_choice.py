@@ -23,7 +23,7 @@ from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import Scale
 from bakeoff.identity import encode, identity
-from bakeoff.records import StudyFolder, find_studies, write_record
+from bakeoff.records import DAMAGED, StudyFolder, find_studies, write_record
 from bakeoff.spec import Budget
 
 TINY = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
@@ -209,6 +209,12 @@ def test_what_cannot_be_is_refused_in_a_line(choose, tiny_corpus_file, tmp_path,
     assert expected in said
 
 
+def test_a_trial_whose_records_are_damaged_is_not_left_out_but_said():
+    rows = SimpleNamespace(rows=[SimpleNamespace(status=DAMAGED, error="summary.json is damaged: remove it")])
+    with pytest.raises(UserError, match=r"\Asummary\.json is damaged: remove it\Z"):
+        choice.Choice._tried(SimpleNamespace(_train=lambda study: rows), SimpleNamespace(name="rung-1"), 0, 0)
+
+
 def test_a_folder_of_something_else_is_left_alone(choose, tiny_corpus_file, tmp_path):
     mine = tmp_path / "runs" / f"choose-{tiny_corpus_file.stem}" / "mine.txt"
     mine.parent.mkdir(parents=True)
@@ -222,8 +228,12 @@ def test_a_folder_of_something_else_is_left_alone(choose, tiny_corpus_file, tmp_
 def test_wherever_it_is_killed_the_same_command_goes_on(choose, asked, folder, untrained, monkeypatch):
     """With a clock that runs, so that what is decided twice would be decided otherwise; the machine changes, too."""
 
+    starts = itertools.count(step=5)
+
     def seconds(clock):
-        clock.looks = getattr(clock, "looks", 0) + 1
+        if not hasattr(clock, "looks"):
+            clock.looks = next(starts)
+        clock.looks += 1
         return 0.2 * clock.looks
 
     monkeypatch.setattr(Clock, "seconds", property(seconds))

@@ -13,10 +13,10 @@ from bakeoff import rates
 from bakeoff.analysis import diagnosis, evaluations, statistics
 from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point, WithCounts
 from bakeoff.analysis.statistics import Comparison
-from bakeoff.errors import plain
+from bakeoff.errors import UserError, plain
 from bakeoff.metrics import Tally
 from bakeoff.rates import Noise
-from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
+from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
 
 Json = dict[str, Any]
 NOT_IN_JSON = {"json": False}
@@ -400,6 +400,17 @@ class StudyRows:
         rate = experiment.entry["learning_rate"]
         tried = [trial["lr"] for trial in self.trials(experiment)]
         return bool(found and found["lr"] == rate and min(tried) < rate < max(tried))
+
+
+def require_undamaged(rows: Iterable[Row]) -> None:
+    """See that nothing is chosen among runs of which one's records are not what was written.
+
+    Raises:
+        UserError: One's are not.
+    """
+    for row in rows:
+        if row.status == DAMAGED:
+            raise UserError(row.error or "", status=1)
 
 
 def _compare(first: Repeats, second: Repeats, noise: Noise) -> Comparison | None:

@@ -11,7 +11,7 @@ import torch
 from rich.console import Console
 
 from bakeoff import costs, progress, runner, words
-from bakeoff.analysis.rows import Row, StudyRows, read_rows
+from bakeoff.analysis.rows import Row, StudyRows, read_rows, require_undamaged
 from bakeoff.choosing import rungs
 from bakeoff.choosing.clock import Clock
 from bakeoff.choosing.deadline import Deadline, EarlierError, OverdueError
@@ -306,6 +306,7 @@ class Choice:
 
     def _tried(self, study: Study, rung: int, contender: int) -> list[Found]:
         rows = self._train(study)
+        require_undamaged(rows.rows)
         return [
             Found(
                 contender=contender,

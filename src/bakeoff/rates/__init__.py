@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bakeoff.records import RATES, read_json
+
 #: Where `python -m bakeoff.rates.seeds` keeps what it has measured.
 NOISE = Path(__file__).with_name("noise.json")
 
@@ -75,8 +77,7 @@ class Carried:
 
 def chosen(study: str) -> Json:
     """What the search for that study found (`bakeoff tune STUDY` writes such a file)."""
-    found: Json = json.loads(Path(__file__).with_name(f"{study}.json").read_text(encoding="utf-8"))
-    return found
+    return read_json(Path(__file__).with_name(f"{study}.json"), RATES)
 
 
 def noise() -> tuple[Noise, ...]:
