@@ -39,8 +39,9 @@ DROPOUT = ((20.0, 0.3), (6.0, 0.2), (2.0, 0.1), (0.0, 0.0))
 STARTING, ANSWERING = 1.5, 15.0
 #: By what share of the time the answer may be late.
 OVER = 0.03
-#: The most that full evaluations may take of the last run, and how many there are at most.
-EVALUATING, MOST_EVALUATIONS = 0.06, 12
+#: The most that full evaluations may take of the last run, and how many there are at least and at most: without some
+#: before its rate falls nobody sees that it will be late.
+EVALUATING, FEWEST_EVALUATIONS, MOST_EVALUATIONS = 0.06, 4, 12
 #: What a choice may take: three seconds to a week, and no more bytes than any machine has.
 LEAST_MINUTES, MOST_MINUTES, MOST_BYTES = 0.05, 10_081, 10**15
 
@@ -326,7 +327,7 @@ class Choice:
         if self.kept.final is None:
             pace, seconds = search.paces[search.winner], self.kept.left - ANSWERING
             affordable = int(EVALUATING * seconds / max(1e-9, pace.measuring - STARTING))
-            self.kept.final = search.schedule(seconds, min(MOST_EVALUATIONS, max(1, affordable)))
+            self.kept.final = search.schedule(seconds, min(MOST_EVALUATIONS, max(FEWEST_EVALUATIONS, affordable)))
             self.kept.write()
         self._say(
             f"the last run: {search.contenders[search.winner].title}, learning rate {words.rate(search.rate)}, "
