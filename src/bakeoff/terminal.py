@@ -186,6 +186,8 @@ def choice_text(answer: "Answer", chosen: "Chosen") -> str:
         settings = f"learning rate {words.rate(search.rate)}, {batch} sequences a step, {words.count(steps)} steps"
         reached = f"{small(answer.valid)} bits per byte of valid ({counted})"
         said = [f"Use {answer.chosen}, {settings}: {reached}."]
+    if answer.mixed:
+        said.append(f"Mixed with each other, the two reach {small(answer.mixed)}.")
     if unseen:
         said.append(
             f"On unseen text of this kind expect {small(unseen.mean)} bits per byte, {small(unseen.low)} to "

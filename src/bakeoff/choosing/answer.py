@@ -61,6 +61,7 @@ class Answer:
         count_table: Whether the best floor is better on valid than the winner: then that is the answer.
         floor: The best floor.
         valid: Bits per byte of the winner.
+        mixed: Bits per byte of both together, one weight for all targets; None where that was not measured.
         unseen: Bits per byte to expect on unseen text of this kind; None where too few documents were measured.
         runner_up: The contender that came second; None where nothing was compared.
         runner_up_better: How likely it is that it would have been the better choice.
@@ -75,6 +76,7 @@ class Answer:
     count_table: bool
     floor: Baseline
     valid: float
+    mixed: float | None
     unseen: Expected | None
     runner_up: str | None
     runner_up_better: float | None
@@ -100,6 +102,7 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
         count_table=count_table,
         floor=floor,
         valid=valid.bits_per_byte,
+        mixed=row.with_counts.valid.bits_per_byte if row.with_counts else None,
         unseen=None if count_table else unseen(row, deviation),
         runner_up=None if runner_up is None else search.contenders[runner_up].title,
         runner_up_better=None if runner_up is None else better(search, runner_up, deviation),
