@@ -83,12 +83,12 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
     probes = probe(runs, tokens, device)
     able = [run for run in runs if _model(run) in probes]
     seconds = [_seconds(run, probes[_model(run)], tokens) for run in able]
-    files_ = [files(run, tokens) for run in able]
+    sizes = [files(run, tokens) for run in able]
     return Cost(
         seconds=sum(seconds),
         memory_bytes=max((probe.memory_bytes for probe in probes.values()), default=0),
-        kept_bytes=sum(kept for kept, _ in files_) + REPORT,
-        unfinished_bytes=max((unfinished for _, unfinished in files_), default=0),
+        kept_bytes=sum(kept for kept, _ in sizes) + REPORT,
+        unfinished_bytes=max((unfinished for _, unfinished in sizes), default=0),
         runs=len(runs),
     )
 
