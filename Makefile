@@ -3,6 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+WORKERS ?= 2
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_FLAGS)
 
 .PHONY: run test slow busy torture seed-check check format clean
@@ -12,12 +13,17 @@ run: $(VENV)/.installed
 
 # Two processes with a thread each; the tests of a file share what they trained, so they stay together.
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 slow: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
-# The suite again and again beside two busy programs: what passes by luck fails here.
+# Again and again beside two busy programs: what passes by luck fails here. All that starts processes or threads,
+# waits for them, times them or kills them; the other tests compute the same however long it takes.
+busy: export TESTS = $(addprefix tests/, bench choosing report/test_browser.py report/test_build.py data/test_hub.py \
+	$(patsubst %, test_%.py, bad_input cli costs faults forkserver fuzz large_text measure memory process \
+	progress provenance readme recording resume runner terminal threads torture training tuning worker))
+busy: export WORKERS = 4
 busy: $(VENV)/.installed-dev
 	for each in 1 2; do $(BIN)/python -c 'while True: pass' & others="$$others $$!"; done; \
 	trap 'kill '"$$others" EXIT; \
