@@ -169,7 +169,7 @@ def run(
     console = _console()
     built_in, source = find_study(study)
     options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
-    declared = tuning.apply(out, options, built_in)
+    declared = tuning.apply(out, options, built_in, source)
     numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
     _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
@@ -300,8 +300,8 @@ def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as
     from bakeoff import data, declaration, terminal, tuning
     from bakeoff.study_file import find_study
 
-    built_in, _ = find_study(study)
-    declared = tuning.apply(out, built_in, built_in)
+    built_in, source = find_study(study)
+    declared = tuning.apply(out, built_in, built_in, source)
     tokens = None
     with contextlib.suppress(OSError):  # nothing can be kept, so counts stay unknown
         if data.is_here(declared.corpus, declared.budget):

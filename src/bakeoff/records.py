@@ -170,6 +170,10 @@ DECLARED: Shape = STUDY | {
 }
 
 
+#: How to go on without most of them.
+MEND = "remove it and repeat the command"
+
+
 class DamagedError(UserError):
     """A record that is not what was written; it damages its run alone.
 
@@ -179,24 +183,24 @@ class DamagedError(UserError):
         mend: How to go on.
     """
 
-    def __init__(self, path: Path, what: str, mend: str = "remove it and repeat the command") -> None:
+    def __init__(self, path: Path, what: str, mend: str = MEND) -> None:
         super().__init__(f"{path} is damaged ({what}): {mend}", status=1)
 
 
-def read_json(path: Path, shape: Shape | None = None) -> Json:
+def read_json(path: Path, shape: Shape | None = None, mend: str = MEND) -> Json:
     """Read a JSON object of some shape; of one with a checksum, see that it is what was written.
 
     Raises:
-        DamagedError: It is none, or another.
+        DamagedError: It is none, or another; the error says how to go on.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DamagedError(path, str(error)) from error
-    record = _checked(data, shape or {}, path)
+        raise DamagedError(path, str(error), mend) from error
+    record = _checked(data, shape or {}, path, mend)
     told = record.pop(CHECKSUM, None)
     if told is not None and told != _checksum(record):
-        raise DamagedError(path, "its checksum is another")
+        raise DamagedError(path, "its checksum is another", mend)
     return record
 
 
@@ -209,9 +213,9 @@ def _checksum(record: Json) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def _checked(data: Any, shape: Shape, path: Path) -> Json:  # noqa: ANN401 (from a file)
+def _checked(data: Any, shape: Shape, path: Path, mend: str = MEND) -> Json:  # noqa: ANN401 (from a file)
     if fault := _fault(data, shape, "it"):
-        raise DamagedError(path, fault)
+        raise DamagedError(path, fault, mend)
     checked: Json = data
     return checked
 
