@@ -216,7 +216,7 @@ def choose(
     from bakeoff.data import corpora
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
-    from bakeoff.records import StudyFolder
+    from bakeoff.records import FAILED, StudyFolder
 
     began, console = process.began(), _console()
     found = corpora.choose(corpus)
@@ -239,7 +239,7 @@ def choose(
         told = answer(chosen, folder)
         incomplete = _report(StudyFolder(told.study), console) if report else 0
     show(terminal.choice_text(told, chosen))
-    return 1 if incomplete else 0
+    return 1 if incomplete or told.ended == FAILED else 0
 
 
 @app.command(name="data", rich_help_panel=START)

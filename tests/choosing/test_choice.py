@@ -23,7 +23,7 @@ from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import Scale
 from bakeoff.identity import encode, identity
-from bakeoff.records import DAMAGED, StudyFolder, find_studies, write_record
+from bakeoff.records import DAMAGED, DIVERGED, FAILED, StudyFolder, find_studies, write_record
 from bakeoff.spec import Budget
 
 TINY = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
@@ -306,6 +306,53 @@ def test_of_two_commands_the_second_says_so_and_changes_nothing(choose, asked, f
         f"bakeoff: another command is at work on {folder}: wait until it has ended\n",
     )
     assert [path.name for path in folder.iterdir()] == [".lock"]
+
+
+def last_run(monkeypatch, ending):
+    """Let the last run, after an evaluation that was better than any trial's, end so."""
+    train = runner.Session.run
+
+    def run(self, runs, *others):
+        train(self, runs, *others)
+        if self.folder.path.name == "final":
+            fakes.write_run(self.folder.run(runs[0].slug), [2.0], ending=ending)
+            write_record(
+                self.folder.run(runs[0].slug).path / "spec.json",
+                {"identity": identity(runs[0]), "run": encode(runs[0])},
+            )
+
+    monkeypatch.setattr(runner.Session, "run", run)
+
+
+DIVERGES = {"status": DIVERGED, "error": "the loss was not finite at step 150", "epoch": 2}
+
+
+@pytest.mark.usefixtures("quickly", "untrained")
+@pytest.mark.parametrize("ending", [DIVERGES, {"status": FAILED, "error": "out of memory: 9 GB"}])
+def test_where_the_last_run_is_lost_the_answer_is_the_best_complete_trial(choose, asked, folder, monkeypatch, ending):
+    last_run(monkeypatch, ending)
+    status, told, _ = choose(*asked)
+    assert status == (ending["status"] == FAILED)
+    assert f"The last run {ending['status']}: {ending['error']}." in told
+    assert f"{folder}/final" not in told
+    assert f": {folder}/rung-1-" in told
+    assert ("Second came" in told) == (ending["status"] == FAILED)
+    assert f"What another time would change cannot be told: the last run {ending['status']}." in told
+    reached = min(line.split()[-1] for line in told.splitlines() if line.split()[:1] == ["1"])
+    assert f"{reached} bits per byte of valid" in told or f"reached {reached}." in told
+
+
+@pytest.mark.usefixtures("quickly", "untrained")
+def test_where_the_last_run_is_lost_and_there_is_no_trial_the_answer_is_the_count_table(
+    choose, asked, folder, monkeypatch
+):
+    monkeypatch.setattr(choice.rungs, "plan", lambda *_: ())
+    last_run(monkeypatch, DIVERGES)
+    status, told, _ = choose(*asked)
+    assert status == 0
+    assert told.startswith("Use the count table, ")
+    assert f"The last run {DIVERGED}: {DIVERGES['error']}. Nothing else was trained" in told
+    assert told.count(str(folder)) == 2  # of the count table
 
 
 @pytest.mark.usefixtures("quickly")

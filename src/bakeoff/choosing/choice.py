@@ -22,7 +22,7 @@ from bakeoff.errors import UserError
 from bakeoff.experiments import SCALES, Contender, Scale
 from bakeoff.identity import identity
 from bakeoff.measure import resolve_precision, usable_cores
-from bakeoff.records import StudyFolder
+from bakeoff.records import FINISHED, StudyFolder
 from bakeoff.spec import LARGEST_SEED, Budget, Corpus, Run, Study, real, whole
 
 Json = dict[str, Any]
@@ -42,6 +42,8 @@ OVER = 0.03
 #: The most that full evaluations may take of the last run, and how many there are at least and at most: without some
 #: before its rate falls nobody sees that it will be late.
 EVALUATING, FEWEST_EVALUATIONS, MOST_EVALUATIONS = 0.06, 4, 12
+#: How a last run ended that was not over when the time was up.
+CUT_OFF = "was cut off"
 #: What a choice may take: three seconds to a week, and no more bytes than any machine has.
 LEAST_MINUTES, MOST_MINUTES, MOST_BYTES = 0.05, 10_081, 10**15
 
@@ -85,19 +87,24 @@ class Chosen:
 
     Attributes:
         search: With all that the trials found.
-        study: The name of the study of the answer's run.
-        final: That run: the winner's last one, or its best trial where the last one was stopped before it was better.
-        rows: Its study's.
+        ended: How the winner's last run ended: `finished`, `diverged`, `failed` or `CUT_OFF`.
+        error: Why it diverged or failed.
+        contender: Of the answer's run.
+        study: The name of that run's study.
+        row: That run: the last one, or the best complete trial where the last one was lost, or stopped before it was
+            better; None where there is neither.
+        rows: The study's.
         kept: What took how long.
-        cut_off: Whether the time was up before the last run's end.
     """
 
     search: Search
+    ended: str
+    error: str | None
+    contender: int
     study: str
-    final: Row
+    row: Row | None
     rows: StudyRows
     kept: Kept
-    cut_off: bool
 
 
 class Choice:
@@ -335,25 +342,36 @@ class Choice:
         )
         try:
             rows = self._last(search, self.kept.final)
+            ended = rows.rows[0].status
         except OverdueError:
-            return self._best_so_far(search)
-        if not rows.rows[0].valid:
-            raise UserError(f"the last run {rows.rows[0].status}: {rows.rows[0].error}", status=1)
-        return Chosen(search=search, study=FINAL, final=rows.rows[0], rows=rows, kept=self.kept, cut_off=False)
+            rows, ended = read_rows(StudyFolder(self.folder / FINAL)), CUT_OFF
+        require_undamaged(rows.rows)
+        return self._found(search, rows, ended)
 
-    def _best_so_far(self, search: Search) -> Chosen:
-        """The last run as far as it came, or the winner's best trial while that is better."""
-        study, rows = FINAL, read_rows(StudyFolder(self.folder / FINAL))
-        row = rows.rows[0]
-        reached = row.best_point.valid.bits_per_byte if row.history else math.inf
-        if search.plan and (trial := search.best(search.winner, len(search.plan) - 1)).valid < reached:
-            study, _, run = trial.folder.partition("/")
-            rows = read_rows(StudyFolder(self.folder / study))
-            row = next(each for each in rows.rows if each.folder == run)
-        elif not row.history:
+    def _found(self, search: Search, rows: StudyRows, ended: str) -> Chosen:
+        """The last run if it is complete, or as far as it came; the best of the trials where that is better."""
+        last = rows.rows[0]
+        contender, study, row = search.winner, FINAL, last if last.history and ended in (FINISHED, CUT_OFF) else None
+        if ended != FINISHED:
+            reached = row.best_point.valid.bits_per_byte if row else math.inf
+            trial = min(search.found, key=lambda found: found.valid, default=None)
+            if trial and trial.valid < reached:
+                contender, (study, _, run) = trial.contender, trial.folder.partition("/")
+                rows = read_rows(StudyFolder(self.folder / study))
+                row = next(each for each in rows.rows if each.folder == run)
+        if row is None and ended == CUT_OFF:
             least = self._least(search.paces[search.winner])
             raise UserError(f"the time was up before the last run: give at least {least} minutes, and another --out")
-        return Chosen(search=search, study=study, final=row, rows=rows, kept=self.kept, cut_off=True)
+        return Chosen(
+            search=search,
+            ended=ended,
+            error=last.error,
+            contender=contender,
+            study=study,
+            row=row,
+            rows=rows,
+            kept=self.kept,
+        )
 
     def _last(self, search: Search, schedule: Schedule) -> StudyRows:
         """The winner's run; where other programs take of its time, its rate begins to fall earlier than was planned.
