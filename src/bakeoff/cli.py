@@ -163,7 +163,7 @@ def run(
     """
     from bakeoff import progress, tuning
     from bakeoff.measure import resolve_device
-    from bakeoff.runner import folder_name, open_session, parse_jobs, prepare
+    from bakeoff.runner import folder_name, open_session, parse_jobs
     from bakeoff.study_file import find_study
 
     console = _console()
@@ -173,8 +173,7 @@ def run(
     numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
     _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
-    with progress.preparing(declared.corpus.name, console) as told:
-        prepare(declared.corpus, declared.budget, told)
+    progress.prepare(declared.corpus, declared.budget, console)
     with contextlib.ExitStack() as stack:
         with console.status(f"preparing {declared.corpus.name}"):
             session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
@@ -211,8 +210,11 @@ def choose(
     that is. Ctrl-C is safe: the same command goes on with the time that was left.
     """
     from bakeoff import terminal
-    from bakeoff.choosing import choice
     from bakeoff.choosing.answer import answer
+    from bakeoff.choosing.choice import Choice
+    from bakeoff.choosing.kept import FILE
+    from bakeoff.choosing.planning import Request
+    from bakeoff.choosing.search import NAMES
     from bakeoff.data import corpora
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
@@ -221,7 +223,7 @@ def choose(
     began, console = process.began(), _console()
     found = corpora.choose(corpus)
     try:
-        request = choice.Request(
+        request = Request(
             corpus=found,
             minutes=minutes,
             memory_bytes=_bytes(memory),
@@ -232,10 +234,10 @@ def choose(
         raise UserError(str(error)) from error
     folder = out / f"choose-{found.name}"
     # A damaged choice.json may have been removed.
-    _require_ours(folder, "choice.json", "rung-*/study.json", "seeds-*/study.json", "final/study.json")
+    _require_ours(folder, FILE, *(f"{name}/study.json" for name in NAMES))
     with StudyFolder(folder).acquire():
         remove_leftovers(folder)
-        chosen = choice.Choice(request, folder, began, console).make()
+        chosen = Choice(request, folder, began, console).make()
         told = answer(chosen, folder)
         incomplete = _report(StudyFolder(told.study), console) if report else 0
     show(terminal.choice_text(told, chosen))
@@ -338,15 +340,14 @@ def tune(
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
     from bakeoff.records import write_record
-    from bakeoff.runner import open_session, parse_jobs, prepare
+    from bakeoff.runner import open_session, parse_jobs
     from bakeoff.study_file import find_study
 
     console, at_once = _console(), parse_jobs(jobs)
     built_in, source = find_study(study)
     declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     anew = _numbers("--again", again, declared) or ()
-    with progress.preparing(declared.corpus.name, console) as told:
-        prepare(declared.corpus, declared.budget, told)
+    progress.prepare(declared.corpus, declared.budget, console)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
@@ -525,13 +526,12 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
     disk = cost.disk_bytes(jobs)
     costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
     threads = words.plural(study.budget.threads or 1, "thread")
-    console.print(
+    progress.say(
+        console,
         f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
         f"{study.budget.precision}, {jobs} at a time: about "
         f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
-        highlight=False,
-        soft_wrap=True,
     )
     with progress.display(missing, console) as observer:
         session.run(missing, jobs, observer)

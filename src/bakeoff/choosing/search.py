@@ -19,6 +19,8 @@ WARMUP, DECAY = 0.05, 0.5
 
 #: The names of the study of a contender's trials on a rung, of a finalist's with other seeds, and of the last one.
 TRIALS, REPEATS, FINAL = "rung-{}-{}-{}", "seeds-{}-{}", "final"
+#: Patterns of these.
+NAMES = tuple(name.format(*"***") for name in (TRIALS, REPEATS, FINAL))
 
 
 @dataclass(frozen=True, kw_only=True)
