@@ -184,7 +184,7 @@ def copied(new_case, calm):
     return case
 
 
-RECORDS = ("summary.json", "spec.json", "environment.json", "history.jsonl", "documents.json")
+RECORDS = ("summary.json", "spec.json", "environment.json", "history.jsonl", "documents.json", "texts.json")
 
 
 @pytest.mark.parametrize("name", ["study.json", *RECORDS])

@@ -57,6 +57,7 @@ def test_everyone_gets_seven_rates_around_its_centre_and_the_same_schedule(tiny_
     trials = tuning.Search(tiny_study).next_round()
     assert len(trials.experiments) == 7 * len(tiny_study.experiments)
     assert trials.seeds == (tuning.SEED,)
+    assert trials.trial
     assert trials.budget.epochs == 1
     lrs = [experiment.optimizer.lr for experiment in trials.experiments[:7]]
     assert lrs == [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]

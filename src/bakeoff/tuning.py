@@ -110,8 +110,14 @@ class Search:
             dataclasses.replace(e, number=number, optimizer=dataclasses.replace(e.optimizer, lr=rate(place)))
             for number, (e, place) in enumerate(wanted, start=1)
         )
-        name, budget = ROUND.format(self.rounds), self._budget()
-        return Study(name=name, corpus=self.study.corpus, budget=budget, experiments=trials, seeds=(SEED,))
+        return Study(
+            name=ROUND.format(self.rounds),
+            corpus=self.study.corpus,
+            budget=self._budget(),
+            experiments=trials,
+            seeds=(SEED,),
+            trial=True,
+        )
 
     def trials_of(self, numbers: Collection[int]) -> list[int]:
         """The numbers that the trials of those experiments have in the last round."""

@@ -114,6 +114,10 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
     final = next(run for *_, run in StudyFolder(folder / "final").declared_runs())
     assert final.status == "finished"
     assert str(final.path) in told
+    assert final.texts
+    assert final.summary["windows"]
+    trials = [run for name in (*rungs_, *repeats) for *_, run in StudyFolder(folder / name).declared_runs()]
+    assert {(run.texts, run.summary["windows"]) for run in trials} == {(None, None)}
     assert told.count("Muon") >= 10  # a line a trial
     trained = {path: path.read_bytes() for path in folder.rglob("best.safetensors")}
 

@@ -165,7 +165,7 @@ def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, consol
 def measure(request: Request, kept: Kept, scale: Scale, corpus: Corpus, tokens: Tokens) -> None:
     """Take note of how fast each contender is here, or that the memory does not hold it."""
     valid, test = (tokens.splits[split].targets for split in ("valid", "test"))
-    evaluated = 2 * (tokens.train_sample.targets + valid) + valid + 3 * test
+    evaluated = 2 * (tokens.train_sample.targets + valid) + valid + test
     for run, contender in zip(_runs(request, kept, scale, corpus), scale.contenders, strict=True):
         probe = next(iter(costs.probe([run], tokens, request.device).values()), None)
         if probe is None or (request.memory_bytes and probe.memory_bytes > request.memory_bytes):
