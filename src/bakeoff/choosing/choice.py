@@ -91,15 +91,12 @@ class Choice:
             UserError: The time, the memory or the disk is too short for any contender, or the text cannot be used.
         """
         with self.kept.clock.watched():
-            return self._made()
-
-    def _made(self) -> Chosen:
-        search = planning.planned(self.request, self.kept, self.console)
-        for line in planning.told(search, self.kept):
-            self._say(line)
-        self._climb(search)
-        self._repeat(search)
-        found = self._finish(search)
+            search = planning.planned(self.request, self.kept, self.console)
+            for line in planning.told(search, self.kept):
+                self._say(line)
+            self._climb(search)
+            self._repeat(search)
+            found = self._finish(search)
         for study in find_studies(self.folder):
             if study.path.name not in self.used and any(map(study.path.match, NAMES)):
                 self._put_aside(study)
