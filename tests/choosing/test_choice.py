@@ -40,7 +40,7 @@ def quickly(monkeypatch, tmp_path):
     monkeypatch.setattr(rungs, "LEAST_SHARE", -100.0)  # however slow the machine is, there is time for another seed
     monkeypatch.setattr(rungs, "MOST_REPEATS", 1)
     monkeypatch.setattr(Kept, "seconds", property(lambda kept: 2.0 * kept.minutes))
-    monkeypatch.setattr(Kept, "left", Kept.seconds)
+    monkeypatch.setattr(Kept, "left", Kept.trained)
     paces = {0: Pace(step=0.016, measuring=0.003), 1: Pace(step=0.02, measuring=0.003)}
     monkeypatch.setattr(planning, "measure", lambda _, kept, *__: kept.paces.update(paces))
     monkeypatch.chdir(tmp_path)

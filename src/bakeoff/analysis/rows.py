@@ -44,7 +44,8 @@ class Row:
             model has one. Empty in folders that do not say.
         train_running_perplexity: Over the best epoch while its weights were changing.
         clipped: Share of its steps whose gradient was clipped.
-        memory: Average and peak bytes above the baseline in steady training, the baseline, and their kind.
+        memory: Average and peak bytes above the baseline in steady training, the baseline, and their kind; None where
+            the run was over before that was read.
         memory_parts: What it has to hold by computation, in bytes: weights, gradients, optimizer state, activations and
             logits; None in folders that do not say.
         train_seconds: Time spent training, and on nothing else.
@@ -495,6 +496,8 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
     told = ("error", "memory", "evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second", "alone")
     fields: Json = {name: entry[name] for name in (*declared, "parameters", "learnable_parameters")}
     fields |= {name: summary.get(name) for name in (*told, "processor_seconds")}
+    if fields["memory"] and not fields["memory"]["peak_bytes"]:
+        fields["memory"] = None
     model_title, optimizer_title = titles[entry["number"]]
     return Row(
         **fields,
