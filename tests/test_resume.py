@@ -206,7 +206,7 @@ def timeless(line):
 
 def outcome(folder):
     summary = folder.summary
-    kept = (summary["status"], summary["best_epoch"], summary["test"], summary.get("averaged"))
+    kept = (summary["status"], summary["best_epoch"], summary["test"], summary.get("averaged"), folder.texts)
     documents = (folder.path / "documents.json").read_text()
     return [timeless(line) for line in folder.history()], folder.best_weights.read_bytes(), documents, kept
 
