@@ -386,18 +386,25 @@ def test_results_by_other_code_are_named_with_what_trains_them_anew(session):
     with pytest.raises(UserError, match=r"has results of 1,3 by other code than .* --again 1,3 trains anew"):
         session.missing()
     assert session.missing([2]) == [second]
-    session.forget([1, 3])
-    assert session.missing() == [first, second, third]
+    with pytest.raises(UserError, match=r"has results of 3 by other code"):
+        session.missing(again=[1])
+    assert session.folder.run(first.slug).ended, "what was judged first is not lost"
+    assert session.missing(again=[1, 3]) == [first, second, third]
 
 
-def test_what_is_forgotten_is_trained_from_its_beginning(session):
+def test_what_is_done_again_is_trained_from_its_beginning_and_goes_on_from_there(session):
     run = session.study.runs[0]
     set_status(session, run, FAILED)
     folder = session.folder.run(run.slug)
-    folder.checkpoint.write_bytes(b"in the middle")
-    session.forget([run.number])
-    assert folder.summary is None
+    folder.checkpoint.write_bytes(b"of an earlier try")
+    assert run not in session.missing([2], again=[1])
+    assert folder.ended, "it is not among those to do"
+    assert run in session.missing(again=[1])
+    assert not folder.ended
     assert not folder.checkpoint.exists()
+    folder.checkpoint.write_bytes(b"of this one")
+    assert run in session.missing(again=[1])
+    assert folder.checkpoint.exists()
 
 
 def test_a_folder_of_another_study_is_refused_and_left_alone(tmp_path, study):

@@ -142,7 +142,11 @@ def run(
     *,
     only: Annotated[str | None, typer.Option(help="Numbers of the experiments to run, such as 1,5.")] = None,
     again: Annotated[
-        str | None, typer.Option(help="Numbers of experiments to train anew, whatever there is of them, such as 1,5.")
+        str | None,
+        typer.Option(
+            help="Numbers of experiments whose runs that are over are trained anew, such as 1,5. After Ctrl-C repeat "
+            "the command without it: what is over then is of now."
+        ),
     ] = None,
     seeds: Annotated[
         int | None, typer.Option(help="Repeat every experiment with this many seeds; those of earlier commands stay.")
@@ -177,8 +181,7 @@ def run(
     with contextlib.ExitStack() as stack:
         with console.status(f"preparing {declared.corpus.name}"):
             session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
-        session.forget(anew or ())
-        missing, damaged = session.missing(numbers), session.damaged(numbers)
+        missing, damaged = session.missing(numbers, anew or ()), session.damaged(numbers)
         failed = _do(session, missing, at_once, console) if missing else 0
     for damage in damaged:
         say(damage)
@@ -352,8 +355,7 @@ def tune(
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
         with open_session(round_, folder / round_.name, resolve_device(device), source) as session:
-            session.forget(search.trials_of(anew))
-            if missing := session.missing():
+            if missing := session.missing(again=search.trials_of(anew)):
                 _do(session, missing, at_once, console)
         search.learn(read_rows(session.folder))
         if failed := search.failed():

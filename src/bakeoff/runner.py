@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
@@ -74,17 +74,26 @@ class Session:
         """How many runs have cores of their own; one where they share a GPU."""
         return max(1, usable_cores() // (self.study.budget.threads or 1)) if self.device.type == "cpu" else 1
 
-    def missing(self, only: Sequence[int] | None = None) -> list[Run]:
-        """The runs to do: not yet finished and not diverged, of all experiments or of those numbers.
+    def missing(self, only: Sequence[int] | None = None, again: Collection[int] = ()) -> list[Run]:
+        """The runs to do: not yet finished and not diverged.
+
+        Args:
+            only: Numbers of experiments; None for all.
+            again: Numbers of those whose runs that are over are made missing. One that is not over goes on.
 
         Raises:
-            UserError: A run that is over is another one than the study declares, or was made by other code.
+            UserError: A run that is over, and not to be done again, is another one than the study declares, or was
+                made by other code; then nothing is changed.
         """
         statuses = {run: self.folder.run(run.slug).status for run in self._asked(only)}
-        over = [run for run, status in statuses.items() if status in (FINISHED, DIVERGED)]
+        over = [run for run in statuses if statuses[run] in (FINISHED, DIVERGED) and run.number not in again]
         self._require_declared(over)
         for run in over:
             self.folder.run(run.slug).tidy()
+        for folder in (self.folder.run(run.slug) for run in statuses if run.number in again):
+            if folder.ended:
+                folder.checkpoint.unlink(missing_ok=True)  # first, so that none is gone on from
+                folder.reopen()
         damaged = [run for run in statuses if statuses[run] == DAMAGED and self.folder.run(run.slug).ended]
         return [run for run in statuses if run not in over and run not in damaged]
 
@@ -92,13 +101,6 @@ class Session:
         """What is wrong with runs that are over and not missing therefore, and how to mend it."""
         over = [folder for run in self._asked(only) if (folder := self.folder.run(run.slug)).ended]
         return [records.summary["error"] for folder in over if (records := folder.read()).status == DAMAGED]
-
-    def forget(self, numbers: Sequence[int]) -> None:
-        """Make the runs of those experiments missing, however they ended."""
-        for run in self.study.runs:
-            if run.number in numbers:
-                self.folder.run(run.slug).reopen()
-                self.folder.run(run.slug).checkpoint.unlink(missing_ok=True)
 
     def run(self, runs: Sequence[Run], jobs: int, observer: Observer) -> None:
         """Do those runs, `jobs` at a time; on an interrupt, stop them and leave what is unfinished to the next time."""
