@@ -358,6 +358,7 @@ def test_sample_takes_a_floor_in_a_runs_place(study_folder, monkeypatch, capsys)
     [
         ([SLUGS[0], "--trust"], "only models with a tied output layer generate text"),
         ([SLUGS[1], "--temperature", "-1"], "temperature must be a finite number from 0"),
+        ([SLUGS[1], "\udcff\udcfe"], "the prompt is not text in UTF-8"),
         (["report"], "no study in"),
         (["report", "--floor", "best"], "no study in"),
         ([".", "--floor", "kn9"], "no floor 'kn9' that is a model: use kn2, "),

@@ -105,6 +105,12 @@ def test_draws_follow_the_sharpened_and_cut_off_probabilities(temperature, top_k
         assert chisquare(counts[allowed], 3000 * expected[allowed] / expected.sum()).pvalue > 0.001
 
 
+@pytest.mark.parametrize("temperature", [1e-310, 5e-324])
+def test_at_a_very_low_temperature_the_likeliest_token_is_drawn(temperature):
+    probabilities = np.array([0.1, 0.6, 0.3])
+    assert list(generate(Fixed(probabilities), [0], Choice(tokens=5, temperature=temperature))) == [1] * 5
+
+
 def test_a_seed_gives_its_text_and_another_another():
     def drawn(seed):
         return list(generate(Network(build("lstm")), [1], Choice(tokens=30, seed=seed)))

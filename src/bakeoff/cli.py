@@ -416,7 +416,10 @@ def sample(
     from bakeoff import generation, loading, progress
 
     try:
+        prompt.encode()
         choice = generation.Choice(tokens=tokens, temperature=temperature, top_k=top_k, seed=seed)
+    except UnicodeError as error:
+        raise UserError("the prompt is not text in UTF-8") from error
     except ValueError as error:
         raise UserError(str(error)) from error
     source: generation.Source

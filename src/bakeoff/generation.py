@@ -119,5 +119,7 @@ def _draw(logits_V: Tensor, choice: Choice, generator: torch.Generator) -> int:
     if choice.top_k is not None:
         least = logits_V.topk(min(choice.top_k, len(logits_V))).values[-1]
         logits_V = logits_V.masked_fill(logits_V < least, -torch.inf)
-    probabilities = (logits_V.double() / choice.temperature).softmax(0)
+    logits_V = logits_V.double()
+    # The largest is 0 first, so that no temperature makes it infinite: a very low one takes the likeliest token.
+    probabilities = ((logits_V - logits_V.max()) / choice.temperature).softmax(0)
     return int(torch.multinomial(probabilities, 1, generator=generator))
