@@ -47,6 +47,12 @@ def test_nats_are_additive_and_a_whole_lies_between_its_parts(one, other):
     assert low * (1 - 1e-9) <= whole.loss <= high * (1 + 1e-9)
 
 
+def test_a_text_without_words_to_speak_of_has_no_perplexity_per_word():
+    for size, known in ((500, True), (501, False)):
+        tally = Tally(nats=1e3, tokens=100, words=10, bytes=size)
+        assert (tally.as_json()["word_perplexity"] is not None) == known
+
+
 @given(tallies)
 def test_json_is_strict_and_says_null_for_what_no_float_holds(tally):
     data = json.loads(json.dumps(tally.as_json(), allow_nan=False))

@@ -3,6 +3,9 @@
 import math
 from dataclasses import dataclass
 
+#: Where there is less than a word in so many bytes, as in text without spaces, a perplexity per word says nothing.
+BYTES_A_WORD = 50
+
 
 @dataclass(frozen=True, kw_only=True)
 class Tally:
@@ -38,6 +41,11 @@ class Tally:
         return perplexity(self.nats, self.words)
 
     @property
+    def has_words(self) -> bool:
+        """Whether the text has words to speak of."""
+        return self.bytes <= BYTES_A_WORD * self.words
+
+    @property
     def bits_per_byte(self) -> float:
         """Bits per byte, `nats / (bytes ln 2)`; comparable across lossless tokenizers."""
         return self.nats / (self.bytes * math.log(2))
@@ -47,11 +55,11 @@ class Tally:
         return {"nats": self.nats, "tokens": self.tokens, "words": self.words, "bytes": self.bytes}
 
     def as_json(self) -> dict[str, float | None]:
-        """The sums and every quotient of them; None where a quotient is too large for a float."""
+        """The sums and every quotient of them; None where one is too large for a float, or there are no words."""
         quotients = {
             "loss": self.loss,
             "perplexity": self.perplexity,
-            "word_perplexity": self.word_perplexity,
+            "word_perplexity": self.word_perplexity if self.has_words else math.inf,
             "bits_per_byte": self.bits_per_byte,
         }
         return self.sums() | {name: value if math.isfinite(value) else None for name, value in quotients.items()}

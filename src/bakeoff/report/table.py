@@ -22,15 +22,13 @@ from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import FEWEST_SEEDS, over_seeds
 from bakeoff.analysis.timing import is_timed
 from bakeoff.errors import plain
-from bakeoff.metrics import Tally
+from bakeoff.metrics import BYTES_A_WORD, Tally
 from bakeoff.report.text import say
 
 Json = dict[str, Any]
 SPLITS = ("train", "valid", "test")
 #: Of what a run must hold, by computation; keys of `Row.memory_parts`.
 PARTS = ("weights", "gradients", "optimizer_state", "activations", "logits")
-#: Where there is less than a word in so many bytes, as in text without spaces, a perplexity per word says nothing.
-BYTES_A_WORD = 50
 #: A sign for each severity, for those who see no colours; the worst first.
 SIGNS = {diagnosis.BAD: "✕", diagnosis.WARN: "▲", diagnosis.NOTE: "◆", diagnosis.GOOD: "✓"}
 #: Stand around what is bold until the table is written; no text that is shown has them (`errors.plain`).
