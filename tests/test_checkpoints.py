@@ -1,6 +1,8 @@
 """Checkpoints: what was saved comes back to the bit, or it is said that it does not."""
 
 import json
+import os
+import stat
 
 import pytest
 import torch
@@ -81,6 +83,15 @@ def test_tensors_and_facts_are_those_that_were_saved(path, tensors, facts):
     rewritten(path, tensors, facts)
     with pytest.raises(ValueError, match="checksum"):
         checkpoints.load(path)
+
+
+def test_others_may_read_them_as_the_users_umask_says(tmp_path):
+    before = os.umask(0o027)
+    try:
+        checkpoints.save(tmp_path / "a.safetensors", TENSORS, FACTS)
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.safetensors").stat().st_mode) == 0o640
 
 
 def test_tied_and_cut_tensors_are_written_each_for_itself(tmp_path):

@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from bakeoff.files import free_folder, is_regular, write_json, written_atomically
+from bakeoff.files import free_folder, is_regular, lock_at, write_json, written_atomically
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
@@ -42,6 +42,15 @@ def test_others_may_read_what_the_users_umask_lets_them(tmp_path, umask):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o666 & ~umask
+
+
+def test_a_lock_that_is_a_link_is_replaced_and_what_it_names_is_left_alone(tmp_path):
+    precious, path = tmp_path / "precious", tmp_path / ".lock"
+    precious.write_text("precious")
+    path.symlink_to(precious)
+    with lock_at(path):
+        assert path.is_file()
+    assert precious.read_text() == "precious"
 
 
 def test_a_share_that_synchronizes_no_folder_and_changes_no_mode_is_good_enough(tmp_path, monkeypatch):

@@ -9,6 +9,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock
+
 #: How the names of files begin that are not whole yet, and those that safetensors writes beside them.
 TEMPORARY, SAFETENSORS_TEMPORARY = ".unfinished-", ".tmp"
 
@@ -24,7 +26,9 @@ def written_atomically(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)
+        mode = temporary.stat().st_mode
         yield temporary
+        keep_mode(temporary, mode)
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(path)
@@ -37,10 +41,24 @@ def written_atomically(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def keep_mode(path: Path, mode: int) -> None:
+    """Give a file its mode back, where it may be changed: safetensors puts another, which only its owner may read."""
+    if path.stat().st_mode != mode:
+        with contextlib.suppress(OSError):
+            path.chmod(mode)
+
+
 def write_json(path: Path, data: object) -> None:
     """Write strict JSON atomically: no NaN, no infinity."""
     with written_atomically(path) as temporary:
         temporary.write_text(json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def lock_at(path: Path, timeout: float = -1) -> FileLock:
+    """The lock of that file, not yet taken. A link there, which is never followed, is nobody's lock and is removed."""
+    if path.is_symlink():
+        path.unlink(missing_ok=True)
+    return FileLock(path, timeout=timeout)
 
 
 def remove_leftovers(folder: Path) -> None:

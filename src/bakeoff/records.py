@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from bakeoff.errors import UserError
-from bakeoff.files import remove_leftovers, sha256_of, write_json, written_atomically
+from bakeoff.files import lock_at, remove_leftovers, sha256_of, write_json, written_atomically
 
 if sys.platform != "win32":
     import fcntl
@@ -507,7 +507,7 @@ class StudyFolder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         try:
-            return FileLock(self.path / ".lock").acquire(timeout=GLANCE)
+            return lock_at(self.path / ".lock").acquire(timeout=GLANCE)
         except Timeout as error:
             raise UserError(f"another command is at work on {self.path}: wait until it has ended", status=1) from error
 

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from bakeoff import checkpoints, data, models, sampling, texts, windows
-from bakeoff.files import remove_leftovers
+from bakeoff.files import lock_at, remove_leftovers
 from bakeoff.identity import encode, identity, stem
 from bakeoff.measure import Clock, environment, keep_freed_memory, synchronizer
 from bakeoff.memory import Readings, meter
@@ -137,7 +137,7 @@ def work(job: Job, emit: Emit) -> None:
     """Train, measure and record one run; whatever goes wrong is recorded as its result."""
     folder = RunFolder(job.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
-    with _acquired(FileLock(folder.path / "run.lock"), emit):
+    with _acquired(lock_at(folder.path / "run.lock"), emit):
         remove_leftovers(folder.path)
         try:
             ending = _Recording(job, folder, emit).record()

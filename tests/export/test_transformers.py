@@ -2,9 +2,11 @@
 
 import dataclasses
 import json
+import os
 import platform
 import re
 import shutil
+import stat
 import sys
 
 import numpy as np
@@ -275,3 +277,21 @@ def test_nothing_tells_where_or_on_which_machine_it_was_made(name, runs, exporte
         content = path.read_bytes()
         for place in (runs[name].parents[2], exported(name).parent, platform.node(), ".unfinished"):
             assert str(place).encode() not in content, path.name
+
+
+def test_the_card_of_a_text_without_words_to_speak_of_has_no_perplexity_per_word(runs, tmp_path, monkeypatch):
+    monkeypatch.setattr(metrics, "BYTES_A_WORD", 1)
+    exporting.export(runs["lstm"], tmp_path / "model")
+    card = (tmp_path / "model" / "README.md").read_text(encoding="utf-8")
+    assert "| split | perplexity per token | bits per byte |\n|---|---|---|\n| valid | " in card
+    assert {line.count("|") for line in card.splitlines() if line.startswith("|")} == {4}
+
+
+@pytest.mark.parametrize("name", ["OpenAIGPTLMHeadModel", "lstm"])
+def test_others_may_read_all_of_it_as_the_users_umask_says(name, runs, tmp_path):
+    before = os.umask(0o027)
+    try:
+        exporting.export(runs[name], tmp_path / "model")
+    finally:
+        os.umask(before)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (tmp_path / "model").iterdir()} == {0o640}

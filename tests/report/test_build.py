@@ -203,6 +203,24 @@ def test_a_list_of_files_that_was_tampered_with_removes_nothing_elsewhere(one):
     assert (one.path / "study.json").is_file()
 
 
+@pytest.mark.parametrize("listed", [b"figures\n\0\n", b"\xff\n", b"x" * 300 + b"\n"])
+def test_what_a_report_keeps_for_the_next_and_cannot_be_read_is_not_there(one, listed):
+    build(one)
+    (one.report / ".files").write_bytes(listed)
+    (one.report / ".kept.json").write_text("[" * 100_000)
+    build(one)
+    assert names(one.report) == FILES | OWN
+
+
+def test_a_lock_that_is_a_link_is_replaced(one):
+    one.report.mkdir()
+    (one.report / ".lock").symlink_to(one.path / "study.json")
+    before = (one.path / "study.json").read_bytes()
+    build(one)
+    assert not (one.report / ".lock").is_symlink()
+    assert (one.path / "study.json").read_bytes() == before
+
+
 def test_a_report_elsewhere_writes_nothing_in_the_study(one, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in one.path.rglob("*")}
     page, _ = build(one, tmp_path / "elsewhere" / "here")

@@ -9,9 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import platformdirs
-from filelock import FileLock
 
-from bakeoff.files import TEMPORARY, sha256_of
+from bakeoff.files import TEMPORARY, lock_at, sha256_of
 
 #: The file of an entry that names the entry and has the checksum of each of its files.
 CHECKSUMS = "checksums.json"
@@ -34,7 +33,7 @@ def entry(name: str, make: Callable[[Path], None]) -> Path:
     folder = cache_folder() / name
     if not _is_whole(folder, name):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{folder}.lock"):
+        with lock_at(folder.with_name(f"{folder.name}.lock")):
             if not _is_whole(folder, name):  # another process may have made it meanwhile
                 _fill(folder, name, make)
     return folder

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from bakeoff import checkpoints, loading, words
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
-from bakeoff.files import TEMPORARY, sha256_of
+from bakeoff.files import TEMPORARY, keep_mode, sha256_of
 from bakeoff.identity import encode
 from bakeoff.loading import Trained
 from bakeoff.models.transformers import of_library
@@ -61,6 +61,8 @@ def export(run: Path, folder: Path, *, trust: bool = False) -> str | None:
         foreign = min(foreign_types(encode(trained.architecture)), default=None)
         card = _CARD.render(facts, folder=target.name, theirs=loaded_by, foreign=foreign)
         (new / "README.md").write_text(card, encoding="utf-8")
+        for written in new.iterdir():
+            keep_mode(written, (new / "README.md").stat().st_mode)
         if target.exists():
             target.rmdir()
         new.replace(target)

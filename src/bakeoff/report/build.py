@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import polars as pl
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from bakeoff import words
 from bakeoff.analysis import answer, published
@@ -16,7 +16,7 @@ from bakeoff.analysis.questions import QUESTIONS, Finding, Question, answers
 from bakeoff.analysis.rows import StudyRows, read_rows
 from bakeoff.analysis.statistics import NOT_MEASURED
 from bakeoff.errors import UserError, plain
-from bakeoff.files import TEMPORARY, write_json
+from bakeoff.files import TEMPORARY, lock_at, write_json
 from bakeoff.records import StudyFolder
 from bakeoff.report import contents, figures, page, pdf, table, text
 from bakeoff.report.kept import Kept
@@ -61,7 +61,7 @@ def build(folder: StudyFolder, out: Path | None = None, *, beside_published: boo
     target = (out or folder.report).resolve()
     target.mkdir(parents=True, exist_ok=True)
     try:
-        with FileLock(target / ".lock", timeout=PATIENCE):
+        with lock_at(target / ".lock", PATIENCE):
             for leftover in target.glob(f"{TEMPORARY}*"):
                 shutil.rmtree(leftover, ignore_errors=True)
             new = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=target))
@@ -148,12 +148,16 @@ def _put(new: Path, target: Path, *, owned: bool) -> None:
     """
     made = [path.relative_to(new).as_posix() for path in sorted(new.rglob("*")) if path.is_file()]
     (new / MANIFEST).write_text("".join(f"{name}\n" for name in [*made, MANIFEST]), encoding="utf-8")
-    known = (target / MANIFEST).read_text(encoding="utf-8").splitlines() if (target / MANIFEST).is_file() else []
+    try:
+        known = (target / MANIFEST).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeError):  # there is none, or none that can be read
+        known = []
     if not owned and (alien := next((name for name in made if name not in known and (target / name).exists()), None)):
         raise UserError(f"{target / alien} was not made by a report: move it away, or name another folder")
     (target / PAGE).unlink(missing_ok=True)
     for stale in {target / name for name in known} - {target / name for name in (*made, MANIFEST)}:
-        if stale.parent.resolve().is_relative_to(target):  # a list may have been tampered with
+        # A list may have been tampered with, and name anything.
+        if stale.is_file() and stale.parent.resolve().is_relative_to(target):
             stale.unlink(missing_ok=True)
     for name in [MANIFEST, *(name for name in made if name != PAGE), PAGE]:
         (target / name).parent.mkdir(exist_ok=True)

@@ -20,7 +20,7 @@ class Kept:
         self._index: dict[str, list[str]] = {}
         try:
             self._known = json.loads((before / INDEX).read_bytes())
-        except (OSError, ValueError):
+        except (OSError, ValueError, RecursionError):
             self._known = {}
 
     def file(self, name: str, make: Callable[[], bytes], *made_of: Any) -> bytes:  # noqa: ANN401 (plain data)
