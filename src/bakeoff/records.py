@@ -135,7 +135,7 @@ CHOICE: dict[str, Shape] = {
     "paces": {"*": {"step": _rate, "measuring": _number, "memory_bytes": _count}},
     "left_out": {"*": _text},
     "plan": [{"contenders": _positive, "seconds": _rate, "repeated": _count}],
-    "trials": {"*": _number},
+    "trials": [[{"contender": _count, "steps": _positive, "rates": [_rate]}]],
     "repeats?": _count,
     "final?": dict.fromkeys(("steps", "epoch_steps", "warmup_steps", "decay_steps"), _positive),
 }

@@ -19,7 +19,7 @@ from bakeoff.choosing import choice, kept, planning, rungs
 from bakeoff.choosing.clock import Clock
 from bakeoff.choosing.deadline import EarlierError
 from bakeoff.choosing.kept import FILE, Kept
-from bakeoff.choosing.search import Pace, Schedule, Search
+from bakeoff.choosing.search import Pace, Schedule, Search, Trials
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import Scale
@@ -271,7 +271,8 @@ def test_whatever_is_changed_in_its_file_is_said_in_a_line(tiny_corpus_file, tmp
     console = Console(file=io.StringIO())
     making = choice.Choice(request, tmp_path, 0.0, console)
     planning.make_plan(request, making.kept, corpus, 0, console)
-    making.kept.trials, making.kept.repeats, making.kept.final = {"rung": 1.5}, 1, Schedule.of(100, evaluations=1)
+    making.kept.trials = [[Trials(contender=0, steps=9, rates=[0.5])]]
+    making.kept.repeats, making.kept.final = 1, Schedule.of(100, evaluations=1)
     making.kept.write()
     path, kept = tmp_path / FILE, json.loads((tmp_path / FILE).read_text())
     assert choice.Choice(request, tmp_path, 0.0, console).kept.final == making.kept.final
@@ -317,6 +318,25 @@ def test_where_its_file_is_gone_a_choice_is_begun_anew_and_puts_aside_what_is_an
     said = "".join(said for *_, said in tries)
     for study in earlier:
         assert said.count(f"{study.path.name[:-2]} is an earlier choice's: moved to {study.path}\n") == 1
+
+
+@pytest.mark.usefixtures("quickly")
+def test_a_trial_that_is_done_again_moves_nothing_that_was_planned_after_it(
+    choose, asked, folder, untrained, monkeypatch
+):
+    monkeypatch.setattr(rungs, "MOST_RUNGS", 2)
+    assert choose(*asked)[0] == 0
+    done, tried = list(untrained.done), choice.Choice._tried
+    assert "rung-2-1-glr" in done
+    next(run for *_, run in StudyFolder(folder / "rung-1-1-glr").declared_runs()).reopen()
+
+    def slower(*arguments):
+        return [dataclasses.replace(found, seconds=3 * found.seconds) for found in tried(*arguments)]
+
+    monkeypatch.setattr(choice.Choice, "_tried", slower)
+    status, _, said = choose(*asked)
+    assert (status, untrained.done) == (0, [*done, "rung-1-1-glr"])
+    assert "moved to" not in said
 
 
 def test_of_two_commands_the_second_says_so_and_changes_nothing(choose, asked, folder, monkeypatch):

@@ -37,7 +37,7 @@ def climb(search, slower=()):
     asked = []
     for number, rung in enumerate(search.plan):
         for contender in search.left(number):
-            study = search.trials(number, contender, rung.seconds)
+            study = search.trials(number, search.planned(number, contender, rung.seconds))
             asked.append(study)
             search.learn(
                 [

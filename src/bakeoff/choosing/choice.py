@@ -109,17 +109,16 @@ class Choice:
         """The rungs, as far as the time goes: what the last run is to have is not touched."""
         final = rungs.FINAL_SHARE * self.kept.trained
         for number, rung in enumerate(search.plan):
-            titles = words.joined(search.contenders[contender].title for contender in search.left(number))
+            if number == len(self.kept.trials):
+                ahead = sum(each.all_seconds for each in search.plan[number:])
+                seconds = rung.seconds * max(0.0, min(1.0, (self.kept.left - final) / ahead))
+                self.kept.trials.append([search.planned(number, each, seconds) for each in search.left(number)])
+                self.kept.write()
+            planned = self.kept.trials[number]
+            titles = words.joined(search.contenders[trials.contender].title for trials in planned)
             self._say(f"rung {number + 1}: {titles}")
-            ahead = sum(each.all_seconds for each in search.plan[number:])
-            share = min(1.0, (self.kept.left - final) / ahead)
-            for contender in search.left(number):
-                study = search.trials(number, contender, rung.seconds * max(0.0, share))
-                if study.name not in self.kept.trials:
-                    self.kept.trials[study.name] = rung.seconds * max(0.0, share)
-                    self.kept.write()
-                study = search.trials(number, contender, self.kept.trials[study.name])
-                search.learn(self._tried(study, number, contender))
+            for trials in planned:
+                search.learn(self._tried(search.trials(number, trials), number, trials.contender))
         if search.plan and all(math.isinf(found.valid) for found in search.found):
             raise UserError(
                 f"every trial failed or diverged; their reasons are in the folders of {self.folder}", status=1

@@ -7,7 +7,7 @@ from typing import Self
 
 from bakeoff.choosing.clock import Clock
 from bakeoff.choosing.rungs import Rung
-from bakeoff.choosing.search import Pace, Schedule
+from bakeoff.choosing.search import Pace, Schedule, Trials
 from bakeoff.errors import UserError
 from bakeoff.records import CHOICE, read_json, write_record
 
@@ -35,7 +35,8 @@ class Kept:
         paces: Of the contenders that take part, by their places in the scale.
         left_out: Of the others, by their places: why.
         plan: The rungs; None before they are decided, and with them all that is above.
-        trials: Seconds of a trial, by the name of its study.
+        trials: What is tried on each rung so far. A trial that is done again has its planned steps, however fast the
+            others were meanwhile.
         repeats: With how many other seeds the best of the last rung are trained again; None before that.
         final: The schedule of the last run; None before it.
         noted: How much of the time was spent when that was last kept.
@@ -52,7 +53,7 @@ class Kept:
     paces: dict[int, Pace] = field(default_factory=dict)
     left_out: dict[int, str] = field(default_factory=dict)
     plan: list[Rung] | None = None
-    trials: dict[str, float] = field(default_factory=dict)
+    trials: list[list[Trials]] = field(default_factory=list)
     repeats: int | None = None
     final: Schedule | None = None
     noted: float = 0.0
@@ -81,7 +82,7 @@ class Kept:
             paces={int(place): Pace(**pace) for place, pace in data["paces"].items()},
             left_out={int(place): why for place, why in data["left_out"].items()},
             plan=[Rung(**rung) for rung in data["plan"]],
-            trials=data["trials"],
+            trials=[[Trials(**trials) for trials in rung] for rung in data["trials"]],
             repeats=data["repeats"],
             final=None if data["final"] is None else Schedule(**data["final"]),
         )
@@ -121,7 +122,7 @@ class Kept:
                 "paces": {str(place): dataclasses.asdict(pace) for place, pace in self.paces.items()},
                 "left_out": {str(place): why for place, why in self.left_out.items()},
                 "plan": [dataclasses.asdict(rung) for rung in self.plan or []],
-                "trials": self.trials,
+                "trials": [[dataclasses.asdict(trials) for trials in rung] for rung in self.trials],
                 "repeats": self.repeats,
                 "final": None if self.final is None else dataclasses.asdict(self.final),
             },

@@ -68,6 +68,21 @@ class Schedule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trials:
+    """What a contender's trials on a rung are to be.
+
+    Attributes:
+        contender: Its place among the contenders.
+        steps: Of each.
+        rates: Their learning rates.
+    """
+
+    contender: int
+    steps: int
+    rates: Sequence[float]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Found:
     """What a trial found.
 
@@ -115,10 +130,11 @@ class Search:
     found: list[Found] = field(default_factory=list)
 
     def left(self, rung: int) -> list[int]:
-        """The contenders that are on a rung, the best of the one below first."""
+        """The contenders that are on a rung, the best of those that were tried on the one below first."""
         if rung == 0:
             return list(range(self.plan[0].contenders if self.plan else 1))
-        best = {contender: self.best(contender, rung - 1).valid for contender in self.left(rung - 1)}
+        tried = dict.fromkeys(found.contender for found in self.found if found.rung == rung - 1)
+        best = {contender: self.best(contender, rung - 1).valid for contender in tried}
         ordered = sorted(best, key=lambda contender: best[contender])
         if rung < len(self.plan):
             return ordered[: self.plan[rung].contenders]
@@ -148,16 +164,21 @@ class Search:
             return self.contenders[self.winner].optimizer.lr
         return self.best(self.winner, len(self.plan) - 1).lr
 
-    def trials(self, rung: int, contender: int, seconds: float) -> Study:
-        """A contender's trials on a rung, as a study: complete schedules that take so long each."""
+    def planned(self, rung: int, contender: int, seconds: float) -> Trials:
+        """A contender's trials on a rung: complete schedules that take so long each."""
         chosen, pace = self.contenders[contender], self.paces[contender]
         tried: defaultdict[float, float] = defaultdict(lambda: math.inf)
         for found in self.found:
             if (found.contender, found.rung) == (contender, rung - 1):
                 tried[found.lr] = found.valid
         steps, lrs = rungs.steps(seconds, pace.step, pace.measuring), rungs.rates(chosen.optimizer.lr, tried)
-        name = TRIALS.format(rung + 1, contender + 1, chosen.architecture.name)
-        trials = self._study(name, contender, Schedule.of(steps, evaluations=1), lrs, (SEED + rung,))
+        return Trials(contender=contender, steps=steps, rates=lrs)
+
+    def trials(self, rung: int, planned: Trials) -> Study:
+        """These trials on a rung, as a study."""
+        name = TRIALS.format(rung + 1, planned.contender + 1, self.contenders[planned.contender].architecture.name)
+        schedule = Schedule.of(planned.steps, evaluations=1)
+        trials = self._study(name, planned.contender, schedule, planned.rates, (SEED + rung,))
         return dataclasses.replace(trials, trial=True)
 
     def repeats(self, contender: int, count: int) -> Study:
