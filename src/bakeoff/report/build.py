@@ -155,10 +155,10 @@ def _put(new: Path, target: Path, *, owned: bool) -> None:
     if not owned and (alien := next((name for name in made if name not in known and (target / name).exists()), None)):
         raise UserError(f"{target / alien} was not made by a report: move it away, or name another folder")
     (target / PAGE).unlink(missing_ok=True)
-    for stale in {target / name for name in known} - {target / name for name in (*made, MANIFEST)}:
-        # A list may have been tampered with, and name anything.
-        if stale.is_file() and stale.parent.resolve().is_relative_to(target):
-            stale.unlink(missing_ok=True)
+    stale = set(known) - {*made, MANIFEST}
+    for path in target.rglob("*"):  # only what is there, as the list may have been tampered with, and name anything
+        if path.relative_to(target).as_posix() in stale and path.is_file():
+            path.unlink(missing_ok=True)
     for name in [MANIFEST, *(name for name in made if name != PAGE), PAGE]:
         (target / name).parent.mkdir(exist_ok=True)
         (new / name).replace(target / name)
