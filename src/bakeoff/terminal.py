@@ -11,9 +11,11 @@ from bakeoff.errors import plain
 from bakeoff.records import DAMAGED, LARGEST, StudyFolder
 
 if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
+    from bakeoff.analysis.looks import Look
     from bakeoff.choosing.answer import Answer
     from bakeoff.choosing.choice import Chosen
     from bakeoff.data.corpora import BuiltIn, Text
+    from bakeoff.judging import Judgement
     from bakeoff.tuning import Search
 
 Json = dict[str, Any]
@@ -225,6 +227,38 @@ def choice_text(answer: "Answer", chosen: "Chosen") -> str:
             f"in Python: bakeoff.load({str(answer.folder)!r})",
         ]
     return "\n".join([*([_trials(chosen), ""] if chosen.search.found else []), *said, *model])
+
+
+def look_text(look: "Look") -> str:
+    """What one look has seen."""
+    seen = f": {words.spread(look.interval.low, look.interval.high)}" if look.interval else ""
+    return f"after {words.counted(look.seeds, 'seed')}: {look.verdict}{seen}"
+
+
+def judgement_text(judgement: "Judgement") -> str:
+    """What `bakeoff judge` says in the end: the verdict, its numbers, what test says, what speaks against it."""
+    from bakeoff.analysis.statistics import UNDECIDED
+
+    last, baseline, candidate = judgement.last, judgement.baseline, judgement.candidate
+    after = f"on valid after {words.counted(last.seeds, 'seed')}"
+    said = [f"{words.sentence(last.verdict)}: {candidate.described} against {baseline.described}, {after}."]
+    if last.interval:
+        side = "less" if last.interval.mean >= 0 else "more"
+        said.append(
+            f"It pays {words.small(abs(last.interval.mean))} nats per token {side}. What it gains lies between "
+            f"{words.small(last.interval.low)} and {words.small(last.interval.high)}, at a level of {last.level:g} for "
+            f"each look; within {judgement.question.margin:g} the two are the same."
+        )
+    lost = [row for side in (baseline, candidate) for row in side.rows if row.lost]
+    said += [f"#{row.number} diverged with seed {row.seed}, so there is no mean, and ranks decide." for row in lost]
+    if last.verdict == UNDECIDED and judgement.smallest_effect is not None:
+        effect = words.small(judgement.smallest_effect)
+        said.append(f"A difference of {effect} would have been found in four of five such comparisons.")
+    said += [f"  {look_text(look)}" for look in judgement.looks[:-1]]
+    if not lost:
+        test = words.small(baseline.test_loss), words.small(candidate.test_loss)
+        said.append(f"On test, which decided nothing: {test[1]} nats per token against {test[0]}.")
+    return "\n".join([*said, *(f"reservation: {reservation}" for reservation in judgement.reservations)])
 
 
 def _trials(chosen: "Chosen") -> str:

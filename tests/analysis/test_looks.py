@@ -178,16 +178,16 @@ def test_ranks_decide_as_in_wilcoxons_test():
 
 @pytest.mark.parametrize(("deviation", "margin"), [(0.02, 0.0), (0.02, MARGIN), (0.004, MARGIN)])
 def test_an_effect_of_that_size_is_found_in_four_of_five_comparisons(deviation, margin):
-    effect = looks.smallest_effect(LOOKS, deviation, margin)
+    effect = looks.smallest_effect(LOOKS, LEVEL, deviation, margin)
     samples = np.random.default_rng(14).normal(effect, deviation, size=(4000, 8))
     found = [judged(row, margin=margin) for row in samples]
     assert found.count(BETTER) / len(found) == pytest.approx(0.8, abs=0.02)
 
 
 def test_more_seeds_see_more_and_without_spread_all_that_matters_is_seen():
-    effects = [looks.smallest_effect(at, 1.0, 0.0) for at in ((3, 4), (3, 5), (3, 5, 8), (3, 5, 20))]
+    effects = [looks.smallest_effect(at, LEVEL, 1.0, 0.0) for at in ((3,), (3, 5), (3, 5, 8), (3, 5, 8, 12))]
     assert all(fewer > more for fewer, more in pairwise(effects))
-    assert looks.smallest_effect((3, 4), 0.0, MARGIN) == MARGIN
+    assert looks.smallest_effect((3, 4), LEVEL, 0.0, MARGIN) == MARGIN
 
 
 # --- what is stated, by simulation ------------------------------------------------------------------------------------

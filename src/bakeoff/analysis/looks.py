@@ -7,17 +7,18 @@ better or worse where it leaves out zero, the same where it lies within the marg
 
 - two that are alike are called better or worse in at most 5 % of comparisons, and one that is worse is called better in
   at most 2.5 %;
-- a difference of the margin or more is called the same in at most 2.5 %: each one-sided test has half of a look's level.
+- a difference of the margin or more is called the same in at most 2.5 %, as each one-sided test has half of a look's
+  level.
 
-That holds for one comparison whose differences are independent and bell-shaped; heavier tails make false alarms rarer. It
-does not hold for every shape: two that are equally good but not alike can differ by much now and then, always to one side,
-and where their differences are exponential, false alarms come to 14 %; where these are uniform, to 8 %. An estimate
-that was stopped early is a little too large.
+That holds for one comparison whose differences are independent and bell-shaped; heavier tails make false alarms rarer.
+It does not hold for every shape. Two that are equally good but not alike can differ by much now and then, and always to
+one side: where their differences are exponential, false alarms come to 14 %; where these are uniform, to 8 %. An
+estimate that was stopped early is a little too large.
 
 A run that diverged has a loss above every other, and no mean that it is part of means anything. From then on ranks
-decide, by flipping signs as in Wilcoxon's test: a divergence of one side is the largest difference, one of both is none.
-That takes seven seeds. And whatever the ranks say, an experiment that diverged where the other did not is not better, and
-the two are not the same.
+decide, by flipping signs as in Wilcoxon's test: a divergence of one side is the largest difference, one of both is
+none. That takes more than six seeds. And whatever the ranks say, an experiment that diverged where the other did not is
+not better, and the two are not the same.
 """
 
 import functools
@@ -72,8 +73,8 @@ def look(gains: Sequence[float], level: float, margin: float) -> Look:
     """Look at the gains so far.
 
     Args:
-        gains: What the baseline pays more than the candidate, in nats per token, one a seed. Infinite where the baseline
-            alone diverged, minus infinite where the candidate did, not a number where both did.
+        gains: What the baseline pays more than the candidate, one a seed, in nats per token. Infinite where the
+            baseline alone diverged, minus infinite where the candidate did, not a number where both did.
         level: Of this look.
         margin: Smaller differences do not matter, in nats per token.
     """
@@ -111,7 +112,7 @@ def level(looks: tuple[int, ...]) -> float:
     return math.floor(float(np.quantile(lowest, FALSE_ALARMS)) * GRAINS) / GRAINS
 
 
-def smallest_effect(looks: tuple[int, ...], deviation: float, margin: float) -> float:
+def smallest_effect(looks: Sequence[int], level: float, deviation: float, margin: float) -> float:
     """The smallest true difference that these looks call by its name in four of five comparisons, in nats per token.
 
     Each simulated comparison has a smallest one, from which on the first look that decides does so for the better: its
@@ -119,18 +120,19 @@ def smallest_effect(looks: tuple[int, ...], deviation: float, margin: float) -> 
 
     Args:
         looks: Seeds at each, rising.
+        level: Of each.
         deviation: Standard deviation of the gains of single seeds, in nats per token.
-        margin: As of the looks.
+        margin: Smaller differences do not matter, in nats per token.
     """
     needed, not_the_same = np.full(SIMULATED, np.inf), np.full(SIMULATED, -np.inf)
     for seeds, means, errors in _simulated(looks):
-        half = special.stdtrit(seeds - 1, 1 - level(looks) / 2) * errors
+        half = special.stdtrit(seeds - 1, 1 - level / 2) * errors
         np.maximum(not_the_same, margin - deviation * (means + half), out=not_the_same)
         np.minimum(needed, np.maximum(not_the_same, deviation * (half - means)), out=needed)
     return float(np.quantile(needed, POWER))
 
 
-def _simulated(looks: tuple[int, ...]) -> Iterator[tuple[int, Floats, Floats]]:
+def _simulated(looks: Sequence[int]) -> Iterator[tuple[int, Floats, Floats]]:
     """For each look its seeds, and means and standard errors of comparisons whose gains are standard normal."""
     generator = np.random.default_rng(0)
     sums, squares = np.zeros(SIMULATED), np.zeros(SIMULATED)
