@@ -461,6 +461,10 @@ OPTIONS = {
     "report": {"--out", "--beside-published", "--help"},
     "describe": {"--out", "--json", "--help"},
     "tune": {"--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
+    "judge": {
+        *("--baseline", "--candidate", "--looks", "--margin", "--again", "--corpus", "--epochs", "--out", "--device"),
+        *("--precision", "--threads", "--jobs", "--json", "--help"),
+    },
     "bench": {"--fast", "--busy", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},

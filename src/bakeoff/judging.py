@@ -17,6 +17,7 @@ import re
 import statistics as mathematics
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from bakeoff import provenance, words
@@ -115,7 +116,7 @@ class Judgement:
         """The look that decided, or the last of all."""
         return self.looks[-1]
 
-    @property
+    @cached_property
     def smallest_effect(self) -> float | None:
         """The smallest difference that the looks so far find in four of five comparisons; None where a run diverged."""
         if self.last.interval is None:
@@ -228,7 +229,7 @@ class Judge:
         if len(codes | ({provenance.code()["sources"]} if missing else set())) > 1:
             numbers = f"{self.question.baseline},{self.question.candidate}"
             raise UserError(
-                f"{self.whole.folder.path} has runs of {numbers} that were computed by different code, Bakeoff as it is now "
+                f"{self.whole.folder.path} has runs of {numbers} that different code computed, Bakeoff as it is now "
                 f"included: --again {numbers} trains them anew, and another --out keeps both",
                 status=1,
             )
@@ -258,7 +259,7 @@ class Judge:
             yield f"the learning rates were found for another text or another budget: {remedy}"
         elif len({_grid(study.trials(side)) for side in sides}) > 1:
             tried = words.joined(f"{len(study.trials(side))} for #{side.number}" for side in sides)
-            yield f"the search tried {tried}, as it goes on where the best rate is the lowest or the highest so far"
+            yield f"the search tried {tried}, as it goes on where the best rate is the lowest or highest so far"
 
 
 def _grid(trials: Sequence[Json]) -> tuple[int, int]:
