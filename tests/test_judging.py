@@ -164,8 +164,9 @@ def test_the_text_has_every_number_of_the_verdict_and_tells_test_with_it(judged)
     text = terminal.judgement_text(judged([0.02, 0.1, 0.06, 0.05, 0.07]))
     assert text.splitlines()[0].startswith("Better: #2 (1-layer GPT-1, SGD, learning rate 0.1) against #1 (")
     assert "on valid after five seeds." in text
-    assert "It pays 0.060 nats per token less." in text
-    assert "\n  after three seeds: undecided: " in text
+    assert "It pays 0.060 nats per token less: a gain of 0.0" in text
+    assert " at the level of 0.0199 that each look has. Within 0.01 to either side the two would be the same." in text
+    assert "\n  after three seeds: undecided, with a gain of −0.1" in text  # noqa: RUF001 (the sign of minus)
     assert "On test, which decided nothing: 3.044 nats per token against 3.104." in text
     assert "reservation" not in text
 
@@ -198,7 +199,7 @@ def test_looks_that_are_declared_when_runs_were_seen_carry_that_for_good(judged,
     undecided = [0.0, 0.1, 0.05, 0.06, 0.055, -0.1, 0.2, -0.15]
     assert judged(undecided).reservations == ()
     (reservation,) = judged(undecided, looks=(3, 4)).reservations
-    assert reservation.startswith("runs with seed 0, 1, 2 and 3 were over before these looks were declared: ")
+    assert reservation.startswith("runs of seeds 0, 1, 2 and 3 were over before these looks were declared: ")
     assert len(judged(undecided, margin=0.02).reservations) == 1
     assert judged(undecided).reservations == ()  # these were declared first
     assert judged(undecided, baseline=2, candidate=1).reservations == ()  # and are the pair's
@@ -285,9 +286,7 @@ REMEDY = f"`{TUNE}` searches for both alike, and this command then judges with w
         ),
         (
             unlike,
-            [
-                "the search tried 3 for #1 and 5 for #2, as it goes on where the best rate is the lowest or highest so far"
-            ],
+            ["the search tried 3 for #1 and 5 for #2, as it goes on where the best rate is on the edge"],
         ),
     ],
 )
@@ -298,7 +297,7 @@ def test_both_sides_must_have_been_tuned_alike(session, study, change, expected)
 def test_a_side_that_has_learned_nothing_is_named(judged):
     uniform = [math.log(300)] * 8
     (reservation,) = judged([0.1, 0.11, 0.105], losses=uniform).reservations[:1]
-    assert reservation.startswith("#1 learned nothing about context with seed 0, 1 and 2: ")
+    assert reservation.startswith("#1 learned nothing about context with seeds 0, 1 and 2: ")
 
 
 def test_kept_results_are_judged_without_training(tmp_path):
@@ -312,7 +311,7 @@ def test_kept_results_are_judged_without_training(tmp_path):
     assert judge.next_look().missing() == []
     assert judge.learn().verdict == "worse"
     assert judge.next_look() is None
-    assert [text.partition(",")[0] for text in judge.judgement().reservations] == ["runs with seed 0"]
+    assert [text.partition(",")[0] for text in judge.judgement().reservations] == ["runs of seeds 0"]
 
 
 # --- the command ------------------------------------------------------------------------------------------------------
@@ -361,7 +360,7 @@ def test_the_command_says_its_cost_goes_on_after_an_interrupt_and_answers_twice_
     status, again, err = judge("--json")
     assert (status, again) == (0, out)
     assert "runs to do" not in err
-    assert "reservation: runs with seed 0, 1" in judge("--margin", "0")[1]
+    assert "reservation: runs of seeds 0, 1" in judge("--margin", "0")[1]
 
 
 def test_a_run_that_fails_leaves_it_without_a_verdict(judge, tmp_path, monkeypatch):

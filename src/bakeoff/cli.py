@@ -382,9 +382,9 @@ def judge(
 ) -> int:
     """Judge whether one experiment is better than another: better, worse, the same, or undecided.
 
-    For example `bakeoff judge quick --baseline 1 --candidate 2`. Trains pairs with the same seeds, looks at them after
-    3, 5 and 8, and stops once the answer is known; false alarms stay below 5 %. It uses runs that are there and leaves
-    the study's own seeds as they are. Ctrl-C is safe: repeat the command to go on.
+    For example `bakeoff judge quick --baseline 1 --candidate 2`. Trains both with the same seeds, looks after 3, 5 and
+    8 of them, and stops once the answer is known; false alarms stay at 5 %. Runs that are there are used, and the
+    study's own seeds stay as they are. Ctrl-C is safe: repeat the command to go on.
     """
     from bakeoff import judging, terminal, tuning
     from bakeoff.runner import folder_name, parse_jobs
@@ -407,7 +407,9 @@ def judge(
         judge.whole.forget(anew or ())
         while (part := judge.next_look()) is not None:
             if missing := part.missing():
-                planned = planned or _say_cost(judge.whole, judge.whole.missing(), at_once, console)
+                if not planned:
+                    planned = _say_cost(judge.whole, judge.whole.missing(), at_once, console)
+                    console.print(f"it looks after {looks} seeds, and stops once the answer is known", highlight=False)
                 if _train(part, missing, planned, console):
                     say("there is no verdict while a run has failed; repeat the command to try it again")
                     return 1

@@ -15,7 +15,7 @@ import dataclasses
 import math
 import re
 import statistics as mathematics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -239,15 +239,15 @@ class Judge:
         study, sides = self._rows, self._sides(self._rows)
         if seen := {run.seed for run in self._with(self._looks[-1].seeds).study.runs if run.slug in self._over}:
             yield (
-                f"runs with seed {words.joined(map(str, sorted(seen)))} were over before these looks were declared: "
+                f"runs of {_seeds(seen)} were over before these looks were declared: "
                 "whoever chose looks or experiments by them gets more false alarms than stated; other seeds, which a "
                 "study file can name, are free of that"
             )
         for side in sides:
-            if unlearned := [str(row.seed) for row in side.unlearned]:
+            if unlearned := {row.seed for row in side.unlearned}:
                 yield (
-                    f"#{side.number} learned nothing about context with seed {words.joined(unlearned)}: that says "
-                    "something about its settings alone"
+                    f"#{side.number} learned nothing about context with {_seeds(unlearned)}: that says something about "
+                    "its settings alone"
                 )
         remedy = f"`{self.tune}` searches for both alike, and this command then judges with what it finds"
         if unsearched := [side.number for side in sides if not study.has_interior_rate(side)]:
@@ -259,7 +259,11 @@ class Judge:
             yield f"the learning rates were found for another text or another budget: {remedy}"
         elif len({_grid(study.trials(side)) for side in sides}) > 1:
             tried = words.joined(f"{len(study.trials(side))} for #{side.number}" for side in sides)
-            yield f"the search tried {tried}, as it goes on where the best rate is the lowest or highest so far"
+            yield f"the search tried {tried}, as it goes on where the best rate is on the edge"
+
+
+def _seeds(found: Collection[int]) -> str:
+    return f"{'seed' if len(found) == 1 else 'seeds'} {words.joined(map(str, sorted(found)))}"
 
 
 def _grid(trials: Sequence[Json]) -> tuple[int, int]:

@@ -231,8 +231,8 @@ def choice_text(answer: "Answer", chosen: "Chosen") -> str:
 
 def look_text(look: "Look") -> str:
     """What one look has seen."""
-    seen = f": {words.spread(look.interval.low, look.interval.high)}" if look.interval else ""
-    return f"after {words.counted(look.seeds, 'seed')}: {look.verdict}{seen}"
+    gain = f", with a gain of {words.spread(look.interval.low, look.interval.high)}" if look.interval else ""
+    return f"after {words.counted(look.seeds, 'seed')}: {look.verdict}{gain}"
 
 
 def judgement_text(judgement: "Judgement") -> str:
@@ -245,9 +245,9 @@ def judgement_text(judgement: "Judgement") -> str:
     if last.interval:
         side = "less" if last.interval.mean >= 0 else "more"
         said.append(
-            f"It pays {words.small(abs(last.interval.mean))} nats per token {side}. What it gains lies between "
-            f"{words.small(last.interval.low)} and {words.small(last.interval.high)}, at a level of {last.level:g} for "
-            f"each look; within {judgement.question.margin:g} the two are the same."
+            f"It pays {words.small(abs(last.interval.mean))} nats per token {side}: a gain of "
+            f"{words.spread(last.interval.low, last.interval.high)} at the level of {last.level:g} that each look has. "
+            f"Within {judgement.question.margin:g} to either side the two would be the same."
         )
     lost = [row for side in (baseline, candidate) for row in side.rows if row.lost]
     said += [f"#{row.number} diverged with seed {row.seed}, so there is no mean, and ranks decide." for row in lost]
