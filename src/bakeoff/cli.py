@@ -4,9 +4,8 @@ import contextlib
 import json
 import os
 import re
-import shlex
 import sys
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -169,7 +168,7 @@ def run(
     console = _console()
     built_in, source = find_study(study)
     options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
-    declared = tuning.apply(out, options, built_in)
+    declared = tuning.apply(out, options, built_in, source)
     numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
     with _opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
@@ -206,17 +205,20 @@ def choose(
     that is. Ctrl-C is safe: the same command goes on with the time that was left.
     """
     from bakeoff import terminal
-    from bakeoff.choosing import choice
     from bakeoff.choosing.answer import answer
+    from bakeoff.choosing.choice import Choice
+    from bakeoff.choosing.kept import FILE
+    from bakeoff.choosing.planning import Request
+    from bakeoff.choosing.search import NAMES
     from bakeoff.data import corpora
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
-    from bakeoff.records import StudyFolder
+    from bakeoff.records import FAILED, StudyFolder
 
     began, console = process.began(), _console()
     found = corpora.choose(corpus)
     try:
-        request = choice.Request(
+        request = Request(
             corpus=found,
             minutes=minutes,
             memory_bytes=_bytes(memory),
@@ -227,14 +229,14 @@ def choose(
         raise UserError(str(error)) from error
     folder = out / f"choose-{found.name}"
     # A damaged choice.json may have been removed.
-    _require_ours(folder, "choice.json", "rung-*/study.json", "seeds-*/study.json", "final/study.json")
+    _require_ours(folder, FILE, *(f"{name}/study.json" for name in NAMES))
     with StudyFolder(folder).acquire():
         remove_leftovers(folder)
-        chosen = choice.Choice(request, folder, began, console).make()
+        chosen = Choice(request, folder, began, console).make()
         told = answer(chosen, folder)
         incomplete = _report(StudyFolder(told.study), console) if report else 0
     show(terminal.choice_text(told, chosen))
-    return 1 if incomplete else 0
+    return 1 if incomplete or told.ended == FAILED else 0
 
 
 @app.command(name="data", rich_help_panel=START)
@@ -295,8 +297,8 @@ def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as
     from bakeoff import data, declaration, terminal, tuning
     from bakeoff.study_file import find_study
 
-    built_in, _ = find_study(study)
-    declared = tuning.apply(out, built_in, built_in)
+    built_in, source = find_study(study)
+    declared = tuning.apply(out, built_in, built_in, source)
     tokens = None
     with contextlib.suppress(OSError):  # nothing can be kept, so counts stay unknown
         if data.is_here(declared.corpus, declared.budget):
@@ -333,15 +335,14 @@ def tune(
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
     from bakeoff.records import write_record
-    from bakeoff.runner import open_session, parse_jobs, prepare
+    from bakeoff.runner import open_session, parse_jobs
     from bakeoff.study_file import find_study
 
     console, at_once = _console(), parse_jobs(jobs)
     built_in, source = find_study(study)
     declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     anew = _numbers("--again", again, declared) or ()
-    with progress.preparing(declared.corpus.name, console) as told:
-        prepare(declared.corpus, declared.budget, told)
+    progress.prepare(declared.corpus, declared.budget, console)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
@@ -386,22 +387,20 @@ def judge(
     8 of them, and stops once the answer is known; false alarms stay at 5 %. Runs that are there are used, and the
     study's own seeds stay as they are. Ctrl-C is safe: repeat the command to go on.
     """
-    from bakeoff import judging, terminal, tuning
+    from bakeoff import judging, progress, terminal, tuning
     from bakeoff.runner import folder_name, parse_jobs
     from bakeoff.study_file import find_study
 
     console = _console()
     built_in, source = find_study(study)
     options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
-    declared = tuning.apply(out, options, built_in)
+    declared = tuning.apply(out, options, built_in, source)
     question = judging.Question(
         study=declared, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
     )
     anew = _numbers("--again", again, question.pair)
     at_once, folder, planned = parse_jobs(jobs), out / folder_name(declared, built_in), 0
-    given = {"--corpus": corpus, "--epochs": epochs, "--precision": precision, "--threads": threads, "--out": out}
-    told = [(name, str(value)) for name, value in given.items() if value not in (None, "auto", DEFAULT_OUT)]
-    tune = shlex.join(["bakeoff", "tune", study, *chain.from_iterable(told)])
+    tune = tuning.command(out, declared, built_in, source)
     with _opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
         judge = judging.Judge(question, session, tune)
         judge.whole.forget(anew or ())
@@ -409,11 +408,11 @@ def judge(
             if missing := part.missing():
                 if not planned:
                     planned = _say_cost(judge.whole, judge.whole.missing(), at_once, console)
-                    console.print(f"it looks after {looks} seeds, and stops once the answer is known", highlight=False)
+                    progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
                 if _train(part, missing, planned, console):
                     say("there is no verdict while a run has failed; repeat the command to try it again")
                     return 1
-            console.print(terminal.look_text(judge.learn()), markup=False, highlight=False, soft_wrap=True)
+            progress.say(console, terminal.look_text(judge.learn()))
         judgement = judge.judgement()
     if as_json:
         _print_json(judgement.as_json())
@@ -574,11 +573,10 @@ def _opened(
     """The session of a study, once its text is ready."""
     from bakeoff import progress
     from bakeoff.measure import resolve_device
-    from bakeoff.runner import open_session, prepare
+    from bakeoff.runner import open_session
 
     _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
-    with progress.preparing(declared.corpus.name, console) as told:
-        prepare(declared.corpus, declared.budget, told)
+    progress.prepare(declared.corpus, declared.budget, console)
     with contextlib.ExitStack() as stack:
         with console.status(f"preparing {declared.corpus.name}"):
             session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
@@ -592,7 +590,7 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
 
 def _say_cost(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
     """Say what the missing runs will cost, and how many are done at a time: by default what the machine holds."""
-    from bakeoff import costs, words
+    from bakeoff import costs, progress, words
 
     study = session.study
     with console.status("timing a few steps of each model"):
@@ -601,13 +599,12 @@ def _say_cost(session: "Session", missing: "Sequence[Run]", at_once: int | None,
     disk = cost.disk_bytes(jobs)
     costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
     threads = words.plural(study.budget.threads or 1, "thread")
-    console.print(
+    progress.say(
+        console,
         f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
         f"{study.budget.precision}, {jobs} at a time: about "
         f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
-        highlight=False,
-        soft_wrap=True,
     )
     return jobs
 
