@@ -354,7 +354,8 @@ def test_the_command_says_its_cost_goes_on_after_an_interrupt_and_answers_twice_
     assert told["verdict"] in ("better", "worse", "the same", "undecided")
     assert told["reservations"][-1] == (
         "the learning rate of #1 and #2 is not what a search found between lower and higher ones: "
-        f"`bakeoff tune {tmp_path / 'small.py'} --out runs` searches for both alike, and this command then judges with what it finds"
+        f"`bakeoff tune {tmp_path / 'small.py'} --out runs` searches for both alike, "
+        "and this command then judges with what it finds"
     )
     assert not any("were over before" in reservation for reservation in told["reservations"])
     status, again, err = judge("--json")
