@@ -17,7 +17,7 @@ from bakeoff.errors import UserError, plain
 from bakeoff.process import INTERRUPTED, say, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -161,9 +161,8 @@ def run(
     Finished and diverged runs stay as they are, failed ones are tried again. Ctrl-C is safe: repeat the command to go
     on. An option that changes what is computed (--corpus, --epochs, --precision, --threads) makes another study folder.
     """
-    from bakeoff import progress, tuning
-    from bakeoff.measure import resolve_device
-    from bakeoff.runner import folder_name, open_session, parse_jobs
+    from bakeoff import tuning
+    from bakeoff.runner import folder_name, parse_jobs
     from bakeoff.study_file import find_study
 
     console = _console()
@@ -172,11 +171,7 @@ def run(
     declared = tuning.apply(out, options, built_in, source)
     numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
-    _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
-    progress.prepare(declared.corpus, declared.budget, console)
-    with contextlib.ExitStack() as stack:
-        with console.status(f"preparing {declared.corpus.name}"):
-            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
+    with _opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
         session.forget(anew or ())
         missing, damaged = session.missing(numbers), session.damaged(numbers)
         failed = _do(session, missing, at_once, console) if missing else 0
@@ -410,6 +405,66 @@ def plan(
 
 
 @app.command(rich_help_panel=BE_SURE)
+def judge(
+    study: StudyArgument,
+    *,
+    baseline: Annotated[int, typer.Option(help="The number of an experiment.")],
+    candidate: Annotated[int, typer.Option(help="The number of the one that may be better.")],
+    looks: Annotated[
+        str, typer.Option(help="Numbers of seeds after which it may stop, declared beforehand.")
+    ] = "3,5,8",
+    margin: Annotated[float, typer.Option(help="Two are the same within this, in nats per token of valid.")] = 0.01,
+    corpus: CorpusOption = None,
+    epochs: EpochsOption = None,
+    out: OutOption = DEFAULT_OUT,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    jobs: JobsOption = "1",
+    again: Annotated[str | None, typer.Option(help="Numbers, of the two, to train anew, such as 1,5.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Judge whether one experiment is better than another: better, worse, the same, or undecided.
+
+    For example `bakeoff judge quick --baseline 1 --candidate 2`. Trains both with the same seeds, looks after 3, 5 and
+    8 of them, and stops once the answer is known; false alarms stay at 5 %. Runs that are there are used, and the
+    study's own seeds stay as they are. Ctrl-C is safe: repeat the command to go on.
+    """
+    from bakeoff import judging, progress, terminal, tuning
+    from bakeoff.runner import folder_name, parse_jobs
+    from bakeoff.study_file import find_study
+
+    console = _console()
+    built_in, source = find_study(study)
+    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
+    declared = tuning.apply(out, options, built_in, source)
+    question = judging.Question(
+        study=declared, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
+    )
+    anew = _numbers("--again", again, question.pair)
+    at_once, folder, planned = parse_jobs(jobs), out / folder_name(declared, built_in), 0
+    tune = tuning.command(out, declared, built_in, source)
+    with _opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
+        judge = judging.Judge(question, session, tune)
+        judge.whole.forget(anew or ())
+        while (part := judge.next_look()) is not None:
+            if missing := part.missing():
+                if not planned:
+                    planned = _say_cost(judge.whole, judge.whole.missing(), at_once, console)
+                    progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
+                if _train(part, missing, planned, console):
+                    say("there is no verdict while a run has failed; repeat the command to try it again")
+                    return 1
+            progress.say(console, terminal.look_text(judge.learn()))
+        judgement = judge.judgement()
+    if as_json:
+        _print_json(judgement.as_json())
+    else:
+        show(terminal.judgement_text(judgement))
+    return 0
+
+
+@app.command(rich_help_panel=BE_SURE)
 def bench(
     *,
     fast: Annotated[bool, typer.Option("--fast", help="Only the sizes of quick, in under three minutes.")] = False,
@@ -554,13 +609,31 @@ def _require_ours(folder: Path, *marks: str) -> None:
         raise UserError(f"{folder} holds files, and no {marks[0]}: choose another --out, or rename that folder")
 
 
-def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
-    """Say what the missing runs will cost, do them, and count those that failed.
+@contextlib.contextmanager
+def _opened(
+    declared: "Study", folder: Path, device: str, *, source: Path | None, at_once: int | None, console: "Console"
+) -> "Iterator[Session]":
+    """The session of a study, once its text is ready."""
+    from bakeoff import progress
+    from bakeoff.measure import resolve_device
+    from bakeoff.runner import open_session
 
-    By default as many at a time as the machine holds.
-    """
+    _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
+    progress.prepare(declared.corpus, declared.budget, console)
+    with contextlib.ExitStack() as stack:
+        with console.status(f"preparing {declared.corpus.name}"):
+            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
+        yield session
+
+
+def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
+    """Say what the missing runs will cost, do them, and count those that failed."""
+    return _train(session, missing, _say_cost(session, missing, at_once, console), console)
+
+
+def _say_cost(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
+    """Say what the missing runs will cost, and how many are done at a time: by default what the machine holds."""
     from bakeoff import costs, progress, words
-    from bakeoff.records import FAILED
 
     study = session.study
     with console.status("timing a few steps of each model"):
@@ -576,6 +649,14 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
         f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
     )
+    return jobs
+
+
+def _train(session: "Session", missing: "Sequence[Run]", jobs: int, console: "Console") -> int:
+    """Do the missing runs, `jobs` at a time, and count those that failed."""
+    from bakeoff import progress
+    from bakeoff.records import FAILED
+
     with progress.display(missing, console) as observer:
         session.run(missing, jobs, observer)
     failed = [run for run in missing if session.folder.run(run.slug).status == FAILED]
