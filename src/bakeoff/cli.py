@@ -2,8 +2,6 @@
 
 import contextlib
 import json
-import os
-import re
 import sys
 from itertools import groupby
 from pathlib import Path
@@ -17,14 +15,11 @@ from bakeoff.errors import UserError, plain
 from bakeoff.process import INTERRUPTED, say, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from rich.console import Console
+    from collections.abc import Callable
 
     from bakeoff.analysis.rows import StudyRows
     from bakeoff.records import StudyFolder
-    from bakeoff.runner import Session
-    from bakeoff.spec import Run, Study
+    from bakeoff.report.results import Results
 
 DEFAULT_OUT = Path("runs")
 
@@ -161,30 +156,24 @@ def run(
     Finished and diverged runs stay as they are, failed ones are tried again. Ctrl-C is safe: repeat the command to go
     on. An option that changes what is computed (--corpus, --epochs, --precision, --threads) makes another study folder.
     """
-    from bakeoff import progress, tuning
-    from bakeoff.measure import resolve_device
-    from bakeoff.runner import folder_name, open_session, parse_jobs, prepare
-    from bakeoff.study_file import find_study
+    from bakeoff import verbs
 
-    console = _console()
-    built_in, source = find_study(study)
-    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
-    declared = tuning.apply(out, options, built_in)
-    numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
-    at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
-    _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
-    with progress.preparing(declared.corpus.name, console) as told:
-        prepare(declared.corpus, declared.budget, told)
-    with contextlib.ExitStack() as stack:
-        with console.status(f"preparing {declared.corpus.name}"):
-            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
-        session.forget(anew or ())
-        missing, damaged = session.missing(numbers), session.damaged(numbers)
-        failed = _do(session, missing, at_once, console) if missing else 0
-    for damage in damaged:
-        say(damage)
-    incomplete = _report(session.folder, console) if report else 0
-    return 1 if failed or damaged or incomplete else 0
+    return _finish(
+        verbs.run(
+            study,
+            only=only,
+            again=again,
+            seeds=seeds,
+            corpus=corpus,
+            epochs=epochs,
+            out=out,
+            device=device,
+            precision=precision,
+            threads=threads,
+            jobs=jobs,
+            write_report=report,
+        )
+    )
 
 
 @app.command(rich_help_panel=START)
@@ -210,36 +199,21 @@ def choose(
     Compares several contenders in short complete schedules, gives most of the time to the winner, and says how sure
     that is. Ctrl-C is safe: the same command goes on with the time that was left.
     """
-    from bakeoff import terminal
-    from bakeoff.choosing import choice
-    from bakeoff.choosing.answer import answer
-    from bakeoff.data import corpora
-    from bakeoff.files import remove_leftovers
-    from bakeoff.measure import resolve_device
-    from bakeoff.records import StudyFolder
+    from bakeoff import verbs
 
-    began, console = process.began(), _console()
-    found = corpora.choose(corpus)
-    try:
-        request = choice.Request(
-            corpus=found,
-            minutes=minutes,
-            memory_bytes=_bytes(memory),
-            seed=seed,
-            device=resolve_device(device),
-        )
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    folder = out / f"choose-{found.name}"
-    # A damaged choice.json may have been removed.
-    _require_ours(folder, "choice.json", "rung-*/study.json", "seeds-*/study.json", "final/study.json")
-    with StudyFolder(folder).acquire():
-        remove_leftovers(folder)
-        chosen = choice.Choice(request, folder, began, console).make()
-        told = answer(chosen, folder)
-        incomplete = _report(StudyFolder(told.study), console) if report else 0
-    show(terminal.choice_text(told, chosen))
-    return 1 if incomplete else 0
+    advice = verbs.choose(
+        corpus,
+        minutes=minutes,
+        memory=memory,
+        out=out,
+        device=device,
+        seed=seed,
+        write_report=report,
+        began=process.began(),
+    )
+    status = _finish(advice)
+    show(advice.text)
+    return status
 
 
 @app.command(name="data", rich_help_panel=START)
@@ -283,13 +257,14 @@ def report(
     ] = False,
 ) -> int:
     """Rebuild the report from the run folders; this never trains."""
+    from bakeoff.progress import console
     from bakeoff.records import find_studies
+    from bakeoff.report import results
 
     def write(study: "StudyFolder") -> int:
-        into = out / study.path.resolve().name if out else None
-        if into:
-            _require_ours(into, "index.html")
-        return _report(study, _console(), into, beside_published=beside_published)
+        with console().status("writing the report"):
+            written = results.report(study.path, out, beside_published=beside_published)
+        return _finish(written)
 
     return _for_each(find_studies(folder), write)
 
@@ -333,7 +308,7 @@ def tune(
     Prints and stores what it chose, with every trial; `bakeoff run` with the same STUDY, --corpus, --epochs,
     --precision, --threads and --out uses it from then on. Ctrl-C is safe: repeat the command to go on.
     """
-    from bakeoff import progress, terminal, tuning
+    from bakeoff import progress, terminal, tuning, verbs
     from bakeoff.analysis.rows import read_rows
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
@@ -341,10 +316,10 @@ def tune(
     from bakeoff.runner import open_session, parse_jobs, prepare
     from bakeoff.study_file import find_study
 
-    console, at_once = _console(), parse_jobs(jobs)
+    console, at_once = progress.console(), parse_jobs(jobs)
     built_in, source = find_study(study)
-    declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
-    anew = _numbers("--again", again, declared) or ()
+    declared = verbs.with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
+    anew = verbs.numbers("--again", again, declared) or ()
     with progress.preparing(declared.corpus.name, console) as told:
         prepare(declared.corpus, declared.budget, told)
     folder = tuning.folder(out, declared, built_in)
@@ -353,7 +328,8 @@ def tune(
         with open_session(round_, folder / round_.name, resolve_device(device), source) as session:
             session.forget(search.trials_of(anew))
             if missing := session.missing():
-                _do(session, missing, at_once, console)
+                for failure in verbs.do(session, missing, at_once, console):
+                    say(failure)
         search.learn(read_rows(session.folder))
         if failed := search.failed():
             say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
@@ -378,11 +354,10 @@ def bench(
 
     Every peer trains the same model on the same batches; all take turns, so that the ratios hold on a busy machine.
     """
-    from bakeoff import terminal
+    from bakeoff import progress, terminal
     from bakeoff.bench import table
 
-    console = _console()
-    with console.status("starting") as status:
+    with progress.console().status("starting") as status:
         measured = (table.measure_busy if busy else table.measure)(status.update, fast=fast)
     if as_json:
         _print_json(measured)
@@ -424,7 +399,7 @@ def sample(
         say(f"text from {run_folder}")
     else:
         name = loading.best_floor(folder) if floor == "best" else floor
-        with progress.preparing(str(folder), _console()) as told:
+        with progress.preparing(str(folder), progress.console()) as told:
             table, tokenizer = loading.load_floor(folder, name, told)
         source = generation.Counts(table)
         say(f"text from {name} of {folder}")
@@ -456,91 +431,6 @@ def export(
     show(f"exported: {folder}, which {loaded_by or 'bakeoff.load'} loads")
 
 
-# --- run --------------------------------------------------------------------------------------------------------------
-
-
-def _with_options(
-    study: "Study",
-    *,
-    corpus: str | None,
-    epochs: int | None,
-    precision: str,
-    threads: int | None = None,
-    seeds: int | None = None,
-) -> "Study":
-    """The study with the command line's options in it."""
-    from bakeoff.data import corpora
-
-    budget: dict[str, Any] = {"epochs": epochs} if epochs is not None else {}
-    if precision != "auto":
-        budget["precision"] = precision
-    if threads is not None:
-        budget["threads"] = threads
-    try:
-        changed = study.with_shared(corpus=corpora.choose(corpus) if corpus is not None else None, **budget)
-        return changed.with_seeds(seeds) if seeds is not None else changed
-    except ValueError as error:
-        raise UserError(str(error)) from error
-
-
-def _bytes(given: str | None) -> float | None:
-    """A size such as `2GB` or `500MB` in bytes."""
-    if given is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", given.strip())
-    if not found or not float(found[1]):
-        raise UserError(f"--memory takes a size such as 2GB or 500MB, not {given!r}")
-    return float(found[1]) * 1000.0 ** " kMGT".index(found[2] or " ")
-
-
-def _numbers(option: str, given: str | None, study: "Study") -> list[int] | None:
-    if given is None:
-        return None
-    known = ", ".join(map(str, study.numbers))
-    parts = [part.strip() for part in given.split(",")]
-    if not all(part in map(str, study.numbers) for part in parts):
-        raise UserError(f"{option} takes experiment numbers such as 1,5; study {study.name} has {known}; not {given!r}")
-    return [int(part) for part in parts]
-
-
-def _require_ours(folder: Path, *marks: str) -> None:
-    """See that a folder that will be written, or replaced, holds what we write, known by a file, or nothing to see."""
-    known = any(path.is_file() for mark in marks for path in folder.glob(mark))
-    if folder.is_dir() and not known and any(path.name[0] != "." for path in folder.iterdir()):
-        raise UserError(f"{folder} holds files, and no {marks[0]}: choose another --out, or rename that folder")
-
-
-def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
-    """Say what the missing runs will cost, do them, and count those that failed.
-
-    By default as many at a time as the machine holds.
-    """
-    from bakeoff import costs, progress, words
-    from bakeoff.records import FAILED
-
-    study = session.study
-    with console.status("timing a few steps of each model"):
-        cost = costs.estimate(missing, session.tokens, session.device)
-    jobs = at_once or session.holds(cost.memory_bytes)
-    disk = cost.disk_bytes(jobs)
-    costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
-    threads = words.plural(study.budget.threads or 1, "thread")
-    console.print(
-        f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
-        f"{study.budget.precision}, {jobs} at a time: about "
-        f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
-        f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
-        highlight=False,
-        soft_wrap=True,
-    )
-    with progress.display(missing, console) as observer:
-        session.run(missing, jobs, observer)
-    failed = [run for run in missing if session.folder.run(run.slug).status == FAILED]
-    for run in failed:
-        say(f"{run.slug} failed: {(session.folder.run(run.slug).summary or {})['error']}")
-    return len(failed)
-
-
 def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], int | None]") -> int:
     """Do it for each study; one that is damaged is said and keeps no other from it. The exit status."""
     from bakeoff.records import DamagedError
@@ -555,27 +445,14 @@ def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], int | N
     return status
 
 
-def _report(
-    folder: "StudyFolder", console: "Console", into: Path | None = None, *, beside_published: bool = False
-) -> int:
-    """Write a study's report; the exit status, which parts of it that could not be made have a say in."""
-    from bakeoff.report.build import build
-
-    with console.status("writing the report"):
-        built = build(folder, into, beside_published=beside_published)
-    show(f"report: {built.page}")
-    for reason in built.failed:
-        say(f"{built.page}: {reason}")
-    return 1 if built.failed else 0
+def _finish(results: "Results") -> int:
+    """Say where the report is, and what went wrong; the exit status."""
+    if results.page:
+        show(f"report: {results.page}")
+    for failure in results.failed:
+        say(failure)
+    return 1 if results.failed else 0
 
 
 def _print_json(document: object) -> None:
     show(json.dumps(document, indent=1, ensure_ascii=False))
-
-
-def _console() -> "Console":
-    """Standard error: a terminal only where there is one that can move its cursor, whatever FORCE_COLOR says."""
-    from rich.console import Console
-
-    terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
-    return Console(stderr=True, force_terminal=terminal)

@@ -9,6 +9,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from bakeoff.errors import UserError
+
 #: How the names of files begin that are not whole yet, and those that safetensors writes beside them.
 TEMPORARY, SAFETENSORS_TEMPORARY = ".unfinished-", ".tmp"
 
@@ -63,6 +65,17 @@ def _sync_folder(folder: Path) -> None:
 def free_folder(path: Path) -> Path:
     """The nearest existing folder at or above `path`: where making `path` would begin."""
     return next(folder for folder in [path, *path.parents] if folder.exists())
+
+
+def require_ours(folder: Path, *marks: str) -> None:
+    """See that a folder that will be written, or replaced, holds what we write, known by a file, or nothing to see.
+
+    Raises:
+        UserError: It holds something else.
+    """
+    known = any(path.is_file() for mark in marks for path in folder.glob(mark))
+    if folder.is_dir() and not known and any(path.name[0] != "." for path in folder.iterdir()):
+        raise UserError(f"{folder} holds files, and no {marks[0]}: choose another --out, or rename that folder")
 
 
 def is_regular(path: Path) -> bool:

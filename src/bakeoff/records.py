@@ -502,6 +502,19 @@ def find_studies(path: Path) -> list[StudyFolder]:
     return studies
 
 
+def find_study(path: Path) -> StudyFolder:
+    """The one study in a folder.
+
+    Raises:
+        UserError: There is none, or there are several.
+    """
+    study, *more = find_studies(path)
+    if more:
+        names = ", ".join(found.path.name for found in (study, *more))
+        raise UserError(f"{path} holds several studies: name one of {names}")
+    return study
+
+
 def is_locked(path: Path) -> bool:
     """Whether some process holds the lock on that file, which may be another user's."""
     if not path.is_file():
