@@ -1,3 +1,4 @@
+import dataclasses
 import re
 from pathlib import Path
 
@@ -21,20 +22,48 @@ PAGES = [
 README = PAGES[0].read_text(encoding="utf-8")
 
 
+def block(page, mark):
+    """The one block of Python with that mark in it."""
+    blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    (found,) = [block for block in blocks if mark in block]
+    return found
+
+
+#: What is in a block, for each block of Python that a test here runs.
+RUN = {"README.md": ("study =", "bakeoff.run("), "CONTRIBUTING.md": ("TorchOptimizer",)}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_block_of_python_is_run(page):
+    marks = RUN.get(page.name, ())
+    assert page.read_text(encoding="utf-8").count("```python") == len(marks)
+    assert all(block(page, mark) for mark in marks)
+
+
+def test_its_python_runs(tiny_study, tmp_path, monkeypatch):
+    quick = dataclasses.replace(tiny_study, name="quick", experiments=tiny_study.experiments[:1])
+    monkeypatch.setitem(STUDIES, "quick", quick)
+    monkeypatch.chdir(tmp_path)
+    done = {}
+    exec(block(PAGES[0], "bakeoff.run("), done)  # noqa: S102 (ours)
+    assert done["results"].failed == ()
+    assert done["frame"]["valid_perplexity"].null_count() == 0
+    assert done["table"].next_V(done["tokenizer"].encode("The ").ids).sum() == pytest.approx(1)
+
+
 def test_its_study_is_one(tmp_path):
-    (block,) = [block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "study =" in block]
+    study = block(PAGES[0], "study =")
     path = tmp_path / "my_study.py"
-    path.write_text(block, encoding="utf-8")
+    path.write_text(study, encoding="utf-8")
     assert len(load_study(path).experiments) == 4
-    assert len(block.splitlines()) <= 10
+    assert len(study.splitlines()) <= 10
 
 
 def test_the_optimizer_that_contributing_adds_trains_and_is_seen_as_what_it_is(tmp_path):
-    page = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-    (block,) = [block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "TorchOptimizer" in block]
     path = tmp_path / "mine.py"
+    optimizer = block(PAGES[1], "TorchOptimizer")
     path.write_text(
-        f"from bakeoff.experiments import *\nfrom bakeoff.optimizers.of_torch import *\n{block}\n"
+        f"from bakeoff.experiments import *\nfrom bakeoff.optimizers.of_torch import *\n{optimizer}\n"
         "study = Study.of('mine', corpus=QUICK.corpus, budget=QUICK.budget, contenders=[(GPT1(), RMSprop(lr=0.1))])\n"
     )
     model = nn.Linear(2, 2)
