@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 
 import pytest
@@ -16,7 +17,7 @@ from bakeoff import cli, loading
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.identity import purpose
-from bakeoff.records import STATUSES
+from bakeoff.records import STATUSES, RunFolder
 from bakeoff.study_file import find_study
 
 #: A model and an optimizer that only this file knows, and one experiment with each kind of ours.
@@ -403,6 +404,18 @@ def test_the_card_of_a_study_files_model_names_its_class(study_folder, tmp_path,
     (load,) = re.findall(r"weights = (.*)\n", card)
     monkeypatch.chdir(tmp_path)
     assert set(eval(load, {"load_file": load_file})) == {"logits.weight"}  # noqa: S307 (ours)
+
+
+def test_export_writes_a_studys_curves_with_the_times_of_its_evaluations(study_folder, tmp_path, monkeypatch, capsys):
+    before = time.time()
+    command = ["export", study_folder, tmp_path / "events", "--to", "tensorboard"]
+    status, out, err = call(command, monkeypatch, capsys)
+    assert (status, err) == (0, "")
+    assert out == f"exported: {tmp_path / 'events'}, which tensorboard --logdir reads\n"
+    assert sorted(path.relative_to(tmp_path / "events").as_posix() for path in tmp_path.glob("events/*/*")) == SLUGS
+    times = [line["unix_seconds"] for line in RunFolder(study_folder / SLUGS[1]).history()]
+    assert times == sorted(times)
+    assert before - 3600 < times[0] < times[-1] < before
 
 
 # --- help -------------------------------------------------------------------------------------------------------------

@@ -411,23 +411,33 @@ def sample(
 
 @app.command(rich_help_panel=TAKE)
 def export(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or a study's for its run with the lowest valid loss.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="A run's folder; or a study's: of transformers for its run with the lowest valid loss, of tensorboard "
+            "for all."
+        ),
+    ],
     folder: Annotated[Path, typer.Argument(help="A new folder, or an empty one.")],
     *,
-    to: Annotated[Literal["transformers"], typer.Option(help="The library that is to read it.")],
+    to: Annotated[Literal["transformers", "tensorboard"], typer.Option(help="The program that is to read it.")],
     trust: TrustOption = False,
 ) -> None:
-    """Write a finished run's model, tokenizer and measured numbers for another library.
+    """Write a finished run's model and tokenizer for transformers, or a study's curves for TensorBoard.
 
-    What that library would not compute as the run did is refused; what it has no class for, `bakeoff.load` reads.
+    What transformers would not compute as the run did is refused; what it has no class for, `bakeoff.load` reads. For
+    example `bakeoff export runs/quick events --to tensorboard`, then `tensorboard --logdir events`.
     """
     from bakeoff import loading
-    from bakeoff.export import transformers
+    from bakeoff.export import tensorboard, transformers
 
+    if to == "tensorboard":
+        tensorboard.export(run, folder)
+        show(f"exported: {folder}, which tensorboard --logdir reads")
+        return
     if (run_folder := loading.best_run(run)) != run:
         say(f"the best run is {run_folder}")
-    write = {"transformers": transformers.export}[to]
-    loaded_by = write(run_folder, folder, trust=trust)
+    loaded_by = transformers.export(run_folder, folder, trust=trust)
     show(f"exported: {folder}, which {loaded_by or 'bakeoff.load'} loads")
 
 

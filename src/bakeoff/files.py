@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,29 @@ def written_atomically(path: Path) -> Iterator[Path]:
         raise
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill; it gets its name only when the block ends without an error.
+
+    Raises:
+        UserError: There is something of that name, and it is no empty folder.
+    """
+    target = folder.resolve()
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise UserError(f"{folder} is there and not empty: name a new folder, or an empty one")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(f"{TEMPORARY}{target.name}")
+    shutil.rmtree(new, ignore_errors=True)  # a killed process may have left it
+    new.mkdir()
+    try:
+        yield new
+        if target.exists():
+            target.rmdir()
+        new.replace(target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def write_json(path: Path, data: object) -> None:

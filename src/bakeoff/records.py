@@ -75,6 +75,7 @@ EVALUATION: Shape = {
     "step": _count,
     "train_seconds": _number,
     "processor_seconds?": _number,
+    "unix_seconds?": _number,
     "train": MEASURED,
     "valid": MEASURED,
     "running?": {"nats": _number, "tokens": _positive},
