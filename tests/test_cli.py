@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import shutil
 import signal
@@ -452,8 +453,38 @@ def test_a_verb_imports_only_what_it_needs(arguments, modules, study_folder):
     assert done.stdout
 
 
-def test_the_version_is_the_distributions(monkeypatch, capsys):
-    assert call(["--version"], monkeypatch, capsys) == (0, f"bakeoff {version('bakeoff')}\n", "")
+@pytest.mark.parametrize(("commit", "told"), [(None, ""), ("0123abc-dirty", " (commit 0123abc-dirty)")])
+def test_the_version_is_the_distributions_with_the_commit_of_a_checkout(commit, told, monkeypatch, capsys):
+    monkeypatch.setattr("bakeoff.provenance._commit", lambda: commit)
+    assert call(["--version"], monkeypatch, capsys) == (0, f"bakeoff {version('bakeoff')}{told}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `bakeoff --help`"),
+        (["bake"], "No such command 'bake'; see `bakeoff --help`"),
+        (["run", "--epoch", "3"], "No such option: --epoch (Possible options: --epochs, "),
+        (["export", "a", "b", "--to", "tensorbord"], "'tensorbord' is not one of 'transformers', 'tensorboard'"),
+    ],
+)
+def test_what_is_unknown_is_answered_with_what_is_nearest(arguments, said, monkeypatch, capsys):
+    status, out, err = call(arguments, monkeypatch, capsys)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"), [("bakeoff re", "report"), ("bakeoff report --be", "--beside-published"), ("bakeoff x", "")]
+)
+def test_a_shell_completes_verbs_and_options(typed, found):
+    """In a process of its own, whose program is called `bakeoff`."""
+    code = "import sys; sys.argv = ['bakeoff']; from bakeoff.cli import main; main()"
+    asked = {"_BAKEOFF_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, found, "")
 
 
 def test_help_lists_exactly_the_registered_studies(monkeypatch, capsys):

@@ -37,7 +37,6 @@ class Grouped(TyperGroup):
 
 app = typer.Typer(
     cls=Grouped,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="""Train small language models with several optimizers, measure each honestly, and write the report.
@@ -97,7 +96,8 @@ def main() -> None:
         say(str(error))
         status = error.status
     except typer.TyperException as error:
-        say(f"{error.format_message().rstrip('.')}; see `bakeoff --help`")
+        said = error.format_message().rstrip(".")
+        say(f"{said}{' See' if said.endswith('?') else '; see'} `bakeoff --help`")
         status = 2
     except OSError as error:
         say(process.what_was_refused(error))
@@ -123,9 +123,10 @@ def bakeoff(
 ) -> None:
     """Print the version, or help where there is no verb."""
     if version:
-        from importlib import metadata
+        from bakeoff import provenance
 
-        show(f"bakeoff {metadata.version('bakeoff')}")
+        code = provenance.code()
+        show(f"bakeoff {code['bakeoff']}" + (f" (commit {code['commit']})" if code["commit"] else ""))
         raise typer.Exit
     if context.invoked_subcommand is None:
         show(context.get_help())
