@@ -1,9 +1,13 @@
 """What a user installs: the wheel, in an environment of its own, without the source tree."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -49,6 +53,40 @@ def test_the_wheel_carries_every_file_of_the_package_and_nothing_else(wheel):
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert packed == {name for name in files if "__pycache__" not in name}
     assert {"bakeoff/report/templates/index.html", "bakeoff/py.typed"} <= packed
+
+
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+#: What is imported only where somebody asks for it.
+OPTIONAL = {"accelerate", "schedulefree", "tensorboardX", "transformers", "vl_convert"}
+
+
+def distributions(modules):
+    """Which distributions bring those modules."""
+    found = metadata.packages_distributions()
+    return {re.sub("[_.]", "-", found[name][0]).lower() for name in modules}
+
+
+def required(lines):
+    return {re.match(r"[\w.-]+", line)[0].lower() for line in lines}
+
+
+def test_a_user_gets_what_the_package_imports_and_nothing_else():
+    imported = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.partition(".")[0])
+    needed = imported - sys.stdlib_module_names - OPTIONAL - {"bakeoff"}
+    assert distributions(needed) | {"pip"} == required(PROJECT["dependencies"])
+    extras = (PROJECT["optional-dependencies"][name] for name in ("bench", "optimizers", "tensorboard", "transformers"))
+    assert distributions(OPTIONAL) == required(line for extra in extras for line in extra)
+
+
+def test_the_citation_names_the_version():
+    assert f"\nversion: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## {PROJECT['version']}, " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
