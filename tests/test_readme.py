@@ -14,6 +14,8 @@ ROOT = Path(__file__).parent.parent
 PAGES = [
     ROOT / "README.md",
     ROOT / "CONTRIBUTING.md",
+    ROOT / "docs" / "assignment.md",
+    ROOT / "docs" / "choose.md",
     ROOT / "docs" / "reliability.md",
     ROOT / "docs" / "seed.md",
     ROOT / "docs" / "performance.md",
@@ -93,7 +95,7 @@ def test_every_study_is_named():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_file_that_is_named_exists(page):
     text = page.read_text(encoding="utf-8")
-    named = re.findall(r"(?:tests|docs)/[\w./-]+\.(?:py|md|png)", text)
+    named = re.findall(r"(?:tests|docs|examples)/[\w./-]+\.(?:py|md|png)", text)
     rooms = re.findall(r"^\| `([\w./]+)`", text, re.MULTILINE) if page.name == "CONTRIBUTING.md" else []
     missing = [name for name in named if not (ROOT / name).exists()]
     assert not missing

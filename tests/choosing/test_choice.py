@@ -132,7 +132,7 @@ def test_in_python_a_choice_is_advice_that_shows_itself(tiny_corpus_file, folder
     advice = bakeoff.choose(tiny_corpus_file, minutes=60, out=folder.parent, write_report=False)
     assert (advice.folder, advice.page, advice.failed) == (folder / "final", None, ())
     assert str(advice) == advice.text
-    assert f"in Python: bakeoff.load({str(advice.answer.folder)!r})" in advice.text
+    assert str(advice.answer.folder) in advice.text
     assert advice._repr_html_().startswith("<pre>")
     assert advice.rows()["status"].to_list() == ["finished"]
 
