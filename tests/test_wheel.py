@@ -39,8 +39,11 @@ def check_call(*command, cwd):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
+    """As `python -m build` makes it: from the sdist, so that has what it takes too."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT)
+    check_call(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder, cwd=ROOT)
+    (sdist,) = folder.glob("*.tar.gz")
+    build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, sdist)
     check_call(sys.executable, "-m", "pip", *build, cwd=folder)
     (built,) = folder.glob("*.whl")
     return built
@@ -101,6 +104,7 @@ def environment(tmp_path_factory, wheel):
 
 @pytest.mark.slow
 def test_a_study_runs_and_is_reported_from_the_installed_wheel(environment, tmp_path, tiny_corpus_file):
+    assert check_call(environment / "bakeoff", "--version", cwd=tmp_path) == f"bakeoff {PROJECT['version']}\n"
     (tmp_path / "study.py").write_text(STUDY_FILE)
     (tmp_path / "corpus.txt").write_bytes(tiny_corpus_file.read_bytes())
     where = check_call(environment / "python", "-c", "import bakeoff; print(bakeoff.__file__)", cwd=tmp_path)
