@@ -276,8 +276,8 @@ def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as
     from bakeoff import data, declaration, terminal, tuning
     from bakeoff.study_file import find_study
 
-    built_in, _ = find_study(study)
-    declared = tuning.apply(out, built_in, built_in)
+    built_in, source = find_study(study)
+    declared = tuning.apply(out, built_in, built_in, source)
     tokens = None
     with contextlib.suppress(OSError):  # nothing can be kept, so counts stay unknown
         if data.is_here(declared.corpus, declared.budget):
@@ -314,15 +314,14 @@ def tune(
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
     from bakeoff.records import write_record
-    from bakeoff.runner import open_session, parse_jobs, prepare
+    from bakeoff.runner import open_session, parse_jobs
     from bakeoff.study_file import find_study
 
     console, at_once = progress.console(), parse_jobs(jobs)
     built_in, source = find_study(study)
     declared = verbs.with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     anew = verbs.numbers("--again", again, declared) or ()
-    with progress.preparing(declared.corpus.name, console) as told:
-        prepare(declared.corpus, declared.budget, told)
+    progress.prepare(declared.corpus, declared.budget, console)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:

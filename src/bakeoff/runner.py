@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import torch
 
-from bakeoff import costs, data, models, sources
+from bakeoff import costs, data, models, sources, texts
 from bakeoff.data import Tokens, Told
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
@@ -144,6 +144,7 @@ def prepare(corpus: Corpus, budget: Budget, told: Told = lambda *_: None) -> Tok
     tokens = data.prepare(corpus, budget, told)
     return_freed_memory(torch.device("cpu"))  # what a tokenizer's training has taken
     ngram.baselines(tokens, budget.sequence_length, told)
+    texts.of_floor(tokens, budget.sequence_length)
     return tokens
 
 
@@ -297,6 +298,7 @@ class _Workers:
             folder=folder.path,
             device=self.session.device.type,
             alone=self.jobs == 1,
+            trial=self.session.study.trial,
             source=self.session.source,
         )
         path = folder.path / "log.txt"

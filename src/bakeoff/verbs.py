@@ -16,15 +16,18 @@ from typing import Any
 from rich.console import Console
 
 from bakeoff import costs, progress, terminal, tuning, words
-from bakeoff.choosing import choice
 from bakeoff.choosing.answer import Answer, answer
+from bakeoff.choosing.choice import Choice
+from bakeoff.choosing.kept import FILE
+from bakeoff.choosing.planning import Request
+from bakeoff.choosing.search import NAMES
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.files import remove_leftovers, require_ours
 from bakeoff.measure import resolve_device
 from bakeoff.records import FAILED, StudyFolder
 from bakeoff.report.results import Results, report
-from bakeoff.runner import Session, folder_name, open_session, parse_jobs, prepare
+from bakeoff.runner import Session, folder_name, open_session, parse_jobs
 from bakeoff.spec import Run, Study
 from bakeoff.study_file import find_study
 
@@ -70,7 +73,7 @@ def run(
     console, out = progress.console(), Path(out)
     built_in, source = find_study(study)
     options = with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
-    declared = tuning.apply(out, options, built_in)
+    declared = tuning.apply(out, options, built_in, source)
     asked, anew = numbers("--only", only, declared), numbers("--again", again, declared)
     at_once, folder = parse_jobs(str(jobs)), out / folder_name(declared, built_in)
     with opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
@@ -132,7 +135,7 @@ def choose(
     console, began = progress.console(), time.monotonic() if began is None else began
     found = corpora.choose(str(corpus))
     try:
-        request = choice.Request(
+        request = Request(
             corpus=found,
             minutes=minutes,
             memory_bytes=_bytes(memory),
@@ -143,13 +146,15 @@ def choose(
         raise UserError(str(error)) from error
     folder = Path(out) / f"choose-{found.name}"
     # A damaged choice.json may have been removed.
-    require_ours(folder, "choice.json", "rung-*/study.json", "seeds-*/study.json", "final/study.json")
+    require_ours(folder, FILE, *(f"{name}/study.json" for name in NAMES))
     with StudyFolder(folder).acquire():
         remove_leftovers(folder)
-        chosen = choice.Choice(request, folder, began, console).make()
+        chosen = Choice(request, folder, began, console).make()
         told = answer(chosen, folder)
         results = reported(told.study, console) if write_report else Results(folder=told.study, page=None)
-    return Advice(**vars(results), answer=told, text=terminal.choice_text(told, chosen))
+    failed = (*results.failed, *([f"the last run failed: {told.error}"] if told.ended == FAILED else []))
+    text = terminal.choice_text(told, chosen)
+    return Advice(folder=results.folder, page=results.page, failed=failed, answer=told, text=text)
 
 
 def with_options(
@@ -191,8 +196,7 @@ def opened(
 ) -> Iterator[Session]:
     """The session of a study, once its text is ready."""
     require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
-    with progress.preparing(declared.corpus.name, console) as told:
-        prepare(declared.corpus, declared.budget, told)
+    progress.prepare(declared.corpus, declared.budget, console)
     with contextlib.ExitStack() as stack:
         with console.status(f"preparing {declared.corpus.name}"):
             session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
@@ -213,13 +217,12 @@ def say_cost(session: Session, missing: Sequence[Run], at_once: int | None, cons
     disk = cost.disk_bytes(jobs)
     costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
     threads = words.plural(study.budget.threads or 1, "thread")
-    console.print(
+    progress.say(
+        console,
         f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
         f"{study.budget.precision}, {jobs} at a time: about "
         f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
-        highlight=False,
-        soft_wrap=True,
     )
     return jobs
 
