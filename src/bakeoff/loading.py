@@ -16,7 +16,7 @@ from bakeoff.identity import decode
 from bakeoff.models import count_table
 from bakeoff.models.count_table import CountTable
 from bakeoff.models.ngram import TABLES, Floor
-from bakeoff.records import DamagedError, RunFolder, StudyFolder, find_study, read_json
+from bakeoff.records import DamagedError, RunFolder, StudyFolder, only_study, read_json
 from bakeoff.report import table
 from bakeoff.spec import Architecture
 from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
@@ -138,7 +138,7 @@ def load_floor(study_folder: str | Path, name: str | None = None, told: Told = l
         UserError: The folder is no study's, or has no such floor, or no run of it was started, or its corpus is not
             there or has changed.
     """
-    study = find_study(Path(study_folder))
+    study = only_study(Path(study_folder))
     name = name or best_floor(study.path)
     weights = {name: floor.get("cache_weight") for name, floor in _tables(study).items()}
     if name not in weights:
@@ -158,7 +158,7 @@ def best_floor(path: Path) -> str:
     Raises:
         UserError: The folder is no study's, or holds several.
     """
-    floors = _tables(find_study(path))
+    floors = _tables(only_study(path))
     return min(floors, key=lambda name: floors[name]["valid"]["nats"])
 
 
@@ -170,7 +170,7 @@ def best_run(path: Path) -> Path:
     """
     if RunFolder(path).spec is not None:
         return path
-    study = find_study(path)
+    study = only_study(path)
     losses = {
         study.path / row.folder: row.valid.loss
         for row in read_rows(study).rows

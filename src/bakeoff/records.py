@@ -528,7 +528,7 @@ def find_studies(path: Path) -> list[StudyFolder]:
     return studies
 
 
-def find_study(path: Path) -> StudyFolder:
+def only_study(path: Path) -> StudyFolder:
     """The one study in a folder.
 
     Raises:

@@ -13,7 +13,7 @@ from bakeoff.analysis.evaluations import Point
 from bakeoff.analysis.rows import Row, read_rows
 from bakeoff.errors import UserError
 from bakeoff.files import new_folder
-from bakeoff.records import RunFolder, StudyFolder, find_study
+from bakeoff.records import RunFolder, StudyFolder, only_study
 
 
 class Scalar(NamedTuple):
@@ -59,7 +59,7 @@ def export(path: Path, folder: Path) -> None:
 def _rows(path: Path) -> list[Row]:
     """The run in a folder, or the runs of the study in it, as far as they have been evaluated."""
     run, alone = path.resolve(), RunFolder(path).spec is not None
-    study = StudyFolder(run.parent.parent) if alone else find_study(path)
+    study = StudyFolder(run.parent.parent) if alone else only_study(path)
     rows = [row for row in read_rows(study).rows if row.history]
     return [row for row in rows if not alone or row.folder == f"{run.parent.name}/{run.name}"]
 

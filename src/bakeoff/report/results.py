@@ -8,7 +8,7 @@ import polars as pl
 
 from bakeoff.analysis.rows import read_rows
 from bakeoff.files import require_ours
-from bakeoff.records import StudyFolder, find_studies, find_study
+from bakeoff.records import StudyFolder, find_studies, only_study
 from bakeoff.report import table
 from bakeoff.report.build import PAGE, build, flat
 
@@ -50,7 +50,7 @@ def report(folder: str | Path = "runs", out: str | Path | None = None, *, beside
         UserError: There is no study, or there are several; or `out` holds files that no report made.
         DamagedError: What the study declares is not what was written.
     """
-    study = find_study(Path(folder))
+    study = only_study(Path(folder))
     into = Path(out) / study.path.resolve().name if out else None
     if into:
         require_ours(into, PAGE)
