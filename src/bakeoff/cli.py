@@ -361,17 +361,19 @@ def plan(
     common; until then it is what was kept of the most similar built-in study. Costs are those of all runs, one at a
     time, finished ones included. For example, for two experiments: `bakeoff plan quick --only 5,6`.
     """
-    from bakeoff import costs, planning, progress, terminal, tuning
+    from bakeoff import costs, planning, progress, terminal, tuning, verbs
     from bakeoff.measure import resolve_device
     from bakeoff.records import StudyFolder
     from bakeoff.runner import folder_name, tokens_of
     from bakeoff.study_file import find_study
 
-    console = _console()
-    built_in, _ = find_study(study)
-    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
-    declared = tuning.apply(out, options, built_in)
-    numbers, on = _numbers("--only", only, declared), resolve_device(device)
+    console = progress.console()
+    built_in, source = find_study(study)
+    options = verbs.with_options(
+        built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds
+    )
+    declared = tuning.apply(out, options, built_in, source)
+    numbers, on = verbs.numbers("--only", only, declared), resolve_device(device)
     folder = StudyFolder(out / folder_name(declared, built_in))
     costs.require_room(declared.corpus, declared.budget)
     with progress.preparing(declared.corpus.name, console) as told:
