@@ -75,6 +75,7 @@ EVALUATION: Shape = {
     "step": _count,
     "train_seconds": _number,
     "processor_seconds?": _number,
+    "unix_seconds?": _number,
     "train": MEASURED,
     "valid": MEASURED,
     "running?": {"nats": _number, "tokens": _positive},
@@ -533,6 +534,19 @@ def find_studies(path: Path) -> list[StudyFolder]:
     if not studies:
         raise UserError(f"no study in {path}: `bakeoff run` makes one, and --out or [DIR] names where it is")
     return studies
+
+
+def only_study(path: Path) -> StudyFolder:
+    """The one study in a folder.
+
+    Raises:
+        UserError: There is none, or there are several.
+    """
+    study, *more = find_studies(path)
+    if more:
+        names = ", ".join(found.path.name for found in (study, *more))
+        raise UserError(f"{path} holds several studies: name one of {names}")
+    return study
 
 
 def is_locked(path: Path) -> bool:
