@@ -16,7 +16,7 @@ from bakeoff.models import count_table
 from bakeoff.models.count_table import CountTable
 from bakeoff.models.ngram import TABLES, Floor
 from bakeoff.records import DamagedError, RunFolder, StudyFolder, find_studies, read_json
-from bakeoff.spec import Architecture
+from bakeoff.spec import Architecture, Run
 from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
 
 Json = dict[str, Any]
@@ -178,6 +178,21 @@ def _tokenizer(study: StudyFolder) -> Tokenizer:
     if told not in (None, hashlib.sha256(content).hexdigest()):
         raise DamagedError(path, "its checksum is another", mend)
     return tokenizer
+
+
+def decoded_run(folder: RunFolder, study: StudyFolder, *, trust: bool = False) -> tuple[Run, Path | None]:
+    """A run that was started, as its spec says, and the study file where that had to be executed for it.
+
+    Raises:
+        UserError: It needs a study file that is not trusted or is not what was kept, or is of another version.
+    """
+    encoded = (folder.spec or {})["run"]
+    foreign = foreign_types(encoded)
+    source = _trusted(study, foreign, trust=trust) if foreign else None
+    try:
+        return decode_run(encoded, source), source
+    except (LookupError, TypeError, ValueError) as error:
+        raise UserError(f"{folder.path} has a spec that this version cannot read ({error})", status=1) from error
 
 
 def _tables(study: StudyFolder) -> dict[str, Json]:
