@@ -462,6 +462,7 @@ OPTIONS = {
     "describe": {"--out", "--json", "--help"},
     "tune": {"--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
     "bench": {"--fast", "--busy", "--json", "--help"},
+    "verify": {"--run", "--seed", "--training", "--no-training", "--trust", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},
 }
