@@ -163,7 +163,7 @@ def test_records_alone_are_checked_as_far_as_they_reach_and_the_rest_is_said(stu
     told = "\n".join(review.not_checked)
     assert "whether 12 records are what was written" in told
     assert f"{study}: a report" in told
-    assert "the best weights of 3 runs" in told
+    assert "the best weights of 3 runs: not there" in told
 
 
 @pytest.mark.parametrize("path", ["results/wikitext-2", "results/quick"])
@@ -267,6 +267,36 @@ def test_a_bit_of_weights_or_tokenizer_is_found(study, name):
     content = changed.read_bytes()
     changed.write_bytes(content[:-40] + bytes([content[-40] ^ 1]) + content[-39:])
     assert [difference.where for difference in verified(study).differences] == [str(changed)]
+
+
+def test_a_spec_that_is_gone_is_said_and_a_run_that_diverged_before_it_began_is_no_trouble(study, training):
+    (study / RUN / "spec.json").unlink()
+    review = verified(study)
+    assert [found.where for found in review.differences] == [str(study / RUN / "spec.json")]
+    assert any("1 of 3 declared runs" in line for line in review.not_checked)
+    diverged = study / "03-lstm-1-sgd" / "seed-0"
+    reseal_history(diverged, lambda lines: lines.clear())
+    reseal(diverged / "summary.json", lambda summary: summary.update(epoch=0))
+    (diverged / "best.safetensors").unlink()
+    told = [(found.where, found.recorded) for found in verified(study, number=3).differences]
+    assert (str(diverged / "history.jsonl"), "0 items") in told
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda run: reseal(run / "spec.json", lambda s: s.update(run={})),
+        lambda run: reseal(run / "spec.json", lambda s: s["run"]["architecture"].update(type="Unheard", layers=1)),
+        lambda run: reseal(run / "spec.json", lambda s: s["run"].update(architecture=5)),
+        lambda run: reseal(run / "spec.json", lambda s: s["run"]["budget"].update(batch_size=-1)),
+        lambda run: reseal(run.parents[1] / "study.json", lambda s: s["budget"].update(type="Study")),
+    ],
+)
+def test_what_cannot_be_read_back_is_said_and_the_report_is_checked_all_the_same(study, change):
+    change(study / RUN)
+    review = verified(study)
+    assert review.checked["report"]
+    assert any(re.match(f"{study}[^ ]*, (all but its records|what rests on its text): ", n) for n in review.not_checked)
 
 
 def worse(lines):
@@ -397,7 +427,7 @@ def test_the_command_trains_a_run_in_a_process_of_its_own_and_says_what_it_does_
     assert f"then trains {kept / RUN} again, which took about" in err
     assert "01-lstm-1-adam/seed-0  finished" in err
     assert "numbers of a run, trained again" in out
-    assert out.endswith("nothing differs\n")
+    assert out.endswith("nothing that was checked differs\n")
 
 
 def test_differences_are_the_status_and_stand_in_the_json(study, monkeypatch, capsys):

@@ -184,15 +184,12 @@ def decoded_run(folder: RunFolder, study: StudyFolder, *, trust: bool = False) -
     """A run that was started, as its spec says, and the study file where that had to be executed for it.
 
     Raises:
-        UserError: It needs a study file that is not trusted or is not what was kept, or is of another version.
+        UserError: It needs a study file that is not trusted or is not what was kept.
     """
     encoded = (folder.spec or {})["run"]
     foreign = foreign_types(encoded)
     source = _trusted(study, foreign, trust=trust) if foreign else None
-    try:
-        return decode_run(encoded, source), source
-    except (LookupError, TypeError, ValueError) as error:
-        raise UserError(f"{folder.path} has a spec that this version cannot read ({error})", status=1) from error
+    return decode_run(encoded, source), source
 
 
 def _tables(study: StudyFolder) -> dict[str, Json]:

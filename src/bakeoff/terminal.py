@@ -280,5 +280,9 @@ def review_text(review: "Review") -> str:
     if len(review.differences) > MOST:
         lines.append(f"differs: {len(review.differences) - MOST:,} more; --json tells all")
     lines += [f"not checked: {what}" for what in review.not_checked]
-    found = words.plural(len(review.differences), "difference") if review.differences else "nothing differs"
+    found = (
+        words.plural(len(review.differences), "difference")
+        if review.differences
+        else "nothing that was checked differs"
+    )
     return "\n".join(map(plain, [*lines, found]))

@@ -3,6 +3,7 @@
 Nothing is written in them: the rest lies in temporary folders, and what is made of texts in the cache.
 """
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -10,7 +11,7 @@ import re
 import secrets
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
@@ -99,6 +100,16 @@ class Review:
             if old != new and not (numbers and math.isclose(old, new, rel_tol=share)):
                 self.differences.append(Difference(": ".join(filter(None, (str(where), place))), old, new))
 
+    @contextlib.contextmanager
+    def attempting(self, what: str) -> Iterator[None]:
+        """Around what may fail, as it rests on records that anyone may have changed: then it was not checked."""
+        try:
+            yield
+        except UserError as error:
+            self.not_checked.append(f"{what}: {error}")
+        except Exception as error:  # noqa: BLE001 (whatever they, or a model of one's own, lead to)
+            self.not_checked.append(f"{what}: {type(error).__name__}: {error}")
+
     def note_damage(self, error: DamagedError) -> None:
         """Take note, once, of a file that is not what was written."""
         found = Difference(str(error.path), WRITTEN, error.what)
@@ -148,7 +159,7 @@ class Over:
     @property
     def seconds(self) -> float:
         """What it took where it was computed."""
-        told = self.records.history[-1] | self.records.summary
+        told = dict(*self.records.history[-1:]) | self.records.summary
         return math.fsum(
             value for key, value in told.items() if key.endswith("_seconds") and key != "processor_seconds"
         )
@@ -214,10 +225,11 @@ class Verification:
         for study in self.studies:
             over = [run for run in self.over if run.study == study]
             told(f"{study.path}: the report", None)
-            _report(self.review, study)
+            with self.review.attempting(f"{study.path}, its report"):
+                _report(self.review, study)
             for run in over:
                 _sums(self.review, run)
-            if over:
+            with self.review.attempting(f"{study.path}, what rests on its text"):
                 self._measure(study, over, told)
         self.review.not_checked.append("seconds and memory: they come out otherwise each time")
 
@@ -225,29 +237,23 @@ class Verification:
         """Make again what rests on the text, and on the best weights."""
         review, runs = self.review, list[tuple[Over, Run, Path | None]]()
         for each in over:
-            try:
+            with review.attempting(f"{each.folder.path}, all but its records"):
                 runs.append((each, *decoded_run(each.folder, folder, trust=self.trust)))
-            except UserError as error:
-                review.not_checked.append(f"{each.folder.path}, all but its records: {error}")
-        try:
-            study = _study(folder.declared, [run for _, run, _ in runs])
-            tokens = _tokens(review, folder, study, told)
-        except (LookupError, TypeError, ValueError, UserError) as error:
-            review.not_checked.append(f"{folder.path}, what rests on its text: {error}")
+        if not runs:
             return
-        kept = 0
+        study = _study(folder.declared, {each.number: run for each, run, _ in reversed(runs)})
+        tokens = _tokens(review, folder, study, told)
         for done, (each, run, source) in enumerate(runs):
             told(f"{each.folder.path}: its best weights", done / len(runs))
-            _spec(review, each, run, study)
-            _counts(review, each, tokens)
-            kept += _weights(review, each, run, tokens)
+            with review.attempting(f"{each.folder.path}, its best weights"):
+                _spec(review, each, run, study)
+                _counts(review, each, tokens)
+                _weights(review, each, run, tokens)
             if each is self.again:
                 session = Session(study=study, folder=folder, tokens=tokens, device=_device(each), source=source)
                 self._session = session, run
-        if kept < len(runs):
-            review.not_checked.append(
-                f"{folder.path}: the best weights of {len(runs) - kept} runs, which are not there"
-            )
+        if gone := sum(not each.folder.best_weights.is_file() for each, _, _ in runs):
+            review.not_checked.append(f"{folder.path}: the best weights of {words.plural(gone, 'run')}: not there")
 
     @property
     def to_train(self) -> Run | None:
@@ -266,7 +272,8 @@ class Verification:
         with tempfile.TemporaryDirectory(prefix="bakeoff-verify-") as temporary:
             elsewhere = dataclasses.replace(session, folder=StudyFolder(Path(temporary)))
             elsewhere.run([run], 1, observer)
-            _training(self.review, self.again, run, elsewhere.folder.run(run.slug))
+            with self.review.attempting(f"{self.again.folder.path}, trained again"):
+                _training(self.review, self.again, run, elsewhere.folder.run(run.slug))
 
 
 def _records(review: Review, study: StudyFolder) -> list[Over]:
@@ -277,16 +284,15 @@ def _records(review: Review, study: StudyFolder) -> list[Over]:
         review.note_damage(error)
         return []
     for name, checksum in (declared.get("code") or {}).items():
-        path = study.code / name
-        review.compare("records", path, checksum, sha256_of(path) if path.is_file() else "no such file")
+        review.compare("records", study.code / name, checksum, _sha256(study.code / name))
     if study.tokenizer.is_file() and declared.get("tokenizer_sha256"):
-        review.compare("records", study.tokenizer, declared["tokenizer_sha256"], sha256_of(study.tokenizer))
+        review.compare("records", study.tokenizer, declared["tokenizer_sha256"], _sha256(study.tokenizer))
     over, files = list[Over](), [study.path / "study.json"]
     for experiment, seed, folder in runs:
-        for fault in _faults(folder):
+        faults = list(_faults(folder))
+        for fault in faults:
             review.note_damage(fault)
-        records = folder.read()
-        if records.status in (FINISHED, DIVERGED):
+        if not faults and (records := folder.read()).status in (FINISHED, DIVERGED):
             over.append(Over(study=study, number=experiment["number"], seed=seed, folder=folder, records=records))
             files += [path for name in RECORDS if (path := folder.path / name).is_file()]
     bare = [path for path in files if not _has_checksum(path)]
@@ -317,6 +323,12 @@ def _faults(folder: RunFolder) -> Iterator[DamagedError]:
             read()
         except DamagedError as error:
             yield error
+    if folder.ended and not (folder.path / "spec.json").is_file():
+        yield DamagedError(folder.path / "spec.json", "it is not there")
+
+
+def _sha256(path: Path) -> str:
+    return sha256_of(path) if path.is_file() else "no such file"
 
 
 def _has_checksum(path: Path) -> bool:
@@ -390,13 +402,9 @@ def _lines(review: Review, recorded: Path, rebuilt: Path) -> None:
             review.differences.append(Difference(f"{recorded}, line {number}", old[shown], new[shown]))
 
 
-def _study(declared: Json, runs: list[Run]) -> Study:
-    """A study as its runs say: those of its experiments that have any.
-
-    Raises:
-        ValueError: They are no study; or LookupError, or TypeError.
-    """
-    budget, of = decode(declared["budget"], BUILT_IN), {run.number: run for run in reversed(runs)}
+def _study(declared: Json, runs: Mapping[int, Run]) -> Study:
+    """A study as a run of each of its experiments says, by their numbers: of those that have any."""
+    budget = decode(declared["budget"], BUILT_IN)
     experiments = tuple(
         Experiment(
             number=number,
@@ -405,18 +413,14 @@ def _study(declared: Json, runs: list[Run]) -> Study:
             batch_size=None if run.budget.batch_size == budget.batch_size else run.budget.batch_size,
             code=run.code,
         )
-        for number, run in sorted(of.items())
+        for number, run in sorted(runs.items())
     )
-    seeds = tuple(declared["seeds"])
-    return Study(name=declared["study"], corpus=runs[0].corpus, budget=budget, experiments=experiments, seeds=seeds)
+    corpus, seeds = next(iter(runs.values())).corpus, tuple(declared["seeds"])
+    return Study(name=declared["study"], corpus=corpus, budget=budget, experiments=experiments, seeds=seeds)
 
 
 def _tokens(review: Review, folder: StudyFolder, study: Study, told: Told) -> Tokens:
-    """Read the text again, and compare what is declared of it, of its tokenizer, of its floors, and of the experiments.
-
-    Raises:
-        UserError: The text cannot be had, or is another one.
-    """
+    """Read the text again, and compare what is declared of it, its tokenizer, its floors, and the experiments."""
     declared, where = folder.declared, folder.path / "study.json"
     told(f"{study.corpus.name}: its checksum", None)
     text = corpora.load(dataclasses.replace(study.corpus, sha256=None))
@@ -440,7 +444,7 @@ def _by_name(entries: Any) -> Any:  # noqa: ANN401 (plain data)
 def _spec(review: Review, over: Over, run: Run, study: Study) -> None:
     """Compare a run's spec with its place in the study."""
     where = over.folder.path / "spec.json"
-    experiment = next(each for each in study.experiments if each.number == run.number)
+    experiment = next(each for each in study.experiments if each.number == over.number)
     review.compare("experiments", where, over.folder.spec, {"identity": identity(run)})
     review.compare("experiments", where, over.encoded, encode(study.run(experiment, over.seed)))
 
@@ -454,17 +458,17 @@ def _counts(review: Review, over: Over, tokens: Tokens) -> None:
         review.compare("tokens", over.folder.path / "documents.json", {split: recorded}, {split: counts})
 
 
-def _weights(review: Review, over: Over, run: Run, tokens: Tokens) -> bool:
-    """Measure the best weights of a run again, if they were kept: whether they were."""
+def _weights(review: Review, over: Over, run: Run, tokens: Tokens) -> None:
+    """Measure the best weights of a run again, if they were kept."""
     path, budget, device = over.folder.best_weights, run.budget, _device(over)
     if not path.is_file():
-        return False
+        return
     try:
         weights, facts = checkpoints.load(path)
         model = run.architecture.rebuild(tokens.vocabulary, budget.sequence_length, weights).to(device)
     except (ValueError, RuntimeError) as error:  # damaged, or of another shape
-        review.differences.append(Difference(str(path), WRITTEN, str(error)))
-        return True
+        review.differences.append(Difference(str(path), WRITTEN, " ".join(str(error).split())))
+        return
     torch.set_num_threads(budget.threads or 1)
     measures, test = Measures(tokens), tokens.splits["test"]
     nats = {
@@ -486,7 +490,6 @@ def _weights(review: Review, over: Over, run: Run, tokens: Tokens) -> bool:
     review.compare("weights", over.folder.path / "summary.json", records.summary, summary, share=share)
     documents = {split: {"nats": by_document(tokens.splits[split], nats[split])["nats"]} for split in ("valid", "test")}
     review.compare("weights", over.folder.path / "documents.json", records.documents, documents, share=DOCUMENT * share)
-    return True
 
 
 def _device(over: Over) -> torch.device:
@@ -501,16 +504,15 @@ def _training(review: Review, over: Over, run: Run, again: RunFolder) -> None:
     """Compare a run with what came of training it again."""
     records, made, path = over.records, again.read(), over.folder.path
     if made.status not in (FINISHED, DIVERGED):
-        review.not_checked.append(f"{path}, trained again: {made.summary.get('error', made.status)}")
-        return
+        raise UserError(made.summary.get("error", made.status))
     why = _not_to_the_bit(over, run, made.environment)
     if not why:
         review.compare("trained", path / "history.jsonl", records.history, made.history)
         review.compare("trained", path / "summary.json", records.summary, made.summary)
         review.compare("trained", path / "documents.json", records.documents, made.documents)
         if over.folder.best_weights.is_file():
-            kept, found = sha256_of(over.folder.best_weights), sha256_of(again.best_weights)
-            review.compare("trained", over.folder.best_weights, kept, found)
+            kept, made_again = _sha256(over.folder.best_weights), _sha256(again.best_weights)
+            review.compare("trained", over.folder.best_weights, kept, made_again)
         return
     review.not_checked.append(
         f"{path}, trained again to the bit: {words.joined(why)}; its losses may differ by {words.percent(TRAINED)}"
