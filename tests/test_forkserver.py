@@ -1,6 +1,7 @@
 """Workers that are forked from a server: as any child is, and as any other worker computes."""
 
 import os
+import signal
 import sys
 
 import psutil
@@ -76,10 +77,21 @@ def test_a_server_ends_with_its_command(server, log):
 
 
 def test_where_no_server_can_be_had_a_worker_starts_anew(server, log, monkeypatch):
+    monkeypatch.setattr(forkserver, "LOOK", 0.01)
     monkeypatch.setattr(forkserver, "PATIENCE", 0.01)  # it has not imported anything by then
     child = server.start(os.environ, log)
-    assert "bakeoff.worker" in child.process.cmdline()
+    assert isinstance(child.process, psutil.Popen), "not forked"
     assert server.server is None
+    assert ends(child) == 1
+
+
+def test_a_stopped_server_is_not_waited_for(server, log):
+    ends(server.start(os.environ, log))
+    stopped = server.server
+    stopped.send_signal(signal.SIGSTOP)
+    child = server.start(os.environ, log)
+    assert isinstance(child.process, psutil.Popen), "not forked"
+    assert stopped.poll() == -signal.SIGKILL, "nobody would end it"
     assert ends(child) == 1
 
 

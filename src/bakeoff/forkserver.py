@@ -13,6 +13,7 @@ import contextlib
 import ctypes
 import functools
 import gc
+import math
 import os
 import socket
 import subprocess
@@ -31,8 +32,8 @@ from bakeoff import provenance, worker
 PR_SET_CHILD_SUBREAPER = 36
 #: The longest message of the server: a process's number.
 NUMBER_BYTES = 16
-#: Seconds that a server may take to import and fork.
-PATIENCE = 300.0
+#: Seconds that a server may take to import and fork, and after which it is looked at in between.
+PATIENCE, LOOK = 300.0, 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,14 +103,23 @@ class ForkServer:
                 stack.callback(os.close, descriptor)
             try:
                 socket.send_fds(self.control, [b"run"], [to_read, to_write, log.fileno()])
-                number = self.control.recv(NUMBER_BYTES)
-            except (ConnectionError, TimeoutError):
+                number = self._answer()
+            except ConnectionError:
                 number = b""
-            if not number:  # it has ended, or hangs
+            if not number:  # it has ended, is stopped, or hangs
                 self.close()
                 return None
             ours.pop_all()
             return Child(process=psutil.Process(int(number)), stdin=os.fdopen(stdin, "w"), stdout=os.fdopen(stdout))
+
+    def _answer(self) -> bytes:
+        """The number of the worker that it forks; nothing if it is stopped, as somebody may a process, or hangs."""
+        for _ in range(math.ceil(PATIENCE / LOOK)):  # looks, not seconds: this process may be suspended meanwhile
+            with contextlib.suppress(TimeoutError):
+                return self.control.recv(NUMBER_BYTES)
+            if self.server is None or psutil.Process(self.server.pid).status() == psutil.STATUS_STOPPED:
+                break
+        return b""
 
     def _serve(self, environment: Mapping[str, str], log: IO[str]) -> None:
         """See that there is a server of that environment, as what it says of threads is read when torch is imported."""
@@ -119,7 +129,7 @@ class ForkServer:
         self.close()
         self.started = asked
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self.control.settimeout(PATIENCE)
+        self.control.settimeout(LOOK)
         with theirs:
             self.server = subprocess.Popen(
                 [sys.executable, "-P", "-m", "bakeoff.forkserver", str(theirs.fileno())],

@@ -61,6 +61,8 @@ class Pretender:
 
     def turn(self, steps):
         others = [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+        while not all(child.cmdline() for child in others):
+            pass  # the system tells it a moment after the program has begun
         beside = any("while True" in " ".join(child.cmdline()) for child in others)
         return {"seconds": steps * 0.2 * (2.5 if beside else 1), "processor_seconds": steps * 0.4, "loss": 3.0}
 
