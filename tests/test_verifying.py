@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bakeoff import checkpoints, cli, runner, verifying
 from bakeoff.errors import UserError
@@ -23,7 +25,7 @@ from bakeoff.runner import open_session
 from bakeoff.spec import Experiment
 from bakeoff.study_file import find_study
 from bakeoff.terminal import CHECKED
-from bakeoff.verifying import Verification
+from bakeoff.verifying import Review, Verification
 from bakeoff.worker import Job, work
 
 RUN = "01-lstm-1-adam/seed-0"
@@ -138,7 +140,8 @@ def test_a_report_with_its_pictures_is_the_same_again(study, monkeypatch):
     assert before.differences == []
     drawn = study / "report" / "figures" / "01-epochs.svg"
     drawn.write_text(drawn.read_text().replace("</svg>", "<text>9</text></svg>"))
-    assert {found.where.partition(", line")[0] for found in verified(study).differences} == {str(drawn)}
+    (found,) = verified(study).differences
+    assert found.where.startswith(f"{drawn}, line ")
 
 
 def test_the_run_is_drawn_among_all_anew_each_time(kept, monkeypatch):
@@ -256,9 +259,14 @@ def test_a_word_of_a_report_is_found_too_and_a_missing_file(study):
     page = study / "report" / "index.html"
     page.write_text(page.read_text().replace("Adam", "Eve"))
     (study / "report" / "table.md").unlink()
-    found = [difference.where for difference in verified(study).differences]
+    with (study / "report" / "table.tex").open("a") as file:
+        file.write("another line\n")
+    review = verified(study)
+    found = {difference.where: difference.recorded for difference in review.differences}
+    assert found[str(study / "report" / "table.md")] == "no such file"
+    assert found[str(study / "report" / "table.tex")].endswith(" lines")
     assert any(where.startswith(f"{page}, line ") for where in found)
-    assert any(where.startswith(f"{study / 'report' / 'table.md'}, line 1") for where in found)
+    assert any("which version wrote it" in line for line in review.not_checked)
 
 
 @pytest.mark.parametrize("name", ["best.safetensors", "../../tokenizer.json"])
@@ -408,6 +416,22 @@ def test_another_text_is_found_and_what_rests_on_it_is_not_checked(study, tiny_c
     assert any("has changed since its study was started" in line for line in review.not_checked)
     assert gone.differences == []
     assert any("is missing: put it there" in line for line in gone.not_checked)
+
+
+NUMBERS = st.floats(1e-3, 1e6)
+
+
+@given(st.dictionaries(st.sampled_from("abcd"), st.lists(NUMBERS, min_size=1), min_size=1), st.data())
+def test_a_number_anywhere_may_differ_by_the_share_and_no_more(recorded, data):
+    key = data.draw(st.sampled_from(sorted(recorded)))
+    place = data.draw(st.integers(0, len(recorded[key]) - 1))
+    share = data.draw(st.sampled_from([1e-9, 1e-5, 1e-3]))
+    for factor, found in ((0.9, []), (1.1, [f"file: {key}[{place}]"])):
+        review, rebuilt = Review(), {name: list(values) for name, values in recorded.items()}
+        rebuilt[key][place] *= 1 + factor * share
+        review.compare("x", "file", recorded, rebuilt, share)
+        assert [difference.where for difference in review.differences] == found
+        assert review.checked["x"] == sum(map(len, recorded.values()))
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

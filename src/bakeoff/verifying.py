@@ -105,10 +105,10 @@ class Review:
         """Around what may fail, as it rests on records that anyone may have changed: then it was not checked."""
         try:
             yield
-        except UserError as error:
-            self.not_checked.append(f"{what}: {error}")
         except Exception as error:  # noqa: BLE001 (whatever they, or a model of one's own, lead to)
-            self.not_checked.append(f"{what}: {type(error).__name__}: {error}")
+            why = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
+            if (told := f"{what}: {why}") not in self.not_checked:
+                self.not_checked.append(told)
 
     def note_damage(self, error: DamagedError) -> None:
         """Take note, once, of a file that is not what was written."""
@@ -237,7 +237,7 @@ class Verification:
         """Make again what rests on the text, and on the best weights."""
         review, runs = self.review, list[tuple[Over, Run, Path | None]]()
         for each in over:
-            with review.attempting(f"{each.folder.path}, all but its records"):
+            with review.attempting(f"{each.folder.path.parent}, all but its records"):
                 runs.append((each, *decoded_run(each.folder, folder, trust=self.trust)))
         if not runs:
             return
@@ -369,7 +369,7 @@ def _report(review: Review, study: StudyFolder) -> None:
     if any(found.recorded == WRITTEN and Path(found.where).is_relative_to(study.path) for found in review.differences):
         review.not_checked.append(f"{recorded}: it is made of records that are not what was written")
         return
-    page = (recorded / PAGE).read_text(encoding="utf-8", errors="replace")
+    page, before = (recorded / PAGE).read_text(encoding="utf-8", errors="replace"), len(review.differences)
     with tempfile.TemporaryDirectory(prefix="bakeoff-verify-") as temporary:
         rebuilt = Path(temporary)
         built = build(study, rebuilt, beside_published='<section id="published"' in page)
@@ -379,27 +379,33 @@ def _report(review: Review, study: StudyFolder) -> None:
                 _lines(review, recorded / name, rebuilt / name)
     review.not_checked.extend(f"{recorded}: {reason}" for reason in built.failed)
     review.not_checked.append(f"{recorded}: its PDF and its pictures in PNG, which show the same once more")
+    if len(review.differences) > before:
+        review.not_checked.append(f"{recorded}: which version wrote it; another may say the same in other words")
 
 
 def _lines(review: Review, recorded: Path, rebuilt: Path) -> None:
     """Compare two texts; numbers may differ by rounding."""
-    texts = [
-        path.read_text(encoding="utf-8", errors="replace") if path.is_file() else "" for path in (recorded, rebuilt)
-    ]
-    pairs = zip_longest(*(text.splitlines() for text in texts), fillvalue="")
-    for number, (old, new) in enumerate(pairs, start=1):
-        numbers = NUMBER.findall(old), NUMBER.findall(new)
-        review.checked["report"] += len(numbers[1])
-        if old == new:
-            continue
-        same = NUMBER.split(old) == NUMBER.split(new)
-        if not same or not all(
-            math.isclose(float(a), float(b), rel_tol=ROUNDING) for a, b in zip(*numbers, strict=True)
-        ):
+    if not recorded.is_file():
+        review.differences.append(Difference(str(recorded), "no such file", "a part of the report"))
+        return
+    old_text, new_text = (path.read_text(encoding="utf-8", errors="replace") for path in (recorded, rebuilt))
+    review.checked["report"] += len(NUMBER.findall(new_text))
+    old_lines, new_lines = old_text.splitlines(), new_text.splitlines()
+    if len(old_lines) != len(new_lines):
+        review.differences.append(Difference(str(recorded), f"{len(old_lines)} lines", f"{len(new_lines)} lines"))
+        return
+    for number, (old, new) in enumerate(zip(old_lines, new_lines, strict=True), start=1):
+        if old != new and not _same_but_for_rounding(old, new):
             apart = next(place for place, (a, b) in enumerate(zip_longest(old, new)) if a != b)
-            first = max(0, apart - BEFORE)
-            shown = slice(first, first + SHOWN)
+            shown = slice(max(0, apart - BEFORE), max(0, apart - BEFORE) + SHOWN)
             review.differences.append(Difference(f"{recorded}, line {number}", old[shown], new[shown]))
+
+
+def _same_but_for_rounding(old: str, new: str) -> bool:
+    numbers = zip(NUMBER.findall(old), NUMBER.findall(new), strict=False)
+    return NUMBER.split(old) == NUMBER.split(new) and all(
+        math.isclose(float(a), float(b), rel_tol=ROUNDING) for a, b in numbers
+    )
 
 
 def _study(declared: Json, runs: Mapping[int, Run]) -> Study:
