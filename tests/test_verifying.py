@@ -123,7 +123,9 @@ def test_what_nobody_changed_is_found_the_same_to_the_bit_and_stays_as_it_is(kep
     review = verified(kept, number=number)
     assert review.differences == []
     assert set(review.checked) == set(CHECKED)
-    assert review.checked["records"] == 1 + 5 + 5 + 4 + 1, "the study's, three runs', one of which has no documents"
+    assert review.checked["records"] == 1 + 6 + 6 + 4 + 1, (
+        "the study's, three runs', one of which has neither documents nor texts"
+    )
     assert min(review.checked.values()) >= 1
     assert review.not_checked == [
         f"{kept / 'report'}: its PDF and its pictures in PNG, which show the same once more",
@@ -162,9 +164,9 @@ def test_records_alone_are_checked_as_far_as_they_reach_and_the_rest_is_said(stu
         record.write_text(json.dumps({k: v for k, v in told.items() if k not in (SEAL, "tokenizer_sha256")}))
     review = verified(study)
     assert review.differences == []
-    assert set(review.checked) == {"records", "sums", "corpus", "tokens", "experiments", "floors"}
+    assert set(review.checked) == {"records", "sums", "corpus", "tokens", "experiments", "floors", "texts"}
     told = "\n".join(review.not_checked)
-    assert "whether 12 records are what was written" in told
+    assert "whether 14 records are what was written" in told
     assert f"{study}: a report" in told
     assert "the best weights of 3 runs: not there" in told
 

@@ -17,7 +17,7 @@ from bakeoff.errors import UserError, plain
 from bakeoff.process import INTERRUPTED, say, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -161,23 +161,17 @@ def run(
     Finished and diverged runs stay as they are, failed ones are tried again. Ctrl-C is safe: repeat the command to go
     on. An option that changes what is computed (--corpus, --epochs, --precision, --threads) makes another study folder.
     """
-    from bakeoff import progress, tuning
-    from bakeoff.measure import resolve_device
-    from bakeoff.runner import folder_name, open_session, parse_jobs, prepare
+    from bakeoff import tuning
+    from bakeoff.runner import folder_name, parse_jobs
     from bakeoff.study_file import find_study
 
     console = _console()
     built_in, source = find_study(study)
     options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
-    declared = tuning.apply(out, options, built_in)
+    declared = tuning.apply(out, options, built_in, source)
     numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
-    _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
-    with progress.preparing(declared.corpus.name, console) as told:
-        prepare(declared.corpus, declared.budget, told)
-    with contextlib.ExitStack() as stack:
-        with console.status(f"preparing {declared.corpus.name}"):
-            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
+    with _opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
         session.forget(anew or ())
         missing, damaged = session.missing(numbers), session.damaged(numbers)
         failed = _do(session, missing, at_once, console) if missing else 0
@@ -211,17 +205,20 @@ def choose(
     that is. Ctrl-C is safe: the same command goes on with the time that was left.
     """
     from bakeoff import terminal
-    from bakeoff.choosing import choice
     from bakeoff.choosing.answer import answer
+    from bakeoff.choosing.choice import Choice
+    from bakeoff.choosing.kept import FILE
+    from bakeoff.choosing.planning import Request
+    from bakeoff.choosing.search import NAMES
     from bakeoff.data import corpora
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
-    from bakeoff.records import StudyFolder
+    from bakeoff.records import FAILED, StudyFolder
 
     began, console = process.began(), _console()
     found = corpora.choose(corpus)
     try:
-        request = choice.Request(
+        request = Request(
             corpus=found,
             minutes=minutes,
             memory_bytes=_bytes(memory),
@@ -232,14 +229,14 @@ def choose(
         raise UserError(str(error)) from error
     folder = out / f"choose-{found.name}"
     # A damaged choice.json may have been removed.
-    _require_ours(folder, "choice.json", "rung-*/study.json", "seeds-*/study.json", "final/study.json")
+    _require_ours(folder, FILE, *(f"{name}/study.json" for name in NAMES))
     with StudyFolder(folder).acquire():
         remove_leftovers(folder)
-        chosen = choice.Choice(request, folder, began, console).make()
+        chosen = Choice(request, folder, began, console).make()
         told = answer(chosen, folder)
         incomplete = _report(StudyFolder(told.study), console) if report else 0
     show(terminal.choice_text(told, chosen))
-    return 1 if incomplete else 0
+    return 1 if incomplete or told.ended == FAILED else 0
 
 
 @app.command(name="data", rich_help_panel=START)
@@ -300,8 +297,8 @@ def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as
     from bakeoff import data, declaration, terminal, tuning
     from bakeoff.study_file import find_study
 
-    built_in, _ = find_study(study)
-    declared = tuning.apply(out, built_in, built_in)
+    built_in, source = find_study(study)
+    declared = tuning.apply(out, built_in, built_in, source)
     tokens = None
     with contextlib.suppress(OSError):  # nothing can be kept, so counts stay unknown
         if data.is_here(declared.corpus, declared.budget):
@@ -338,15 +335,14 @@ def tune(
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
     from bakeoff.records import write_record
-    from bakeoff.runner import open_session, parse_jobs, prepare
+    from bakeoff.runner import open_session, parse_jobs
     from bakeoff.study_file import find_study
 
     console, at_once = _console(), parse_jobs(jobs)
     built_in, source = find_study(study)
     declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     anew = _numbers("--again", again, declared) or ()
-    with progress.preparing(declared.corpus.name, console) as told:
-        prepare(declared.corpus, declared.budget, told)
+    progress.prepare(declared.corpus, declared.budget, console)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
@@ -362,6 +358,109 @@ def tune(
     write_record(folder / tuning.FILE, search.result())
     show(terminal.tuning_text(search))
     show(f"rates: {folder / tuning.FILE}")
+    return 0
+
+
+@app.command(rich_help_panel=BE_SURE)
+def plan(
+    study: StudyArgument = "quick",
+    *,
+    only: Annotated[str | None, typer.Option(help="Numbers of the experiments to plan for, such as 1,5.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Plan for this many seeds, instead of the study's.")] = None,
+    corpus: CorpusOption = None,
+    epochs: EpochsOption = None,
+    out: OutOption = DEFAULT_OUT,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what a study costs here, and the smallest difference that so many seeds can see; trains nothing.
+
+    How much another seed changes is what the study's own runs in --out say, once two experiments have three seeds in
+    common; until then it is what was kept of the most similar built-in study. Costs are those of all runs, one at a
+    time, finished ones included. For example, for two experiments: `bakeoff plan quick --only 5,6`.
+    """
+    from bakeoff import costs, planning, progress, terminal, tuning
+    from bakeoff.measure import resolve_device
+    from bakeoff.records import StudyFolder
+    from bakeoff.runner import folder_name, tokens_of
+    from bakeoff.study_file import find_study
+
+    console = _console()
+    built_in, _ = find_study(study)
+    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
+    declared = tuning.apply(out, options, built_in)
+    numbers, on = _numbers("--only", only, declared), resolve_device(device)
+    folder = StudyFolder(out / folder_name(declared, built_in))
+    costs.require_room(declared.corpus, declared.budget)
+    with progress.preparing(declared.corpus.name, console) as told:
+        tokens = tokens_of(declared, told)
+    with console.status("timing a few steps of each model"):
+        planned = planning.plan(declared, tokens, folder, on, numbers or declared.numbers)
+    if as_json:
+        _print_json(planned.as_json())
+    else:
+        show(terminal.plan_text(planned))
+
+
+@app.command(rich_help_panel=BE_SURE)
+def judge(
+    study: StudyArgument,
+    *,
+    baseline: Annotated[int, typer.Option(help="The number of an experiment.")],
+    candidate: Annotated[int, typer.Option(help="The number of the one that may be better.")],
+    looks: Annotated[
+        str, typer.Option(help="Numbers of seeds after which it may stop, declared beforehand.")
+    ] = "3,5,8",
+    margin: Annotated[float, typer.Option(help="Two are the same within this, in nats per token of valid.")] = 0.01,
+    corpus: CorpusOption = None,
+    epochs: EpochsOption = None,
+    out: OutOption = DEFAULT_OUT,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    jobs: JobsOption = "1",
+    again: Annotated[str | None, typer.Option(help="Numbers, of the two, to train anew, such as 1,5.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Judge whether one experiment is better than another: better, worse, the same, or undecided.
+
+    For example `bakeoff judge quick --baseline 1 --candidate 2`. Trains both with the same seeds, looks after 3, 5 and
+    8 of them, and stops once the answer is known; false alarms stay at 5 %. Runs that are there are used, and the
+    study's own seeds stay as they are. Ctrl-C is safe: repeat the command to go on.
+    """
+    from bakeoff import judging, progress, terminal, tuning
+    from bakeoff.runner import folder_name, parse_jobs
+    from bakeoff.study_file import find_study
+
+    console = _console()
+    built_in, source = find_study(study)
+    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
+    declared = tuning.apply(out, options, built_in, source)
+    question = judging.Question(
+        study=declared, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
+    )
+    anew = _numbers("--again", again, question.pair)
+    at_once, folder, planned = parse_jobs(jobs), out / folder_name(declared, built_in), 0
+    tune = tuning.command(out, declared, built_in, source)
+    with _opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
+        judge = judging.Judge(question, session, tune)
+        judge.whole.forget(anew or ())
+        while (part := judge.next_look()) is not None:
+            if missing := part.missing():
+                if not planned:
+                    planned = _say_cost(judge.whole, judge.whole.missing(), at_once, console)
+                    progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
+                if _train(part, missing, planned, console):
+                    say("there is no verdict while a run has failed; repeat the command to try it again")
+                    return 1
+            progress.say(console, terminal.look_text(judge.learn()))
+        judgement = judge.judgement()
+    if as_json:
+        _print_json(judgement.as_json())
+    else:
+        show(terminal.judgement_text(judgement))
     return 0
 
 
@@ -546,13 +645,31 @@ def _require_ours(folder: Path, *marks: str) -> None:
         raise UserError(f"{folder} holds files, and no {marks[0]}: choose another --out, or rename that folder")
 
 
-def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
-    """Say what the missing runs will cost, do them, and count those that failed.
+@contextlib.contextmanager
+def _opened(
+    declared: "Study", folder: Path, device: str, *, source: Path | None, at_once: int | None, console: "Console"
+) -> "Iterator[Session]":
+    """The session of a study, once its text is ready."""
+    from bakeoff import progress
+    from bakeoff.measure import resolve_device
+    from bakeoff.runner import open_session
 
-    By default as many at a time as the machine holds.
-    """
+    _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
+    progress.prepare(declared.corpus, declared.budget, console)
+    with contextlib.ExitStack() as stack:
+        with console.status(f"preparing {declared.corpus.name}"):
+            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
+        yield session
+
+
+def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
+    """Say what the missing runs will cost, do them, and count those that failed."""
+    return _train(session, missing, _say_cost(session, missing, at_once, console), console)
+
+
+def _say_cost(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
+    """Say what the missing runs will cost, and how many are done at a time: by default what the machine holds."""
     from bakeoff import costs, progress, words
-    from bakeoff.records import FAILED
 
     study = session.study
     with console.status("timing a few steps of each model"):
@@ -561,14 +678,21 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
     disk = cost.disk_bytes(jobs)
     costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
     threads = words.plural(study.budget.threads or 1, "thread")
-    console.print(
+    progress.say(
+        console,
         f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
         f"{study.budget.precision}, {jobs} at a time: about "
         f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
-        highlight=False,
-        soft_wrap=True,
     )
+    return jobs
+
+
+def _train(session: "Session", missing: "Sequence[Run]", jobs: int, console: "Console") -> int:
+    """Do the missing runs, `jobs` at a time, and count those that failed."""
+    from bakeoff import progress
+    from bakeoff.records import FAILED
+
     with progress.display(missing, console) as observer:
         session.run(missing, jobs, observer)
     failed = [run for run in missing if session.folder.run(run.slug).status == FAILED]

@@ -1,8 +1,8 @@
 """Study and run folders: the only place where results live. JSON and safetensors; nothing is ever unpickled.
 
 STUDY/study.json · tokenizer.json · code/ (the user's study file, if there is one)
-STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · best.safetensors
-                           · summary.json (written last: the run is over)
+STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · texts.json
+                           · best.safetensors · summary.json (written last: the run is over)
 """
 
 import hashlib
@@ -103,6 +103,13 @@ ENDINGS: dict[str, dict[str, Shape]] = {
 }
 BY_DOCUMENT: dict[str, Shape] = {"nats": [_number], "tokens": [_count], "words": [_count], "bytes": [_count]}
 DOCUMENTS: dict[str, Shape] = {"valid": BY_DOCUMENT, "test": BY_DOCUMENT}
+#: How a model goes on after some prompts: as many tokens, drawn so.
+TEXTS: dict[str, Shape] = {
+    **dict.fromkeys(("tokens", "top_k?"), _positive),
+    "temperature": _number,
+    "seed": _count,
+    "texts": [{"prompt": _text, "text": _text}],
+}
 STUDY: dict[str, Shape] = {
     "study": _text,
     "identity": _text,
@@ -131,6 +138,11 @@ CHOICE: dict[str, Shape] = {
     "trials": {"*": _number},
     "repeats?": _count,
     "final?": dict.fromkeys(("steps", "epoch_steps", "warmup_steps", "decay_steps"), _positive),
+}
+#: The looks of a comparison, as often as they were declared, and the runs that were over before that.
+LOOKS: dict[str, Shape] = {
+    CHECKSUM: _text,
+    "declared": [{"looks": [_positive], "margin": _number, "over": [_text]}],
 }
 TITLES: Shape = [{"name": _text, "title": _text}]
 SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "bytes": _positive}
@@ -164,10 +176,15 @@ DECLARED: Shape = STUDY | {
     "models": TITLES,
     "optimizers": TITLES,
     "tuning?": RATES | {"fits": _flag},
+    "texts?": TEXTS | {"floor": _text, "counted": _positive},
     "baselines": [
         {"name": _text, "seconds": _number, "cache_weight?": _number, "train": SUMS, "valid": SUMS, "test": SUMS}
     ],
 }
+
+
+#: How to go on without most of them.
+MEND = "remove it and repeat the command"
 
 
 class DamagedError(UserError):
@@ -183,25 +200,25 @@ class DamagedError(UserError):
         mend: How to go on.
     """
 
-    def __init__(self, path: Path, what: str, mend: str = "remove it and repeat the command") -> None:
+    def __init__(self, path: Path, what: str, mend: str = MEND) -> None:
         super().__init__(f"{path} is damaged ({what}): {mend}", status=1)
         self.path, self.what = path, what
 
 
-def read_json(path: Path, shape: Shape | None = None) -> Json:
+def read_json(path: Path, shape: Shape | None = None, mend: str = MEND) -> Json:
     """Read a JSON object of some shape; of one with a checksum, see that it is what was written.
 
     Raises:
-        DamagedError: It is none, or another.
+        DamagedError: It is none, or another; the error says how to go on.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DamagedError(path, str(error)) from error
-    record = _checked(data, shape or {}, path)
+        raise DamagedError(path, str(error), mend) from error
+    record = _checked(data, shape or {}, path, mend)
     told = record.pop(CHECKSUM, None)
     if told is not None and told != _checksum(record):
-        raise DamagedError(path, "its checksum is another")
+        raise DamagedError(path, "its checksum is another", mend)
     return record
 
 
@@ -214,9 +231,9 @@ def _checksum(record: Json) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def _checked(data: Any, shape: Shape, path: Path) -> Json:  # noqa: ANN401 (from a file)
+def _checked(data: Any, shape: Shape, path: Path, mend: str = MEND) -> Json:  # noqa: ANN401 (from a file)
     if fault := _fault(data, shape, "it"):
-        raise DamagedError(path, fault)
+        raise DamagedError(path, fault, mend)
     checked: Json = data
     return checked
 
@@ -264,6 +281,7 @@ class Records(NamedTuple):
     summary: Json
     environment: Json
     documents: Json
+    texts: Json
     history: list[Json]
 
 
@@ -320,6 +338,11 @@ class RunFolder:
             raise DamagedError(self.path / "documents.json", "its lists are not equally long")
         return documents
 
+    @property
+    def texts(self) -> Json | None:
+        """How its model goes on after some prompts; None before the end, or where that was not asked."""
+        return self._read("texts.json", TEXTS)
+
     def history(self) -> list[Json]:
         """Every evaluation so far; a last line that was cut off while being written does not count.
 
@@ -351,9 +374,10 @@ class RunFolder:
         """All records together; of a run in which one is damaged, that alone."""
         try:
             _ = self.spec
-            records = Records("", self.summary or {}, self.environment, self.documents or {}, self.history())
+            ended = self.summary or {}, self.environment, self.documents or {}, self.texts or {}
+            records = Records("", *ended, self.history())
         except DamagedError as error:
-            return Records(DAMAGED, {"error": str(error)}, {}, {}, [])
+            return Records(DAMAGED, {"error": str(error)}, {}, {}, {}, [])
         alive = self.path.is_dir() and is_locked(self.path / "run.lock")
         return records._replace(status=records.summary.get("status", RUNNING if alive else MISSING))
 
@@ -367,7 +391,8 @@ class RunFolder:
 
     def start(self, spec: Json, environment: Json) -> None:
         """Begin anew: whatever an earlier try left behind is removed."""
-        leftovers = [self.path / name for name in ("summary.json", "history.jsonl", "documents.json")]
+        names = ("summary.json", "history.jsonl", "documents.json", "texts.json")
+        leftovers = [self.path / name for name in names]
         for leftover in (*leftovers, self.best_weights, self.earlier_weights, self.checkpoint):
             leftover.unlink(missing_ok=True)
         write_record(self.path / "spec.json", spec)
@@ -398,6 +423,10 @@ class RunFolder:
     def write_documents(self, documents: Json) -> None:
         """Keep nats and counts for every document of valid and test."""
         write_record(self.path / "documents.json", documents)
+
+    def write_texts(self, texts: Json) -> None:
+        """Keep how its model goes on after some prompts."""
+        write_record(self.path / "texts.json", texts)
 
     def finish(self, summary: Json) -> None:
         """Declare the run over, with its history's checksum; a failed one keeps its checkpoint to go on from."""
@@ -445,7 +474,8 @@ class StudyFolder:
         for kind in ("model", "optimizer"):
             if unknown := {e[kind] for e in experiments} - {named["name"] for named in declared[f"{kind}s"]}:
                 raise DamagedError(path, f"it has no title for {min(unknown)}")
-        if lacking := {"uniform", "unigram"} - floors:
+        needed = {"uniform", "unigram", *([texts["floor"]] if (texts := declared.get("texts")) else [])}
+        if lacking := needed - floors:
             raise DamagedError(path, f"it lacks the floor {min(lacking)}")
         return declared
 
@@ -474,7 +504,10 @@ class StudyFolder:
 
     def declared_runs(self) -> Iterator[tuple[Json, int, RunFolder]]:
         """Each declared experiment (its entry in `study.json`), with each seed, and the run's folder."""
-        study = self.study
+        return self.runs(self.study)
+
+    def runs(self, study: Json) -> Iterator[tuple[Json, int, RunFolder]]:
+        """The same of a declaration that is given: one with other seeds."""
         for experiment in study["experiments"]:
             for seed in study["seeds"]:
                 yield experiment, seed, self.run(f"{experiment['slug']}/seed-{seed}")

@@ -7,13 +7,18 @@ from typing import TYPE_CHECKING, Any
 from bakeoff import words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.rows import StudyRows
+from bakeoff.analysis.statistics import SAME_WITHIN
 from bakeoff.errors import plain
-from bakeoff.records import DAMAGED, LARGEST, StudyFolder
+from bakeoff.metrics import perplexity
+from bakeoff.records import DAMAGED, DIVERGED, FINISHED, LARGEST, StudyFolder
 
 if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
+    from bakeoff.analysis.looks import Look
     from bakeoff.choosing.answer import Answer
     from bakeoff.choosing.choice import Chosen
     from bakeoff.data.corpora import BuiltIn, Text
+    from bakeoff.judging import Judgement
+    from bakeoff.planning import Plan
     from bakeoff.tuning import Search
     from bakeoff.verifying import Review, Verification
 
@@ -98,6 +103,31 @@ def tuning_text(search: "Search") -> str:
     return columns(["experiment", "rate", "valid perplexity of each rate"], lines)
 
 
+def plan_text(plan: "Plan") -> str:
+    """What a study costs, how much another seed changes, and what more seeds cost and can see."""
+    told, study = plan.as_json(), plan.study
+    lines = [
+        [
+            *(str(n["seeds"]), words.duration(n["seconds"]), words.small(n["smallest_effect"])),
+            words.percent(perplexity(n["smallest_effect"], 1) - 1),
+        ]
+        for n in told["seeds"]
+    ]
+    experiments, seeds = words.plural(plan.experiments, "experiment"), words.plural(plan.seeds, "seed")
+    threads = words.plural(study.budget.threads or 1, "thread")
+    return (
+        f"{study.name}: {experiments} with {seeds} each on {plan.device.type}, {threads} a run, "
+        f"{study.budget.precision}: about {words.duration(told['seconds'])}, "
+        f"{words.megabytes(told['memory_bytes'])} of memory, {words.megabytes(told['disk_bytes'])} of disk\n"
+        f"From seed to seed the difference of two deviates by {words.small(plan.paired.nats)} nats per token: "
+        f"{told['deviation_from']}.\n\n"
+        f"{columns(['seeds', 'time', 'smallest difference', 'in perplexity'], lines)}\n"
+        "The smallest difference, in nats per token, that so many seeds find clear in four of five studies: the 95 % "
+        f"interval does not hold zero, and the two are not the same within {SAME_WITHIN:g}.\n"
+        "Models that vary more from seed to seed need more seeds: `--only` plans for the experiments that it names."
+    )
+
+
 def bench_text(measured: Json) -> str:
     """A line for each case and peer: both speeds, the ratio with its rounds' range, the share of the limit."""
     lines = [
@@ -176,17 +206,25 @@ def columns(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 def choice_text(answer: "Answer", chosen: "Chosen") -> str:
     """What `bakeoff choose` says in the end."""
-    small, floor, unseen = words.small, answer.floor, answer.unseen
+    table = [_trials(chosen), ""] if chosen.search.found else []
+    return "\n".join([*table, *_answer(answer, chosen), *_outlook(answer), *_model(answer)])
+
+
+def _answer(answer: "Answer", chosen: "Chosen") -> list[str]:
+    """What to use, what to expect of it, and what could not be done."""
+    from bakeoff.choosing.choice import CUT_OFF
+
+    small, floor, row, unseen = words.small, answer.floor, chosen.row, answer.unseen
     counted = f"{floor.title}: {small(floor.valid.bits_per_byte)}"
-    if answer.count_table:
-        other = f"{answer.chosen} reached {small(answer.valid)}"
-        said = [f"Use the count table, {counted} bits per byte of valid; {other}."]
+    if answer.count_table or row is None:
+        other = f"; {answer.chosen} reached {small(answer.valid)}" if row else ""
+        said = [f"Use the count table, {counted} bits per byte of valid{other}."]
     else:
-        steps, search = chosen.final.history[-1].step, chosen.search
-        batch = search.contenders[search.winner].batch_size
-        settings = f"learning rate {words.rate(search.rate)}, {batch} sequences a step, {words.count(steps)} steps"
-        reached = f"{small(answer.valid)} bits per byte of valid ({counted})"
-        said = [f"Use {answer.chosen}, {settings}: {reached}."]
+        settings = (
+            f"learning rate {words.rate(row.learning_rate)}, {row.entry['batch_size']} sequences a step, "
+            f"{words.count(row.history[-1].step)} steps"
+        )
+        said = [f"Use {answer.chosen}, {settings}: {small(answer.valid)} bits per byte of valid ({counted})."]
     if answer.mixed:
         said.append(f"Mixed with each other, the two reach {small(answer.mixed)}.")
     if unseen:
@@ -197,35 +235,77 @@ def choice_text(answer: "Answer", chosen: "Chosen") -> str:
     if answer.runner_up:
         chance = words.percent(answer.runner_up_better or 0.0)
         said.append(f"Second came {answer.runner_up}; the probability that it is the better one is {chance}.")
-    if answer.cut_off:
+    if answer.ended == CUT_OFF:
         said.append(
             "The time was up before the end of the last run, and this is the best until then: give it more minutes "
             "and another --out."
         )
-    if answer.outlook:
-        said.append(
-            "In other times it would reach, in bits per byte of valid with 95 % probability, if it learns on so:"
-        )
-    for told in answer.outlook:
-        between = f"{small(told.expected.low)} to {small(told.expected.high)}"
-        time = words.duration(60 * told.minutes)
-        said.append(f"  {time}: {small(told.expected.mean)}, {between}")
+    elif answer.ended != FINISHED:
+        best = "What stands here is the best complete trial" if row else "Nothing else was trained"
+        mend = "give another --seed and another --out" if answer.ended == DIVERGED else "repeat the command"
+        said.append(f"The last run {answer.ended}: {answer.error}. {best}; to try again, {mend}.")
+    return said
+
+
+def _outlook(answer: "Answer") -> list[str]:
+    """What another time would change."""
     if answer.withheld:
-        said.append(f"What another time would change cannot be told: {answer.withheld}.")
-    study, run = (shlex.quote(str(path)) for path in (answer.study, answer.folder))
-    if answer.count_table:  # it is counted again when it is asked for
-        model = [
-            f"text from it: bakeoff sample {study} --floor best",
-            f"in Python: bakeoff.load_floor({str(answer.study)!r})",
-            f"the network: {answer.folder}",
-        ]
-    else:
-        model = [
-            f"model: {answer.folder}",
-            f"text from it: bakeoff sample {run}",
-            f"in Python: bakeoff.load({str(answer.folder)!r})",
-        ]
-    return "\n".join([*([_trials(chosen), ""] if chosen.search.found else []), *said, *model])
+        return [f"What another time would change cannot be told: {answer.withheld}."]
+    small = words.small
+    return [
+        "In other times it would reach, in bits per byte of valid with 95 % probability, if it learns on so:",
+        *(
+            f"  {words.duration(60 * told.minutes)}: {small(told.expected.mean)}, {small(told.expected.low)} to "
+            f"{small(told.expected.high)}"
+            for told in answer.outlook
+        ),
+    ]
+
+
+def _model(answer: "Answer") -> list[str]:
+    """Where the answer's model is; a count table is counted again when it is asked for."""
+    folder, option, load = answer.folder, "", "load"
+    network = [f"the network: {answer.folder}"] if answer.count_table and answer.folder else []
+    if answer.count_table or folder is None:
+        folder, option, load = answer.study, " --floor best", "load_floor"
+    return [
+        *([] if option else [f"model: {folder}"]),
+        f"text from it: bakeoff sample {shlex.quote(str(folder))}{option}",
+        f"in Python: bakeoff.{load}({str(folder)!r})",
+        *network,
+    ]
+
+
+def look_text(look: "Look") -> str:
+    """What one look has seen."""
+    gain = f", with a gain of {words.spread(look.interval.low, look.interval.high)}" if look.interval else ""
+    return f"after {words.counted(look.seeds, 'seed')}: {look.verdict}{gain}"
+
+
+def judgement_text(judgement: "Judgement") -> str:
+    """What `bakeoff judge` says in the end: the verdict, its numbers, what test says, what speaks against it."""
+    from bakeoff.analysis.statistics import UNDECIDED
+
+    last, baseline, candidate = judgement.last, judgement.baseline, judgement.candidate
+    after = f"on valid after {words.counted(last.seeds, 'seed')}"
+    said = [f"{words.sentence(last.verdict)}: {candidate.described} against {baseline.described}, {after}."]
+    if last.interval:
+        side = "less" if last.interval.mean >= 0 else "more"
+        said.append(
+            f"It pays {words.small(abs(last.interval.mean))} nats per token {side}: a gain of "
+            f"{words.spread(last.interval.low, last.interval.high)} at the level of {last.level:g} that each look has. "
+            f"Within {judgement.question.margin:g} to either side the two would be the same."
+        )
+    lost = [row for side in (baseline, candidate) for row in side.rows if row.lost]
+    said += [f"#{row.number} diverged with seed {row.seed}, so there is no mean, and ranks decide." for row in lost]
+    if last.verdict == UNDECIDED and judgement.smallest_effect is not None:
+        effect = words.small(judgement.smallest_effect)
+        said.append(f"A difference of {effect} would have been found in four of five such comparisons.")
+    said += [f"  {look_text(look)}" for look in judgement.looks[:-1]]
+    if not lost:
+        test = words.small(baseline.test_loss), words.small(candidate.test_loss)
+        said.append(f"On test, which decided nothing: {test[1]} nats per token against {test[0]}.")
+    return "\n".join([*said, *(f"reservation: {reservation}" for reservation in judgement.reservations)])
 
 
 def _trials(chosen: "Chosen") -> str:
@@ -256,6 +336,7 @@ CHECKED = {
     "tokens": "counts of documents, made again of the text",
     "experiments": "facts of the experiments, their specs and sizes",
     "floors": "numbers of the floors, counted again",
+    "texts": "facts of the texts that a floor makes, made again",
     "weights": "numbers of the best weights, measured again",
     "trained": "numbers of a run, trained again",
 }

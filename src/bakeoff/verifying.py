@@ -49,9 +49,10 @@ TRAINED = 0.005
 #: What of an environment has to be the same for a run to have the same bits again.
 PLACE = ("sources", "python", "torch", "numpy", "processor", "device", "device_name")
 #: The records of a run, the counts of a split, and by what is made again of a text what `study.json` calls it.
-RECORDS = ("spec.json", "environment.json", "summary.json", "documents.json", "history.jsonl")
+RECORDS = ("spec.json", "environment.json", "summary.json", "documents.json", "texts.json", "history.jsonl")
 COUNTS = ("tokens", "words", "bytes")
-DECLARED = {"corpus": "corpus", "experiments": "experiments", "floors": "baselines", "tokenizer": "tokenizer_sha256"}
+DECLARED = {"corpus": "corpus", "experiments": "experiments", "floors": "baselines"}
+DECLARED |= {"tokenizer": "tokenizer_sha256", "texts": "texts"}
 #: Stands for a file's content where that is not what was written.
 WRITTEN = "what was written"
 #: What is measured anew with every training.
@@ -316,6 +317,7 @@ def _faults(folder: RunFolder) -> Iterator[DamagedError]:
         lambda: folder.spec,
         lambda: folder.environment,
         lambda: folder.documents,
+        lambda: folder.texts,
         folder.history,  # and the summary, which has its checksum
     ]
     for read in reading:
@@ -516,6 +518,7 @@ def _training(review: Review, over: Over, run: Run, again: RunFolder) -> None:
         review.compare("trained", path / "history.jsonl", records.history, made.history)
         review.compare("trained", path / "summary.json", records.summary, made.summary)
         review.compare("trained", path / "documents.json", records.documents, made.documents)
+        review.compare("trained", path / "texts.json", records.texts, made.texts)
         if over.folder.best_weights.is_file():
             kept, made_again = _sha256(over.folder.best_weights), _sha256(again.best_weights)
             review.compare("trained", over.folder.best_weights, kept, made_again)

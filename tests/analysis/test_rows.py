@@ -73,6 +73,14 @@ def test_seeds_of_an_experiment_stand_together(tmp_path):
     assert [(row.number, row.seed) for row in rows[:4]] == [(1, 2), (1, 5), (2, 2), (2, 5)]
 
 
+def test_runs_with_other_seeds_than_the_declared_ones_are_read_where_they_are_asked_for(tmp_path):
+    found = fakes.write_study(tmp_path / "fake", {(1, "lstm", 1, "adam"): fakes.falling(4.5)})
+    fakes.write_run(found.run("01-lstm-1-adam/seed-7"), fakes.falling(4.4), ending={})
+    assert [(row.seed, row.status) for row in read_rows(found).rows] == [(0, "finished")]
+    told = [(row.seed, row.status) for row in read_rows(found, (0, 7, 8)).rows]
+    assert told == [(0, "finished"), (7, "finished"), (8, "missing")]
+
+
 def test_every_run_has_its_status(rows):
     statuses = {number: row.status for number, row in rows.items()}
     assert statuses == {
@@ -279,6 +287,12 @@ def test_a_rate_is_interior_only_where_lower_and_higher_ones_were_tried(tmp_path
     study = fakes.read_study(tmp_path, curves, edit=edit)
     found = {e.number: (study.has_interior_rate(e), len(study.trials(e))) for e in study.experiments}
     assert found == {1: (True, 3), 2: (False, 2), 3: (False, 0)}
+
+
+def test_a_run_that_was_over_before_its_memory_was_read_has_none(tmp_path):
+    unread = {"average_bytes": 0, "peak_bytes": 0, "resting_bytes": 0, "baseline_bytes": 5, "kind": "live"}
+    runs, endings = {(1, "lstm", 1, "adam"): fakes.falling(4.5)}, {1: {"memory": unread}}
+    assert fakes.read_study(tmp_path, runs, endings=endings).rows[0].memory is None
 
 
 def test_parts_of_the_memory_are_there_where_the_study_declares_them(tmp_path):
