@@ -544,6 +544,7 @@ OPTIONS = {
         *("--precision", "--threads", "--jobs", "--json", "--help"),
     },
     "bench": {"--fast", "--busy", "--json", "--help"},
+    "verify": {"--run", "--seed", "--training", "--no-training", "--trust", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},
 }

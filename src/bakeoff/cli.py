@@ -470,6 +470,42 @@ def bench(
         show(terminal.busy_text(measured) if busy else terminal.bench_text(measured))
 
 
+@app.command(rich_help_panel=BE_SURE)
+def verify(
+    folder: FolderArgument = DEFAULT_OUT,
+    *,
+    number: Annotated[
+        int | None, typer.Option("--run", help="Train a run of this experiment again, instead of one that is drawn.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The seed of the run that is trained again.")] = None,
+    training: Annotated[
+        bool, typer.Option("--training/--no-training", help="Train a run again, the only step that takes long.")
+    ] = True,
+    trust: TrustOption = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Make every number of a study again from what it was made of, and train one run again; changes nothing there.
+
+    Such as `bakeoff verify runs/quick --run 5 --seed 0`. Checksums of text, tokenizer and records; report and floors;
+    the best weights, measured again. Exit status 1 where something differs; what could not be checked is said.
+    """
+    from bakeoff import progress, terminal, verifying
+
+    console = _console()
+    check = verifying.Verification(folder, number=number, seed=seed, training=training, trust=trust)
+    console.print(terminal.verification_plan(check), markup=False, highlight=False, soft_wrap=True)
+    with progress.preparing(str(folder), console) as told:
+        check.rebuild(told)
+    if run := check.to_train:
+        with progress.display([run], console) as observer:
+            check.train(observer)
+    if as_json:
+        _print_json(check.review.as_json())
+    else:
+        show(terminal.review_text(check.review))
+    return 1 if check.review.differences else 0
+
+
 @app.command(rich_help_panel=TAKE)
 def sample(
     folder: Annotated[

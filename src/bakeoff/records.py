@@ -191,6 +191,10 @@ MEND = "remove it and repeat the command"
 class DamagedError(UserError):
     """A record that is not what was written; it damages its run alone.
 
+    Attributes:
+        path: The record.
+        what: What is wrong with it.
+
     Args:
         path: The record.
         what: What is wrong with it.
@@ -199,6 +203,7 @@ class DamagedError(UserError):
 
     def __init__(self, path: Path, what: str, mend: str = MEND) -> None:
         super().__init__(f"{path} is damaged ({what}): {mend}", status=1)
+        self.path, self.what = path, what
 
 
 def read_json(path: Path, shape: Shape | None = None, mend: str = MEND) -> Json:
