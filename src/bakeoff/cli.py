@@ -491,7 +491,7 @@ def verify(
     """
     from bakeoff import progress, terminal, verifying
 
-    console = _console()
+    console = progress.console()
     check = verifying.Verification(folder, number=number, seed=seed, training=training, trust=trust)
     console.print(terminal.verification_plan(check), markup=False, highlight=False, soft_wrap=True)
     with progress.preparing(str(folder), console) as told:
