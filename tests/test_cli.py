@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 
 import pytest
@@ -16,7 +18,7 @@ from bakeoff import cli, loading
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.identity import purpose
-from bakeoff.records import STATUSES
+from bakeoff.records import STATUSES, RunFolder
 from bakeoff.study_file import find_study
 
 #: A model and an optimizer that only this file knows, and one experiment with each kind of ours.
@@ -189,6 +191,36 @@ def test_a_model_that_fails_is_a_result_with_exit_status_1_and_the_others_are_tr
     statuses = [json.loads(path.read_text())["status"] for path in sorted(tmp_path.glob("*/*/*/summary.json"))]
     assert statuses == ["failed", "finished"]
     assert [path.parts[-3] for path in tmp_path.glob("*/*/*/best.safetensors")] == ["02-lstm-1-adam"]
+
+
+# --- plan -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_one_json_document_with_the_contracts_keys(folder, tmp_path, monkeypatch, capsys):
+    arguments = ["plan", folder / "study.py", "--seeds", "4", "--out", tmp_path / "out"]
+    status, out, _ = call([*arguments, "--json"], monkeypatch, capsys)
+    told = json.loads(out)
+    assert status == 0
+    assert told.keys() == {"seconds", "memory_bytes", "disk_bytes", "seeds", "deviation", "deviation_from"}
+    assert [entry["seeds"] for entry in told["seeds"]] == [3, 4, 5, 8, 10, 20]
+    assert all(entry.keys() == {"seeds", "smallest_effect", "seconds"} for entry in told["seeds"])
+    assert told["seeds"][1]["seconds"] == told["seconds"]
+    assert "kept noise of quick" in told["deviation_from"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_in_words_is_for_the_experiments_that_are_named(folder, tmp_path, monkeypatch, capsys):
+    status, out, _ = call(["plan", folder / "study.py", "--only", "2", "--out", tmp_path], monkeypatch, capsys)
+    assert status == 0
+    assert out.startswith("mine: 1 experiment with 1 seed each on cpu, 1 thread a run, ")
+    assert re.search(r"^seeds +time +smallest difference +in perplexity$", out, re.MULTILINE)
+    assert len(re.findall(r"^ *(?:3|5|8|10|20) .* %$", out, re.MULTILINE)) == 5
+
+
+def test_a_plan_for_an_experiment_that_there_is_not_is_refused(folder, tmp_path, monkeypatch, capsys):
+    status, out, err = call(["plan", folder / "study.py", "--only", "3", "--out", tmp_path], monkeypatch, capsys)
+    assert (status, out) == (2, "")
+    assert err.startswith("bakeoff: --only takes experiment numbers such as 1,5; study mine has 1, 2")
 
 
 # --- status, report, describe -----------------------------------------------------------------------------------------
@@ -406,6 +438,18 @@ def test_the_card_of_a_study_files_model_names_its_class(study_folder, tmp_path,
     assert set(eval(load, {"load_file": load_file})) == {"logits.weight"}  # noqa: S307 (ours)
 
 
+def test_export_writes_a_studys_curves_with_the_times_of_its_evaluations(study_folder, tmp_path, monkeypatch, capsys):
+    before = time.time()
+    command = ["export", study_folder, tmp_path / "events", "--to", "tensorboard"]
+    status, out, err = call(command, monkeypatch, capsys)
+    assert (status, err) == (0, "")
+    assert out == f"exported: {tmp_path / 'events'}, which tensorboard --logdir reads\n"
+    assert sorted(path.relative_to(tmp_path / "events").as_posix() for path in tmp_path.glob("events/*/*")) == SLUGS
+    times = [line["unix_seconds"] for line in RunFolder(study_folder / SLUGS[1]).history()]
+    assert times == sorted(times)
+    assert before - 3600 < times[0] < times[-1] < before
+
+
 # --- help -------------------------------------------------------------------------------------------------------------
 
 #: Ends with the command's own status, or with 99 if anything has imported what the verb does not need.
@@ -440,8 +484,38 @@ def test_a_verb_imports_only_what_it_needs(arguments, modules, study_folder):
     assert done.stdout
 
 
-def test_the_version_is_the_distributions(monkeypatch, capsys):
-    assert call(["--version"], monkeypatch, capsys) == (0, f"bakeoff {version('bakeoff')}\n", "")
+@pytest.mark.parametrize(("commit", "told"), [(None, ""), ("0123abc-dirty", " (commit 0123abc-dirty)")])
+def test_the_version_is_the_distributions_with_the_commit_of_a_checkout(commit, told, monkeypatch, capsys):
+    monkeypatch.setattr("bakeoff.provenance._commit", lambda: commit)
+    assert call(["--version"], monkeypatch, capsys) == (0, f"bakeoff {version('bakeoff')}{told}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `bakeoff --help`"),
+        (["bake"], "No such command 'bake'; see `bakeoff --help`"),
+        (["run", "--epoch", "3"], "No such option: --epoch (Possible options: --epochs, "),
+        (["export", "a", "b", "--to", "tensorbord"], "'tensorbord' is not one of 'transformers', 'tensorboard'"),
+    ],
+)
+def test_what_is_unknown_is_answered_with_what_is_nearest(arguments, said, monkeypatch, capsys):
+    status, out, err = call(arguments, monkeypatch, capsys)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"), [("bakeoff re", "report"), ("bakeoff report --be", "--beside-published"), ("bakeoff x", "")]
+)
+def test_a_shell_completes_verbs_and_options(typed, found):
+    """In a process of its own, whose program is called `bakeoff`."""
+    code = "import sys; sys.argv = ['bakeoff']; from bakeoff.cli import main; main()"
+    asked = {"_BAKEOFF_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, found, "")
 
 
 def test_help_lists_exactly_the_registered_studies(monkeypatch, capsys):
@@ -462,7 +536,16 @@ OPTIONS = {
     "report": {"--out", "--beside-published", "--help"},
     "describe": {"--out", "--json", "--help"},
     "tune": {"--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
+    "plan": {
+        *("--only", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--json"),
+        "--help",
+    },
+    "judge": {
+        *("--baseline", "--candidate", "--looks", "--margin", "--again", "--corpus", "--epochs", "--out", "--device"),
+        *("--precision", "--threads", "--jobs", "--json", "--help"),
+    },
     "bench": {"--fast", "--busy", "--json", "--help"},
+    "verify": {"--run", "--seed", "--training", "--no-training", "--trust", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},
 }
