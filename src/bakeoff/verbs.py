@@ -56,7 +56,7 @@ def run(
         study: A built-in study's name, the path of a Python file that defines `study`, or a study that has no classes
             but Bakeoff's.
         only: Numbers of the experiments to run, such as `[1, 5]`.
-        again: Numbers of experiments to train anew, whatever there is of them.
+        again: Numbers of experiments whose runs that are over are trained anew; one that is not over goes on.
         seeds: Repeat every experiment with this many seeds; those of earlier calls stay.
         corpus: A built-in corpus's name, a text file, or a folder with `train.txt`, `valid.txt`, `test.txt`.
         epochs: Passes over the train split, instead of the study's.
