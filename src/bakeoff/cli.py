@@ -258,12 +258,11 @@ def report(
     ] = False,
 ) -> int:
     """Rebuild the report from the run folders; this never trains."""
-    from bakeoff.progress import console
     from bakeoff.records import find_studies
     from bakeoff.report import results
 
     def write(study: "StudyFolder") -> int:
-        with console().status("writing the report"):
+        with process.console().status("writing the report"):
             written = results.report(study.path, out, beside_published=beside_published)
         return _finish(written)
 
@@ -317,7 +316,7 @@ def tune(
     from bakeoff.runner import open_session, parse_jobs
     from bakeoff.study_file import find_study
 
-    console, at_once = progress.console(), parse_jobs(jobs)
+    console, at_once = process.console(), parse_jobs(jobs)
     built_in, source = find_study(study)
     declared = verbs.with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     anew = verbs.numbers("--again", again, declared) or ()
@@ -367,7 +366,7 @@ def plan(
     from bakeoff.runner import folder_name, tokens_of
     from bakeoff.study_file import find_study
 
-    console = progress.console()
+    console = process.console()
     built_in, source = find_study(study)
     options = verbs.with_options(
         built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds
@@ -399,10 +398,10 @@ def bench(
 
     Every peer trains the same model on the same batches; all take turns, so that the ratios hold on a busy machine.
     """
-    from bakeoff import progress, terminal
+    from bakeoff import terminal
     from bakeoff.bench import table
 
-    with progress.console().status("starting") as status:
+    with process.console().status("starting") as status:
         measured = (table.measure_busy if busy else table.measure)(status.update, fast=fast)
     if as_json:
         _print_json(measured)
@@ -444,7 +443,7 @@ def sample(
         say(f"text from {run_folder}")
     else:
         name = loading.best_floor(folder) if floor == "best" else floor
-        with progress.preparing(str(folder), progress.console()) as told:
+        with progress.preparing(str(folder), process.console()) as told:
             table, tokenizer = loading.load_floor(folder, name, told)
         source = generation.Counts(table)
         say(f"text from {name} of {folder}")

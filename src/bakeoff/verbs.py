@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bakeoff import costs, progress, terminal, tuning, words
+from bakeoff import costs, process, progress, terminal, tuning, words
 from bakeoff.choosing.answer import Answer, answer
 from bakeoff.choosing.choice import Choice
 from bakeoff.choosing.kept import FILE
@@ -70,7 +70,7 @@ def run(
     Raises:
         UserError: What was asked for cannot be done; its text says how to mend that.
     """
-    console, out = progress.console(), Path(out)
+    console, out = process.console(), Path(out)
     built_in, source = find_study(study)
     options = with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
     declared = tuning.apply(out, options, built_in, source)
@@ -132,7 +132,7 @@ def choose(
     Raises:
         UserError: What was asked for cannot be done; its text says how to mend that.
     """
-    console, began = progress.console(), time.monotonic() if began is None else began
+    console, began = process.console(), time.monotonic() if began is None else began
     found = corpora.choose(str(corpus))
     try:
         request = Request(
