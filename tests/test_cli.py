@@ -539,7 +539,12 @@ OPTIONS = {
         *("--only", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--json"),
         "--help",
     },
+    "judge": {
+        *("--baseline", "--candidate", "--looks", "--margin", "--again", "--corpus", "--epochs", "--out", "--device"),
+        *("--precision", "--threads", "--jobs", "--json", "--help"),
+    },
     "bench": {"--fast", "--busy", "--json", "--help"},
+    "verify": {"--run", "--seed", "--training", "--no-training", "--trust", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},
 }

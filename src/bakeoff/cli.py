@@ -386,6 +386,66 @@ def plan(
 
 
 @app.command(rich_help_panel=BE_SURE)
+def judge(
+    study: StudyArgument,
+    *,
+    baseline: Annotated[int, typer.Option(help="The number of an experiment.")],
+    candidate: Annotated[int, typer.Option(help="The number of the one that may be better.")],
+    looks: Annotated[
+        str, typer.Option(help="Numbers of seeds after which it may stop, declared beforehand.")
+    ] = "3,5,8",
+    margin: Annotated[float, typer.Option(help="Two are the same within this, in nats per token of valid.")] = 0.01,
+    corpus: CorpusOption = None,
+    epochs: EpochsOption = None,
+    out: OutOption = DEFAULT_OUT,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    jobs: JobsOption = "1",
+    again: Annotated[str | None, typer.Option(help="Numbers, of the two, to train anew, such as 1,5.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Judge whether one experiment is better than another: better, worse, the same, or undecided.
+
+    For example `bakeoff judge quick --baseline 1 --candidate 2`. Trains both with the same seeds, looks after 3, 5 and
+    8 of them, and stops once the answer is known; false alarms stay at 5 %. Runs that are there are used, and the
+    study's own seeds stay as they are. Ctrl-C is safe: repeat the command to go on.
+    """
+    from bakeoff import judging, progress, terminal, tuning, verbs
+    from bakeoff.runner import folder_name, parse_jobs
+    from bakeoff.study_file import find_study
+
+    console = progress.console()
+    built_in, source = find_study(study)
+    options = verbs.with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
+    declared = tuning.apply(out, options, built_in, source)
+    question = judging.Question(
+        study=declared, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
+    )
+    anew = verbs.numbers("--again", again, question.pair)
+    at_once, folder, planned = parse_jobs(jobs), out / folder_name(declared, built_in), 0
+    tune = tuning.command(out, declared, built_in, source)
+    with verbs.opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
+        judge = judging.Judge(question, session, tune)
+        judge.whole.forget(anew or ())
+        while (part := judge.next_look()) is not None:
+            if missing := part.missing():
+                if not planned:
+                    planned = verbs.say_cost(judge.whole, judge.whole.missing(), at_once, console)
+                    progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
+                if verbs.train(part, missing, planned, console):
+                    say("there is no verdict while a run has failed; repeat the command to try it again")
+                    return 1
+            progress.say(console, terminal.look_text(judge.learn()))
+        judgement = judge.judgement()
+    if as_json:
+        _print_json(judgement.as_json())
+    else:
+        show(terminal.judgement_text(judgement))
+    return 0
+
+
+@app.command(rich_help_panel=BE_SURE)
 def bench(
     *,
     fast: Annotated[bool, typer.Option("--fast", help="Only the sizes of quick, in under three minutes.")] = False,
@@ -407,6 +467,42 @@ def bench(
         _print_json(measured)
     else:
         show(terminal.busy_text(measured) if busy else terminal.bench_text(measured))
+
+
+@app.command(rich_help_panel=BE_SURE)
+def verify(
+    folder: FolderArgument = DEFAULT_OUT,
+    *,
+    number: Annotated[
+        int | None, typer.Option("--run", help="Train a run of this experiment again, instead of one that is drawn.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The seed of the run that is trained again.")] = None,
+    training: Annotated[
+        bool, typer.Option("--training/--no-training", help="Train a run again, the only step that takes long.")
+    ] = True,
+    trust: TrustOption = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Make every number of a study again from what it was made of, and train one run again; changes nothing there.
+
+    Such as `bakeoff verify runs/quick --run 5 --seed 0`. Checksums of text, tokenizer and records; report and floors;
+    the best weights, measured again. Exit status 1 where something differs; what could not be checked is said.
+    """
+    from bakeoff import progress, terminal, verifying
+
+    console = progress.console()
+    check = verifying.Verification(folder, number=number, seed=seed, training=training, trust=trust)
+    console.print(terminal.verification_plan(check), markup=False, highlight=False, soft_wrap=True)
+    with progress.preparing(str(folder), console) as told:
+        check.rebuild(told)
+    if run := check.to_train:
+        with progress.display([run], console) as observer:
+            check.train(observer)
+    if as_json:
+        _print_json(check.review.as_json())
+    else:
+        show(terminal.review_text(check.review))
+    return 1 if check.review.differences else 0
 
 
 @app.command(rich_help_panel=TAKE)

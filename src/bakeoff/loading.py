@@ -18,7 +18,7 @@ from bakeoff.models.count_table import CountTable
 from bakeoff.models.ngram import TABLES, Floor
 from bakeoff.records import DamagedError, RunFolder, StudyFolder, only_study, read_json
 from bakeoff.report import table
-from bakeoff.spec import Architecture
+from bakeoff.spec import Architecture, Run
 from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
 
 Json = dict[str, Any]
@@ -197,6 +197,18 @@ def _checked_tokenizer(path: Path, checksum: str | None) -> Tokenizer:
     if checksum not in (None, hashlib.sha256(content).hexdigest()):
         raise ValueError("its checksum is another")
     return Tokenizer.from_buffer(content)
+
+
+def decoded_run(folder: RunFolder, study: StudyFolder, *, trust: bool = False) -> tuple[Run, Path | None]:
+    """A run that was started, as its spec says, and the study file where that had to be executed for it.
+
+    Raises:
+        UserError: It needs a study file that is not trusted or is not what was kept.
+    """
+    encoded = (folder.spec or {})["run"]
+    foreign = foreign_types(encoded)
+    source = _trusted(study, foreign, trust=trust) if foreign else None
+    return decode_run(encoded, source), source
 
 
 def _tables(study: StudyFolder) -> dict[str, Json]:

@@ -140,6 +140,11 @@ CHOICE: dict[str, Shape] = {
     "repeats?": _count,
     "final?": dict.fromkeys(("steps", "epoch_steps", "warmup_steps", "decay_steps"), _positive),
 }
+#: The looks of a comparison, as often as they were declared, and the runs that were over before that.
+LOOKS: dict[str, Shape] = {
+    CHECKSUM: _text,
+    "declared": [{"looks": [_positive], "margin": _number, "over": [_text]}],
+}
 TITLES: Shape = [{"name": _text, "title": _text}]
 SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "bytes": _positive}
 #: What `study.json` has for a report beside what a command goes on from.
@@ -186,6 +191,10 @@ MEND = "remove it and repeat the command"
 class DamagedError(UserError):
     """A record that is not what was written; it damages its run alone.
 
+    Attributes:
+        path: The record.
+        what: What is wrong with it.
+
     Args:
         path: The record.
         what: What is wrong with it.
@@ -194,6 +203,7 @@ class DamagedError(UserError):
 
     def __init__(self, path: Path, what: str, mend: str = MEND) -> None:
         super().__init__(f"{path} is damaged ({what}): {mend}", status=1)
+        self.path, self.what = path, what
 
 
 def read_json(path: Path, shape: Shape | None = None, mend: str = MEND) -> Json:
@@ -495,7 +505,10 @@ class StudyFolder:
 
     def declared_runs(self) -> Iterator[tuple[Json, int, RunFolder]]:
         """Each declared experiment (its entry in `study.json`), with each seed, and the run's folder."""
-        study = self.study
+        return self.runs(self.study)
+
+    def runs(self, study: Json) -> Iterator[tuple[Json, int, RunFolder]]:
+        """The same of a declaration that is given: one with other seeds."""
         for experiment in study["experiments"]:
             for seed in study["seeds"]:
                 yield experiment, seed, self.run(f"{experiment['slug']}/seed-{seed}")
