@@ -415,7 +415,7 @@ def judge(
     from bakeoff.runner import folder_name, parse_jobs
     from bakeoff.study_file import find_study
 
-    console = progress.console()
+    console = process.console()
     built_in, source = find_study(study)
     options = verbs.with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     declared = tuning.apply(out, options, built_in, source)
@@ -433,8 +433,12 @@ def judge(
                 if not planned:
                     planned = verbs.say_cost(judge.whole, judge.whole.missing(), at_once, console)
                     progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
-                if verbs.train(part, missing, planned, console):
-                    say("there is no verdict while a run has failed; repeat the command to try it again")
+                if failed := verbs.train(part, missing, planned, console):
+                    for line in (
+                        *failed,
+                        "there is no verdict while a run has failed; repeat the command to try it again",
+                    ):
+                        say(line)
                     return 1
             progress.say(console, terminal.look_text(judge.learn()))
         judgement = judge.judgement()
@@ -490,7 +494,7 @@ def verify(
     """
     from bakeoff import progress, terminal, verifying
 
-    console = progress.console()
+    console = process.console()
     check = verifying.Verification(folder, number=number, seed=seed, training=training, trust=trust)
     console.print(terminal.verification_plan(check), markup=False, highlight=False, soft_wrap=True)
     with progress.preparing(str(folder), console) as told:
