@@ -362,6 +362,49 @@ def tune(
 
 
 @app.command(rich_help_panel=BE_SURE)
+def plan(
+    study: StudyArgument = "quick",
+    *,
+    only: Annotated[str | None, typer.Option(help="Numbers of the experiments to plan for, such as 1,5.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Plan for this many seeds, instead of the study's.")] = None,
+    corpus: CorpusOption = None,
+    epochs: EpochsOption = None,
+    out: OutOption = DEFAULT_OUT,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what a study costs here, and the smallest difference that so many seeds can see; trains nothing.
+
+    How much another seed changes is what the study's own runs in --out say, once two experiments have three seeds in
+    common; until then it is what was kept of the most similar built-in study. Costs are those of all runs, one at a
+    time, finished ones included. For example, for two experiments: `bakeoff plan quick --only 5,6`.
+    """
+    from bakeoff import costs, planning, progress, terminal, tuning
+    from bakeoff.measure import resolve_device
+    from bakeoff.records import StudyFolder
+    from bakeoff.runner import folder_name, tokens_of
+    from bakeoff.study_file import find_study
+
+    console = _console()
+    built_in, _ = find_study(study)
+    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
+    declared = tuning.apply(out, options, built_in)
+    numbers, on = _numbers("--only", only, declared), resolve_device(device)
+    folder = StudyFolder(out / folder_name(declared, built_in))
+    costs.require_room(declared.corpus, declared.budget)
+    with progress.preparing(declared.corpus.name, console) as told:
+        tokens = tokens_of(declared, told)
+    with console.status("timing a few steps of each model"):
+        planned = planning.plan(declared, tokens, folder, on, numbers or declared.numbers)
+    if as_json:
+        _print_json(planned.as_json())
+    else:
+        show(terminal.plan_text(planned))
+
+
+@app.command(rich_help_panel=BE_SURE)
 def judge(
     study: StudyArgument,
     *,

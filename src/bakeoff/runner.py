@@ -166,22 +166,12 @@ def open_session(
             study, or another command has it.
     """
     _require_writable(path)
-    tokens = data.prepare(declared.corpus, declared.budget)
-    for experiment in declared.experiments:
-        sizes = tokens.vocabulary, declared.budget.sequence_length
-        experiment.architecture.check(*sizes)
-        experiment.optimizer.check(models.without_weights(experiment.architecture, *sizes))
+    tokens = tokens_of(declared)
     folder = StudyFolder(path)
     with folder.acquire():
         for written in (path, *folder.code.glob("**")):
             remove_leftovers(written)
-        existing = folder.study if folder.exists else None
-        if existing and existing["identity"] != identity(declared):
-            raise UserError(
-                f"{path} holds another study than {declared.name} as it is declared now: "
-                "rename the study, choose another --out, or remove that folder"
-            )
-        study = _resolve(declared, existing, device, jobs)
+        study = resolve(declared, folder, device, jobs)
         write_record(path / "study.json", declare(study, tokens, declared, source))
         with written_atomically(folder.tokenizer) as temporary:
             temporary.write_text(tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
@@ -189,6 +179,20 @@ def open_session(
             with written_atomically(folder.code / name) as temporary:
                 temporary.write_bytes(content)
         yield Session(study=study, folder=folder, tokens=tokens, device=device, source=source)
+
+
+def tokens_of(declared: Study, told: Told = lambda *_: None) -> Tokens:
+    """The tokens of a study all of whose models and optimizers can be built on them.
+
+    Raises:
+        UserError: The corpus cannot be used, or one cannot be built.
+    """
+    tokens = data.prepare(declared.corpus, declared.budget, told)
+    for experiment in declared.experiments:
+        sizes = tokens.vocabulary, declared.budget.sequence_length
+        experiment.architecture.check(*sizes)
+        experiment.optimizer.check(models.without_weights(experiment.architecture, *sizes))
+    return tokens
 
 
 def folder_name(declared: Study, built_in: Study) -> str:
@@ -216,11 +220,20 @@ def share_of_cores(jobs: int | None) -> int:
     return max(1, usable_cores() // jobs) if jobs else 1
 
 
-def _resolve(declared: Study, existing: Json | None, device: torch.device, jobs: int | None) -> Study:
+def resolve(declared: Study, folder: StudyFolder, device: torch.device, jobs: int | None = 1) -> Study:
     """Precision, threads and seeds, as resolved when the study was started, or else for this machine.
 
     Whether models are compiled was resolved as well once; what a study was started with stays.
+
+    Raises:
+        UserError: The folder holds another study.
     """
+    existing = folder.study if folder.exists else None
+    if existing and existing["identity"] != identity(declared):
+        raise UserError(
+            f"{folder.path} holds another study than {declared.name} as it is declared now: "
+            "rename the study, choose another --out, or remove that folder"
+        )
     budget = declared.budget
     started = existing["budget"] if existing else {}
     precision = started.get("precision") or resolve_precision(budget.precision, device)

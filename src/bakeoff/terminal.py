@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from bakeoff import words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.rows import StudyRows
+from bakeoff.analysis.statistics import SAME_WITHIN
 from bakeoff.errors import plain
+from bakeoff.metrics import perplexity
 from bakeoff.records import DAMAGED, DIVERGED, FINISHED, LARGEST, StudyFolder
 
 if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
@@ -16,6 +18,7 @@ if TYPE_CHECKING:  # at run time each would bring along what other verbs do not 
     from bakeoff.choosing.choice import Chosen
     from bakeoff.data.corpora import BuiltIn, Text
     from bakeoff.judging import Judgement
+    from bakeoff.planning import Plan
     from bakeoff.tuning import Search
 
 Json = dict[str, Any]
@@ -97,6 +100,31 @@ def tuning_text(search: "Search") -> str:
         for slug, entry in found.items()
     ]
     return columns(["experiment", "rate", "valid perplexity of each rate"], lines)
+
+
+def plan_text(plan: "Plan") -> str:
+    """What a study costs, how much another seed changes, and what more seeds cost and can see."""
+    told, study = plan.as_json(), plan.study
+    lines = [
+        [
+            *(str(n["seeds"]), words.duration(n["seconds"]), words.small(n["smallest_effect"])),
+            words.percent(perplexity(n["smallest_effect"], 1) - 1),
+        ]
+        for n in told["seeds"]
+    ]
+    experiments, seeds = words.plural(plan.experiments, "experiment"), words.plural(plan.seeds, "seed")
+    threads = words.plural(study.budget.threads or 1, "thread")
+    return (
+        f"{study.name}: {experiments} with {seeds} each on {plan.device.type}, {threads} a run, "
+        f"{study.budget.precision}: about {words.duration(told['seconds'])}, "
+        f"{words.megabytes(told['memory_bytes'])} of memory, {words.megabytes(told['disk_bytes'])} of disk\n"
+        f"From seed to seed the difference of two deviates by {words.small(plan.paired.nats)} nats per token: "
+        f"{told['deviation_from']}.\n\n"
+        f"{columns(['seeds', 'time', 'smallest difference', 'in perplexity'], lines)}\n"
+        "The smallest difference, in nats per token, that so many seeds find clear in four of five studies: the 95 % "
+        f"interval does not hold zero, and the two are not the same within {SAME_WITHIN:g}.\n"
+        "Models that vary more from seed to seed need more seeds: `--only` plans for the experiments that it names."
+    )
 
 
 def bench_text(measured: Json) -> str:
