@@ -5,7 +5,7 @@ import json
 import os
 import re
 import sys
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -366,6 +366,53 @@ def tune(
 
 
 @app.command(rich_help_panel=BE_SURE)
+def probe(
+    folder: FolderArgument,
+    number: Annotated[int, typer.Argument(help="The number of an experiment.")],
+    *,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> int:
+    """Find out whether a run that learned nothing, or is behind a smaller model, fails for its recipe.
+
+    Trains a few hundred steps of it once more, and as many at a tenth and a hundredth of its rate, with a longer
+    warm-up, and with pre-norm where its model has that; they lie beside the study, and its report says from then on
+    what they found. Ctrl-C is safe: repeat the command to go on. For example, `bakeoff probe runs/quick 12`.
+    """
+    from bakeoff import loading, probing, progress, terminal
+    from bakeoff.analysis.rows import read_rows
+    from bakeoff.measure import resolve_device
+    from bakeoff.runner import open_anew, prepare
+
+    console, study = _console(), loading.only_study(folder)
+    suspect = probing.find(study, number)
+    if suspect.other_code:
+        say(f"#{number} was computed by other code of Bakeoff than is here, which repeats its start")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(study.acquire())
+        with progress.preparing(suspect.run.corpus.name, console) as told:
+            tokens = prepare(suspect.run.corpus, suspect.run.budget, told)
+        sessions = [
+            stack.enter_context(open_anew(declared, at, resolve_device(device), suspect.source))
+            for at, declared in suspect.studies(tokens).items()
+        ]
+        missing = [session.missing() for session in sessions]
+        if runs := list(chain.from_iterable(missing)):
+            about = f"the probe of #{number}: {len(runs)} of {sum(len(s.study.runs) for s in sessions)} runs"
+            jobs = _jobs(about, sessions[0], runs, None, console)
+            failed = [_train(session, its, jobs, console) for session, its in zip(sessions, missing, strict=True)]
+            if any(failed):
+                return 1
+        found = suspect.keep(*(read_rows(session.folder) for session in sessions))
+    if as_json:
+        _print_json(terminal.probe_json(suspect.folder, found))
+    else:
+        show(terminal.probe_text(found))
+        show(f"runs: {sessions[0].folder.path.parent}; in the report after `bakeoff report {folder}`")
+    return 0
+
+
+@app.command(rich_help_panel=BE_SURE)
 def bench(
     *,
     fast: Annotated[bool, typer.Option("--fast", help="Only the sizes of quick, in under three minutes.")] = False,
@@ -511,28 +558,38 @@ def _require_ours(folder: Path, *marks: str) -> None:
 
 
 def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
-    """Say what the missing runs will cost, do them, and count those that failed.
+    """Say what the missing runs will cost, do them, and count those that failed."""
+    about = f"{session.study.name}: {len(missing)} of {len(session.study.runs)} runs"
+    return _train(session, missing, _jobs(about, session, missing, at_once, console), console)
 
-    By default as many at a time as the machine holds.
-    """
-    from bakeoff import costs, progress, words
-    from bakeoff.records import FAILED
 
-    study = session.study
+def _jobs(about: str, session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
+    """How many runs to do at a time, by default as many as the machine holds; says what they will cost together."""
+    from bakeoff import costs, words
+
+    budget = session.study.budget
     with console.status("timing a few steps of each model"):
         cost = costs.estimate(missing, session.tokens, session.device)
     jobs = at_once or session.holds(cost.memory_bytes)
     disk = cost.disk_bytes(jobs)
-    costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
-    threads = words.plural(study.budget.threads or 1, "thread")
+    name, _, _ = about.partition(":")
+    costs.require_disk(f"what is to do of {name} takes about", disk, session.folder.path, "choose another --out")
     console.print(
-        f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
-        f"{study.budget.precision}, {jobs} at a time: about "
+        f"{about} to do on {session.device.type}, {words.plural(budget.threads or 1, 'thread')} a run, "
+        f"{budget.precision}, {jobs} at a time: about "
         f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
         highlight=False,
         soft_wrap=True,
     )
+    return jobs
+
+
+def _train(session: "Session", missing: "Sequence[Run]", jobs: int, console: "Console") -> int:
+    """Do the missing runs, and count those that failed."""
+    from bakeoff import progress
+    from bakeoff.records import FAILED
+
     with progress.display(missing, console) as observer:
         session.run(missing, jobs, observer)
     failed = [run for run in missing if session.folder.run(run.slug).status == FAILED]

@@ -115,7 +115,7 @@ def load_floor(path: Path, name: str, told: Told = lambda *_: None) -> Loaded[Co
         UserError: The folder is no study's, or has no such floor, or no run of it was started, or its corpus is not
             there or has changed.
     """
-    study = _study(path)
+    study = only_study(path)
     weights = {name: floor.get("cache_weight") for name, floor in _tables(study).items()}
     if name not in weights:
         raise UserError(f"{study.path} has no floor {name!r} that is a model: use {', '.join(weights)}")
@@ -134,7 +134,7 @@ def best_floor(path: Path) -> str:
     Raises:
         UserError: The folder is no study's, or holds several.
     """
-    floors = _tables(_study(path))
+    floors = _tables(only_study(path))
     return min(floors, key=lambda name: floors[name]["valid"]["nats"])
 
 
@@ -146,7 +146,7 @@ def best_run(path: Path) -> Path:
     """
     if RunFolder(path).spec is not None:
         return path
-    study = _study(path)
+    study = only_study(path)
     losses = {
         study.path / row.folder: row.valid.loss
         for row in read_rows(study).rows
@@ -157,8 +157,12 @@ def best_run(path: Path) -> Path:
     return min(losses, key=lambda folder: losses[folder])
 
 
-def _study(path: Path) -> StudyFolder:
-    """The one study in a folder."""
+def only_study(path: Path) -> StudyFolder:
+    """The one study in a folder.
+
+    Raises:
+        UserError: There is none, or there are several.
+    """
     study, *more = find_studies(path)
     if more:
         names = ", ".join(found.path.name for found in (study, *more))

@@ -2,7 +2,7 @@
 
 STUDY/study.json · tokenizer.json · code/ (the user's study file, if there is one)
 STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · best.safetensors
-                           · summary.json (written last: the run is over)
+                           · summary.json (written last: the run is over) · probe.json (short counter-experiments)
 """
 
 import hashlib
@@ -132,6 +132,18 @@ CHOICE: dict[str, Shape] = {
     "repeats?": _count,
     "final?": dict.fromkeys(("steps", "epoch_steps", "warmup_steps", "decay_steps"), _positive),
 }
+#: A complete short schedule: the lowest loss on valid, missing where it diverged.
+START: Shape = {"learning_rate": _rate, "valid?": SUMS}
+#: What counter-experiments to a run came to: its own start, and the same with one thing changed; that of a smaller
+#: model that did better, and that one's number.
+PROBE: dict[str, Shape] = {
+    CHECKSUM: _text,
+    "steps": _positive,
+    "own": START,
+    "changed": {"tenth": START, "hundredth": START, "warm-up": START, "pre-norm?": START},
+    "smaller?": {"number": _count, "start": START},
+}
+_PROBE = "probe.json"
 TITLES: Shape = [{"name": _text, "title": _text}]
 SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "bytes": _positive}
 #: What `study.json` has for a report beside what a command goes on from.
@@ -253,13 +265,14 @@ def _history_fault(history: list[Json], summary: Json) -> str | None:
 
 
 class Records(NamedTuple):
-    """What is known of a run: one of `STATUSES`, and its records, empty where there is none yet."""
+    """What is known of a run: one of `STATUSES`, and its records, empty where there is none yet or none at all."""
 
     status: str
     summary: Json
     environment: Json
     documents: Json
     history: list[Json]
+    probe: Json
 
 
 @dataclass(frozen=True)
@@ -315,6 +328,11 @@ class RunFolder:
             raise DamagedError(self.path / "documents.json", "its lists are not equally long")
         return documents
 
+    @property
+    def probe(self) -> Json | None:
+        """What short counter-experiments to it came to; None where there were none since it was trained."""
+        return self._read(_PROBE, PROBE)
+
     def history(self) -> list[Json]:
         """Every evaluation so far; a last line that was cut off while being written does not count.
 
@@ -346,9 +364,10 @@ class RunFolder:
         """All records together; of a run in which one is damaged, that alone."""
         try:
             _ = self.spec
-            records = Records("", self.summary or {}, self.environment, self.documents or {}, self.history())
+            ended = self.summary or {}, self.environment, self.documents or {}
+            records = Records("", *ended, self.history(), self.probe or {})
         except DamagedError as error:
-            return Records(DAMAGED, {"error": str(error)}, {}, {}, [])
+            return Records(DAMAGED, {"error": str(error)}, {}, {}, [], {})
         alive = self.path.is_dir() and is_locked(self.path / "run.lock")
         return records._replace(status=records.summary.get("status", RUNNING if alive else MISSING))
 
@@ -362,7 +381,7 @@ class RunFolder:
 
     def start(self, spec: Json, environment: Json) -> None:
         """Begin anew: whatever an earlier try left behind is removed."""
-        leftovers = [self.path / name for name in ("summary.json", "history.jsonl", "documents.json")]
+        leftovers = [self.path / name for name in ("summary.json", "history.jsonl", "documents.json", _PROBE)]
         for leftover in (*leftovers, self.best_weights, self.earlier_weights, self.checkpoint):
             leftover.unlink(missing_ok=True)
         write_record(self.path / "spec.json", spec)
@@ -393,6 +412,10 @@ class RunFolder:
     def write_documents(self, documents: Json) -> None:
         """Keep nats and counts for every document of valid and test."""
         write_record(self.path / "documents.json", documents)
+
+    def write_probe(self, probe: Json) -> None:
+        """Keep what short counter-experiments to it came to."""
+        write_record(self.path / _PROBE, probe)
 
     def finish(self, summary: Json) -> None:
         """Declare the run over, with its history's checksum; a failed one keeps its checkpoint to go on from."""

@@ -190,6 +190,22 @@ def open_session(
         yield Session(study=study, folder=folder, tokens=tokens, device=device, source=source)
 
 
+@contextlib.contextmanager
+def open_anew(
+    declared: Study, folder: StudyFolder, device: torch.device, source: Path | None = None
+) -> Iterator[Session]:
+    """The same for a study that other records lead to: another that they led to before is replaced.
+
+    Of that, those runs stay that this study has as well.
+    """
+    if folder.exists and folder.study["identity"] != identity(declared):
+        folder.undeclare()
+    with open_session(declared, folder.path, device, source) as session:
+        specs = {run: folder.run(run.slug).spec for run in session.study.runs if folder.run(run.slug).ended}
+        session.forget([run.number for run, spec in specs.items() if spec and spec["identity"] != identity(run)])
+        yield session
+
+
 def folder_name(declared: Study, built_in: Study) -> str:
     """The study's name, and if options changed what is computed, the corpus and six digits of the identity as well."""
     if identity(declared) == identity(built_in):

@@ -81,8 +81,12 @@ def test_logits_and_gradients_equal_the_released_implementation(layers, gelu):
 def test_with_pre_norm_it_equals_gpt2s_body():
     model = scrambled(build(2, post_norm=False))
     config = GPT2Config(
-        **{"vocab_size": VOCABULARY, "n_positions": LENGTH, "n_embd": WIDTH, "n_layer": 2, "n_head": HEADS},
-        **{"activation_function": "gelu", "resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0},
+        vocab_size=VOCABULARY,
+        n_positions=LENGTH,
+        n_embd=WIDTH,
+        n_layer=2,
+        n_head=HEADS,
+        activation_function="gelu",
     )
     reference = GPT2LMHeadModel(config).eval()
     state = {"wte.weight": model.embedding.weight, "wpe.weight": model.positions.weight}

@@ -386,11 +386,7 @@ class Choice:
             told: Is told of everything that they say; what it raises stops them.
         """
         folder = StudyFolder(self.folder / study.name)
-        if folder.exists and folder.study["identity"] != identity(study):
-            folder.undeclare()
-        with runner.open_session(study, folder.path, self.request.device) as session:
-            specs = {run: folder.run(run.slug).spec for run in session.study.runs if folder.run(run.slug).ended}
-            session.forget([run.number for run, spec in specs.items() if spec and spec["identity"] != identity(run)])
+        with runner.open_anew(study, folder, self.request.device) as session:
             if missing := session.missing():
                 with progress.display(missing, self.console) as shown:
 
