@@ -461,6 +461,7 @@ OPTIONS = {
     "report": {"--out", "--beside-published", "--help"},
     "describe": {"--out", "--json", "--help"},
     "tune": {"--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
+    "probe": {"--device", "--json", "--help"},
     "bench": {"--fast", "--busy", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},

@@ -14,7 +14,8 @@ from bakeoff.errors import UserError
 from bakeoff.models import GPT, GPT1, LSTM
 from bakeoff.optimizers import Adam
 from bakeoff.records import CHECKSUM, StudyFolder
-from bakeoff.report import contents, figures
+from bakeoff.report import contents
+from bakeoff.report.build import NO_FIGURES
 from bakeoff.spec import Budget
 from bakeoff.study_file import find_study
 from bakeoff.worker import Job, work
@@ -113,13 +114,15 @@ def test_a_rate_a_hundred_times_too_high_is_found_not_to_be_a_matter_of_capacity
         *("as it is", "at a tenth of the rate", "at a hundredth of the rate", "with a warm-up four times as long")
     ]
     assert sentence.startswith("That #1 learned nothing about context is not a matter of capacity: at a ")
+    rows = read_rows(there)
+    assert rows.experiment(1).probe.found == "recipe"
+    rules = contents.of(rows, {}, [], NO_FIGURES, there.path)["rules"]
+    assert any(sentence in run["text"] for rule in rules for run in rule["runs"])
+    # The run was no longer than a probe's starts, so its own start is the very run.
     folder = there.path.with_name("planted-probe")
     assert {path.name for path in folder.iterdir()} == {"01-start", "01-warm-up"}
-    rows = read_rows(there)
-    row = rows.experiment(1).rows[0]
-    assert row.probe.found == "recipe"
-    rules = contents.of(rows, {}, [], figures.Figures((), (), (), ()), there.path)["rules"]
-    assert any(sentence in run["text"] for rule in rules for run in rule["runs"])
+    slug = "01-lstm-1-mine/seed-0"
+    assert StudyFolder(folder / "01-start").run(slug).history()[-1]["valid"] == there.run(slug).history()[-1]["valid"]
     # Repeated, it trains nothing and says the same.
     monkeypatch.setattr(runner.Session, "run", lambda *_: pytest.fail("it trains again"))
     status, document, told = command(1, "--json")
@@ -130,16 +133,29 @@ def test_a_rate_a_hundred_times_too_high_is_found_not_to_be_a_matter_of_capacity
     assert found["changed"]["tenth"]["learning_rate"] == pytest.approx(0.3)
 
 
-def test_its_own_start_is_the_run_itself_where_that_is_as_short(there, command):
-    assert command(1)[0] == 0
-    own = StudyFolder(there.path.with_name("planted-probe") / "01-start").run("01-lstm-1-mine/seed-0")
-    assert own.history()[-1]["valid"] == there.run("01-lstm-1-mine/seed-0").history()[-1]["valid"]
+def test_a_hopeless_run_is_not_cleared_and_its_probe_is_kept_with_it_alone(there, command, monkeypatch):
+    done, run = [], there.run("02-lstm-1-adam/seed-0")
 
+    def one(session, runs, jobs, observer):
+        done.append(len(runs))
+        in_process(session, runs[: 1 if len(done) == 1 else None], jobs, observer)
+        if len(done) == 1:
+            raise KeyboardInterrupt
 
-def test_where_no_recipe_helps_capacity_is_not_cleared(there, command):
+    monkeypatch.setattr(runner.Session, "run", one)
+    assert (command(2)[0], run.probe) == (130, None)
     status, said, _ = command(2)
-    assert (status, "None of three changes helps #2" in said) == (0, True)
+    assert (status, done) == (0, [3, 2, 1])
+    assert "None of three changes helps #2" in said
     assert read_rows(there).experiment(2).probe.found == "no change"
+    # A digit is changed, and the run trained anew.
+    path = run.path / "probe.json"
+    path.write_text(path.read_text().replace('"nats": ', '"nats": 1', 1))
+    row = read_rows(there).experiment(2).rows[0]
+    assert (row.status, row.probe) == ("damaged", None)
+    assert "probe.json is damaged (its checksum is another)" in row.error
+    run.start(run.spec, run.environment)
+    assert run.probe is None
 
 
 def test_who_is_behind_a_smaller_one_is_compared_with_that_ones_start(there, command):
@@ -148,22 +164,6 @@ def test_who_is_behind_a_smaller_one_is_compared_with_that_ones_start(there, com
     probe = read_rows(there).experiment(4).probe
     assert probe.smaller[0] == 3
     assert probe.smaller[1].learning_rate == 0.03
-
-
-def test_an_interrupted_probe_goes_on_where_it_was(command, there, monkeypatch):
-    done = []
-
-    def one(session, runs, jobs, observer):
-        in_process(session, runs[:1], jobs, observer)
-        done.append(len(runs))
-        if len(done) == 1:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(runner.Session, "run", one)
-    assert command(2)[0] == 130
-    assert there.run("02-lstm-1-adam/seed-0").probe is None
-    assert command(2)[0] == 0
-    assert done[:2] == [3, 2]
 
 
 def test_a_start_that_fails_is_no_finding(command, there, monkeypatch):
@@ -177,22 +177,6 @@ def test_a_start_that_fails_is_no_finding(command, there, monkeypatch):
     assert (status, said) == (1, "")
     assert told.count("failed: out of memory") == 4
     assert there.run("02-lstm-1-adam/seed-0").probe is None
-
-
-def test_a_probe_of_a_run_that_was_trained_anew_is_forgotten(command, there):
-    assert command(2)[0] == 0
-    run = there.run("02-lstm-1-adam/seed-0")
-    run.start(run.spec, run.environment)
-    assert run.probe is None
-
-
-def test_a_probe_with_another_digit_damages_its_run(command, there):
-    assert command(2)[0] == 0
-    path = there.run("02-lstm-1-adam/seed-0").path / "probe.json"
-    path.write_text(path.read_text().replace('"nats": ', '"nats": 1', 1))
-    row = read_rows(there).experiment(2).rows[0]
-    assert (row.status, row.probe) == ("damaged", None)
-    assert "probe.json is damaged (its checksum is another)" in row.error
 
 
 def test_bad_input_is_one_line(there, command, tmp_path, tiny_corpus_file):
