@@ -135,6 +135,7 @@ def test_a_rate_a_hundred_times_too_high_is_found_not_to_be_a_matter_of_capacity
 
 def test_a_hopeless_run_is_not_cleared_and_its_probe_is_kept_with_it_alone(there, command, monkeypatch):
     done, run = [], there.run("02-lstm-1-adam/seed-0")
+    monkeypatch.setattr(probing, "STEPS", 30)
 
     def one(session, runs, jobs, observer):
         done.append(len(runs))
@@ -158,7 +159,8 @@ def test_a_hopeless_run_is_not_cleared_and_its_probe_is_kept_with_it_alone(there
     assert run.probe is None
 
 
-def test_who_is_behind_a_smaller_one_is_compared_with_that_ones_start(there, command):
+def test_who_is_behind_a_smaller_one_is_compared_with_that_ones_start(there, command, monkeypatch):
+    monkeypatch.setattr(probing, "STEPS", 30)
     status, said, _ = command(4)
     assert (status, said.splitlines()[2].split("  ")[0]) == (0, "#3 as it is")
     probe = read_rows(there).experiment(4).probe
