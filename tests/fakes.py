@@ -318,6 +318,12 @@ def sampled(points, epoch, count):
     ]
 
 
+def texts(*texts):
+    """How something goes on after prompts, each with what follows."""
+    told = [{"prompt": prompt, "text": text} for prompt, text in texts]
+    return {"tokens": 40, "top_k": None, "temperature": 0.8, "seed": 0, "texts": told}
+
+
 def documents(loss):
     """Documents that differ a little in how hard they are, the same for every run but for a tenth of the difference."""
     hardness = np.linspace(-0.5, 0.5, DOCUMENTS) * (1 + loss / 10)

@@ -191,6 +191,36 @@ def test_a_model_that_fails_is_a_result_with_exit_status_1_and_the_others_are_tr
     assert [path.parts[-3] for path in tmp_path.glob("*/*/*/best.safetensors")] == ["02-lstm-1-adam"]
 
 
+# --- plan -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_one_json_document_with_the_contracts_keys(folder, tmp_path, monkeypatch, capsys):
+    arguments = ["plan", folder / "study.py", "--seeds", "4", "--out", tmp_path / "out"]
+    status, out, _ = call([*arguments, "--json"], monkeypatch, capsys)
+    told = json.loads(out)
+    assert status == 0
+    assert told.keys() == {"seconds", "memory_bytes", "disk_bytes", "seeds", "deviation", "deviation_from"}
+    assert [entry["seeds"] for entry in told["seeds"]] == [3, 4, 5, 8, 10, 20]
+    assert all(entry.keys() == {"seeds", "smallest_effect", "seconds"} for entry in told["seeds"])
+    assert told["seeds"][1]["seconds"] == told["seconds"]
+    assert "kept noise of quick" in told["deviation_from"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_plan_in_words_is_for_the_experiments_that_are_named(folder, tmp_path, monkeypatch, capsys):
+    status, out, _ = call(["plan", folder / "study.py", "--only", "2", "--out", tmp_path], monkeypatch, capsys)
+    assert status == 0
+    assert out.startswith("mine: 1 experiment with 1 seed each on cpu, 1 thread a run, ")
+    assert re.search(r"^seeds +time +smallest difference +in perplexity$", out, re.MULTILINE)
+    assert len(re.findall(r"^ *(?:3|5|8|10|20) .* %$", out, re.MULTILINE)) == 5
+
+
+def test_a_plan_for_an_experiment_that_there_is_not_is_refused(folder, tmp_path, monkeypatch, capsys):
+    status, out, err = call(["plan", folder / "study.py", "--only", "3", "--out", tmp_path], monkeypatch, capsys)
+    assert (status, out) == (2, "")
+    assert err.startswith("bakeoff: --only takes experiment numbers such as 1,5; study mine has 1, 2")
+
+
 # --- status, report, describe -----------------------------------------------------------------------------------------
 
 
@@ -461,6 +491,10 @@ OPTIONS = {
     "report": {"--out", "--beside-published", "--help"},
     "describe": {"--out", "--json", "--help"},
     "tune": {"--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
+    "plan": {
+        *("--only", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--json"),
+        "--help",
+    },
     "probe": {"--device", "--json", "--help"},
     "bench": {"--fast", "--busy", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},

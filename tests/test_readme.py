@@ -19,6 +19,7 @@ PAGES = [
     ROOT / "docs" / "seed.md",
     ROOT / "docs" / "performance.md",
     ROOT / "docs" / "wikitext-2.md",
+    ROOT / "docs" / "how-sure.md",
 ]
 README = PAGES[0].read_text(encoding="utf-8")
 

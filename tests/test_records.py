@@ -46,6 +46,7 @@ ENDINGS = {
     FAILED: {"error": "out of memory"},
 }
 ENDINGS = {status: {"status": status} | ending for status, ending in ENDINGS.items()}
+TEXTS = {"tokens": 40, "top_k": None, "temperature": 0.8, "seed": 0, "texts": [{"prompt": "a", "text": "b\x07"}]}
 DOCUMENTS = {
     split: {"nats": [1.5, 4.0], "tokens": [3, 7], "words": [2, 4], "bytes": [9, 21]} for split in ("valid", "test")
 }
@@ -72,6 +73,7 @@ def complete(folder, status=FINISHED):
     for epoch in range(3):
         folder.append(evaluation(epoch))
     folder.write_documents(DOCUMENTS)
+    folder.write_texts(TEXTS)
     folder.finish(ENDINGS[status])
     return folder
 
@@ -156,7 +158,7 @@ def test_what_a_killed_process_left_of_a_run_that_is_over_is_removed(folder):
         path.write_bytes(b"left")
     folder.tidy()
     assert {path.name for path in folder.path.iterdir()} == {
-        *("spec.json", "environment.json", "history.jsonl", "documents.json", "summary.json")
+        *("spec.json", "environment.json", "history.jsonl", "documents.json", "texts.json", "summary.json")
     }
 
 

@@ -206,7 +206,7 @@ def timeless(line):
 
 def outcome(folder):
     summary = folder.summary
-    kept = (summary["status"], summary["best_epoch"], summary["test"], summary.get("averaged"))
+    kept = (summary["status"], summary["best_epoch"], summary["test"], summary.get("averaged"), folder.texts)
     documents = (folder.path / "documents.json").read_text()
     return [timeless(line) for line in folder.history()], folder.best_weights.read_bytes(), documents, kept
 
@@ -569,7 +569,7 @@ def test_a_model_with_running_statistics_goes_on_to_the_bit(job, tmp_path):
 def test_a_finished_run_keeps_its_best_weights_and_its_records_alone(job, calm):
     work(job, lambda message: None)
     kept = {path.name for path in job.folder.iterdir()} - {"run.lock"}
-    records = {"spec.json", "environment.json", "history.jsonl", "documents.json", "summary.json"}
+    records = {"spec.json", "environment.json", "history.jsonl", "documents.json", "texts.json", "summary.json"}
     assert kept == records | {"best.safetensors"}
     assert RunFolder(job.folder).status == FINISHED
 

@@ -288,11 +288,11 @@ def test_what_another_session_finished_meanwhile_is_found_finished(study, tmp_pa
     """As of a command that was suspended while it was preparing its text."""
     path, prepare = tmp_path / study.name, runner.data.prepare
 
-    def suspended(corpus, budget):
+    def suspended(corpus, budget, told):
         monkeypatch.setattr(runner.data, "prepare", prepare)
         with open_session(dataclasses.replace(study, seeds=(0, 1)), path, CPU) as other:
             set_status(other, other.study.runs[0], DIVERGED)
-        return prepare(corpus, budget)
+        return prepare(corpus, budget, told)
 
     monkeypatch.setattr(runner.data, "prepare", suspended)
     with open_session(study, path, CPU) as session:
@@ -485,7 +485,7 @@ def test_threads_wait_as_they_should_in_a_worker(session, monkeypatch):
 def test_the_results_that_are_kept_are_finished_results_of_the_studies_as_they_are_declared(name):
     folder = StudyFolder(ROOT / "results" / name)
     session = runner.Session(
-        study=runner._resolve(STUDIES[name], folder.study, CPU, 1), folder=folder, tokens=None, device=CPU, source=None
+        study=runner.resolve(STUDIES[name], folder, CPU), folder=folder, tokens=None, device=CPU, source=None
     )
     assert folder.study["identity"] == identity(STUDIES[name])
     assert session.missing() == []

@@ -102,10 +102,11 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
         runner_up=None,
         runner_up_better=None,
         outlook=(),
-        withheld=None,
-        cut_off=False,
+        withheld="too few rungs",
+        ended="finished",
+        error=None,
     )
-    lines = terminal.choice_text(told, SimpleNamespace(search=SimpleNamespace(found=()))).splitlines()
+    lines = terminal.choice_text(told, SimpleNamespace(search=SimpleNamespace(found=()), row=object())).splitlines()
     assert lines[0].startswith("Use the count table")
     assert lines[1] == "Mixed with each other, the two reach 0.625."
     assert "text from it: bakeoff sample 'runs/choose-my text/final' --floor best" in lines

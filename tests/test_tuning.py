@@ -1,6 +1,9 @@
 import dataclasses
 import json
+import re
+import shlex
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -16,6 +19,7 @@ from bakeoff.metrics import Tally
 from bakeoff.optimizers import OPTIMIZERS
 from bakeoff.records import CHECKSUM, StudyFolder, write_record
 from bakeoff.spec import Budget
+from bakeoff.study_file import find_study
 from forked import STUDY as STUDY_FILE
 
 
@@ -53,6 +57,7 @@ def test_everyone_gets_seven_rates_around_its_centre_and_the_same_schedule(tiny_
     trials = tuning.Search(tiny_study).next_round()
     assert len(trials.experiments) == 7 * len(tiny_study.experiments)
     assert trials.seeds == (tuning.SEED,)
+    assert trials.trial
     assert trials.budget.epochs == 1
     lrs = [experiment.optimizer.lr for experiment in trials.experiments[:7]]
     assert lrs == [1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1]
@@ -180,8 +185,42 @@ def test_rates_with_another_digit_are_refused_and_older_ones_without_a_checksum_
     write_record(path, search.result())
     assert tuning.apply(tmp_path, tiny_study, tiny_study).tuning == search.result()
     path.write_text(path.read_text().replace('"lr": 0.01,', '"lr": 0.81,'))
-    with pytest.raises(UserError, match=r"rates\.json is damaged \(its checksum is another\): remove it"):
+    with pytest.raises(UserError, match=r"rates\.json is damaged \(its checksum is another\): repeat `bakeoff tune"):
         tuning.apply(tmp_path, tiny_study, tiny_study)
+
+
+@pytest.mark.parametrize(
+    ("options", "source"),
+    [
+        ({}, None),
+        ({"epochs": 3, "corpus": "wikitext-2", "threads": 1, "precision": "fp32"}, Path("my study.py")),
+    ],
+)
+def test_damaged_rates_name_the_command_that_writes_them_anew(options, source, tmp_path, monkeypatch):
+    built_in, _ = find_study("quick")
+    declared = cli._with_options(
+        built_in, **{"corpus": None, "epochs": None, "precision": "auto", "threads": None} | options
+    )
+    damaged = tuning.folder(tmp_path, declared, built_in) / tuning.FILE
+    damaged.parent.mkdir()
+    damaged.write_text("{")
+    with pytest.raises(UserError) as refused:
+        tuning.apply(tmp_path, declared, built_in, source)
+    typed = shlex.split(re.search("repeat `bakeoff tune (.*)`", str(refused.value))[1])
+    asked = {}
+    monkeypatch.setattr("bakeoff.study_file.find_study", lambda study: asked.update(study=study) or (built_in, source))
+
+    def stopped(out, declared, built_in):
+        asked.update(folder=folder(out, declared, built_in))
+        raise UserError("stopped")
+
+    folder = tuning.folder
+    monkeypatch.setattr("bakeoff.runner.prepare", lambda *_: None)
+    monkeypatch.setattr(tuning, "folder", stopped)
+    monkeypatch.setattr(sys, "argv", ["bakeoff", "tune", *typed])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert asked == {"study": str(source or "quick"), "folder": damaged.parent}
 
 
 def test_rates_that_are_kept_are_read_as_a_search_wrote_them(tiny_study, tmp_path, monkeypatch):

@@ -16,7 +16,7 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file
 
-from bakeoff import checkpoints, data, provenance, windows, worker
+from bakeoff import checkpoints, data, provenance, texts, windows, worker
 from bakeoff.identity import decode, identity
 from bakeoff.models import GPT1, LSTM, ngram
 from bakeoff.models.mixture import mixture
@@ -62,7 +62,14 @@ def tokens(run):
 def test_a_job_survives_its_line(run, tmp_path, source):
     study_file = tmp_path / "study.py"
     study_file.write_text("from bakeoff.experiments import QUICK as study\n")
-    job = Job(run=run, folder=tmp_path / "ä b", device="cpu", alone=False, source=study_file if source else None)
+    job = Job(
+        run=run,
+        folder=tmp_path / "ä b",
+        device="cpu",
+        alone=False,
+        trial=source,
+        source=study_file if source else None,
+    )
     assert "\n" not in job.to_line()
     assert Job.from_line(job.to_line()) == job
 
@@ -70,7 +77,15 @@ def test_a_job_survives_its_line(run, tmp_path, source):
 def test_a_finished_run_is_complete(folder, run):
     names = {path.name for path in folder.path.iterdir()} - {"run.lock"}
     assert names == {
-        *("spec.json", "environment.json", "history.jsonl", "documents.json", "best.safetensors", "summary.json")
+        *(
+            "spec.json",
+            "environment.json",
+            "history.jsonl",
+            "documents.json",
+            "texts.json",
+            "best.safetensors",
+            "summary.json",
+        )
     }
     assert folder.status == FINISHED
     assert folder.spec["identity"] == identity(run)
@@ -168,6 +183,21 @@ def test_test_is_also_measured_in_other_windows_under_the_best_weights_and_not_i
         assert folder.summary["windows"][name] == {"nats": nats.sum(dtype="float64"), **counts}
         assert nats.sum() != plain.sum()
     assert folder.summary["test"]["best"]["nats"] == plain.sum(dtype="float64")
+
+
+def test_the_best_weights_go_on_after_prompts(folder, tokens, run):
+    model = run.architecture.build(tokens.vocabulary, run.budget.sequence_length)
+    model.load_state_dict(load_file(folder.best_weights))
+    assert folder.texts == texts.of_network(model, tokens)
+    assert len(folder.texts["texts"]) == texts.PROMPTS
+
+
+def test_of_a_trial_neither_texts_nor_other_windows_are_measured(run, folder, tmp_path):
+    trial = RunFolder(tmp_path)
+    work(Job(run=run, folder=trial.path, device="cpu", alone=True, trial=True), lambda message: None)
+    assert (trial.texts, trial.summary["windows"], trial.status) == (None, None, FINISHED)
+    for same in ("test", "with_counts", "best_epoch"):
+        assert trial.summary[same] == folder.summary[same]
 
 
 def test_throughput_times_time_is_the_tokens_trained(folder, tokens):
@@ -273,6 +303,7 @@ def broken(*arguments):
         ((windows, "carried_state", broken), "windows", "in other windows: RuntimeError: a model of one's own"),
         ((windows, "carried_state", infinite(windows.carried_state)), "windows", "in other windows: ValueError: its"),
         ((worker, "with_counts", broken), "with_counts", "with counts: RuntimeError"),
+        ((texts, "of_network", broken), "texts", "by texts of its own: RuntimeError: a model of one's own"),
         # measured before are test, under weights that are the best and the last, and valid
         ((worker, "token_nats", infinite(token_nats, after=2)), "averaged", "under the averaged weights: ValueError"),
     ],
@@ -285,7 +316,8 @@ def test_a_measure_that_fails_or_is_not_finite_is_absent_and_the_run_is_not_lost
         patch.setattr(*failing)
         folder, messages = worked(dataclasses.replace(run, budget=budget), tmp_path)
     assert folder.read().status == FINISHED
-    assert {key for key in ("windows", "with_counts", "averaged") if not folder.summary.get(key)} == {absent}
+    kept = folder.summary | {"texts": folder.texts}
+    assert {key for key in ("windows", "with_counts", "averaged", "texts") if not kept.get(key)} == {absent}
     (note,) = (message["text"] for message in messages if message["event"] == "note")
     assert note.startswith(f"not measured {why}")
 

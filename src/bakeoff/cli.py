@@ -163,18 +163,17 @@ def run(
     """
     from bakeoff import progress, tuning
     from bakeoff.measure import resolve_device
-    from bakeoff.runner import folder_name, open_session, parse_jobs, prepare
+    from bakeoff.runner import folder_name, open_session, parse_jobs
     from bakeoff.study_file import find_study
 
     console = _console()
     built_in, source = find_study(study)
     options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
-    declared = tuning.apply(out, options, built_in)
+    declared = tuning.apply(out, options, built_in, source)
     numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
     _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
-    with progress.preparing(declared.corpus.name, console) as told:
-        prepare(declared.corpus, declared.budget, told)
+    progress.prepare(declared.corpus, declared.budget, console)
     with contextlib.ExitStack() as stack:
         with console.status(f"preparing {declared.corpus.name}"):
             session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
@@ -211,17 +210,20 @@ def choose(
     that is. Ctrl-C is safe: the same command goes on with the time that was left.
     """
     from bakeoff import terminal
-    from bakeoff.choosing import choice
     from bakeoff.choosing.answer import answer
+    from bakeoff.choosing.choice import Choice
+    from bakeoff.choosing.kept import FILE
+    from bakeoff.choosing.planning import Request
+    from bakeoff.choosing.search import NAMES
     from bakeoff.data import corpora
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
-    from bakeoff.records import StudyFolder
+    from bakeoff.records import FAILED, StudyFolder
 
     began, console = process.began(), _console()
     found = corpora.choose(corpus)
     try:
-        request = choice.Request(
+        request = Request(
             corpus=found,
             minutes=minutes,
             memory_bytes=_bytes(memory),
@@ -232,14 +234,14 @@ def choose(
         raise UserError(str(error)) from error
     folder = out / f"choose-{found.name}"
     # A damaged choice.json may have been removed.
-    _require_ours(folder, "choice.json", "rung-*/study.json", "seeds-*/study.json", "final/study.json")
+    _require_ours(folder, FILE, *(f"{name}/study.json" for name in NAMES))
     with StudyFolder(folder).acquire():
         remove_leftovers(folder)
-        chosen = choice.Choice(request, folder, began, console).make()
+        chosen = Choice(request, folder, began, console).make()
         told = answer(chosen, folder)
         incomplete = _report(StudyFolder(told.study), console) if report else 0
     show(terminal.choice_text(told, chosen))
-    return 1 if incomplete else 0
+    return 1 if incomplete or told.ended == FAILED else 0
 
 
 @app.command(name="data", rich_help_panel=START)
@@ -300,8 +302,8 @@ def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as
     from bakeoff import data, declaration, terminal, tuning
     from bakeoff.study_file import find_study
 
-    built_in, _ = find_study(study)
-    declared = tuning.apply(out, built_in, built_in)
+    built_in, source = find_study(study)
+    declared = tuning.apply(out, built_in, built_in, source)
     tokens = None
     with contextlib.suppress(OSError):  # nothing can be kept, so counts stay unknown
         if data.is_here(declared.corpus, declared.budget):
@@ -338,15 +340,14 @@ def tune(
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
     from bakeoff.records import write_record
-    from bakeoff.runner import open_session, parse_jobs, prepare
+    from bakeoff.runner import open_session, parse_jobs
     from bakeoff.study_file import find_study
 
     console, at_once = _console(), parse_jobs(jobs)
     built_in, source = find_study(study)
     declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     anew = _numbers("--again", again, declared) or ()
-    with progress.preparing(declared.corpus.name, console) as told:
-        prepare(declared.corpus, declared.budget, told)
+    progress.prepare(declared.corpus, declared.budget, console)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
@@ -366,6 +367,49 @@ def tune(
 
 
 @app.command(rich_help_panel=BE_SURE)
+def plan(
+    study: StudyArgument = "quick",
+    *,
+    only: Annotated[str | None, typer.Option(help="Numbers of the experiments to plan for, such as 1,5.")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Plan for this many seeds, instead of the study's.")] = None,
+    corpus: CorpusOption = None,
+    epochs: EpochsOption = None,
+    out: OutOption = DEFAULT_OUT,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Tell what a study costs here, and the smallest difference that so many seeds can see; trains nothing.
+
+    How much another seed changes is what the study's own runs in --out say, once two experiments have three seeds in
+    common; until then it is what was kept of the most similar built-in study. Costs are those of all runs, one at a
+    time, finished ones included. For example, for two experiments: `bakeoff plan quick --only 5,6`.
+    """
+    from bakeoff import costs, planning, progress, terminal, tuning
+    from bakeoff.measure import resolve_device
+    from bakeoff.records import StudyFolder
+    from bakeoff.runner import folder_name, tokens_of
+    from bakeoff.study_file import find_study
+
+    console = _console()
+    built_in, _ = find_study(study)
+    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
+    declared = tuning.apply(out, options, built_in)
+    numbers, on = _numbers("--only", only, declared), resolve_device(device)
+    folder = StudyFolder(out / folder_name(declared, built_in))
+    costs.require_room(declared.corpus, declared.budget)
+    with progress.preparing(declared.corpus.name, console) as told:
+        tokens = tokens_of(declared, told)
+    with console.status("timing a few steps of each model"):
+        planned = planning.plan(declared, tokens, folder, on, numbers or declared.numbers)
+    if as_json:
+        _print_json(planned.as_json())
+    else:
+        show(terminal.plan_text(planned))
+
+
+@app.command(rich_help_panel=BE_SURE)
 def probe(
     folder: FolderArgument,
     number: Annotated[int, typer.Argument(help="The number of an experiment.")],
@@ -382,7 +426,6 @@ def probe(
     from bakeoff import loading, probing, progress, terminal
     from bakeoff.analysis.rows import read_rows
     from bakeoff.measure import resolve_device
-    from bakeoff.runner import open_anew, prepare
 
     console, study = _console(), loading.only_study(folder)
     suspect = probing.find(study, number)
@@ -390,10 +433,9 @@ def probe(
         say(f"#{number} was computed by other code of Bakeoff than is here, which repeats its start")
     with contextlib.ExitStack() as stack:
         stack.enter_context(study.acquire())
-        with progress.preparing(suspect.run.corpus.name, console) as told:
-            tokens = prepare(suspect.run.corpus, suspect.run.budget, told)
+        tokens = progress.prepare(suspect.run.corpus, suspect.run.budget, console)
         sessions = [
-            stack.enter_context(open_anew(declared, at, resolve_device(device), suspect.source))
+            stack.enter_context(probing.open_anew(declared, at, resolve_device(device), suspect.source))
             for at, declared in suspect.studies(tokens).items()
         ]
         missing = [session.missing() for session in sessions]
@@ -565,7 +607,7 @@ def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, conso
 
 def _jobs(about: str, session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
     """How many runs to do at a time, by default as many as the machine holds; says what they will cost together."""
-    from bakeoff import costs, words
+    from bakeoff import costs, progress, words
 
     budget = session.study.budget
     with console.status("timing a few steps of each model"):
@@ -574,13 +616,12 @@ def _jobs(about: str, session: "Session", missing: "Sequence[Run]", at_once: int
     disk = cost.disk_bytes(jobs)
     name, _, _ = about.partition(":")
     costs.require_disk(f"what is to do of {name} takes about", disk, session.folder.path, "choose another --out")
-    console.print(
+    progress.say(
+        console,
         f"{about} to do on {session.device.type}, {words.plural(budget.threads or 1, 'thread')} a run, "
         f"{budget.precision}, {jobs} at a time: about "
         f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
-        highlight=False,
-        soft_wrap=True,
     )
     return jobs
 

@@ -64,6 +64,11 @@ class Cost:
         """Seconds from the first run to the report, with that many runs at a time that do not slow each other down."""
         return self.seconds / max(1, min(side_by_side, self.runs))
 
+    def repeated(self, times: int) -> "Cost":
+        """What the same runs cost with so many seeds each."""
+        kept = (self.kept_bytes - REPORT) * times + REPORT
+        return dataclasses.replace(self, seconds=self.seconds * times, kept_bytes=kept, runs=self.runs * times)
+
     def disk_bytes(self, at_once: int) -> int:
         """The most that the study's folder takes on the disk, with that many runs at a time."""
         return self.kept_bytes + self.unfinished_bytes * min(at_once, self.runs)

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bakeoff import accounting, sources
+from bakeoff import accounting, sources, texts
 from bakeoff.data import Tokens, tokenizers
 from bakeoff.data.splits import SPLITS
 from bakeoff.identity import encode, fits, identity
@@ -47,6 +47,7 @@ def declare(study: Study, tokens: Tokens, declared: Study, source: Path | None) 
         "models": _order(ARCHITECTURES.values(), (type(e.architecture) for e in study.experiments)),
         "optimizers": _order(OPTIMIZERS.values(), (type(e.optimizer) for e in study.experiments)),
         "tuning": {**declared.tuning, "fits": fits(declared.tuning, declared)} if declared.tuning else None,
+        "texts": None if study.trial else texts.of_floor(tokens, study.budget.sequence_length),
         "baselines": ngram.baselines(tokens, study.budget.sequence_length),
     }
 

@@ -76,8 +76,9 @@ class Network:
         if self.model.window and len(self.seen) > self.model.window:
             self.seen = self.seen[-max(1, self.model.window // 2) :]
             self.state, tokens_T = None, self.seen
-        features, self.state = self.model.resume(torch.tensor([tokens_T]), self.state)
-        return F.linear(features[0, -1], self.model.embedding.weight)
+        weight_VxE = self.model.embedding.weight
+        features, self.state = self.model.resume(torch.tensor([tokens_T], device=weight_VxE.device), self.state)
+        return F.linear(features[0, -1], weight_VxE).cpu()
 
 
 class Counts:

@@ -94,7 +94,7 @@ def _load_exported(path: Path) -> Loaded[nn.Module]:
         raise UserError(f"{path} has a model that a study file defines, {min(foreign)}: load the run's own folder")
     try:
         architecture: Architecture = decode(config["architecture"], BUILT_IN)
-        tokenizer = Tokenizer.from_file(str(path / TOKENIZER))
+        tokenizer = _checked_tokenizer(path / TOKENIZER, config.get("tokenizer_sha256"))
         weights = checkpoints.load(path / WEIGHTS).tensors
         model = architecture.rebuild(tokenizer.get_vocab_size(), config["sequence_length"], weights)
     except Exception as error:
@@ -172,16 +172,20 @@ def only_study(path: Path) -> StudyFolder:
 
 def _tokenizer(study: StudyFolder) -> Tokenizer:
     """A study's tokenizer; older folders do not say what its checksum is."""
-    path, told = study.tokenizer, study.study.get("tokenizer_sha256")
-    mend = "repeat the command that trained the study, which writes it anew"
+    checksum = study.study.get("tokenizer_sha256")
     try:
-        content = path.read_bytes()
-        tokenizer = Tokenizer.from_buffer(content)
+        return _checked_tokenizer(study.tokenizer, checksum)
     except Exception as error:  # the library's own errors have no class of theirs
-        raise DamagedError(path, " ".join(str(error).split()), mend) from error
-    if told not in (None, hashlib.sha256(content).hexdigest()):
-        raise DamagedError(path, "its checksum is another", mend)
-    return tokenizer
+        mend = "repeat the command that trained the study, which writes it anew"
+        raise DamagedError(study.tokenizer, " ".join(str(error).split()), mend) from error
+
+
+def _checked_tokenizer(path: Path, checksum: str | None) -> Tokenizer:
+    """A tokenizer from a file that is what was written, as far as that is known."""
+    content = path.read_bytes()
+    if checksum not in (None, hashlib.sha256(content).hexdigest()):
+        raise ValueError("its checksum is another")
+    return Tokenizer.from_buffer(content)
 
 
 def _tables(study: StudyFolder) -> dict[str, Json]:

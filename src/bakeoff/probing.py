@@ -16,18 +16,23 @@ If the same model gets clearly further once only its recipe is changed, it was n
 All these are ordinary runs of two ordinary studies, since the runs of one share a warm-up.
 """
 
+import contextlib
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from bakeoff import provenance, tuning
 from bakeoff.analysis.probe import Probe
 from bakeoff.analysis.rows import Row, StudyRows, read_rows, require_undamaged
 from bakeoff.data import Tokens
 from bakeoff.errors import UserError
+from bakeoff.identity import identity
 from bakeoff.records import DAMAGED, FAILED, RunFolder, StudyFolder
+from bakeoff.runner import Session, open_session
 from bakeoff.spec import Architecture, Budget, Experiment, Run, Study
 from bakeoff.study_file import decode_run, foreign_types
 from bakeoff.training import evaluation_steps
@@ -153,6 +158,20 @@ def find(study: StudyFolder, number: int) -> Suspect:
         smaller=_run_of(study, smaller)[0] if smaller else None,
         source=source,
     )
+
+
+@contextlib.contextmanager
+def open_anew(declared: Study, folder: StudyFolder, device: torch.device, source: Path | None) -> Iterator[Session]:
+    """A session of one of a suspect's studies, in place of what an earlier probe of that number has left there.
+
+    Of that those runs stay which this study has as well.
+    """
+    if folder.exists and folder.study["identity"] != identity(declared):
+        folder.undeclare()
+    with open_session(declared, folder.path, device, source) as session:
+        specs = {run: folder.run(run.slug).spec for run in session.study.runs if folder.run(run.slug).ended}
+        session.forget([run.number for run, spec in specs.items() if spec and spec["identity"] != identity(run)])
+        yield session
 
 
 def pre_norm(architecture: Architecture) -> Architecture | None:

@@ -19,9 +19,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from bakeoff import words
+from bakeoff import runner, words
+from bakeoff.data import Tokens
 from bakeoff.errors import plain
-from bakeoff.spec import Run
+from bakeoff.spec import Budget, Corpus, Run
 
 Json = dict[str, Any]
 #: Seconds without a line after which a step is worth one.
@@ -54,6 +55,17 @@ def preparing(name: str, console: Console) -> Iterator[Callable[[str, float | No
             bars.update(task, description=escape(plain(doing)), total=share and 1.0, completed=share or 0.0)
 
         yield told
+
+
+def prepare(corpus: Corpus, budget: Budget, console: Console) -> Tokens:
+    """Make a corpus ready, and show meanwhile what is being done; the errors are those of `runner.prepare`."""
+    with preparing(corpus.name, console) as told:
+        return runner.prepare(corpus, budget, told)
+
+
+def say(console: Console, text: str) -> None:
+    """A line as it is, however long."""
+    console.print(plain(text), markup=False, highlight=False, soft_wrap=True)
 
 
 class Pace:
@@ -116,9 +128,7 @@ class Lines:
         self.spoke = time.monotonic()
         remaining = f"  {words.duration(left)} left" if left else ""
         place = f"[{self.places.setdefault(run, len(self.places) + 1)}/{self.pace.total}]"
-        self.console.print(
-            plain(f"{place} {run.slug}  {text}{remaining}"), markup=False, highlight=False, soft_wrap=True
-        )
+        say(self.console, f"{place} {run.slug}  {text}{remaining}")
 
 
 class Bars:
@@ -155,7 +165,7 @@ class Bars:
             note = f"{_perplexities(message)}  {_speed(run, message)}"
             self.bars.update(self.tasks[run], completed=message["step"], note=note)
         elif message["event"] == "note":
-            self.console.print(f"{run.slug}  {message['text']}", markup=False, highlight=False)
+            say(self.console, f"{run.slug}  {message['text']}")
         elif message["event"] == "end":
             self._end(run, message)
 
@@ -166,7 +176,7 @@ class Bars:
         else:
             note = ""
         self.bars.advance(self.study)
-        self.console.print(plain(f"{run.slug}  {_ending(message)}  {note}"), markup=False, highlight=False)
+        say(self.console, f"{run.slug}  {_ending(message)}  {note}")
 
 
 def _place(run: Run, message: Json) -> tuple[str, int, int]:

@@ -1,8 +1,9 @@
 """Study and run folders: the only place where results live. JSON and safetensors; nothing is ever unpickled.
 
 STUDY/study.json · tokenizer.json · code/ (the user's study file, if there is one)
-STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · best.safetensors
-                           · summary.json (written last: the run is over) · probe.json (short counter-experiments)
+STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · texts.json
+                           · best.safetensors · summary.json (written last: the run is over)
+                           · probe.json (short counter-experiments)
 """
 
 import hashlib
@@ -103,6 +104,13 @@ ENDINGS: dict[str, dict[str, Shape]] = {
 }
 BY_DOCUMENT: dict[str, Shape] = {"nats": [_number], "tokens": [_count], "words": [_count], "bytes": [_count]}
 DOCUMENTS: dict[str, Shape] = {"valid": BY_DOCUMENT, "test": BY_DOCUMENT}
+#: How a model goes on after some prompts: as many tokens, drawn so.
+TEXTS: dict[str, Shape] = {
+    **dict.fromkeys(("tokens", "top_k?"), _positive),
+    "temperature": _number,
+    "seed": _count,
+    "texts": [{"prompt": _text, "text": _text}],
+}
 STUDY: dict[str, Shape] = {
     "study": _text,
     "identity": _text,
@@ -176,10 +184,15 @@ DECLARED: Shape = STUDY | {
     "models": TITLES,
     "optimizers": TITLES,
     "tuning?": RATES | {"fits": _flag},
+    "texts?": TEXTS | {"floor": _text, "counted": _positive},
     "baselines": [
         {"name": _text, "seconds": _number, "cache_weight?": _number, "train": SUMS, "valid": SUMS, "test": SUMS}
     ],
 }
+
+
+#: How to go on without most of them.
+MEND = "remove it and repeat the command"
 
 
 class DamagedError(UserError):
@@ -191,24 +204,24 @@ class DamagedError(UserError):
         mend: How to go on.
     """
 
-    def __init__(self, path: Path, what: str, mend: str = "remove it and repeat the command") -> None:
+    def __init__(self, path: Path, what: str, mend: str = MEND) -> None:
         super().__init__(f"{path} is damaged ({what}): {mend}", status=1)
 
 
-def read_json(path: Path, shape: Shape | None = None) -> Json:
+def read_json(path: Path, shape: Shape | None = None, mend: str = MEND) -> Json:
     """Read a JSON object of some shape; of one with a checksum, see that it is what was written.
 
     Raises:
-        DamagedError: It is none, or another.
+        DamagedError: It is none, or another; the error says how to go on.
     """
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise DamagedError(path, str(error)) from error
-    record = _checked(data, shape or {}, path)
+        raise DamagedError(path, str(error), mend) from error
+    record = _checked(data, shape or {}, path, mend)
     told = record.pop(CHECKSUM, None)
     if told is not None and told != _checksum(record):
-        raise DamagedError(path, "its checksum is another")
+        raise DamagedError(path, "its checksum is another", mend)
     return record
 
 
@@ -221,9 +234,9 @@ def _checksum(record: Json) -> str:
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()
 
 
-def _checked(data: Any, shape: Shape, path: Path) -> Json:  # noqa: ANN401 (from a file)
+def _checked(data: Any, shape: Shape, path: Path, mend: str = MEND) -> Json:  # noqa: ANN401 (from a file)
     if fault := _fault(data, shape, "it"):
-        raise DamagedError(path, fault)
+        raise DamagedError(path, fault, mend)
     checked: Json = data
     return checked
 
@@ -271,6 +284,7 @@ class Records(NamedTuple):
     summary: Json
     environment: Json
     documents: Json
+    texts: Json
     history: list[Json]
     probe: Json
 
@@ -329,6 +343,11 @@ class RunFolder:
         return documents
 
     @property
+    def texts(self) -> Json | None:
+        """How its model goes on after some prompts; None before the end, or where that was not asked."""
+        return self._read("texts.json", TEXTS)
+
+    @property
     def probe(self) -> Json | None:
         """What short counter-experiments to it came to; None where there were none since it was trained."""
         return self._read(_PROBE, PROBE)
@@ -364,10 +383,10 @@ class RunFolder:
         """All records together; of a run in which one is damaged, that alone."""
         try:
             _ = self.spec
-            ended = self.summary or {}, self.environment, self.documents or {}
+            ended = self.summary or {}, self.environment, self.documents or {}, self.texts or {}
             records = Records("", *ended, self.history(), self.probe or {})
         except DamagedError as error:
-            return Records(DAMAGED, {"error": str(error)}, {}, {}, [], {})
+            return Records(DAMAGED, {"error": str(error)}, {}, {}, {}, [], {})
         alive = self.path.is_dir() and is_locked(self.path / "run.lock")
         return records._replace(status=records.summary.get("status", RUNNING if alive else MISSING))
 
@@ -381,7 +400,8 @@ class RunFolder:
 
     def start(self, spec: Json, environment: Json) -> None:
         """Begin anew: whatever an earlier try left behind is removed."""
-        leftovers = [self.path / name for name in ("summary.json", "history.jsonl", "documents.json", _PROBE)]
+        names = ("summary.json", "history.jsonl", "documents.json", "texts.json", _PROBE)
+        leftovers = [self.path / name for name in names]
         for leftover in (*leftovers, self.best_weights, self.earlier_weights, self.checkpoint):
             leftover.unlink(missing_ok=True)
         write_record(self.path / "spec.json", spec)
@@ -412,6 +432,10 @@ class RunFolder:
     def write_documents(self, documents: Json) -> None:
         """Keep nats and counts for every document of valid and test."""
         write_record(self.path / "documents.json", documents)
+
+    def write_texts(self, texts: Json) -> None:
+        """Keep how its model goes on after some prompts."""
+        write_record(self.path / "texts.json", texts)
 
     def write_probe(self, probe: Json) -> None:
         """Keep what short counter-experiments to it came to."""
@@ -463,7 +487,8 @@ class StudyFolder:
         for kind in ("model", "optimizer"):
             if unknown := {e[kind] for e in experiments} - {named["name"] for named in declared[f"{kind}s"]}:
                 raise DamagedError(path, f"it has no title for {min(unknown)}")
-        if lacking := {"uniform", "unigram"} - floors:
+        needed = {"uniform", "unigram", *([texts["floor"]] if (texts := declared.get("texts")) else [])}
+        if lacking := needed - floors:
             raise DamagedError(path, f"it lacks the floor {min(lacking)}")
         return declared
 

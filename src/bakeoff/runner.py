@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import torch
 
-from bakeoff import costs, data, models, sources
+from bakeoff import costs, data, models, sources, texts
 from bakeoff.data import Tokens, Told
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
@@ -144,6 +144,7 @@ def prepare(corpus: Corpus, budget: Budget, told: Told = lambda *_: None) -> Tok
     tokens = data.prepare(corpus, budget, told)
     return_freed_memory(torch.device("cpu"))  # what a tokenizer's training has taken
     ngram.baselines(tokens, budget.sequence_length, told)
+    texts.of_floor(tokens, budget.sequence_length)
     return tokens
 
 
@@ -165,22 +166,12 @@ def open_session(
             study, or another command has it.
     """
     _require_writable(path)
-    tokens = data.prepare(declared.corpus, declared.budget)
-    for experiment in declared.experiments:
-        sizes = tokens.vocabulary, declared.budget.sequence_length
-        experiment.architecture.check(*sizes)
-        experiment.optimizer.check(models.without_weights(experiment.architecture, *sizes))
+    tokens = tokens_of(declared)
     folder = StudyFolder(path)
     with folder.acquire():
         for written in (path, *folder.code.glob("**")):
             remove_leftovers(written)
-        existing = folder.study if folder.exists else None
-        if existing and existing["identity"] != identity(declared):
-            raise UserError(
-                f"{path} holds another study than {declared.name} as it is declared now: "
-                "rename the study, choose another --out, or remove that folder"
-            )
-        study = _resolve(declared, existing, device, jobs)
+        study = resolve(declared, folder, device, jobs)
         write_record(path / "study.json", declare(study, tokens, declared, source))
         with written_atomically(folder.tokenizer) as temporary:
             temporary.write_text(tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
@@ -190,20 +181,18 @@ def open_session(
         yield Session(study=study, folder=folder, tokens=tokens, device=device, source=source)
 
 
-@contextlib.contextmanager
-def open_anew(
-    declared: Study, folder: StudyFolder, device: torch.device, source: Path | None = None
-) -> Iterator[Session]:
-    """The same for a study that other records lead to: another that they led to before is replaced.
+def tokens_of(declared: Study, told: Told = lambda *_: None) -> Tokens:
+    """The tokens of a study all of whose models and optimizers can be built on them.
 
-    Of that, those runs stay that this study has as well.
+    Raises:
+        UserError: The corpus cannot be used, or one cannot be built.
     """
-    if folder.exists and folder.study["identity"] != identity(declared):
-        folder.undeclare()
-    with open_session(declared, folder.path, device, source) as session:
-        specs = {run: folder.run(run.slug).spec for run in session.study.runs if folder.run(run.slug).ended}
-        session.forget([run.number for run, spec in specs.items() if spec and spec["identity"] != identity(run)])
-        yield session
+    tokens = data.prepare(declared.corpus, declared.budget, told)
+    for experiment in declared.experiments:
+        sizes = tokens.vocabulary, declared.budget.sequence_length
+        experiment.architecture.check(*sizes)
+        experiment.optimizer.check(models.without_weights(experiment.architecture, *sizes))
+    return tokens
 
 
 def folder_name(declared: Study, built_in: Study) -> str:
@@ -231,11 +220,20 @@ def share_of_cores(jobs: int | None) -> int:
     return max(1, usable_cores() // jobs) if jobs else 1
 
 
-def _resolve(declared: Study, existing: Json | None, device: torch.device, jobs: int | None) -> Study:
+def resolve(declared: Study, folder: StudyFolder, device: torch.device, jobs: int | None = 1) -> Study:
     """Precision, threads and seeds, as resolved when the study was started, or else for this machine.
 
     Whether models are compiled was resolved as well once; what a study was started with stays.
+
+    Raises:
+        UserError: The folder holds another study.
     """
+    existing = folder.study if folder.exists else None
+    if existing and existing["identity"] != identity(declared):
+        raise UserError(
+            f"{folder.path} holds another study than {declared.name} as it is declared now: "
+            "rename the study, choose another --out, or remove that folder"
+        )
     budget = declared.budget
     started = existing["budget"] if existing else {}
     precision = started.get("precision") or resolve_precision(budget.precision, device)
@@ -313,6 +311,7 @@ class _Workers:
             folder=folder.path,
             device=self.session.device.type,
             alone=self.jobs == 1,
+            trial=self.session.study.trial,
             source=self.session.source,
         )
         path = folder.path / "log.txt"

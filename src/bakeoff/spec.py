@@ -412,6 +412,7 @@ class Study:
         experiments: In the order of their numbers.
         seeds: Each experiment is run once with each.
         tuning: Where its learning rates come from: what a search found, with every trial; None if chosen by hand.
+        trial: Whether its runs only help to choose what to train; what that does not take is not measured.
     """
 
     name: str
@@ -420,6 +421,7 @@ class Study:
     experiments: tuple[Experiment, ...]
     seeds: tuple[int, ...] = field(default=(0,), metadata=NOT_IDENTITY)
     tuning: Mapping[str, Any] | None = field(default=None, metadata=NOT_IDENTITY)
+    trial: bool = field(default=False, metadata=NOT_IDENTITY)
 
     def __post_init__(self) -> None:
         _require(

@@ -7,14 +7,17 @@ from typing import TYPE_CHECKING, Any
 from bakeoff import words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.rows import StudyRows
+from bakeoff.analysis.statistics import SAME_WITHIN
 from bakeoff.errors import plain
-from bakeoff.records import DAMAGED, LARGEST, RunFolder, StudyFolder
+from bakeoff.metrics import perplexity
+from bakeoff.records import DAMAGED, DIVERGED, FINISHED, LARGEST, RunFolder, StudyFolder
 
 if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
     from bakeoff.analysis.probe import Probe
     from bakeoff.choosing.answer import Answer
     from bakeoff.choosing.choice import Chosen
     from bakeoff.data.corpora import BuiltIn, Text
+    from bakeoff.planning import Plan
     from bakeoff.tuning import Search
 
 Json = dict[str, Any]
@@ -96,6 +99,31 @@ def tuning_text(search: "Search") -> str:
         for slug, entry in found.items()
     ]
     return columns(["experiment", "rate", "valid perplexity of each rate"], lines)
+
+
+def plan_text(plan: "Plan") -> str:
+    """What a study costs, how much another seed changes, and what more seeds cost and can see."""
+    told, study = plan.as_json(), plan.study
+    lines = [
+        [
+            *(str(n["seeds"]), words.duration(n["seconds"]), words.small(n["smallest_effect"])),
+            words.percent(perplexity(n["smallest_effect"], 1) - 1),
+        ]
+        for n in told["seeds"]
+    ]
+    experiments, seeds = words.plural(plan.experiments, "experiment"), words.plural(plan.seeds, "seed")
+    threads = words.plural(study.budget.threads or 1, "thread")
+    return (
+        f"{study.name}: {experiments} with {seeds} each on {plan.device.type}, {threads} a run, "
+        f"{study.budget.precision}: about {words.duration(told['seconds'])}, "
+        f"{words.megabytes(told['memory_bytes'])} of memory, {words.megabytes(told['disk_bytes'])} of disk\n"
+        f"From seed to seed the difference of two deviates by {words.small(plan.paired.nats)} nats per token: "
+        f"{told['deviation_from']}.\n\n"
+        f"{columns(['seeds', 'time', 'smallest difference', 'in perplexity'], lines)}\n"
+        "The smallest difference, in nats per token, that so many seeds find clear in four of five studies: the 95 % "
+        f"interval does not hold zero, and the two are not the same within {SAME_WITHIN:g}.\n"
+        "Models that vary more from seed to seed need more seeds: `--only` plans for the experiments that it names."
+    )
 
 
 def probe_json(folder: RunFolder, probe: "Probe") -> Json:
@@ -203,17 +231,25 @@ def columns(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 
 def choice_text(answer: "Answer", chosen: "Chosen") -> str:
     """What `bakeoff choose` says in the end."""
-    small, floor, unseen = words.small, answer.floor, answer.unseen
+    table = [_trials(chosen), ""] if chosen.search.found else []
+    return "\n".join([*table, *_answer(answer, chosen), *_outlook(answer), *_model(answer)])
+
+
+def _answer(answer: "Answer", chosen: "Chosen") -> list[str]:
+    """What to use, what to expect of it, and what could not be done."""
+    from bakeoff.choosing.choice import CUT_OFF
+
+    small, floor, row, unseen = words.small, answer.floor, chosen.row, answer.unseen
     counted = f"{floor.title}: {small(floor.valid.bits_per_byte)}"
-    if answer.count_table:
-        other = f"{answer.chosen} reached {small(answer.valid)}"
-        said = [f"Use the count table, {counted} bits per byte of valid; {other}."]
+    if answer.count_table or row is None:
+        other = f"; {answer.chosen} reached {small(answer.valid)}" if row else ""
+        said = [f"Use the count table, {counted} bits per byte of valid{other}."]
     else:
-        steps, search = chosen.final.history[-1].step, chosen.search
-        batch = search.contenders[search.winner].batch_size
-        settings = f"learning rate {words.rate(search.rate)}, {batch} sequences a step, {words.count(steps)} steps"
-        reached = f"{small(answer.valid)} bits per byte of valid ({counted})"
-        said = [f"Use {answer.chosen}, {settings}: {reached}."]
+        settings = (
+            f"learning rate {words.rate(row.learning_rate)}, {row.entry['batch_size']} sequences a step, "
+            f"{words.count(row.history[-1].step)} steps"
+        )
+        said = [f"Use {answer.chosen}, {settings}: {small(answer.valid)} bits per byte of valid ({counted})."]
     if answer.mixed:
         said.append(f"Mixed with each other, the two reach {small(answer.mixed)}.")
     if unseen:
@@ -224,35 +260,45 @@ def choice_text(answer: "Answer", chosen: "Chosen") -> str:
     if answer.runner_up:
         chance = words.percent(answer.runner_up_better or 0.0)
         said.append(f"Second came {answer.runner_up}; the probability that it is the better one is {chance}.")
-    if answer.cut_off:
+    if answer.ended == CUT_OFF:
         said.append(
             "The time was up before the end of the last run, and this is the best until then: give it more minutes "
             "and another --out."
         )
-    if answer.outlook:
-        said.append(
-            "In other times it would reach, in bits per byte of valid with 95 % probability, if it learns on so:"
-        )
-    for told in answer.outlook:
-        between = f"{small(told.expected.low)} to {small(told.expected.high)}"
-        time = words.duration(60 * told.minutes)
-        said.append(f"  {time}: {small(told.expected.mean)}, {between}")
+    elif answer.ended != FINISHED:
+        best = "What stands here is the best complete trial" if row else "Nothing else was trained"
+        mend = "give another --seed and another --out" if answer.ended == DIVERGED else "repeat the command"
+        said.append(f"The last run {answer.ended}: {answer.error}. {best}; to try again, {mend}.")
+    return said
+
+
+def _outlook(answer: "Answer") -> list[str]:
+    """What another time would change."""
     if answer.withheld:
-        said.append(f"What another time would change cannot be told: {answer.withheld}.")
-    study, run = (shlex.quote(str(path)) for path in (answer.study, answer.folder))
-    if answer.count_table:  # it is counted again when it is asked for
-        model = [
-            f"text from it: bakeoff sample {study} --floor best",
-            f"in Python: bakeoff.load_floor({str(answer.study)!r})",
-            f"the network: {answer.folder}",
-        ]
-    else:
-        model = [
-            f"model: {answer.folder}",
-            f"text from it: bakeoff sample {run}",
-            f"in Python: bakeoff.load({str(answer.folder)!r})",
-        ]
-    return "\n".join([*([_trials(chosen), ""] if chosen.search.found else []), *said, *model])
+        return [f"What another time would change cannot be told: {answer.withheld}."]
+    small = words.small
+    return [
+        "In other times it would reach, in bits per byte of valid with 95 % probability, if it learns on so:",
+        *(
+            f"  {words.duration(60 * told.minutes)}: {small(told.expected.mean)}, {small(told.expected.low)} to "
+            f"{small(told.expected.high)}"
+            for told in answer.outlook
+        ),
+    ]
+
+
+def _model(answer: "Answer") -> list[str]:
+    """Where the answer's model is; a count table is counted again when it is asked for."""
+    folder, option, load = answer.folder, "", "load"
+    network = [f"the network: {answer.folder}"] if answer.count_table and answer.folder else []
+    if answer.count_table or folder is None:
+        folder, option, load = answer.study, " --floor best", "load_floor"
+    return [
+        *([] if option else [f"model: {folder}"]),
+        f"text from it: bakeoff sample {shlex.quote(str(folder))}{option}",
+        f"in Python: bakeoff.{load}({str(folder)!r})",
+        *network,
+    ]
 
 
 def _trials(chosen: "Chosen") -> str:

@@ -6,7 +6,9 @@ was searched widens the search on that side, until it lies inside.
 """
 
 import dataclasses
+import itertools
 import math
+import shlex
 from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
@@ -37,11 +39,33 @@ def folder(out: Path, declared: Study, built_in: Study) -> Path:
     return out / f"{folder_name(declared, built_in)}-tune"
 
 
-def apply(out: Path, declared: Study, built_in: Study) -> Study:
-    """The study with the rates that a search in `out` has found for just this study, if there was one."""
+def apply(out: Path, declared: Study, built_in: Study, source: Path | None = None) -> Study:
+    """The study with the rates that a search in `out` has found for just this study, if there was one.
+
+    Args:
+        out: The folder that holds the studies' folders.
+        declared: The study, with the options of the command line in it.
+        built_in: The study without them.
+        source: The user's study file, if it comes from one.
+
+    Raises:
+        DamagedError: What was found is not what was written.
+    """
     path = folder(out, declared, built_in) / FILE
-    found = read_json(path, RATES) if path.is_file() else None
+    mend = f"repeat `{_command(out, declared, built_in, source)}`, which trains nothing twice"
+    found = read_json(path, RATES, mend) if path.is_file() else None
     return declared.tuned(found) if found and fits(found, declared) else declared
+
+
+def _command(out: Path, declared: Study, built_in: Study, source: Path | None) -> str:
+    """What searches in `out` for just this study."""
+    options = {"--out": str(out)}
+    if declared.corpus != built_in.corpus:
+        options["--corpus"] = declared.corpus.path or declared.corpus.name
+    for name in ("epochs", "precision", "threads"):
+        if (value := getattr(declared.budget, name)) != getattr(built_in.budget, name):
+            options[f"--{name}"] = str(value)
+    return shlex.join(["bakeoff", "tune", str(source or built_in.name), *itertools.chain(*options.items())])
 
 
 def threads(folder: Path, jobs: int | None) -> int:
@@ -86,8 +110,14 @@ class Search:
             dataclasses.replace(e, number=number, optimizer=dataclasses.replace(e.optimizer, lr=rate(place)))
             for number, (e, place) in enumerate(wanted, start=1)
         )
-        name, budget = ROUND.format(self.rounds), self._budget()
-        return Study(name=name, corpus=self.study.corpus, budget=budget, experiments=trials, seeds=(SEED,))
+        return Study(
+            name=ROUND.format(self.rounds),
+            corpus=self.study.corpus,
+            budget=self._budget(),
+            experiments=trials,
+            seeds=(SEED,),
+            trial=True,
+        )
 
     def trials_of(self, numbers: Collection[int]) -> list[int]:
         """The numbers that the trials of those experiments have in the last round."""

@@ -24,7 +24,7 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from bakeoff import checkpoints, data, models, sampling, windows
+from bakeoff import checkpoints, data, models, sampling, texts, windows
 from bakeoff.files import remove_leftovers
 from bakeoff.identity import encode, identity, stem
 from bakeoff.measure import Clock, environment, keep_freed_memory, synchronizer
@@ -54,6 +54,7 @@ class Job:
         folder: Where it is recorded.
         device: A device that is here.
         alone: Whether it has the machine to itself, so that its times mean something.
+        trial: Whether it only helps to choose what to train.
         source: The user's study file, if the run's specs are defined in one.
     """
 
@@ -61,6 +62,7 @@ class Job:
     folder: Path
     device: str
     alone: bool
+    trial: bool = False
     source: Path | None = None
 
     def to_line(self) -> str:
@@ -71,6 +73,7 @@ class Job:
                 "folder": str(self.folder),
                 "device": self.device,
                 "alone": self.alone,
+                "trial": self.trial,
                 "source": str(self.source) if self.source else None,
             }
         )
@@ -85,6 +88,7 @@ class Job:
             folder=Path(job["folder"]),
             device=job["device"],
             alone=job["alone"],
+            trial=job["trial"],
             source=source,
         )
 
@@ -182,7 +186,7 @@ class _Recording:
     """A run while it is trained: what it measures goes into its folder and to whoever watches."""
 
     def __init__(self, job: Job, folder: RunFolder, emit: Emit) -> None:
-        self.run, self.folder, self.emit = job.run, folder, emit
+        self.run, self.trial, self.folder, self.emit = job.run, job.trial, folder, emit
         self.budget, self.device = job.run.budget, torch.device(job.device)
         torch.set_num_threads(self.budget.threads or 1)
         self.clock, self.pace = Clock(synchronizer(self.device)), checkpoints.Pace()
@@ -343,13 +347,13 @@ class _Recording:
     def _final_measures(self, training: Training) -> Json:
         """Measure test with the last weights and with the best, and the best with counts and with other windows.
 
-        What each document cost under the best is kept. If the weights were averaged, valid and test are also measured
-        with the average.
+        What each document cost under the best is kept, and some texts of it. If the weights were averaged, valid and
+        test are also measured with the average. Of a trial there are neither texts nor other windows.
 
         Raises:
             DivergedError: The loss on test is not finite.
         """
-        model, kept, mixed, windowed, averaged = training.model, self.kept.best, None, None, None
+        model, kept, mixed, windowed, said, averaged = training.model, self.kept.best, None, None, None, None
         valid, test = self.measures.streams["valid"], self.tokens.splits["test"]
         measure = functools.partial(token_nats, model, budget=self.budget, device=self.device)
         with self.clock.measuring("evaluation"):
@@ -363,15 +367,20 @@ class _Recording:
             with self._optional("with counts"):
                 nats = {"valid": measure(valid), "test": best}
                 mixed = with_counts(self.tokens, self.budget.sequence_length, nats)
-            with self._optional("in other windows"):
-                otherwise = windows.measured(model, test, best, self.budget, self.device)
-                windowed = {name: tally(test, nats).sums() for name, nats in otherwise.items()}
+            if not self.trial:
+                with self._optional("in other windows"):
+                    otherwise = windows.measured(model, test, best, self.budget, self.device)
+                    windowed = {name: tally(test, nats).sums() for name, nats in otherwise.items()}
+                with self._optional("by texts of its own"):
+                    said = texts.of_network(model, self.tokens)
             if training.average:
                 model.load_state_dict(training.average.weights, strict=False)  # buffers stay those of the best
                 with self._optional("under the averaged weights"):
                     streams = {"valid": valid, "test": test}
                     averaged = {name: tally(stream, measure(stream)).sums() for name, stream in streams.items()}
         self.folder.write_documents({"valid": kept.documents, "test": by_document(test, best)})
+        if said:
+            self.folder.write_texts(said)
         sums = {"best": tally(test, best).sums(), "last": tally(test, last).sums()}
         return {"test": sums, "with_counts": mixed, "windows": windowed} | ({"averaged": averaged} if averaged else {})
 

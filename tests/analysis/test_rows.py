@@ -281,6 +281,12 @@ def test_a_rate_is_interior_only_where_lower_and_higher_ones_were_tried(tmp_path
     assert found == {1: (True, 3), 2: (False, 2), 3: (False, 0)}
 
 
+def test_a_run_that_was_over_before_its_memory_was_read_has_none(tmp_path):
+    unread = {"average_bytes": 0, "peak_bytes": 0, "resting_bytes": 0, "baseline_bytes": 5, "kind": "live"}
+    runs, endings = {(1, "lstm", 1, "adam"): fakes.falling(4.5)}, {1: {"memory": unread}}
+    assert fakes.read_study(tmp_path, runs, endings=endings).rows[0].memory is None
+
+
 def test_parts_of_the_memory_are_there_where_the_study_declares_them(tmp_path):
     parts = {"weights": 1, "gradients": 2, "optimizer_state": 3, "activations": 4, "logits": 5}
     for name, memory in (("told", parts), ("untold", None)):

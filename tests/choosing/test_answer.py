@@ -125,6 +125,18 @@ def test_other_times_lie_in_the_interval_that_is_told_of_them(kind):
     assert all(0.9 < np.mean(found) < 0.99 for found in covered.values())
 
 
+@pytest.mark.parametrize("seconds", [(2.0, 2.0), (2.0, 2.0 + 1e-15), (2.0, 2.5, 2.2)])
+def test_rungs_of_nearly_the_same_length_tell_nothing_of_other_times(seconds):
+    plan = tuple(rungs.Rung(contenders=1, seconds=each) for each in seconds)
+    search = World(np.random.default_rng(3)).searched(plan)
+    last = SimpleNamespace(epochs=1, best_epoch=1, train_seconds=9.0)
+    chosen = SimpleNamespace(search=search, row=last, ended="finished", kept=SimpleNamespace(minutes=1))
+    assert answer._outlook(chosen, Deviation(bits=0.01, freedom=2)) == (
+        (),
+        "too few rungs had time to show how more of it helps",
+    )
+
+
 def test_the_interval_on_unseen_text_covers_what_it_states():
     """Documents differ in length and difficulty, runs differ by seed; the truth is what endless text would cost."""
     chance, difficulty, typical = np.random.default_rng(0), 0.4, 0.02 / (4 * math.log(2))

@@ -4,6 +4,7 @@ import dataclasses
 import io
 import itertools
 import json
+import shutil
 import sys
 from types import SimpleNamespace
 
@@ -14,7 +15,7 @@ from rich.console import Console
 import damages
 import fakes
 from bakeoff import cli, costs, records, runner
-from bakeoff.choosing import choice, rungs
+from bakeoff.choosing import choice, kept, planning, rungs
 from bakeoff.choosing.clock import Clock
 from bakeoff.choosing.deadline import EarlierError
 from bakeoff.choosing.kept import FILE, Kept
@@ -23,7 +24,7 @@ from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import Scale
 from bakeoff.identity import encode, identity
-from bakeoff.records import DAMAGED, StudyFolder, find_studies, write_record
+from bakeoff.records import DAMAGED, DIVERGED, FAILED, StudyFolder, find_studies, write_record
 from bakeoff.spec import Budget
 
 TINY = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
@@ -32,16 +33,16 @@ TINY = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_s
 @pytest.fixture
 def quickly(monkeypatch, tmp_path):
     """Tiny contenders of a told pace, and two seconds left at every look, for each minute that is asked for."""
-    monkeypatch.setattr(choice, "SCALES", (TINY,))
-    monkeypatch.setattr(choice, "LENGTH", 16)
-    monkeypatch.setattr(choice, "ANSWERING", 0.2)
+    monkeypatch.setattr(planning, "SCALES", (TINY,))
+    monkeypatch.setattr(planning, "LENGTH", 16)
+    monkeypatch.setattr(kept, "ANSWERING", 0.2)
     monkeypatch.setattr(rungs, "FEWEST_STEPS", 2)
     monkeypatch.setattr(rungs, "LEAST_SHARE", -100.0)  # however slow the machine is, there is time for another seed
     monkeypatch.setattr(rungs, "MOST_REPEATS", 1)
     monkeypatch.setattr(Kept, "seconds", property(lambda kept: 2.0 * kept.minutes))
-    monkeypatch.setattr(Kept, "left", Kept.seconds)
+    monkeypatch.setattr(Kept, "left", Kept.trained)
     paces = {0: Pace(step=0.016, measuring=0.003), 1: Pace(step=0.02, measuring=0.003)}
-    monkeypatch.setattr(choice.Choice, "_time", lambda self, *_: self.kept.paces.update(paces))
+    monkeypatch.setattr(planning, "measure", lambda _, kept, *__: kept.paces.update(paces))
     monkeypatch.chdir(tmp_path)
 
 
@@ -113,6 +114,10 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
     final = next(run for *_, run in StudyFolder(folder / "final").declared_runs())
     assert final.status == "finished"
     assert str(final.path) in told
+    assert final.texts
+    assert final.summary["windows"]
+    trials = [run for name in (*rungs_, *repeats) for *_, run in StudyFolder(folder / name).declared_runs()]
+    assert {(run.texts, run.summary["windows"]) for run in trials} == {(None, None)}
     assert told.count("Muon") >= 10  # a line a trial
     trained = {path: path.read_bytes() for path in folder.rglob("best.safetensors")}
 
@@ -131,19 +136,19 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
 def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, minutes, scale):
     """Where the last run of the faster contender would have few steps, or no rung has time, smaller ones are timed."""
     paces = {64: Pace(step=0.001, measuring=0.1), 128: Pace(step=0.05, measuring=0.1)}
-    monkeypatch.setattr(choice, "SCALES", (TINY, dataclasses.replace(TINY, width=128)))
+    monkeypatch.setattr(planning, "SCALES", (TINY, dataclasses.replace(TINY, width=128)))
     timed = []
 
-    def time(self, scale, *_):
+    def measure(_request, kept, scale, *_):
         timed.append(scale.contenders[0].architecture.width)
-        self.kept.paces |= {0: paces[timed[-1]], 1: dataclasses.replace(paces[timed[-1]], step=0.5)}
+        kept.paces |= {0: paces[timed[-1]], 1: dataclasses.replace(paces[timed[-1]], step=0.5)}
 
-    monkeypatch.setattr(choice.Choice, "_time", time)
+    monkeypatch.setattr(planning, "measure", measure)
     console = Console(file=io.StringIO(), width=200)
     corpus = corpora.choose(str(tiny_corpus_file))
-    request = choice.Request(corpus=corpus, minutes=minutes, memory_bytes=None, seed=0, device=torch.device("cpu"))
+    request = planning.Request(corpus=corpus, minutes=minutes, memory_bytes=None, seed=0, device=torch.device("cpu"))
     making = choice.Choice(request, tmp_path, 0.0, console)
-    making._plan(corpus, largest=1)
+    planning.make_plan(request, making.kept, corpus, 1, console)
     assert (making.kept.scale, timed) == (scale, [128] if scale else [128, 64])
     assert console.file.getvalue().count("models of width 128 are too large or too slow") == 1 - scale
     assert choice.Choice(request, tmp_path, 0.0, console).kept.scale == scale
@@ -152,7 +157,7 @@ def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, mi
 @pytest.mark.usefixtures("quickly")
 def test_a_last_run_that_decays_earlier_is_declared_so_and_gone_on_with(monkeypatch, tiny_corpus_file, tmp_path):
     corpus = corpora.choose(str(tiny_corpus_file))
-    request = choice.Request(corpus=corpus, minutes=1, memory_bytes=None, seed=0, device=torch.device("cpu"))
+    request = planning.Request(corpus=corpus, minutes=1, memory_bytes=None, seed=0, device=torch.device("cpu"))
     making = choice.Choice(request, tmp_path, 0.0, Console(file=io.StringIO()))
     shared = Budget(batch_size=4, sequence_length=16, vocabulary=300, threads=1, precision="fp32")
     paces = [Pace(step=0.01, measuring=0.1)]
@@ -163,6 +168,9 @@ def test_a_last_run_that_decays_earlier_is_declared_so_and_gone_on_with(monkeypa
         trained.append(runs[0].budget.steps)
         if len(trained) == 1:
             raise EarlierError(planned.ending(40, 30))
+        if len(trained) == 4:  # it was over before it was stopped
+            fakes.write_run(self.folder.run(runs[0].slug), [2.0], ending={})
+            raise EarlierError(planned.ending(20, 10))
 
     monkeypatch.setattr(runner.Session, "run", run)
     making._last(search, planned)
@@ -172,14 +180,17 @@ def test_a_last_run_that_decays_earlier_is_declared_so_and_gone_on_with(monkeypa
     assert "falls from step 40 on, and the last run ends after 70 steps" in making.console.file.getvalue()
     making._last(search, kept.final)
     assert trained == [100, 70, 70]
+    assert making._last(search, kept.final).rows[0].finished
+    assert trained == [100, 70, 70, 70]
+    assert not (tmp_path / "earlier").exists()
 
 
 def test_what_the_memory_does_not_hold_is_named_and_left_out(quickly, choose, tiny_corpus_file, tmp_path, monkeypatch):
-    def time(self, scale, *_):
-        self.kept.paces[1] = Pace(step=0.05, measuring=0.01)
-        self.kept.left_out[0] = f"{scale.contenders[0].title} needs 9 MB of memory"
+    def measure(_request, kept, scale, *_):
+        kept.paces[1] = Pace(step=0.05, measuring=0.01)
+        kept.left_out[0] = f"{scale.contenders[0].title} needs 9 MB of memory"
 
-    monkeypatch.setattr(choice.Choice, "_time", time)
+    monkeypatch.setattr(planning, "measure", measure)
     status, told, said = choose(tiny_corpus_file, "--minutes", "1", "--no-report", "--out", tmp_path / "runs")
     assert status == 0
     assert "left out: GLR of 1 layer with Muon needs 9 MB of memory" in said
@@ -256,10 +267,10 @@ def test_wherever_it_is_killed_the_same_command_goes_on(choose, asked, folder, u
 @pytest.mark.usefixtures("quickly")
 def test_whatever_is_changed_in_its_file_is_said_in_a_line(tiny_corpus_file, tmp_path):
     corpus = corpora.choose(str(tiny_corpus_file))
-    request = choice.Request(corpus=corpus, minutes=60, memory_bytes=None, seed=0, device=torch.device("cpu"))
+    request = planning.Request(corpus=corpus, minutes=60, memory_bytes=None, seed=0, device=torch.device("cpu"))
     console = Console(file=io.StringIO())
     making = choice.Choice(request, tmp_path, 0.0, console)
-    making._plan(corpus, largest=0)
+    planning.make_plan(request, making.kept, corpus, 0, console)
     making.kept.trials, making.kept.repeats, making.kept.final = {"rung": 1.5}, 1, Schedule.of(100, evaluations=1)
     making.kept.write()
     path, kept = tmp_path / FILE, json.loads((tmp_path / FILE).read_text())
@@ -277,7 +288,7 @@ def test_whatever_is_changed_in_its_file_is_said_in_a_line(tiny_corpus_file, tmp
 
 
 @pytest.mark.usefixtures("quickly")
-def test_where_its_file_is_gone_a_choice_is_begun_anew_and_replaces_what_is_another(
+def test_where_its_file_is_gone_a_choice_is_begun_anew_and_puts_aside_what_is_another(
     choose, asked, folder, untrained, monkeypatch
 ):
     _, told, _ = choose(*asked)
@@ -290,11 +301,22 @@ def test_where_its_file_is_gone_a_choice_is_begun_anew_and_replaces_what_is_anot
     assert untrained.done == STUDIES  # once
 
     (folder / FILE).unlink()
+    shutil.copytree(folder / "rung-1-2-gpt", folder / "rung-1-3-gpt")
+    shutil.copytree(folder / "rung-1-2-gpt", folder / "mine")
     slower = {0: Pace(step=0.032, measuring=0.003), 1: Pace(step=0.04, measuring=0.003)}
-    monkeypatch.setattr(choice.Choice, "_time", lambda self, *_: self.kept.paces.update(slower))
+    monkeypatch.setattr(planning, "measure", lambda _, kept, *__: kept.paces.update(slower))
+    before = {name: StudyFolder(folder / name).study["identity"] for name in (*STUDIES[:2], "rung-1-3-gpt")}
     untrained.killed = set(STUDIES[:2])
-    assert [choose(*asked)[0] for _ in range(3)] == [130, 130, 0]
+    tries = [choose(*asked) for _ in range(3)]
+    assert [status for status, *_ in tries] == [130, 130, 0]
     assert untrained.done == [*STUDIES, *STUDIES[:2]]
+    assert {study.path.name for study in find_studies(folder)} == {*STUDIES, "mine"}
+    earlier = find_studies(folder / "earlier")
+    assert {study.path.name[:-2]: study.study["identity"] for study in earlier} == before
+    assert all(run.status == "finished" for study in earlier for *_, run in study.declared_runs())
+    said = "".join(said for *_, said in tries)
+    for study in earlier:
+        assert said.count(f"{study.path.name[:-2]} is an earlier choice's: moved to {study.path}\n") == 1
 
 
 def test_of_two_commands_the_second_says_so_and_changes_nothing(choose, asked, folder, monkeypatch):
@@ -306,6 +328,53 @@ def test_of_two_commands_the_second_says_so_and_changes_nothing(choose, asked, f
         f"bakeoff: another command is at work on {folder}: wait until it has ended\n",
     )
     assert [path.name for path in folder.iterdir()] == [".lock"]
+
+
+def last_run(monkeypatch, ending):
+    """Let the last run, after an evaluation that was better than any trial's, end so."""
+    train = runner.Session.run
+
+    def run(self, runs, *others):
+        train(self, runs, *others)
+        if self.folder.path.name == "final":
+            fakes.write_run(self.folder.run(runs[0].slug), [2.0], ending=ending)
+            write_record(
+                self.folder.run(runs[0].slug).path / "spec.json",
+                {"identity": identity(runs[0]), "run": encode(runs[0])},
+            )
+
+    monkeypatch.setattr(runner.Session, "run", run)
+
+
+DIVERGES = {"status": DIVERGED, "error": "the loss was not finite at step 150", "epoch": 2}
+
+
+@pytest.mark.usefixtures("quickly", "untrained")
+@pytest.mark.parametrize("ending", [DIVERGES, {"status": FAILED, "error": "out of memory: 9 GB"}])
+def test_where_the_last_run_is_lost_the_answer_is_the_best_complete_trial(choose, asked, folder, monkeypatch, ending):
+    last_run(monkeypatch, ending)
+    status, told, _ = choose(*asked)
+    assert status == (ending["status"] == FAILED)
+    assert f"The last run {ending['status']}: {ending['error']}." in told
+    assert f"{folder}/final" not in told
+    assert f": {folder}/rung-1-" in told
+    assert ("Second came" in told) == (ending["status"] == FAILED)
+    assert f"What another time would change cannot be told: the last run {ending['status']}." in told
+    reached = min(line.split()[-1] for line in told.splitlines() if line.split()[:1] == ["1"])
+    assert f"{reached} bits per byte of valid" in told or f"reached {reached}." in told
+
+
+@pytest.mark.usefixtures("quickly", "untrained")
+def test_where_the_last_run_is_lost_and_there_is_no_trial_the_answer_is_the_count_table(
+    choose, asked, folder, monkeypatch
+):
+    monkeypatch.setattr(rungs, "plan", lambda *_: ())
+    last_run(monkeypatch, DIVERGES)
+    status, told, _ = choose(*asked)
+    assert status == 0
+    assert told.startswith("Use the count table, ")
+    assert f"The last run {DIVERGED}: {DIVERGES['error']}. Nothing else was trained" in told
+    assert told.count(str(folder)) == 2  # of the count table
 
 
 @pytest.mark.usefixtures("quickly")
@@ -325,7 +394,7 @@ def test_where_the_time_is_up_before_the_last_run_is_better_the_answer_is_the_be
 
 @pytest.mark.usefixtures("quickly", "untrained")
 def test_where_the_time_is_up_and_nothing_was_trained_it_is_said_how_much_is_needed(choose, asked, monkeypatch):
-    monkeypatch.setattr(choice.rungs, "plan", lambda *_: ())
+    monkeypatch.setattr(rungs, "plan", lambda *_: ())
     monkeypatch.setattr(Kept, "left", property(lambda kept: -100.0 if kept.final else kept.seconds))
     status, told, said = choose(*asked)
     assert (status, told) == (2, "")

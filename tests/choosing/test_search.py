@@ -67,7 +67,7 @@ def test_the_better_half_goes_on_for_longer_and_the_best_gets_the_rest():
     assert {study.name for study in asked[3:]} == {"rung-2-1-gpt", "rung-2-2-lstm"}
     assert search.winner == 1
     final = search.final(search.schedule(600.0, evaluations=4))
-    assert final.name == FINAL
+    assert (final.name, final.trial) == (FINAL, False)
     assert final.seeds == (7,)
     assert final.experiments[0].architecture == CONTENDERS[1].architecture
     assert final.experiments[0].optimizer.lr == pytest.approx(0.006)

@@ -19,6 +19,7 @@ import bakeoff
 from bakeoff import data, metrics, words
 from bakeoff.errors import UserError
 from bakeoff.export import transformers as exporting
+from bakeoff.files import write_json
 from bakeoff.loading import Trained
 from bakeoff.models import GLR, GPT, GPT1, GRU, LSTM, Transformers
 from bakeoff.optimizers import Adam
@@ -227,6 +228,11 @@ def test_what_bakeoff_cannot_load_is_said_in_one_line(exported, tmp_path):
         whole = (folder / name).read_bytes()
         (folder / name).write_bytes(whole[: len(whole) // 2])
         assert "is damaged" in said(folder)
+    another = shutil.copytree(exported("glr"), tmp_path / "another")
+    tokenizer = json.loads((another / "tokenizer.json").read_text(encoding="utf-8"))
+    tokenizer["model"]["vocab"] |= {"e": tokenizer["model"]["vocab"]["t"], "t": tokenizer["model"]["vocab"]["e"]}
+    write_json(another / "tokenizer.json", tokenizer)
+    assert "is damaged (its checksum is another): export the run again" in said(another)
     config = read_json(exported("glr") / "config.json")
     for architecture, expected in (({"type": "mine.Wide"}, "mine.Wide: load the run's own"), ({}, "is damaged")):
         write_record(tmp_path / "config.json" / "config.json", config | {"architecture": architecture})

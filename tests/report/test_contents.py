@@ -3,6 +3,7 @@
 import fakes
 from bakeoff import words
 from bakeoff.analysis import published
+from bakeoff.analysis.rows import read_rows
 from bakeoff.report import contents
 
 
@@ -31,6 +32,44 @@ def test_every_experiment_has_a_name_and_its_optimizer_a_colour(built, study):
     runs = built.contents["runs"]
     assert [run["number"] for run in runs] == sorted({row.number for row in study.rows})
     assert {run["optimizer_title"] for run in runs} <= set(built.contents["hues"])
+
+
+PROMPTS = ("The house\n", "It")
+
+
+def with_texts(path, *, counted=fakes.TOKENS + 1, prompts=PROMPTS):
+    """A study of five runs, of which the first four, the last of them better than the others, go on after prompts."""
+    floor = fakes.texts(*((prompt, f"trigram {prompt}") for prompt in prompts)) | {"floor": "kn3", "counted": counted}
+    ends = {1: 4.5, 2: 4.6, 3: 4.7, 4: 4.4, 5: 4.3}
+    curves = {(number, "lstm", number, "adam"): fakes.falling(end) for number, end in ends.items()}
+    folder = fakes.write_study(path, curves, edit=lambda study: study.update(texts=floor))
+    for entry, _, run in folder.declared_runs():
+        if entry["number"] < 5:
+            run.write_texts(fakes.texts(*((prompt, f"{entry['number']} {prompt}\x07") for prompt in PROMPTS)))
+    return folder
+
+
+def test_the_best_runs_go_on_after_the_prompts_beside_the_trigram(tmp_path):
+    texts = contents._texts(read_rows(with_texts(tmp_path)))
+    heads, *lines = texts["table"]
+    assert heads == ["prompt", "#4, 4-layer LSTM, Adam", "#1, 1-layer LSTM, Adam", "The Kneser-Ney trigram"]
+    assert lines[0] == ["The house¶", r"4 The house¶\x07", r"1 The house¶\x07", "trigram The house¶"]
+    assert [line[0] for line in lines] == ["The house¶", "It"]
+    assert texts["caption"] == (
+        "After the beginnings of documents of valid: 40 tokens, drawn at temperature 0.8 with seed 0; ¶ ends a line. "
+        "They illustrate what a loss means, and rank nothing."
+    )
+
+
+def test_where_the_trigram_has_counted_a_part_that_is_said(tmp_path):
+    said = contents._texts(read_rows(with_texts(tmp_path, counted=100)))["caption"]
+    assert "The trigram has counted the first 100 tokens of train for this." in said
+
+
+def test_without_the_same_prompts_there_are_no_samples(built, tmp_path):
+    assert built.contents["texts"] is None
+    assert "Samples of text" not in built.html
+    assert contents._texts(read_rows(with_texts(tmp_path, prompts=("other",)))) is None
 
 
 def test_the_published_table_stands_alone_where_the_study_does_not_repeat_it(study):

@@ -7,6 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import fakes
+from bakeoff.errors import plain
+from bakeoff.report import build as building
 from bakeoff.report import page
 from bakeoff.report.figures import style
 
@@ -117,6 +120,24 @@ def test_names_of_users_stay_text(nasty_built):
     assert len(elements.all("script")) == 1
     assert '=1+1</script><script>alert(\'x\')</script>"\\n#panic("x")' in elements.text
     assert "\x07" not in nasty_built.html
+
+
+@pytest.mark.usefixtures("plain_figures")
+def test_samples_stay_text(nasty, tmp_path):
+    def name(study):
+        study["texts"] = fakes.texts((nasty, nasty)) | {"floor": "kn3", "counted": 9}
+
+    folder = fakes.write_study(tmp_path / "fake", {(1, "lstm", 1, "adam"): fakes.falling(4.5)}, edit=name)
+    for *_, run in folder.declared_runs():
+        run.write_texts(fakes.texts((nasty, f"{nasty} {'x' * 400}")))
+    html = building.build(folder).page.read_text(encoding="utf-8")
+    elements, shown = Elements(html), plain(nasty.replace("\n", "¶"))
+    assert elements.open == []
+    assert len(elements.all("script")) == 1
+    assert elements.text.count(shown) == 3
+    assert "\x07" not in html
+    assert '<a href="#texts">Samples of text</a>' in html
+    assert 'class="failed"' not in html  # the PDF has them as well
 
 
 @given(st.text(alphabet=st.sampled_from("#`<&'\"0123 ab\n")))

@@ -21,6 +21,8 @@ from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, RunFolder, Stud
 
 Json = dict[str, Any]
 NOT_IN_JSON = {"json": False}
+#: Stands for the end of a line in a text that is shown.
+END_OF_LINE = "¶"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,8 @@ class Row:
             model has one. Empty in folders that do not say.
         train_running_perplexity: Over the best epoch while its weights were changing.
         clipped: Share of its steps whose gradient was clipped.
-        memory: Average and peak bytes above the baseline in steady training, the baseline, and their kind.
+        memory: Average and peak bytes above the baseline in steady training, the baseline, and their kind; None where
+            the run was over before that was read.
         memory_parts: What it has to hold by computation, in bytes: weights, gradients, optimizer state, activations and
             logits; None in folders that do not say.
         train_seconds: Time spent training, and on nothing else.
@@ -56,6 +59,7 @@ class Row:
         environment: What it recorded of where it was computed, and by what code.
         history: Every evaluation.
         documents: What each document of valid and test cost; empty before the end.
+        texts: How it goes on after some prompts, by these; empty before the end, and in folders that do not say.
         probe: What short counter-experiments to it say; None where there were none.
     """
 
@@ -103,6 +107,7 @@ class Row:
     environment: Json = field(metadata=NOT_IN_JSON)
     history: tuple[Point, ...] = field(metadata=NOT_IN_JSON)
     documents: dict[str, Parts] = field(metadata=NOT_IN_JSON)
+    texts: dict[str, str] = field(metadata=NOT_IN_JSON)
     probe: Probe | None = field(metadata=NOT_IN_JSON)
 
     @property
@@ -281,6 +286,7 @@ class StudyRows:
         rows: One a declared run, whether it exists or not.
         baselines: The floors.
         noise: How much another seed changes a loss, typically.
+        texts: How a floor goes on after the runs' prompts, by these; empty in folders that do not say.
     """
 
     study: Json
@@ -288,6 +294,7 @@ class StudyRows:
     rows: tuple[Row, ...]
     baselines: tuple[Baseline, ...]
     noise: Noise
+    texts: dict[str, str]
     _compared: dict[tuple[int, int], Comparison | None] = field(default_factory=dict, init=False, repr=False)
 
     @property
@@ -468,7 +475,8 @@ def read_rows(folder: StudyFolder) -> StudyRows:
     Raises:
         DamagedError: `study.json` is not what was written, or was written by a version that declared other things.
     """
-    study = _shown(folder.declared)
+    declared = folder.declared
+    study = _shown(declared)
     baselines = tuple(evaluations.baseline(entry) for entry in study["baselines"])
     titles = _titles(study)
     undiagnosed = [_row(study, titles, entry, seed, run) for entry, seed, run in folder.declared_runs()]
@@ -476,12 +484,14 @@ def read_rows(folder: StudyFolder) -> StudyRows:
     rows = [_diagnosed(row, floors, undiagnosed) for row in undiagnosed]
     models, optimizers = ([entry["name"] for entry in study[kind]] for kind in ("models", "optimizers"))
     rows.sort(key=lambda r: (models.index(r.model), r.layers, optimizers.index(r.optimizer), r.number, r.seed))
+    noise = rates.nearest_noise(rates.trained_tokens(study))
     return StudyRows(
         study=study,
         folder=folder.path.resolve().name,
         rows=tuple(rows),
         baselines=baselines,
-        noise=rates.nearest_noise(rates.trained_tokens(study)),
+        noise=noise,
+        texts=_texts(declared.get("texts")),
     )
 
 
@@ -499,8 +509,15 @@ def _shown(data: Any) -> Any:  # noqa: ANN401 (plain data of any shape)
     return plain(data) if isinstance(data, str) else data
 
 
+def _texts(found: Json | None) -> dict[str, str]:
+    """Texts by their prompts, each harmless and in one line; a sign of its own stands for the end of a line."""
+    parts = ("prompt", "text")
+    texts = (found or {}).get("texts", ())
+    return dict([plain(each[part].replace("\n", END_OF_LINE)) for part in parts] for each in texts)
+
+
 def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:
-    status, summary, environment, documents, lines, probed = run.read()
+    status, summary, environment, documents, texts, lines, probed = run.read()
     summary, environment = _shown(summary), _shown(environment)
     history = tuple(evaluations.point(line, budget_unit(study)) for line in lines)
     best = min(history, key=lambda point: point.valid.nats, default=None)
@@ -509,6 +526,8 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
     told = ("error", "memory", "evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second", "alone")
     fields: Json = {name: entry[name] for name in (*declared, "parameters", "learnable_parameters")}
     fields |= {name: summary.get(name) for name in (*told, "processor_seconds")}
+    if fields["memory"] and not fields["memory"]["peak_bytes"]:
+        fields["memory"] = None
     model_title, optimizer_title = titles[entry["number"]]
     return Row(
         **fields,
@@ -544,6 +563,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         environment=environment,
         history=history,
         documents={split: evaluations.parts(entry) for split, entry in (documents or {}).items()},
+        texts=_texts(texts),
         probe=_probe(study, entry, probed) if probed else None,
     )
 

@@ -186,18 +186,19 @@ def seeds_to_decide(differences: Sequence[float]) -> int | None:
     mean, deviation = abs(statistics.fmean(differences)), statistics.stdev(differences)
     for n in range(len(differences), MOST_SEEDS + 1):
         error = deviation / math.sqrt(n)
-        if _quantile(n - 1, 0.95) * error < mean or mean + _quantile(n - 1, 0.90) * error < SAME_WITHIN:
+        if quantile(n - 1, 0.95) * error < mean or mean + quantile(n - 1, 0.90) * error < SAME_WITHIN:
             return n
     return None
 
 
 def _student(mean: float, error: float, freedom: int, level: float) -> Interval:
-    half = _quantile(freedom, level) * error
+    half = quantile(freedom, level) * error
     return Interval(mean=mean, low=mean - half, high=mean + half)
 
 
 @functools.cache
-def _quantile(freedom: int, level: float) -> float:
+def quantile(freedom: int, level: float) -> float:
+    """How many standard errors Student's interval of that level reaches to either side."""
     from scipy import special  # noqa: PLC0415 (importing it takes longer than `bakeoff status` does without)
 
     return float(special.stdtrit(freedom, (1 + level) / 2))

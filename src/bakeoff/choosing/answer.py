@@ -14,11 +14,14 @@ from bakeoff.analysis.rows import Row
 from bakeoff.choosing.choice import Chosen
 from bakeoff.choosing.curve import Foretold, curve
 from bakeoff.choosing.search import Search
+from bakeoff.records import DIVERGED, FINISHED
 
 #: How sure an interval is.
 LEVEL = 0.95
 #: Other times, as multiples of the one there was.
 OTHER_TIMES = (1 / 3, 3.0, 10.0)
+#: How many times as long as the shortest rung the longest must be, to show how more time helps.
+APART = 1.5
 #: Degrees of freedom for which the typical deviation of another seed counts.
 PRIOR = 2
 #: How much of what two contenders drew closer or apart from the last rung but one to the last they do so until the end
@@ -55,60 +58,64 @@ class Answer:
     """All that is said in the end.
 
     Attributes:
-        chosen: The winner; its learning rate, batch size, steps and passes stand in the study.
-        study: The folder of the study of its run.
-        folder: Its run: the last one, or its best trial where that is better.
-        count_table: Whether the best floor is better on valid than the winner: then that is the answer.
+        chosen: The contender of the run that is the answer; its settings stand in the study.
+        study: The folder of that study.
+        folder: The run: the winner's last one, or a trial where that is better; None where none is complete.
+        count_table: Whether the best floor is better on valid than that run: then it is the answer.
         floor: The best floor.
-        valid: Bits per byte of the winner.
+        valid: Bits per byte of the run.
         mixed: Bits per byte of both together, one weight for all targets; None where that was not measured.
         unseen: Bits per byte to expect on unseen text of this kind; None where too few documents were measured.
-        runner_up: The contender that came second; None where nothing was compared.
+        runner_up: The contender that came second; None where nothing was compared, or the last run refuted that.
         runner_up_better: How likely it is that it would have been the better choice.
         outlook: What other times would change.
         withheld: Why nothing is said of other times; None where something is.
-        cut_off: Whether the time was up before the last run's end.
+        ended: How the last run ended, as in `Chosen`.
+        error: Why it diverged or failed.
     """
 
     chosen: str
     study: Path
-    folder: Path
+    folder: Path | None
     count_table: bool
     floor: Baseline
-    valid: float
+    valid: float | None
     mixed: float | None
     unseen: Expected | None
     runner_up: str | None
     runner_up_better: float | None
     outlook: tuple[Outlook, ...]
     withheld: str | None
-    cut_off: bool
+    ended: str
+    error: str | None
 
 
 def answer(chosen: Chosen, folder: Path) -> Answer:
     """What a choice has found."""
-    search, row, rows = chosen.search, chosen.final, chosen.rows
-    floor, valid = rows.lowest_floor, row.best_point.valid
-    count_table = floor.valid.nats < valid.nats
+    search, row, rows = chosen.search, chosen.row, chosen.rows
+    floor, reached = rows.lowest_floor, row.best_point.valid if row else None
+    count_table = reached is None or floor.valid.nats < reached.nats
     finalists = search.left(len(search.plan))
-    typical = rows.noise.of(row.model) * valid.tokens / (valid.bytes * math.log(2))
+    typical = rows.noise.of(rows.rows[0].model) * floor.valid.tokens / (floor.valid.bytes * math.log(2))
     deviation = seed_deviation([search.repeated(each) for each in finalists] if search.plan else [], typical)
-    _, runner_up, *_ = *finalists, None, None
-    outlook, withheld = _outlook(search, chosen, deviation)
+    compared = len(finalists) > 1 and chosen.contender == search.winner and chosen.ended != DIVERGED
+    runner_up = finalists[1] if compared else None
+    outlook, withheld = _outlook(chosen, deviation)
     return Answer(
-        chosen=search.contenders[search.winner].title,
+        chosen=search.contenders[chosen.contender].title,
         study=folder / chosen.study,
-        folder=folder / chosen.study / row.folder,
+        folder=folder / chosen.study / row.folder if row else None,
         count_table=count_table,
         floor=floor,
-        valid=valid.bits_per_byte,
-        mixed=row.with_counts.valid.bits_per_byte if row.with_counts else None,
-        unseen=None if count_table else unseen(row, deviation),
+        valid=reached.bits_per_byte if reached else None,
+        mixed=row.with_counts.valid.bits_per_byte if row and row.with_counts else None,
+        unseen=None if row is None or count_table else unseen(row, deviation),
         runner_up=None if runner_up is None else search.contenders[runner_up].title,
         runner_up_better=None if runner_up is None else better(search, runner_up, deviation),
         outlook=outlook,
         withheld=withheld,
-        cut_off=chosen.cut_off,
+        ended=chosen.ended,
+        error=chosen.error,
     )
 
 
@@ -182,14 +189,15 @@ def better(search: Search, runner_up: int, deviation: Deviation) -> float:
     return float(stats.norm.sf(behind / math.hypot(chance, changed)))
 
 
-def _outlook(search: Search, chosen: Chosen, deviation: Deviation) -> tuple[tuple[Outlook, ...], str | None]:
+def _outlook(chosen: Chosen, deviation: Deviation) -> tuple[tuple[Outlook, ...], str | None]:
     """What the winner would reach in other times, by a law that foretold its last run from its trials."""
+    search, row, minutes = chosen.search, chosen.row, chosen.kept.minutes
+    if row is None or chosen.ended != FINISHED:
+        return (), f"the last run {chosen.ended}"
     points = _points(search, search.winner) if search.plan else []
-    if len(points) < 2:  # noqa: PLR2004 (two points of a line)
+    rungs = [seconds for seconds, _ in points]
+    if not rungs or max(rungs) <= APART * min(rungs):
         return (), "too few rungs had time to show how more of it helps"
-    if chosen.cut_off:
-        return (), "the last run was cut off"
-    row, minutes = chosen.final, chosen.kept.minutes
     if row.best_epoch != row.epochs:
         return (), "the last run was best before its end: more time would rather want more text"
     seconds, reached = row.train_seconds or 0.0, row.best_point.valid.bits_per_byte

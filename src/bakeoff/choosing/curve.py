@@ -56,7 +56,7 @@ def curve(points: Sequence[tuple[float, float]], deviation: float) -> Curve:
     """The law through two points or more.
 
     Args:
-        points: Seconds and bits per byte.
+        points: Seconds, which are not the same in all, and bits per byte.
         deviation: How much another seed changes the latter.
     """
     x_N, y_N = (np.array(values) for values in zip(*points, strict=True))

@@ -15,6 +15,8 @@ from bakeoff.records import CHOICE, read_json, write_record
 FILE = "choice.json"
 #: Seconds between two notes of how much time is spent.
 INTERVAL = 10.0
+#: Seconds from the last run's end to the answer.
+ANSWERING = 15.0
 
 
 @dataclass(kw_only=True)
@@ -95,9 +97,14 @@ class Kept:
         return 60 * self.minutes
 
     @property
+    def trained(self) -> float:
+        """Those of them in which runs can be trained."""
+        return self.seconds - ANSWERING
+
+    @property
     def left(self) -> float:
-        """What is left of them."""
-        return self.seconds - self.spent
+        """What is left of these."""
+        return self.trained - self.spent
 
     def write(self) -> None:
         """Keep it."""

@@ -19,6 +19,8 @@ WARMUP, DECAY = 0.05, 0.5
 
 #: The names of the study of a contender's trials on a rung, of a finalist's with other seeds, and of the last one.
 TRIALS, REPEATS, FINAL = "rung-{}-{}-{}", "seeds-{}-{}", "final"
+#: Patterns of these.
+NAMES = tuple(name.format(*"***") for name in (TRIALS, REPEATS, FINAL))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,7 @@ class Pace:
 
     Attributes:
         step: Seconds of a step.
-        measuring: Seconds of a run in which no step is taken: from its start to its end.
+        measuring: Seconds of a trial in which no step is taken: from its start to its end.
         memory_bytes: What a run takes, the process included.
     """
 
@@ -153,29 +155,17 @@ class Search:
         for found in self.found:
             if (found.contender, found.rung) == (contender, rung - 1):
                 tried[found.lr] = found.valid
-        steps = rungs.steps(seconds, pace.step, pace.measuring)
-        return Study.of(
-            TRIALS.format(rung + 1, contender + 1, chosen.architecture.name),
-            corpus=self.corpus,
-            budget=self.budget(contender, Schedule.of(steps, evaluations=1)),
-            contenders=[
-                (chosen.architecture, dataclasses.replace(chosen.optimizer, lr=lr))
-                for lr in rungs.rates(chosen.optimizer.lr, tried)
-            ],
-            seeds=(SEED + rung,),
-        )
+        steps, lrs = rungs.steps(seconds, pace.step, pace.measuring), rungs.rates(chosen.optimizer.lr, tried)
+        name = TRIALS.format(rung + 1, contender + 1, chosen.architecture.name)
+        trials = self._study(name, contender, Schedule.of(steps, evaluations=1), lrs, (SEED + rung,))
+        return dataclasses.replace(trials, trial=True)
 
     def repeats(self, contender: int, count: int) -> Study:
         """A contender's best trial of the last rung again, with so many other seeds."""
         best, chosen = self.best(contender, len(self.plan) - 1), self.contenders[contender]
-        first = SEED + rungs.MOST_RUNGS
-        return Study.of(
-            REPEATS.format(contender + 1, chosen.architecture.name),
-            corpus=self.corpus,
-            budget=self.budget(contender, Schedule.of(best.steps, evaluations=1)),
-            contenders=[(chosen.architecture, dataclasses.replace(chosen.optimizer, lr=best.lr))],
-            seeds=tuple(range(first, first + count)),
-        )
+        name, first = REPEATS.format(contender + 1, chosen.architecture.name), SEED + rungs.MOST_RUNGS
+        schedule, seeds = Schedule.of(best.steps, evaluations=1), tuple(range(first, first + count))
+        return dataclasses.replace(self._study(name, contender, schedule, [best.lr], seeds), trial=True)
 
     def schedule(self, seconds: float, evaluations: int) -> Schedule:
         """The schedule of a run of the winner that takes so long."""
@@ -184,19 +174,20 @@ class Search:
 
     def final(self, schedule: Schedule) -> Study:
         """The winner's run."""
-        chosen = self.contenders[self.winner]
-        return Study.of(
-            FINAL,
-            corpus=self.corpus,
-            budget=self.budget(self.winner, schedule),
-            contenders=[(chosen.architecture, dataclasses.replace(chosen.optimizer, lr=self.rate))],
-            seeds=(self.seed,),
-        )
+        return self._study(FINAL, self.winner, schedule, [self.rate], (self.seed,))
 
-    def budget(self, contender: int, schedule: Schedule) -> Budget:
-        """What a run of a contender gets."""
-        batch_size = self.contenders[contender].batch_size
-        return dataclasses.replace(self.shared, batch_size=batch_size, **dataclasses.asdict(schedule))
+    def _study(
+        self, name: str, contender: int, schedule: Schedule, lrs: Sequence[float], seeds: tuple[int, ...]
+    ) -> Study:
+        """Runs of a contender."""
+        chosen = self.contenders[contender]
+        return Study.of(
+            name,
+            corpus=self.corpus,
+            budget=dataclasses.replace(self.shared, batch_size=chosen.batch_size, **dataclasses.asdict(schedule)),
+            contenders=[(chosen.architecture, dataclasses.replace(chosen.optimizer, lr=lr)) for lr in lrs],
+            seeds=seeds,
+        )
 
     def learn(self, found: Sequence[Found]) -> None:
         """Take note of what a contender's trials on a rung found, and of how fast it really was."""

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from bakeoff import checkpoints, loading, words
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
-from bakeoff.files import TEMPORARY
+from bakeoff.files import TEMPORARY, sha256_of
 from bakeoff.identity import encode
 from bakeoff.loading import Trained
 from bakeoff.models.transformers import of_library
@@ -124,8 +124,13 @@ def _tokenizer(trained: Trained) -> Any:  # noqa: ANN401
 
 def _write_own(trained: Trained, folder: Path) -> None:
     """A model that no class of the library equals, for `bakeoff.load`."""
-    config = {"model_type": loading.MODEL_TYPE, "architecture": encode(trained.architecture)}
-    write_record(folder / loading.CONFIG, config | {"sequence_length": trained.sequence_length})
+    config = {
+        "model_type": loading.MODEL_TYPE,
+        "architecture": encode(trained.architecture),
+        "sequence_length": trained.sequence_length,
+        "tokenizer_sha256": sha256_of(folder / loading.TOKENIZER),
+    }
+    write_record(folder / loading.CONFIG, config)
     checkpoints.save(folder / loading.WEIGHTS, trained.model.state_dict(), {})
 
 

@@ -5,7 +5,8 @@ Whoever compares two runs with one seed each compares their difference with what
 
 import json
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,22 @@ def carried(study: str) -> Carried | None:
     """What became of a kept study's ranking in a larger one of the same experiments; None of others."""
     found = json.loads(NOISE.read_text(encoding="utf-8"))["carried"].get(study)
     return Carried(**found) if found else None
+
+
+def typical_deviation(samples: Iterable[Sequence[float]]) -> float:
+    """The standard deviation of a typical one among several samples, each of two numbers or more.
+
+    The root of the median variance: the mean would be that of the one sample that varies most. Variances of few numbers
+    are skewed: each is divided by the median of what it would be if the true one was 1, chi-squared by its degrees of
+    freedom.
+    """
+    from scipy import special  # noqa: PLC0415 (importing it takes longer than most of what imports this module)
+
+    variances = [
+        statistics.variance(sample) * (free := len(sample) - 1) / (2 * float(special.gammaincinv(free / 2, 0.5)))
+        for sample in samples
+    ]
+    return math.sqrt(statistics.median(variances))
 
 
 def nearest_noise(trained_tokens: float) -> Noise:

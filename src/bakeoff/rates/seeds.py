@@ -4,15 +4,14 @@ How much another seed changes, from runs that were repeated; and what became of 
 of the same experiments. Both take the place of what is in `noise.json`, by which reports judge.
 """
 
-import math
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from statistics import fmean, median, stdev, variance
+from statistics import fmean, stdev
 from typing import Any
 
-from scipy.stats import chi2, kendalltau
+from scipy.stats import kendalltau
 
 from bakeoff import rates
 from bakeoff.files import write_json
@@ -24,33 +23,27 @@ Json = dict[str, Any]
 
 
 def measured(folder: StudyFolder) -> Noise:
-    """The median, over a model's experiments, of the variance of the best valid loss between an experiment's seeds.
+    """How much the best valid loss of a model's experiments typically deviates between an experiment's seeds.
 
-    The mean would be that of the one experiment which hardly trains. Variances of few seeds are skewed: each is divided
-    by the median of what it would be if the true one was 1, chi-squared by its degrees of freedom. A run that does not
-    get below the unigram has not learned, and says nothing of how those vary that have.
+    This is the deviation of a single run; that of the difference of two is larger by a factor of sqrt 2 unless what a
+    seed does to both is alike. A run that does not get below the unigram has not learned, and says nothing of how those
+    vary that have.
     """
     study = folder.study
-    spreads: dict[str, list[float]] = {}
-    variances: dict[str, list[float]] = {}
-    seeds: dict[str, int] = {}
+    samples: dict[str, list[list[float]]] = {}
     for experiment in study["experiments"]:
         losses = list(_losses(folder, experiment))
         if len(losses) > 1:
-            model = experiment["model"]
-            free = len(losses) - 1
-            spreads.setdefault(model, []).append(stdev(losses))
-            variances.setdefault(model, []).append(variance(losses) * free / float(chi2.median(free)))
-            seeds[model] = min(len(losses), seeds.get(model, len(losses)))
+            samples.setdefault(experiment["model"], []).append(losses)
     deviations = {
         model: Deviation(
-            nats=math.sqrt(median(found)),
-            lowest=min(spreads[model]),
-            highest=max(spreads[model]),
+            nats=rates.typical_deviation(found),
+            lowest=min(map(stdev, found)),
+            highest=max(map(stdev, found)),
             experiments=len(found),
-            seeds=seeds[model],
+            seeds=min(map(len, found)),
         )
-        for model, found in variances.items()
+        for model, found in samples.items()
     }
     tokens = rates.trained_tokens(study)
     return Noise(study=study["study"], folder=folder.path.name, trained_tokens=tokens, deviations=deviations)

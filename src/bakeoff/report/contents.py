@@ -16,6 +16,8 @@ from bakeoff.report.table import SIGNS
 from bakeoff.report.text import say
 
 Json = dict[str, Any]
+#: Runs whose texts stand side by side, at most.
+MOST_TEXTS = 3
 
 
 def of(study: StudyRows, screen: Json, findings: Sequence[Json], figures: Figures, folder: Path) -> Json:
@@ -37,6 +39,7 @@ def of(study: StudyRows, screen: Json, findings: Sequence[Json], figures: Figure
         "screen": screen | {"command": _next(study, findings)},
         "findings": _findings(findings, numbers),
         "tables": table.tables(study),
+        "texts": _texts(study),
         "rules": [_rule(study, rule) for rule in diagnosis.RULES],
         **_figures(study, figures, numbers),
         **protocol.of(study, folder),
@@ -82,6 +85,23 @@ def _figures(study: StudyRows, figures: Figures, numbers: dict[str, int]) -> Jso
             for number in sorted(runs)
         ],
         "hues": {title: style.COLOURS.index(colour) for title, colour in style.colours(study).items()},
+    }
+
+
+def _texts(study: StudyRows) -> Json | None:
+    """How the best runs go on after some prompts, and a floor beside them; None where it is not known of both."""
+    told, prompts = study.study.get("texts"), list(study.texts)
+    runs = [row for experiment in study.ranked[:MOST_TEXTS] if list((row := experiment.best).texts) == prompts]
+    if not (told and runs):
+        return None
+    sources = [(f"#{row.number}, {row.name}", row.texts) for row in runs]
+    sources.append((words.sentence(study.floor(told["floor"]).title), study.texts))
+    return {
+        "table": [
+            ["prompt", *(head for head, _ in sources)],
+            *([prompt, *(texts[prompt] for _, texts in sources)] for prompt in prompts),
+        ],
+        "caption": say("texts", "caption", {"told": told, "study": study}),
     }
 
 

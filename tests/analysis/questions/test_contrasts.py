@@ -81,3 +81,30 @@ def test_models_of_unlike_size_are_not_compared_by_their_optimizers(tmp_path):
         experiments[1]["architecture"]["hidden"] = 999
 
     assert planned(tmp_path, [ADAM, SGD], edit) == []
+
+
+def undertuned(path, keys, *, seeds=(0,), edit=lambda study: None, **ends):
+    """By kind: verdicts and whether the first lost to its own special case, of experiments with those ends."""
+    curves = {key: [ends[key[3]]] for key in keys}
+    found = contrasts(fakes.read_study(path, curves, seeds=seeds, edit=edit))
+    return {c.kind: (c.verdict, c.undertuned) for c in found}
+
+
+def test_who_loses_to_its_own_special_case_beyond_noise_is_undertuned_and_decides_nothing(tmp_path):
+    """A single seed's difference is clear from five deviations, each of 0.02."""
+    assert undertuned(tmp_path / "a", [ADAM, ADAMW], adam=4.5, adamw=4.61) == {"decay": ("cannot be told", True)}
+    assert undertuned(tmp_path / "b", [ADAM, ADAMW], adam=4.5, adamw=4.59) == {"decay": ("leaning no", False)}
+    assert undertuned(tmp_path / "c", [ADAM, ADAMW], adam=4.61, adamw=4.5) == {"decay": ("yes", False)}
+    three = undertuned(tmp_path / "d", [SGD, MOMENTUM], seeds=(0, 1, 2), sgd=4.5, momentum=4.52)
+    assert three == {"momentum": ("undecided", True)}
+
+
+def test_only_what_contains_the_other_is_undertuned(tmp_path):
+    found = undertuned(tmp_path / "rules", [ADAM, SGD, MOMENTUM], adam=4.9, sgd=4.6, momentum=4.4)
+    assert found == {"adaptive": ("no", False), "against momentum": ("no", False), "momentum": ("yes", False)}
+
+    def decay_plain(study):
+        study["experiments"][0]["weight_decay"] = 0.1
+
+    found = undertuned(tmp_path / "decay", [SGD, MOMENTUM], edit=decay_plain, sgd=4.5, momentum=4.7)
+    assert found == {"momentum": ("no", False)}

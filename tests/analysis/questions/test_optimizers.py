@@ -95,8 +95,8 @@ def test_the_order_is_told_for_each_architecture_and_whether_it_is_the_same(tmp_
 
 
 def test_pairs_that_change_places_and_pairs_that_cannot_be_told_apart_are_named(tmp_path):
-    found = order(fakes.twelve(tmp_path, ends={1: 4.52, 5: 4.70, 7: 4.80}))
-    assert found.reversed == (("Momentum", "SGD"),)
+    found = order(fakes.twelve(tmp_path, ends={1: 4.52, 5: 4.70, 8: 4.65}))
+    assert found.reversed == (("Adam", "Momentum"),)
     assert found.open == (("AdamW", "Adam", ("LSTM",)),)
     assert [(a.number, b.number) for a, b in found.orders[0].ties] == [(2, 1)]
 
@@ -107,6 +107,17 @@ def test_who_did_not_learn_or_was_lost_has_no_place_in_the_order(tmp_path):
     assert [e.number for e in found.orders[0].ranked] == [2, 1]
     assert [row.number for row in found.orders[0].lost] == [3, 4]
     assert found.pairs == 1
+
+
+def test_who_lost_to_its_own_special_case_has_no_place_in_the_order_either(tmp_path):
+    study = four(tmp_path, ends={2: 4.75})  # AdamW, where Adam has 4.60
+    found = order(study)
+    assert [e.number for e in found.orders[0].ranked] == [1, 4, 3]
+    assert [(c.first.number, c.second.number) for c in found.orders[0].undertuned] == [(2, 1)]
+    said = text.finding(by_name(study)["optimizers-1-layers"])["text"]
+    assert "Not ranked, as it is under-tuned: #2 (1-layer LSTM, AdamW), which loses to its own special case #1." in said
+    said = text.finding(by_name(study)["adamw-2-against-adam-1"])["text"]
+    assert "AdamW with no decay is Adam, so tuned as well it could not lose to it beyond noise" in said
 
 
 def test_who_is_not_better_than_the_bigram_is_told(tmp_path):

@@ -10,6 +10,7 @@ from typing import Any
 from bakeoff.analysis.questions.finding import link
 from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, StudyRows
+from bakeoff.analysis.statistics import NO, unknown
 
 #: What may set two optimizers apart: adaptive steps against plain ones or against momentum, momentum against none,
 #: decay against none, or whatever it is.
@@ -30,6 +31,21 @@ class Contrast(Pair):
     def name(self) -> str:
         """Short, for links."""
         return link("-against-".join(f"{side.rows[0].optimizer}-{side.number}" for side in self.sides))
+
+    @property
+    def undertuned(self) -> bool:
+        """Whether the first loses beyond noise to its own special case, the second: itself without decay or momentum.
+
+        Tuned as well it could not (Choi et al. 2019, On Empirical Comparisons of Optimizers for Deep Learning): it is
+        the settings that lost.
+        """
+        special = self.kind == DECAY or (self.kind == MOMENTUM and decay(self.first) == decay(self.second))
+        return special and super().verdict == NO
+
+    @property
+    def verdict(self) -> str:
+        """Whether the first is better; nothing is decided by settings that lost."""
+        return unknown(len(self.compared.gains)) if self.compared and self.undertuned else super().verdict
 
 
 def contrasts(study: StudyRows) -> list[Contrast]:

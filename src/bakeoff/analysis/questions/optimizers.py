@@ -62,7 +62,7 @@ class Order(NamedTuple):
     """The optimizers of an architecture: those with a result, best first, neighbours that tie, and who has none.
 
     `sensitive` are those to which the choice of the learning rate matters most and least, where the search tells them
-    apart.
+    apart. `undertuned` have a result, and no place: each lost to its own special case.
     """
 
     title: str
@@ -70,6 +70,7 @@ class Order(NamedTuple):
     ties: tuple[tuple[Repeats, Repeats], ...]
     lost: tuple[Row, ...]
     sensitive: tuple[Repeats, Repeats] | None
+    undertuned: tuple[Contrast, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -326,14 +327,14 @@ def optimizers(study: StudyRows) -> list[Finding]:
     p_values = {c.name: c.compared.p for c in planned if c.compared and c.compared.p is not None}
     adjusted = statistics.holm(p_values)
     return [
-        *(_ordered(study, depth, found) for depth, found in depths.items()),
+        *(_ordered(study, depth, found, planned) for depth, found in depths.items()),
         *(_contrasted(Facts(contrast=contrast, adjusted=adjusted.get(contrast.name))) for contrast in planned),
     ]
 
 
-def _ordered(study: StudyRows, layers: int, groups: list[Group]) -> Finding:
+def _ordered(study: StudyRows, layers: int, groups: list[Group], planned: list[Contrast]) -> Finding:
     ranges = rate_ranges(study)
-    orders = [_order(study, group, ranges) for group in groups]
+    orders = [_order(study, group, ranges, [c for c in planned if c.first in group]) for group in groups]
     by_title = [{e.rows[0].optimizer_title: e for e in order.ranked} for order in orders]
     shared = [title for title in by_title[0] if all(title in found for found in by_title)] if len(groups) > 1 else []
     reversed_, open_ = [], []
@@ -365,16 +366,18 @@ def _ordered(study: StudyRows, layers: int, groups: list[Group]) -> Finding:
     )
 
 
-def _order(study: StudyRows, group: Group, ranges: dict[int, RateRange]) -> Order:
+def _order(study: StudyRows, group: Group, ranges: dict[int, RateRange], planned: list[Contrast]) -> Order:
     lost = tuple(failure for e in group if (failure := e.failure))
-    ranked = tuple(e for e in study.ranked if e in group and not e.failure)
+    undertuned = tuple(contrast for contrast in planned if contrast.undertuned)
+    placeless = [contrast.first for contrast in undertuned]
+    ranked = tuple(e for e in study.ranked if e in group and not e.failure and e not in placeless)
     ties = tuple(pair for pair in itertools.pairwise(ranked) if not (c := study.compare(*pair)) or not c.sign)
     inside = [e for e in ranked if (r := ranges.get(e.number)) and r.below is not None and r.above is not None]
     by_cost = sorted(inside, key=lambda e: ranges[e.number].cost)
     spread = ranges[by_cost[-1].number].cost - ranges[by_cost[0].number].cost if by_cost else 0.0
     clear = spread >= LEANING * study.noise.of(group[0].rows[0].model)
     sensitive = (by_cost[-1], by_cost[0]) if clear else None
-    return Order(group[0].rows[0].model_title, ranked, ties, lost, sensitive)
+    return Order(group[0].rows[0].model_title, ranked, ties, lost, sensitive, undertuned)
 
 
 def _contrasted(facts: Facts) -> Finding:

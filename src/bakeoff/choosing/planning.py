@@ -1,0 +1,226 @@
+"""What a choice decides before it trains: how much of the text, models of which size, how the time is divided."""
+
+import dataclasses
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from rich.console import Console
+
+from bakeoff import costs, progress, words
+from bakeoff.choosing import rungs
+from bakeoff.choosing.kept import ANSWERING, Kept
+from bakeoff.choosing.search import Pace, Search
+from bakeoff.data import Tokens, corpora
+from bakeoff.errors import UserError
+from bakeoff.experiments import SCALES, Contender, Scale
+from bakeoff.identity import identity
+from bakeoff.spec import LARGEST_SEED, Budget, Corpus, Run, real, whole
+
+#: Tokens of a sequence.
+LENGTH = 128
+#: Bytes of text that are trained on for each minute, at most, and that are measured, each of valid and test: more of it
+#: could not be read once, and measuring it would take the time that is for training.
+TRAINED, MEASURED = 8_000_000, 10_000
+#: The least and the most that are measured.
+FEWEST_MEASURED, MOST_MEASURED = 40_000, 1_000_000
+#: From so many passes over the text on, so much dropout.
+DROPOUT = ((20.0, 0.3), (6.0, 0.2), (2.0, 0.1), (0.0, 0.0))
+#: Seconds from a run's start to its first step.
+STARTING = 1.5
+#: What a choice may take: three seconds to a week, and no more bytes than any machine has.
+LEAST_MINUTES, MOST_MINUTES, MOST_BYTES = 0.05, 10_081, 10**15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked.
+
+    Attributes:
+        corpus: The text.
+        minutes: From the command's start to the answer.
+        memory_bytes: What a run may take; None for what is free.
+        seed: Of the winner's run.
+        device: Where to train.
+
+    Raises:
+        ValueError: A number is out of its bounds.
+    """
+
+    corpus: Corpus
+    minutes: float
+    memory_bytes: float | None
+    seed: int
+    device: torch.device
+
+    def __post_init__(self) -> None:
+        real(self, "minutes", above=LEAST_MINUTES, below=MOST_MINUTES)
+        if self.memory_bytes is not None:
+            real(self, "memory_bytes", above=0, below=MOST_BYTES)
+        whole(self, "seed", 0, LARGEST_SEED)
+
+    @property
+    def asked(self) -> str:
+        """What a choice has in common with an earlier one that it can go on with."""
+        return identity([self.corpus, self.minutes, self.memory_bytes, self.seed])
+
+
+def planned(request: Request, kept: Kept, console: Console) -> Search:
+    """The search by the plan that is kept, which is made where there is none yet.
+
+    Raises:
+        UserError: The time, the memory or the disk is too short for any contender, or the text cannot be used.
+    """
+    largest, corpus = fitted(request.corpus, request.minutes)
+    if kept.plan is None:
+        make_plan(request, kept, corpus, largest, console)
+    scale = SCALES[kept.scale]
+    budget = shared(scale, kept)
+    train = progress.prepare(corpus, budget, console).splits["train"]
+    return Search(
+        corpus=corpus,
+        shared=budget,
+        contenders=[
+            regularized(scale.contenders[place], kept, place, len(train.tokens_N)) for place in sorted(kept.paces)
+        ],
+        paces=[kept.paces[place] for place in sorted(kept.paces)],
+        plan=kept.plan or [],
+        seed=request.seed,
+    )
+
+
+def told(search: Search, kept: Kept) -> Iterator[str]:
+    """The plan, a line each of its parts."""
+    for why in kept.left_out.values():
+        yield f"left out: {why}"
+    for number, rung in enumerate(search.plan, start=1):
+        yield (
+            f"rung {number} of {len(search.plan)}: {words.counted(rung.contenders, 'contender')}, "
+            f"{rungs.TRIALS} learning rates each, {words.duration(rung.seconds)} a trial"
+        )
+    if search.plan and search.plan[-1].repeated:
+        yield f"the best {words.spelled(rungs.FINALISTS)} of them once more, with another seed"
+    if not search.plan:
+        yield f"there is no time to compare anything: {search.contenders[0].title} is taken, at its usual rate"
+    rest = kept.left - sum(rung.all_seconds for rung in search.plan if not kept.trials)
+    yield f"then the best of them for about {words.duration(max(0.0, rest))}"
+
+
+def fitted(corpus: Corpus, minutes: float) -> tuple[int, Corpus]:
+    """The place of the largest scale for the time and the text, and as much of the text as the time is enough for."""
+    measured = min(max(MEASURED * minutes, FEWEST_MEASURED), MOST_MEASURED)
+    limits = {"train": TRAINED * minutes, "valid": measured, "test": measured}
+    splits = corpora.load(corpus).splits
+    kept = {split: _first(splits[split], most) for split, most in limits.items()}
+    megabytes = kept["train"][1] / 1e6
+    largest = max(p for p, scale in enumerate(SCALES) if scale.minutes <= minutes and scale.megabytes <= megabytes)
+    counts = kept["train"][0], kept["valid"][0], kept["test"][0]
+    return largest, dataclasses.replace(corpus, documents=counts)
+
+
+def _first(documents: Sequence[str], most: float) -> tuple[int, int]:
+    """How many of the first documents have no more bytes than that, one at least, and how many these are."""
+    count = size = 0
+    for document in documents:
+        if count and size + len(document.encode()) > most:
+            break
+        count, size = count + 1, size + len(document.encode())
+    return count, size
+
+
+def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, console: Console) -> None:
+    """Find the largest scale that is fast enough here, and divide the time among its contenders.
+
+    The memory leaves out some of them; where it leaves out all, the scale is too large as well.
+    """
+    for place in range(largest, -1, -1):
+        scale = SCALES[place]
+        tokens = progress.prepare(corpus, shared(scale, kept), console)
+        kept.paces, kept.left_out = {}, {}
+        with console.status("timing a few steps of each contender"):
+            measure(request, kept, scale, corpus, tokens)
+        paces, seconds = list(kept.paces.values()), kept.left
+        shortest = max((pace.measuring + rungs.FEWEST_STEPS * pace.step for pace in paces), default=0.0)
+        plan = rungs.plan((1 - rungs.FINAL_SHARE) * seconds, len(paces), shortest)
+        final = [rungs.steps(rungs.FINAL_SHARE * seconds, pace.step, pace.measuring) for pace in paces]
+        if plan and max(final) >= rungs.ENOUGH_STEPS:
+            break
+        if place:
+            progress.say(
+                console,
+                f"models of width {scale.width} are too large or too slow here, as their last run would have "
+                f"{max(final, default=0):,} steps: smaller ones are timed",
+            )
+    if not paces:
+        raise UserError(f"no contender fits: {words.joined(kept.left_out.values())}; allow more --memory")
+    kept.scale, kept.plan = place, list(plan)
+    if kept.left < _needed(paces[0]):
+        few = f"{request.minutes:g} minutes are too few for any contender"
+        raise UserError(f"{few}: give at least {least_minutes(kept, paces[0])}")
+    _require_disk(kept, [run for run in _runs(request, kept, scale, corpus) if run.number in kept.paces], tokens)
+    kept.write()
+
+
+def measure(request: Request, kept: Kept, scale: Scale, corpus: Corpus, tokens: Tokens) -> None:
+    """Take note of how fast each contender is here, or that the memory does not hold it."""
+    valid, test = (tokens.splits[split].targets for split in ("valid", "test"))
+    evaluated = 2 * (tokens.train_sample.targets + valid) + valid + test
+    for run, contender in zip(_runs(request, kept, scale, corpus), scale.contenders, strict=True):
+        probe = next(iter(costs.probe([run], tokens, request.device).values()), None)
+        if probe is None or (request.memory_bytes and probe.memory_bytes > request.memory_bytes):
+            needs = f"{words.megabytes(probe.memory_bytes)}" if probe else "more than is free"
+            kept.left_out[run.number] = f"{contender.title} needs {needs} of memory"
+        else:
+            kept.paces[run.number] = Pace(
+                step=probe.step,
+                measuring=STARTING + evaluated * probe.evaluated_token,
+                memory_bytes=probe.memory_bytes,
+            )
+
+
+def least_minutes(kept: Kept, pace: Pace) -> int:
+    """The minutes that would have been enough for a last run after what is done so far."""
+    return math.ceil((kept.spent + _needed(pace) + ANSWERING) / 60 + 0.5)
+
+
+def _needed(pace: Pace) -> float:
+    """Seconds of the shortest last run."""
+    return pace.measuring + rungs.FEWEST_STEPS * pace.step
+
+
+def _require_disk(kept: Kept, runs: Sequence[Run], tokens: Tokens) -> None:
+    """See that the disk has room for all that is planned, were every run the largest."""
+    count = 1 + sum(rung.contenders * rungs.TRIALS for rung in kept.plan or []) + rungs.FINALISTS * rungs.MOST_REPEATS
+    finished, unfinished = map(max, zip(*(costs.files(run, tokens) for run in runs), strict=True))
+    needed = costs.REPORT + count * finished + unfinished
+    about = f"choosing for {runs[0].corpus.name} takes about"
+    costs.require_disk(about, needed, kept.path.parent, "choose another --out")
+
+
+def _runs(request: Request, kept: Kept, scale: Scale, corpus: Corpus) -> list[Run]:
+    """A run of each contender, with the contender's place as its number."""
+    return [
+        Run(
+            number=place,
+            corpus=corpus,
+            architecture=contender.architecture,
+            optimizer=contender.optimizer,
+            budget=dataclasses.replace(shared(scale, kept), batch_size=contender.batch_size),
+            seed=request.seed,
+        )
+        for place, contender in enumerate(scale.contenders)
+    ]
+
+
+def shared(scale: Scale, kept: Kept) -> Budget:
+    """What all runs have in common."""
+    return Budget(sequence_length=LENGTH, vocabulary=scale.vocabulary, threads=kept.threads, precision=kept.precision)
+
+
+def regularized(contender: Contender, kept: Kept, place: int, train_tokens: int) -> Contender:
+    """The contender with the dropout for as many passes as the last run will make over the text."""
+    steps = rungs.FINAL_SHARE * kept.seconds / kept.paces[place].step
+    passes = steps * contender.batch_size * LENGTH / train_tokens
+    dropout = next(share for least, share in DROPOUT if passes >= least)
+    return dataclasses.replace(contender, architecture=dataclasses.replace(contender.architecture, dropout=dropout))
