@@ -166,6 +166,9 @@ def test_who_is_behind_a_smaller_one_is_compared_with_that_ones_start(there, com
     probe = read_rows(there).experiment(4).probe
     assert probe.smaller[0] == 3
     assert probe.smaller[1].learning_rate == 0.03
+    # What an earlier probe left there does not stand in the way of one that asks something else.
+    monkeypatch.setattr(probing, "STEPS", 20)
+    assert (command(4)[0], read_rows(there).experiment(4).probe.steps) == (0, 20)
 
 
 def test_a_start_that_fails_is_no_finding(command, there, monkeypatch):
