@@ -495,6 +495,10 @@ OPTIONS = {
         *("--only", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--json"),
         "--help",
     },
+    "judge": {
+        *("--baseline", "--candidate", "--looks", "--margin", "--again", "--corpus", "--epochs", "--out", "--device"),
+        *("--precision", "--threads", "--jobs", "--json", "--help"),
+    },
     "probe": {"--device", "--json", "--help"},
     "bench": {"--fast", "--busy", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},

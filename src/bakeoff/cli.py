@@ -17,7 +17,7 @@ from bakeoff.errors import UserError, plain
 from bakeoff.process import INTERRUPTED, say, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from rich.console import Console
 
@@ -161,9 +161,8 @@ def run(
     Finished and diverged runs stay as they are, failed ones are tried again. Ctrl-C is safe: repeat the command to go
     on. An option that changes what is computed (--corpus, --epochs, --precision, --threads) makes another study folder.
     """
-    from bakeoff import progress, tuning
-    from bakeoff.measure import resolve_device
-    from bakeoff.runner import folder_name, open_session, parse_jobs
+    from bakeoff import tuning
+    from bakeoff.runner import folder_name, parse_jobs
     from bakeoff.study_file import find_study
 
     console = _console()
@@ -172,11 +171,7 @@ def run(
     declared = tuning.apply(out, options, built_in, source)
     numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
     at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
-    _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
-    progress.prepare(declared.corpus, declared.budget, console)
-    with contextlib.ExitStack() as stack:
-        with console.status(f"preparing {declared.corpus.name}"):
-            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
+    with _opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
         session.forget(anew or ())
         missing, damaged = session.missing(numbers), session.damaged(numbers)
         failed = _do(session, missing, at_once, console) if missing else 0
@@ -410,6 +405,66 @@ def plan(
 
 
 @app.command(rich_help_panel=BE_SURE)
+def judge(
+    study: StudyArgument,
+    *,
+    baseline: Annotated[int, typer.Option(help="The number of an experiment.")],
+    candidate: Annotated[int, typer.Option(help="The number of the one that may be better.")],
+    looks: Annotated[
+        str, typer.Option(help="Numbers of seeds after which it may stop, declared beforehand.")
+    ] = "3,5,8",
+    margin: Annotated[float, typer.Option(help="Two are the same within this, in nats per token of valid.")] = 0.01,
+    corpus: CorpusOption = None,
+    epochs: EpochsOption = None,
+    out: OutOption = DEFAULT_OUT,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    jobs: JobsOption = "1",
+    again: Annotated[str | None, typer.Option(help="Numbers, of the two, to train anew, such as 1,5.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Judge whether one experiment is better than another: better, worse, the same, or undecided.
+
+    For example `bakeoff judge quick --baseline 1 --candidate 2`. Trains both with the same seeds, looks after 3, 5 and
+    8 of them, and stops once the answer is known; false alarms stay at 5 %. Runs that are there are used, and the
+    study's own seeds stay as they are. Ctrl-C is safe: repeat the command to go on.
+    """
+    from bakeoff import judging, progress, terminal, tuning
+    from bakeoff.runner import folder_name, parse_jobs
+    from bakeoff.study_file import find_study
+
+    console = _console()
+    built_in, source = find_study(study)
+    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
+    declared = tuning.apply(out, options, built_in, source)
+    question = judging.Question(
+        study=declared, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
+    )
+    anew = _numbers("--again", again, question.pair)
+    at_once, folder, planned = parse_jobs(jobs), out / folder_name(declared, built_in), 0
+    tune = tuning.command(out, declared, built_in, source)
+    with _opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
+        judge = judging.Judge(question, session, tune)
+        judge.whole.forget(anew or ())
+        while (part := judge.next_look()) is not None:
+            if missing := part.missing():
+                if not planned:
+                    planned = _say_cost(judge.whole, judge.whole.missing(), at_once, console)
+                    progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
+                if _train(part, missing, planned, console):
+                    say("there is no verdict while a run has failed; repeat the command to try it again")
+                    return 1
+            progress.say(console, terminal.look_text(judge.learn()))
+        judgement = judge.judgement()
+    if as_json:
+        _print_json(judgement.as_json())
+    else:
+        show(terminal.judgement_text(judgement))
+    return 0
+
+
+@app.command(rich_help_panel=BE_SURE)
 def probe(
     folder: FolderArgument,
     number: Annotated[int, typer.Argument(help="The number of an experiment.")],
@@ -441,7 +496,7 @@ def probe(
         missing = [session.missing() for session in sessions]
         if runs := list(chain.from_iterable(missing)):
             about = f"the probe of #{number}: {len(runs)} of {sum(len(s.study.runs) for s in sessions)} runs"
-            jobs = _jobs(about, sessions[0], runs, None, console)
+            jobs = _say_cost(sessions[0], runs, None, console, about)
             failed = [_train(session, its, jobs, console) for session, its in zip(sessions, missing, strict=True)]
             if any(failed):
                 return 1
@@ -599,27 +654,48 @@ def _require_ours(folder: Path, *marks: str) -> None:
         raise UserError(f"{folder} holds files, and no {marks[0]}: choose another --out, or rename that folder")
 
 
+@contextlib.contextmanager
+def _opened(
+    declared: "Study", folder: Path, device: str, *, source: Path | None, at_once: int | None, console: "Console"
+) -> "Iterator[Session]":
+    """The session of a study, once its text is ready."""
+    from bakeoff import progress
+    from bakeoff.measure import resolve_device
+    from bakeoff.runner import open_session
+
+    _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
+    progress.prepare(declared.corpus, declared.budget, console)
+    with contextlib.ExitStack() as stack:
+        with console.status(f"preparing {declared.corpus.name}"):
+            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
+        yield session
+
+
 def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
     """Say what the missing runs will cost, do them, and count those that failed."""
-    about = f"{session.study.name}: {len(missing)} of {len(session.study.runs)} runs"
-    return _train(session, missing, _jobs(about, session, missing, at_once, console), console)
+    return _train(session, missing, _say_cost(session, missing, at_once, console), console)
 
 
-def _jobs(about: str, session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
-    """How many runs to do at a time, by default as many as the machine holds; says what they will cost together."""
+def _say_cost(
+    session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console", about: str | None = None
+) -> int:
+    """Say what the missing runs will cost, and how many are done at a time: by default what the machine holds.
+
+    They are those of the session, or what it is `about`, with runs of others that are like it.
+    """
     from bakeoff import costs, progress, words
 
-    budget = session.study.budget
+    study = session.study
     with console.status("timing a few steps of each model"):
         cost = costs.estimate(missing, session.tokens, session.device)
     jobs = at_once or session.holds(cost.memory_bytes)
     disk = cost.disk_bytes(jobs)
-    name, _, _ = about.partition(":")
-    costs.require_disk(f"what is to do of {name} takes about", disk, session.folder.path, "choose another --out")
+    costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
+    threads = words.plural(study.budget.threads or 1, "thread")
     progress.say(
         console,
-        f"{about} to do on {session.device.type}, {words.plural(budget.threads or 1, 'thread')} a run, "
-        f"{budget.precision}, {jobs} at a time: about "
+        f"{about or f'{study.name}: {len(missing)} of {len(study.runs)} runs'} to do on {session.device.type}, "
+        f"{threads} a run, {study.budget.precision}, {jobs} at a time: about "
         f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
     )
@@ -627,7 +703,7 @@ def _jobs(about: str, session: "Session", missing: "Sequence[Run]", at_once: int
 
 
 def _train(session: "Session", missing: "Sequence[Run]", jobs: int, console: "Console") -> int:
-    """Do the missing runs, and count those that failed."""
+    """Do the missing runs, `jobs` at a time, and count those that failed."""
     from bakeoff import progress
     from bakeoff.records import FAILED
 

@@ -140,6 +140,11 @@ CHOICE: dict[str, Shape] = {
     "repeats?": _count,
     "final?": dict.fromkeys(("steps", "epoch_steps", "warmup_steps", "decay_steps"), _positive),
 }
+#: The looks of a comparison, as often as they were declared, and the runs that were over before that.
+LOOKS: dict[str, Shape] = {
+    CHECKSUM: _text,
+    "declared": [{"looks": [_positive], "margin": _number, "over": [_text]}],
+}
 #: A complete short schedule: the lowest loss on valid, missing where it diverged.
 START: Shape = {"learning_rate": _rate, "valid?": SUMS}
 #: What counter-experiments to a run came to: its own start, and the same with one thing changed; that of a smaller
@@ -517,7 +522,10 @@ class StudyFolder:
 
     def declared_runs(self) -> Iterator[tuple[Json, int, RunFolder]]:
         """Each declared experiment (its entry in `study.json`), with each seed, and the run's folder."""
-        study = self.study
+        return self.runs(self.study)
+
+    def runs(self, study: Json) -> Iterator[tuple[Json, int, RunFolder]]:
+        """The same of a declaration that is given: one with other seeds."""
         for experiment in study["experiments"]:
             for seed in study["seeds"]:
                 yield experiment, seed, self.run(f"{experiment['slug']}/seed-{seed}")

@@ -13,10 +13,12 @@ from bakeoff.metrics import perplexity
 from bakeoff.records import DAMAGED, DIVERGED, FINISHED, LARGEST, RunFolder, StudyFolder
 
 if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
+    from bakeoff.analysis.looks import Look
     from bakeoff.analysis.probe import Probe
     from bakeoff.choosing.answer import Answer
     from bakeoff.choosing.choice import Chosen
     from bakeoff.data.corpora import BuiltIn, Text
+    from bakeoff.judging import Judgement
     from bakeoff.planning import Plan
     from bakeoff.tuning import Search
 
@@ -299,6 +301,38 @@ def _model(answer: "Answer") -> list[str]:
         f"in Python: bakeoff.{load}({str(folder)!r})",
         *network,
     ]
+
+
+def look_text(look: "Look") -> str:
+    """What one look has seen."""
+    gain = f", with a gain of {words.spread(look.interval.low, look.interval.high)}" if look.interval else ""
+    return f"after {words.counted(look.seeds, 'seed')}: {look.verdict}{gain}"
+
+
+def judgement_text(judgement: "Judgement") -> str:
+    """What `bakeoff judge` says in the end: the verdict, its numbers, what test says, what speaks against it."""
+    from bakeoff.analysis.statistics import UNDECIDED
+
+    last, baseline, candidate = judgement.last, judgement.baseline, judgement.candidate
+    after = f"on valid after {words.counted(last.seeds, 'seed')}"
+    said = [f"{words.sentence(last.verdict)}: {candidate.described} against {baseline.described}, {after}."]
+    if last.interval:
+        side = "less" if last.interval.mean >= 0 else "more"
+        said.append(
+            f"It pays {words.small(abs(last.interval.mean))} nats per token {side}: a gain of "
+            f"{words.spread(last.interval.low, last.interval.high)} at the level of {last.level:g} that each look has. "
+            f"Within {judgement.question.margin:g} to either side the two would be the same."
+        )
+    lost = [row for side in (baseline, candidate) for row in side.rows if row.lost]
+    said += [f"#{row.number} diverged with seed {row.seed}, so there is no mean, and ranks decide." for row in lost]
+    if last.verdict == UNDECIDED and judgement.smallest_effect is not None:
+        effect = words.small(judgement.smallest_effect)
+        said.append(f"A difference of {effect} would have been found in four of five such comparisons.")
+    said += [f"  {look_text(look)}" for look in judgement.looks[:-1]]
+    if not lost:
+        test = words.small(baseline.test_loss), words.small(candidate.test_loss)
+        said.append(f"On test, which decided nothing: {test[1]} nats per token against {test[0]}.")
+    return "\n".join([*said, *(f"reservation: {reservation}" for reservation in judgement.reservations)])
 
 
 def _trials(chosen: "Chosen") -> str:

@@ -52,12 +52,12 @@ def apply(out: Path, declared: Study, built_in: Study, source: Path | None = Non
         DamagedError: What was found is not what was written.
     """
     path = folder(out, declared, built_in) / FILE
-    mend = f"repeat `{_command(out, declared, built_in, source)}`, which trains nothing twice"
+    mend = f"repeat `{command(out, declared, built_in, source)}`, which trains nothing twice"
     found = read_json(path, RATES, mend) if path.is_file() else None
     return declared.tuned(found) if found and fits(found, declared) else declared
 
 
-def _command(out: Path, declared: Study, built_in: Study, source: Path | None) -> str:
+def command(out: Path, declared: Study, built_in: Study, source: Path | None) -> str:
     """What searches in `out` for just this study."""
     options = {"--out": str(out)}
     if declared.corpus != built_in.corpus:

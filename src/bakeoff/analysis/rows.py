@@ -4,7 +4,7 @@ import dataclasses
 import math
 import operator
 import statistics as mathematics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -469,17 +469,22 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return mathematics.fmean(known) if known else None
 
 
-def read_rows(folder: StudyFolder) -> StudyRows:
+def read_rows(folder: StudyFolder, seeds: Sequence[int] = ()) -> StudyRows:
     """Reduce every declared run of a study to a row.
+
+    Args:
+        folder: Of the study.
+        seeds: Instead of those that are declared: runs with others may be there as well.
 
     Raises:
         DamagedError: `study.json` is not what was written, or was written by a version that declared other things.
     """
     declared = folder.declared
+    declared["seeds"] = list(seeds or declared["seeds"])
     study = _shown(declared)
     baselines = tuple(evaluations.baseline(entry) for entry in study["baselines"])
     titles = _titles(study)
-    undiagnosed = [_row(study, titles, entry, seed, run) for entry, seed, run in folder.declared_runs()]
+    undiagnosed = [_row(study, titles, entry, seed, run) for entry, seed, run in folder.runs(declared)]
     floors = {baseline.name: baseline for baseline in baselines}
     rows = [_diagnosed(row, floors, undiagnosed) for row in undiagnosed]
     models, optimizers = ([entry["name"] for entry in study[kind]] for kind in ("models", "optimizers"))
