@@ -188,7 +188,7 @@ def test_a_text_from_a_pipe_is_refused_in_one_line(folder):
     ],
 )
 def test_other_mistakes_in_a_study_file_are_told_before_anything_is_run(study, says, folder, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_do", lambda *arguments: 0)
+    monkeypatch.setattr("bakeoff.verbs.do", lambda *arguments: [])
     status, _, stderr = call(["run", study, "--out", "out", "--no-report"], monkeypatch, capsys)
     assert status == 2
     assert stderr.startswith("bakeoff: ")
@@ -196,7 +196,7 @@ def test_other_mistakes_in_a_study_file_are_told_before_anything_is_run(study, s
 
 
 def test_an_empty_corpus_name_is_refused(folder, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_do", lambda *arguments: 0)
+    monkeypatch.setattr("bakeoff.verbs.do", lambda *arguments: [])
     status, _, stderr = call([*RUN, "--corpus", "", "--out", "out", "--no-report"], monkeypatch, capsys)
     assert status == 2
     assert "--corpus" in stderr or "no corpus" in stderr

@@ -1,7 +1,10 @@
 """What a user sees while runs are at work: bars on a terminal, plain lines in a pipe; both on standard error."""
 
 import contextlib
+import importlib.util
 import math
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, Self
@@ -39,16 +42,31 @@ class Display(Protocol):
         ...
 
 
+def console() -> Console:
+    """Standard error, or the output of a notebook's cell where ipywidgets can redraw it.
+
+    A terminal only where there is one that can move its cursor, whatever FORCE_COLOR says.
+    """
+    terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    notebook = None if importlib.util.find_spec("ipywidgets") else False  # None: rich finds out whether it is one
+    return Console(stderr=True, force_terminal=terminal, force_jupyter=notebook)
+
+
+def redraws(console: Console) -> bool:
+    """Whether what is shown can change in its place: on a terminal, and in a notebook."""
+    return console.is_terminal or console.is_jupyter
+
+
 def display(runs: Sequence[Run], console: Console) -> Display:
-    """Bars where there is a terminal, lines where there is none."""
-    return Bars(runs, console) if console.is_terminal else Lines(runs, console)
+    """Bars where they can move, lines elsewhere."""
+    return Bars(runs, console) if redraws(console) else Lines(runs, console)
 
 
 @contextlib.contextmanager
 def preparing(name: str, console: Console) -> Iterator[Callable[[str, float | None], None]]:
     """A bar for what is done to a corpus before anything is trained, moved by what it yields; gone in the end."""
     columns = TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Progress(*columns, console=console, transient=True, disable=not redraws(console)) as bars:
         task = bars.add_task(escape(plain(f"preparing {name}")), total=None)
 
         def told(doing: str, share: float | None) -> None:

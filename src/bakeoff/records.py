@@ -76,6 +76,7 @@ EVALUATION: Shape = {
     "step": _count,
     "train_seconds": _number,
     "processor_seconds?": _number,
+    "unix_seconds?": _number,
     "train": MEASURED,
     "valid": MEASURED,
     "running?": {"nats": _number, "tokens": _positive},
@@ -203,6 +204,10 @@ MEND = "remove it and repeat the command"
 class DamagedError(UserError):
     """A record that is not what was written; it damages its run alone.
 
+    Attributes:
+        path: The record.
+        what: What is wrong with it.
+
     Args:
         path: The record.
         what: What is wrong with it.
@@ -211,6 +216,7 @@ class DamagedError(UserError):
 
     def __init__(self, path: Path, what: str, mend: str = MEND) -> None:
         super().__init__(f"{path} is damaged ({what}): {mend}", status=1)
+        self.path, self.what = path, what
 
 
 def read_json(path: Path, shape: Shape | None = None, mend: str = MEND) -> Json:
@@ -556,6 +562,19 @@ def find_studies(path: Path) -> list[StudyFolder]:
     if not studies:
         raise UserError(f"no study in {path}: `bakeoff run` makes one, and --out or [DIR] names where it is")
     return studies
+
+
+def only_study(path: Path) -> StudyFolder:
+    """The one study in a folder.
+
+    Raises:
+        UserError: There is none, or there are several.
+    """
+    study, *more = find_studies(path)
+    if more:
+        names = ", ".join(found.path.name for found in (study, *more))
+        raise UserError(f"{path} holds several studies: name one of {names}")
+    return study
 
 
 def is_locked(path: Path) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:  # at run time each would bring along what other verbs do not 
     from bakeoff.judging import Judgement
     from bakeoff.planning import Plan
     from bakeoff.tuning import Search
+    from bakeoff.verifying import Review, Verification
 
 Json = dict[str, Any]
 
@@ -349,3 +350,48 @@ def _trials(chosen: "Chosen") -> str:
             for found in search.found
         ],
     )
+
+
+#: Differences that a terminal shows; there may be thousands.
+MOST = 20
+#: What `bakeoff verify` counts.
+CHECKED = {
+    "records": "files that have the checksum they were written with",
+    "sums": "numbers that records tell twice, in parts and as a whole",
+    "report": "numbers of the report, written again from the records",
+    "corpus": "facts of the text, read again",
+    "tokenizer": "tokenizers, made again of the text",
+    "tokens": "counts of documents, made again of the text",
+    "experiments": "facts of the experiments, their specs and sizes",
+    "floors": "numbers of the floors, counted again",
+    "texts": "facts of the texts that a floor makes, made again",
+    "weights": "numbers of the best weights, measured again",
+    "trained": "numbers of a run, trained again",
+}
+
+
+def verification_plan(check: "Verification") -> str:
+    """What a check will do, and how long its training will take."""
+    folders = words.joined(str(study.path) for study in check.studies)
+    done = f"verifying {words.plural(len(check.over), 'run')} of {folders}: records, text, floors, report, best weights"
+    if not check.again:
+        return f"{done}; none is trained again"
+    again = check.again
+    took = f"took about {words.duration(again.seconds)} where it was computed"
+    return f"{done}; then trains {again.folder.path} again, which {took} (--run {again.number} --seed {again.seed})"
+
+
+def review_text(review: "Review") -> str:
+    """What `bakeoff verify` found."""
+    lines = [f"checked: {review.checked[what]:,} {told}" for what, told in CHECKED.items() if review.checked[what]]
+    for where, recorded, rebuilt in review.differences[:MOST]:
+        lines.append(f"differs: {where}: recorded {recorded}, rebuilt {rebuilt}")
+    if len(review.differences) > MOST:
+        lines.append(f"differs: {len(review.differences) - MOST:,} more; --json tells all")
+    lines += [f"not checked: {what}" for what in review.not_checked]
+    found = (
+        words.plural(len(review.differences), "difference")
+        if review.differences
+        else "nothing that was checked differs"
+    )
+    return "\n".join(map(plain, [*lines, found]))

@@ -306,7 +306,8 @@ class _Recording:
             documents = by_document(self.measures.streams["valid"], nats)
             self.kept.best = Best(nats=summed, epoch=evaluation.epoch, documents=documents)
             checkpoints.save(self.folder.best_weights, training.model.state_dict(), {"epoch": evaluation.epoch})
-        self.folder.append(self.measures.line(evaluation, self.budget.clip) | self._times())
+        line = self.measures.line(evaluation, self.budget.clip) | self._times()
+        self.folder.append(line | {"unix_seconds": time.time()})
         self.kept.evaluations += 1
         self.emit(self.measures.spoken(evaluation) | self._times())
         if self.pace.due():
