@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -446,6 +446,55 @@ def judge(
         _print_json(judgement.as_json())
     else:
         show(terminal.judgement_text(judgement))
+    return 0
+
+
+@app.command(rich_help_panel=BE_SURE)
+def probe(
+    folder: FolderArgument,
+    number: Annotated[int, typer.Argument(help="The number of an experiment.")],
+    *,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> int:
+    """Find out whether a run that learned nothing, or is behind a smaller model, fails for its recipe.
+
+    Trains a few hundred steps of it once more, and as many at a tenth and a hundredth of its rate, with a longer
+    warm-up, and with pre-norm where its model has that; they lie beside the study, and its report says from then on
+    what they found. Ctrl-C is safe: repeat the command to go on. For example, `bakeoff probe runs/quick 12`.
+    """
+    from bakeoff import probing, progress, terminal, verbs
+    from bakeoff.analysis.rows import read_rows
+    from bakeoff.measure import resolve_device
+    from bakeoff.records import only_study
+
+    console, study = progress.console(), only_study(folder)
+    suspect = probing.find(study, number)
+    if suspect.other_code:
+        say(f"#{number} was computed by other code of Bakeoff than is here, which repeats its start")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(study.acquire())
+        tokens = progress.prepare(suspect.run.corpus, suspect.run.budget, console)
+        sessions = [
+            stack.enter_context(probing.open_anew(declared, at, resolve_device(device), suspect.source))
+            for at, declared in suspect.studies(tokens).items()
+        ]
+        missing = [session.missing() for session in sessions]
+        if runs := list(chain.from_iterable(missing)):
+            about = f"the probe of #{number}: {len(runs)} of {sum(len(s.study.runs) for s in sessions)} runs"
+            jobs = verbs.say_cost(sessions[0], runs, None, console, about)
+            done = zip(sessions, missing, strict=True)
+            failed = [line for session, its in done for line in verbs.train(session, its, jobs, console)]
+            for line in failed:
+                say(line)
+            if failed:
+                return 1
+        found = suspect.keep(*(read_rows(session.folder) for session in sessions))
+    if as_json:
+        _print_json(terminal.probe_json(suspect.folder, found))
+    else:
+        show(terminal.probe_text(found))
+        show(f"runs: {sessions[0].folder.path.parent}; in the report after `bakeoff report {folder}`")
     return 0
 
 

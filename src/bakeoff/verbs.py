@@ -208,8 +208,13 @@ def do(session: Session, missing: Sequence[Run], at_once: int | None, console: C
     return train(session, missing, say_cost(session, missing, at_once, console), console)
 
 
-def say_cost(session: Session, missing: Sequence[Run], at_once: int | None, console: Console) -> int:
-    """Say what the missing runs will cost, and how many are done at a time: by default what the machine holds."""
+def say_cost(
+    session: Session, missing: Sequence[Run], at_once: int | None, console: Console, about: str | None = None
+) -> int:
+    """Say what the missing runs will cost, and how many are done at a time: by default what the machine holds.
+
+    They are those of the session, or what it is `about`, with runs of others that are like it.
+    """
     study = session.study
     with console.status("timing a few steps of each model"):
         cost = costs.estimate(missing, session.tokens, session.device)
@@ -219,8 +224,8 @@ def say_cost(session: Session, missing: Sequence[Run], at_once: int | None, cons
     threads = words.plural(study.budget.threads or 1, "thread")
     progress.say(
         console,
-        f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
-        f"{study.budget.precision}, {jobs} at a time: about "
+        f"{about or f'{study.name}: {len(missing)} of {len(study.runs)} runs'} to do on {session.device.type}, "
+        f"{threads} a run, {study.budget.precision}, {jobs} at a time: about "
         f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
     )
