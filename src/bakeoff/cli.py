@@ -468,7 +468,7 @@ def probe(
     from bakeoff.measure import resolve_device
     from bakeoff.records import only_study
 
-    console, study = progress.console(), only_study(folder)
+    console, study = process.console(), only_study(folder)
     suspect = probing.find(study, number)
     if suspect.other_code:
         say(f"#{number} was computed by other code of Bakeoff than is here, which repeats its start")
