@@ -304,7 +304,7 @@ def test_kept_results_are_judged_without_training(tmp_path):
     """An LSTM with AdamW, and the same with SGD, which is behind by more than any seed changes."""
     shutil.copytree(ROOT / "results" / "quick", tmp_path / "quick")
     folder, study = StudyFolder(tmp_path / "quick"), STUDIES["quick"]
-    resolved = runner._resolve(study, folder.study, CPU, 1)
+    resolved = runner.resolve(study, folder, CPU)
     session = runner.Session(study=resolved, folder=folder, tokens=None, device=CPU, source=None)
     question = judging.Question(study=study, baseline=2, candidate=3, looks=(3, 5))
     judge = judging.Judge(question, session, TUNE)

@@ -6,7 +6,7 @@ import io
 import pytest
 from rich.console import Console
 
-from bakeoff import progress
+from bakeoff import process
 from bakeoff.progress import Bars, Lines, Pace, display, preparing
 from bakeoff.spec import Budget
 
@@ -53,7 +53,7 @@ def test_a_notebook_gets_bars_where_its_widgets_are_there(runs, monkeypatch):
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     for there in (True, False):
         monkeypatch.setattr("importlib.util.find_spec", lambda name, there=there: there or None)
-        assert progress.console().is_jupyter == there
+        assert process.console().is_jupyter == there
 
 
 def test_a_line_for_every_evaluation_and_end_and_none_for_a_step(runs):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff import cli, rates, runner, tuning
+from bakeoff import cli, rates, runner, tuning, verbs
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
@@ -198,7 +198,7 @@ def test_rates_with_another_digit_are_refused_and_older_ones_without_a_checksum_
 )
 def test_damaged_rates_name_the_command_that_writes_them_anew(options, source, tmp_path, monkeypatch):
     built_in, _ = find_study("quick")
-    declared = cli._with_options(
+    declared = verbs.with_options(
         built_in, **{"corpus": None, "epochs": None, "precision": "auto", "threads": None} | options
     )
     damaged = tuning.folder(tmp_path, declared, built_in) / tuning.FILE

@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -262,12 +262,11 @@ def report(
     ] = False,
 ) -> int:
     """Rebuild the report from the run folders; this never trains."""
-    from bakeoff.progress import console
     from bakeoff.records import find_studies
     from bakeoff.report import results
 
     def write(study: "StudyFolder") -> int:
-        with console().status("writing the report"):
+        with process.console().status("writing the report"):
             written = results.report(study.path, out, beside_published=beside_published)
         return _finish(written)
 
@@ -321,7 +320,7 @@ def tune(
     from bakeoff.runner import open_session, parse_jobs
     from bakeoff.study_file import find_study
 
-    console, at_once = progress.console(), parse_jobs(jobs)
+    console, at_once = process.console(), parse_jobs(jobs)
     built_in, source = find_study(study)
     declared = verbs.with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     anew = verbs.numbers("--again", again, declared) or ()
@@ -370,7 +369,7 @@ def plan(
     from bakeoff.runner import folder_name, tokens_of
     from bakeoff.study_file import find_study
 
-    console = progress.console()
+    console = process.console()
     built_in, source = find_study(study)
     options = verbs.with_options(
         built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds
@@ -419,7 +418,7 @@ def judge(
     from bakeoff.runner import folder_name, parse_jobs
     from bakeoff.study_file import find_study
 
-    console = progress.console()
+    console = process.console()
     built_in, source = find_study(study)
     options = verbs.with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     declared = tuning.apply(out, options, built_in, source)
@@ -438,8 +437,12 @@ def judge(
                 if not planned:
                     planned = verbs.say_cost(judge.whole, judge.whole.missing(), at_once, console)
                     progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
-                if verbs.train(part, missing, planned, console):
-                    say("there is no verdict while a run has failed; repeat the command to try it again")
+                if failed := verbs.train(part, missing, planned, console):
+                    for line in (
+                        *failed,
+                        "there is no verdict while a run has failed; repeat the command to try it again",
+                    ):
+                        say(line)
                     return 1
             progress.say(console, terminal.look_text(judge.learn()))
         judgement = judge.judgement()
@@ -447,6 +450,55 @@ def judge(
         _print_json(judgement.as_json())
     else:
         show(terminal.judgement_text(judgement))
+    return 0
+
+
+@app.command(rich_help_panel=BE_SURE)
+def probe(
+    folder: FolderArgument,
+    number: Annotated[int, typer.Argument(help="The number of an experiment.")],
+    *,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> int:
+    """Find out whether a run that learned nothing, or is behind a smaller model, fails for its recipe.
+
+    Trains a few hundred steps of it once more, and as many at a tenth and a hundredth of its rate, with a longer
+    warm-up, and with pre-norm where its model has that; they lie beside the study, and its report says from then on
+    what they found. Ctrl-C is safe: repeat the command to go on. For example, `bakeoff probe runs/quick 12`.
+    """
+    from bakeoff import probing, progress, terminal, verbs
+    from bakeoff.analysis.rows import read_rows
+    from bakeoff.measure import resolve_device
+    from bakeoff.records import only_study
+
+    console, study = process.console(), only_study(folder)
+    suspect = probing.find(study, number)
+    if suspect.other_code:
+        say(f"#{number} was computed by other code of Bakeoff than is here, which repeats its start")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(study.acquire())
+        tokens = progress.prepare(suspect.run.corpus, suspect.run.budget, console)
+        sessions = [
+            stack.enter_context(probing.open_anew(declared, at, resolve_device(device), suspect.source))
+            for at, declared in suspect.studies(tokens).items()
+        ]
+        missing = [session.missing() for session in sessions]
+        if runs := list(chain.from_iterable(missing)):
+            about = f"the probe of #{number}: {len(runs)} of {sum(len(s.study.runs) for s in sessions)} runs"
+            jobs = verbs.say_cost(sessions[0], runs, None, console, about)
+            done = zip(sessions, missing, strict=True)
+            failed = [line for session, its in done for line in verbs.train(session, its, jobs, console)]
+            for line in failed:
+                say(line)
+            if failed:
+                return 1
+        found = suspect.keep(*(read_rows(session.folder) for session in sessions))
+    if as_json:
+        _print_json(terminal.probe_json(suspect.folder, found))
+    else:
+        show(terminal.probe_text(found))
+        show(f"runs: {sessions[0].folder.path.parent}; in the report after `bakeoff report {folder}`")
     return 0
 
 
@@ -463,10 +515,10 @@ def bench(
 
     Every peer trains the same model on the same batches; all take turns, so that the ratios hold on a busy machine.
     """
-    from bakeoff import progress, terminal
+    from bakeoff import terminal
     from bakeoff.bench import table
 
-    with progress.console().status("starting") as status:
+    with process.console().status("starting") as status:
         measured = (table.measure_busy if busy else table.measure)(status.update, fast=fast)
     if as_json:
         _print_json(measured)
@@ -495,7 +547,7 @@ def verify(
     """
     from bakeoff import progress, terminal, verifying
 
-    console = progress.console()
+    console = process.console()
     check = verifying.Verification(folder, number=number, seed=seed, training=training, trust=trust)
     console.print(terminal.verification_plan(check), markup=False, highlight=False, soft_wrap=True)
     with progress.preparing(str(folder), console) as told:
@@ -547,7 +599,7 @@ def sample(
         say(f"text from {run_folder}")
     else:
         name = loading.best_floor(folder) if floor == "best" else floor
-        with progress.preparing(str(folder), progress.console()) as told:
+        with progress.preparing(str(folder), process.console()) as told:
             table, tokenizer = loading.load_floor(folder, name, told)
         source = generation.Counts(table)
         say(f"text from {name} of {folder}")

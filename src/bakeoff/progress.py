@@ -1,10 +1,7 @@
 """What a user sees while runs are at work: bars on a terminal, plain lines in a pipe; both on standard error."""
 
 import contextlib
-import importlib.util
 import math
-import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, Self
@@ -40,16 +37,6 @@ class Display(Protocol):
     def __call__(self, run: Run, message: Json) -> None:
         """Show one message of a run."""
         ...
-
-
-def console() -> Console:
-    """Standard error, or the output of a notebook's cell where ipywidgets can redraw it.
-
-    A terminal only where there is one that can move its cursor, whatever FORCE_COLOR says.
-    """
-    terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
-    notebook = None if importlib.util.find_spec("ipywidgets") else False  # None: rich finds out whether it is one
-    return Console(stderr=True, force_terminal=terminal, force_jupyter=notebook)
 
 
 def redraws(console: Console) -> bool:

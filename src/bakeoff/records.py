@@ -3,6 +3,7 @@
 STUDY/study.json · tokenizer.json · code/ (the user's study file, if there is one)
 STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · texts.json
                            · best.safetensors · summary.json (written last: the run is over)
+                           · probe.json (short counter-experiments)
 """
 
 import hashlib
@@ -145,6 +146,18 @@ LOOKS: dict[str, Shape] = {
     CHECKSUM: _text,
     "declared": [{"looks": [_positive], "margin": _number, "over": [_text]}],
 }
+#: A complete short schedule: the lowest loss on valid, missing where it diverged.
+START: Shape = {"learning_rate": _rate, "valid?": SUMS}
+#: What counter-experiments to a run came to: its own start, and the same with one thing changed; that of a smaller
+#: model that did better, and that one's number.
+PROBE: dict[str, Shape] = {
+    CHECKSUM: _text,
+    "steps": _positive,
+    "own": START,
+    "changed": {"tenth": START, "hundredth": START, "warm-up": START, "pre-norm?": START},
+    "smaller?": {"number": _count, "start": START},
+}
+_PROBE = "probe.json"
 TITLES: Shape = [{"name": _text, "title": _text}]
 SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "bytes": _positive}
 #: What `study.json` has for a report beside what a command goes on from.
@@ -276,7 +289,7 @@ def _history_fault(history: list[Json], summary: Json) -> str | None:
 
 
 class Records(NamedTuple):
-    """What is known of a run: one of `STATUSES`, and its records, empty where there is none yet."""
+    """What is known of a run: one of `STATUSES`, and its records, empty where there is none yet or none at all."""
 
     status: str
     summary: Json
@@ -284,6 +297,7 @@ class Records(NamedTuple):
     documents: Json
     texts: Json
     history: list[Json]
+    probe: Json
 
 
 @dataclass(frozen=True)
@@ -344,6 +358,11 @@ class RunFolder:
         """How its model goes on after some prompts; None before the end, or where that was not asked."""
         return self._read("texts.json", TEXTS)
 
+    @property
+    def probe(self) -> Json | None:
+        """What short counter-experiments to it came to; None where there were none since it was trained."""
+        return self._read(_PROBE, PROBE)
+
     def history(self) -> list[Json]:
         """Every evaluation so far; a last line that was cut off while being written does not count.
 
@@ -376,9 +395,9 @@ class RunFolder:
         try:
             _ = self.spec
             ended = self.summary or {}, self.environment, self.documents or {}, self.texts or {}
-            records = Records("", *ended, self.history())
+            records = Records("", *ended, self.history(), self.probe or {})
         except DamagedError as error:
-            return Records(DAMAGED, {"error": str(error)}, {}, {}, {}, [])
+            return Records(DAMAGED, {"error": str(error)}, {}, {}, {}, [], {})
         alive = self.path.is_dir() and is_locked(self.path / "run.lock")
         return records._replace(status=records.summary.get("status", RUNNING if alive else MISSING))
 
@@ -392,7 +411,7 @@ class RunFolder:
 
     def start(self, spec: Json, environment: Json) -> None:
         """Begin anew: whatever an earlier try left behind is removed."""
-        names = ("summary.json", "history.jsonl", "documents.json", "texts.json")
+        names = ("summary.json", "history.jsonl", "documents.json", "texts.json", _PROBE)
         leftovers = [self.path / name for name in names]
         for leftover in (*leftovers, self.best_weights, self.earlier_weights, self.checkpoint):
             leftover.unlink(missing_ok=True)
@@ -428,6 +447,10 @@ class RunFolder:
     def write_texts(self, texts: Json) -> None:
         """Keep how its model goes on after some prompts."""
         write_record(self.path / "texts.json", texts)
+
+    def write_probe(self, probe: Json) -> None:
+        """Keep what short counter-experiments to it came to."""
+        write_record(self.path / _PROBE, probe)
 
     def finish(self, summary: Json) -> None:
         """Declare the run over, with its history's checksum; a failed one keeps its checkpoint to go on from."""

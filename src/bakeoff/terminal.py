@@ -10,10 +10,11 @@ from bakeoff.analysis.rows import StudyRows
 from bakeoff.analysis.statistics import SAME_WITHIN
 from bakeoff.errors import plain
 from bakeoff.metrics import perplexity
-from bakeoff.records import DAMAGED, DIVERGED, FINISHED, LARGEST, StudyFolder
+from bakeoff.records import DAMAGED, DIVERGED, FINISHED, LARGEST, RunFolder, StudyFolder
 
 if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
     from bakeoff.analysis.looks import Look
+    from bakeoff.analysis.probe import Probe
     from bakeoff.choosing.answer import Answer
     from bakeoff.choosing.choice import Chosen
     from bakeoff.data.corpora import BuiltIn, Text
@@ -126,6 +127,33 @@ def plan_text(plan: "Plan") -> str:
         f"interval does not hold zero, and the two are not the same within {SAME_WITHIN:g}.\n"
         "Models that vary more from seed to seed need more seeds: `--only` plans for the experiments that it names."
     )
+
+
+def probe_json(folder: RunFolder, probe: "Probe") -> Json:
+    """What `bakeoff probe --json` says: what was kept with the run, and what it says."""
+    from bakeoff.report import text
+
+    said = text.say("shared", "probed", probe)
+    return {"number": probe.number, "folder": str(folder.path), "verdict": probe.found, "text": said} | (
+        folder.probe or {}
+    )
+
+
+def probe_text(probe: "Probe") -> str:
+    """A line for each start of a probe, the run's own first, and what they say together."""
+    from bakeoff.report import text
+
+    named = [("as it is", probe.own)]
+    named += [(f"#{probe.smaller[0]} as it is", probe.smaller[1])] if probe.smaller else []
+    named += [(text.say("shared", "recipe", start), start) for start in probe.changed]
+    lines = [
+        [name, words.rate(start.learning_rate), "diverged" if start.diverged else words.perplexity(start.loss)]
+        for name, start in named
+    ]
+    table = columns(
+        [f"#{probe.number}", "learning rate", f"valid ppl after {words.plural(probe.steps, 'step')}"], lines
+    )
+    return f"{table}\n{text.say('shared', 'probed', probe)}"
 
 
 def bench_text(measured: Json) -> str:

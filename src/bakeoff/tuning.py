@@ -159,7 +159,7 @@ class Search:
     def _budget(self) -> Budget:
         budget = dataclasses.replace(self.study.budget, threads=self.study.budget.threads or self.threads)
         if budget.steps is not None:
-            return _shortened(budget, budget.steps)
+            return shortened(budget, max(1, min(budget.steps // 2, STEPS)))
         epochs = max(1, budget.epochs // 2)
         steps = min(-(-STEPS // epochs), budget.epoch_steps or STEPS)
         return dataclasses.replace(budget, epochs=epochs, epoch_steps=steps)
@@ -184,9 +184,9 @@ class Search:
         return {"lr": rate(self._best(slug)), "trials": [trials[place] for place in sorted(trials)]}
 
 
-def _shortened(budget: Budget, whole: int) -> Budget:
-    """A budget of so many steps with half of them, or as many as a trial has at most; every part of it as much less."""
-    steps = max(1, min(whole // 2, STEPS))
+def shortened(budget: Budget, steps: int) -> Budget:
+    """A budget in steps with fewer of them: the same schedule, every part of it as much less."""
+    whole = budget.steps or steps
     parts = {name: getattr(budget, name) for name in ("epoch_steps", "warmup_steps", "decay_steps")}
     shorter = {name: part and max(1, part * steps // whole) for name, part in parts.items()}
     return dataclasses.replace(budget, steps=steps, **shorter)

@@ -15,7 +15,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bakeoff import costs, progress, terminal, tuning, words
+from bakeoff import costs, process, progress, terminal, tuning, words
 from bakeoff.choosing.answer import Answer, answer
 from bakeoff.choosing.choice import Choice
 from bakeoff.choosing.kept import FILE
@@ -70,7 +70,7 @@ def run(
     Raises:
         UserError: What was asked for cannot be done; its text says how to mend that.
     """
-    console, out = progress.console(), Path(out)
+    console, out = process.console(), Path(out)
     built_in, source = find_study(study)
     options = with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
     declared = tuning.apply(out, options, built_in, source)
@@ -131,7 +131,7 @@ def choose(
     Raises:
         UserError: What was asked for cannot be done; its text says how to mend that.
     """
-    console, began = progress.console(), time.monotonic() if began is None else began
+    console, began = process.console(), time.monotonic() if began is None else began
     found = corpora.choose(str(corpus))
     try:
         request = Request(
@@ -207,8 +207,13 @@ def do(session: Session, missing: Sequence[Run], at_once: int | None, console: C
     return train(session, missing, say_cost(session, missing, at_once, console), console)
 
 
-def say_cost(session: Session, missing: Sequence[Run], at_once: int | None, console: Console) -> int:
-    """Say what the missing runs will cost, and how many are done at a time: by default what the machine holds."""
+def say_cost(
+    session: Session, missing: Sequence[Run], at_once: int | None, console: Console, about: str | None = None
+) -> int:
+    """Say what the missing runs will cost, and how many are done at a time: by default what the machine holds.
+
+    They are those of the session, or what it is `about`, with runs of others that are like it.
+    """
     study = session.study
     with console.status("timing a few steps of each model"):
         cost = costs.estimate(missing, session.tokens, session.device)
@@ -218,8 +223,8 @@ def say_cost(session: Session, missing: Sequence[Run], at_once: int | None, cons
     threads = words.plural(study.budget.threads or 1, "thread")
     progress.say(
         console,
-        f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
-        f"{study.budget.precision}, {jobs} at a time: about "
+        f"{about or f'{study.name}: {len(missing)} of {len(study.runs)} runs'} to do on {session.device.type}, "
+        f"{threads} a run, {study.budget.precision}, {jobs} at a time: about "
         f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
     )
