@@ -170,7 +170,8 @@ def open_anew(declared: Study, folder: StudyFolder, device: torch.device, source
         folder.undeclare()
     with open_session(declared, folder.path, device, source) as session:
         specs = {run: folder.run(run.slug).spec for run in session.study.runs if folder.run(run.slug).ended}
-        session.forget([run.number for run, spec in specs.items() if spec and spec["identity"] != identity(run)])
+        others = [run.number for run, spec in specs.items() if spec and spec["identity"] != identity(run)]
+        session.missing(again=others)
         yield session
 
 
