@@ -340,7 +340,7 @@ def tune(
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
     from bakeoff.records import write_record
-    from bakeoff.runner import open_session, parse_jobs
+    from bakeoff.runner import OtherCodeError, open_session, parse_jobs
     from bakeoff.study_file import find_study
 
     console, at_once = _console(), parse_jobs(jobs)
@@ -351,9 +351,16 @@ def tune(
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
+        if moved := tuning.put_aside(folder, round_):
+            say(f"{round_.name} follows from other results than there are now: moved to {moved}, and begun anew")
         with open_session(round_, folder / round_.name, resolve_device(device), source) as session:
             session.forget(search.trials_of(anew))
-            if missing := session.missing():
+            try:
+                missing = session.missing()
+            except OtherCodeError as error:
+                numbers = search.experiments_of(error.numbers)
+                raise OtherCodeError(session.folder.path, numbers, source, "bakeoff tune") from error
+            if missing:
                 _do(session, missing, at_once, console)
         search.learn(read_rows(session.folder))
         if failed := search.failed():
@@ -393,9 +400,9 @@ def plan(
     from bakeoff.study_file import find_study
 
     console = _console()
-    built_in, _ = find_study(study)
+    built_in, source = find_study(study)
     options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
-    declared = tuning.apply(out, options, built_in)
+    declared = tuning.apply(out, options, built_in, source)
     numbers, on = _numbers("--only", only, declared), resolve_device(device)
     folder = StudyFolder(out / folder_name(declared, built_in))
     costs.require_room(declared.corpus, declared.budget)

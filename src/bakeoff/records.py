@@ -480,7 +480,7 @@ class RunFolder:
         """
         names = ("history.jsonl", "environment.json", "documents.json", "texts.json", self.best_weights.name)
         left = [path for name in names if (path := self.path / name).is_file()]
-        bound = {f"{path.stem}_sha256": sha256_of(path) for path in left}
+        bound: Json = {f"{path.stem}_sha256": sha256_of(path) for path in left}
         if summary["status"] != FAILED:
             bound["identity"] = (self.spec or {}).get("identity")
         write_record(self.path / "summary.json", summary | bound)
