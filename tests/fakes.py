@@ -64,7 +64,9 @@ TWELVE = (
 ENDS = dict(zip(range(1, 13), (4.60, 4.50, 4.95, 4.90, 4.62, 4.61, 4.99, 4.93, 4.55, 4.65, 4.63, 4.70), strict=True))
 
 
-def write_study(path, curves, *, seeds=(0,), gap=0.1, endings=None, samples=0, edit=lambda study: None, **fields):
+def write_study(
+    path, curves, *, seeds=(0,), gap=0.1, endings=None, samples=0, probes=None, edit=lambda study: None, **fields
+):
     """Write a study's folder.
 
     Args:
@@ -75,6 +77,7 @@ def write_study(path, curves, *, seeds=(0,), gap=0.1, endings=None, samples=0, e
         gap: How far train is below valid; by number where it is a dictionary, by epoch where it is a list.
         endings: By number or by (number, seed): fields to change in `summary.json`; None for a run that is not over.
         samples: How many samples of valid lie between two evaluations; 0 for a history without any.
+        probes: By number: the arguments of `probe_record`.
         edit: Changes the declaration before it is written.
         fields: Of the declaration.
     """
@@ -92,12 +95,14 @@ def write_study(path, curves, *, seeds=(0,), gap=0.1, endings=None, samples=0, e
         if curve is not None:
             below = gap.get(number, 0.1) if isinstance(gap, dict) else gap
             write_run(run, curve, gap=below, ending=ending, samples=samples)
+        if number in (probes or {}):
+            run.write_probe(probe_record(*probes[number]))
     return folder
 
 
 def read_study(path, curves, **options):
     """Write a study's folder and read its rows, with a noise that does not change with what was measured since."""
-    return dataclasses.replace(read_rows(write_study(path, curves, **options)), noise=NOISE)
+    return dataclasses.replace(read_rows(write_study(path, curves, **options)), noise=NOISE, folder="fake")
 
 
 def twelve(path, *, seeds=(0,), own=0.002, ends=None, **options):
@@ -287,6 +292,20 @@ def write_run(run: RunFolder, curve, *, gap=0.1, ending=None, samples=0):
         test = ending["test"]["best"]["nats"] / TOKENS
         run.write_documents({"valid": documents(min(points)), "test": documents(test)})
     run.finish({"alone": True} | ending)
+
+
+def probe_record(own, changed, smaller=None):
+    """What a probe came to: the valid losses of 400 steps; None for one that diverged; `smaller` is that of #6."""
+
+    def start(loss):
+        return {"learning_rate": 0.01, "valid": None if loss is None else sums(loss)}
+
+    return {
+        "steps": 400,
+        "own": start(own),
+        "changed": dict(zip(("tenth", "hundredth", "warm-up"), map(start, changed), strict=True)),
+        "smaller": None if smaller is None else {"number": 6, "start": start(smaller)},
+    }
 
 
 def sampled(points, epoch, count):

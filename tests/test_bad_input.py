@@ -70,6 +70,7 @@ def call(arguments, monkeypatch, capsys):
 
 
 RUN = ["run", "mine.py"]
+JUDGE = ["judge", "mine.py", "--baseline", "1"]
 MISTAKES = [
     (["run", "unheard-of"], f"unknown study 'unheard-of': use {', '.join(STUDIES)}, or a Python file"),
     (["run", "absent.py"], "no study file absent.py"),
@@ -123,6 +124,15 @@ MISTAKES = [
     (["describe", "unheard-of"], "unknown study"),
     (["describe", "raises.py", "--json"], "raises.py:2"),
     (["data", "bible"], "unknown corpus 'bible'"),
+    ([*JUDGE, "--candidate", "1"], "a comparison takes two experiments, not 1 twice"),
+    ([*JUDGE, "--candidate", "2"], "--candidate takes a number of an experiment; study mine has 1"),
+    ([*JUDGE, "--candidate", "x"], "--candidate"),
+    (JUDGE, "Missing option '--candidate'"),
+    (
+        [*JUDGE, "--candidate", "1", "--looks", "3"],
+        "--looks takes two or more numbers of seeds that rise, from 3 to 100",
+    ),
+    ([*JUDGE, "--candidate", "1", "--margin", "x"], "--margin"),
     (["status", "nothing"], "no study in nothing: `bakeoff run` makes one"),
     (["status", "absent", "--json"], "no study in absent"),
     (["status", CORPUS], f"no study in {CORPUS}"),
@@ -178,7 +188,7 @@ def test_a_text_from_a_pipe_is_refused_in_one_line(folder):
     ],
 )
 def test_other_mistakes_in_a_study_file_are_told_before_anything_is_run(study, says, folder, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_do", lambda *arguments: 0)
+    monkeypatch.setattr("bakeoff.verbs.do", lambda *arguments: [])
     status, _, stderr = call(["run", study, "--out", "out", "--no-report"], monkeypatch, capsys)
     assert status == 2
     assert stderr.startswith("bakeoff: ")
@@ -186,7 +196,7 @@ def test_other_mistakes_in_a_study_file_are_told_before_anything_is_run(study, s
 
 
 def test_an_empty_corpus_name_is_refused(folder, monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_do", lambda *arguments: 0)
+    monkeypatch.setattr("bakeoff.verbs.do", lambda *arguments: [])
     status, _, stderr = call([*RUN, "--corpus", "", "--out", "out", "--no-report"], monkeypatch, capsys)
     assert status == 2
     assert "--corpus" in stderr or "no corpus" in stderr

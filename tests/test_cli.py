@@ -2,11 +2,13 @@
 
 import dataclasses
 import json
+import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
 from importlib.metadata import version
 
 import pytest
@@ -16,7 +18,7 @@ from bakeoff import cli, loading
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.identity import purpose
-from bakeoff.records import STATUSES
+from bakeoff.records import STATUSES, RunFolder
 from bakeoff.study_file import find_study
 
 #: A model and an optimizer that only this file knows, and one experiment with each kind of ours.
@@ -435,6 +437,18 @@ def test_the_card_of_a_study_files_model_names_its_class(study_folder, tmp_path,
     assert set(eval(load, {"load_file": load_file})) == {"logits.weight"}  # noqa: S307 (ours)
 
 
+def test_export_writes_a_studys_curves_with_the_times_of_its_evaluations(study_folder, tmp_path, monkeypatch, capsys):
+    before = time.time()
+    command = ["export", study_folder, tmp_path / "events", "--to", "tensorboard"]
+    status, out, err = call(command, monkeypatch, capsys)
+    assert (status, err) == (0, "")
+    assert out == f"exported: {tmp_path / 'events'}, which tensorboard --logdir reads\n"
+    assert sorted(path.relative_to(tmp_path / "events").as_posix() for path in tmp_path.glob("events/*/*")) == SLUGS
+    times = [line["unix_seconds"] for line in RunFolder(study_folder / SLUGS[1]).history()]
+    assert times == sorted(times)
+    assert before - 3600 < times[0] < times[-1] < before
+
+
 # --- help -------------------------------------------------------------------------------------------------------------
 
 #: Ends with the command's own status, or with 99 if anything has imported what the verb does not need.
@@ -469,8 +483,38 @@ def test_a_verb_imports_only_what_it_needs(arguments, modules, study_folder):
     assert done.stdout
 
 
-def test_the_version_is_the_distributions(monkeypatch, capsys):
-    assert call(["--version"], monkeypatch, capsys) == (0, f"bakeoff {version('bakeoff')}\n", "")
+@pytest.mark.parametrize(("commit", "told"), [(None, ""), ("0123abc-dirty", " (commit 0123abc-dirty)")])
+def test_the_version_is_the_distributions_with_the_commit_of_a_checkout(commit, told, monkeypatch, capsys):
+    monkeypatch.setattr("bakeoff.provenance._commit", lambda: commit)
+    assert call(["--version"], monkeypatch, capsys) == (0, f"bakeoff {version('bakeoff')}{told}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `bakeoff --help`"),
+        (["bake"], "No such command 'bake'; see `bakeoff --help`"),
+        (["run", "--epoch", "3"], "No such option: --epoch (Possible options: --epochs, "),
+        (["export", "a", "b", "--to", "tensorbord"], "'tensorbord' is not one of 'transformers', 'tensorboard'"),
+    ],
+)
+def test_what_is_unknown_is_answered_with_what_is_nearest(arguments, said, monkeypatch, capsys):
+    status, out, err = call(arguments, monkeypatch, capsys)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert said in err
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"), [("bakeoff re", "report"), ("bakeoff report --be", "--beside-published"), ("bakeoff x", "")]
+)
+def test_a_shell_completes_verbs_and_options(typed, found):
+    """In a process of its own, whose program is called `bakeoff`."""
+    code = "import sys; sys.argv = ['bakeoff']; from bakeoff.cli import main; main()"
+    asked = {"_BAKEOFF_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": str(typed.count(" "))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=os.environ | asked, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.strip(), done.stderr) == (0, found, "")
 
 
 def test_help_lists_exactly_the_registered_studies(monkeypatch, capsys):
@@ -495,7 +539,13 @@ OPTIONS = {
         *("--only", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--json"),
         "--help",
     },
+    "judge": {
+        *("--baseline", "--candidate", "--looks", "--margin", "--again", "--corpus", "--epochs", "--out", "--device"),
+        *("--precision", "--threads", "--jobs", "--json", "--help"),
+    },
+    "probe": {"--device", "--json", "--help"},
     "bench": {"--fast", "--busy", "--json", "--help"},
+    "verify": {"--run", "--seed", "--training", "--no-training", "--trust", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},
 }

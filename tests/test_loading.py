@@ -49,6 +49,15 @@ def test_a_relative_path_does_as_well(session, monkeypatch):
     assert model.embedding.weight.abs().sum() > 0
 
 
+def test_a_notebook_shows_a_loaded_run_as_its_line_of_the_table(session):
+    loaded = bakeoff.load(session[1])
+    html = loaded._repr_html_()
+    floors = StudyFolder(session[1].parents[1]).declared["baselines"]
+    assert html.count("<tr>") == 2 + len(floors)
+    assert ">LSTM<" in html.replace(" ", "")
+    assert len(loaded) == 2
+
+
 def test_a_folder_without_weights_is_refused_in_words(session, tmp_path):
     for path in (tmp_path, tmp_path / "nowhere", session[1].parent):
         with pytest.raises(UserError, match="no folder of a run with weights"):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import fakes
-from bakeoff import cli, data, process
+from bakeoff import data, process
 from bakeoff.models import ngram
 from bakeoff.study_file import find_study
 
@@ -176,8 +176,8 @@ class Terminal:
 
 def test_only_a_terminal_that_can_move_its_cursor_is_one(monkeypatch, capsys):
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert not cli._console().is_terminal
+    assert not process.console().is_terminal
     monkeypatch.setattr(sys, "stderr", Terminal())
     for term, moves in (("xterm", True), ("dumb", False)):
         monkeypatch.setenv("TERM", term)
-        assert cli._console().is_terminal == moves
+        assert process.console().is_terminal == moves

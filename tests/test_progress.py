@@ -6,6 +6,7 @@ import io
 import pytest
 from rich.console import Console
 
+from bakeoff import process
 from bakeoff.progress import Bars, Lines, Pace, display, preparing
 from bakeoff.spec import Budget
 
@@ -45,6 +46,14 @@ def shown(display_, said):
 def test_a_pipe_gets_lines_and_a_terminal_bars(runs):
     assert isinstance(display(runs, console()), Lines)
     assert isinstance(display(runs, console(force_terminal=True)), Bars)
+
+
+def test_a_notebook_gets_bars_where_its_widgets_are_there(runs, monkeypatch):
+    assert isinstance(display(runs, console(force_jupyter=True)), Bars)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    for there in (True, False):
+        monkeypatch.setattr("importlib.util.find_spec", lambda name, there=there: there or None)
+        assert process.console().is_jupyter == there
 
 
 def test_a_line_for_every_evaluation_and_end_and_none_for_a_step(runs):

@@ -425,7 +425,7 @@ def test_a_whole_run_that_is_not_what_the_study_declares_is_damaged_and_its_fold
 
 def test_of_a_run_that_is_to_be_done_anew_as_another_nothing_is_shown_but_how_it_ended(folder):
     folder.append(evaluation(0))
-    assert RunFolder(folder.path, "b").read() == (MISSING, {}, {}, {}, {}, [])
+    assert RunFolder(folder.path, "b").read() == (MISSING, {}, {}, {}, {}, [], {})
     folder.finish(ENDINGS[FAILED])
     records = RunFolder(folder.path, "b").read()
     assert (records.status, records.summary["error"], records.history) == (FAILED, "out of memory", [])

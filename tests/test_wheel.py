@@ -1,9 +1,13 @@
 """What a user installs: the wheel, in an environment of its own, without the source tree."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -35,8 +39,11 @@ def check_call(*command, cwd):
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
+    """As `python -m build` makes it: from the sdist, so that has what it takes too."""
     folder = tmp_path_factory.mktemp("wheel")
-    build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, ROOT)
+    check_call(sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder, cwd=ROOT)
+    (sdist,) = folder.glob("*.tar.gz")
+    build = ("wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, sdist)
     check_call(sys.executable, "-m", "pip", *build, cwd=folder)
     (built,) = folder.glob("*.whl")
     return built
@@ -51,6 +58,40 @@ def test_the_wheel_carries_every_file_of_the_package_and_nothing_else(wheel):
     assert {"bakeoff/report/templates/index.html", "bakeoff/py.typed"} <= packed
 
 
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+#: What is imported only where somebody asks for it.
+OPTIONAL = {"accelerate", "schedulefree", "tensorboardX", "transformers", "vl_convert"}
+
+
+def distributions(modules):
+    """Which distributions bring those modules."""
+    found = metadata.packages_distributions()
+    return {re.sub("[_.]", "-", found[name][0]).lower() for name in modules}
+
+
+def required(lines):
+    return {re.match(r"[\w.-]+", line)[0].lower() for line in lines}
+
+
+def test_a_user_gets_what_the_package_imports_and_nothing_else():
+    imported = set()
+    for path in (ROOT / "src").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {name.name.partition(".")[0] for name in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                imported.add(node.module.partition(".")[0])
+    needed = imported - sys.stdlib_module_names - OPTIONAL - {"bakeoff"}
+    assert distributions(needed) | {"pip"} == required(PROJECT["dependencies"])
+    extras = (PROJECT["optional-dependencies"][name] for name in ("bench", "optimizers", "tensorboard", "transformers"))
+    assert distributions(OPTIONAL) == required(line for extra in extras for line in extra)
+
+
+def test_the_citation_names_the_version():
+    assert f"\nversion: {PROJECT['version']}\n" in (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    assert f"\n## {PROJECT['version']}, " in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+
+
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory, wheel):
     """The `bin` folder of a fresh virtual environment with the wheel and what it declares to need."""
@@ -63,6 +104,7 @@ def environment(tmp_path_factory, wheel):
 
 @pytest.mark.slow
 def test_a_study_runs_and_is_reported_from_the_installed_wheel(environment, tmp_path, tiny_corpus_file):
+    assert check_call(environment / "bakeoff", "--version", cwd=tmp_path) == f"bakeoff {PROJECT['version']}\n"
     (tmp_path / "study.py").write_text(STUDY_FILE)
     (tmp_path / "corpus.txt").write_bytes(tiny_corpus_file.read_bytes())
     where = check_call(environment / "python", "-c", "import bakeoff; print(bakeoff.__file__)", cwd=tmp_path)

@@ -2,10 +2,8 @@
 
 import contextlib
 import json
-import os
-import re
 import sys
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,14 +15,11 @@ from bakeoff.errors import UserError, plain
 from bakeoff.process import INTERRUPTED, say, show
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from rich.console import Console
+    from collections.abc import Callable
 
     from bakeoff.analysis.rows import StudyRows
     from bakeoff.records import StudyFolder
-    from bakeoff.runner import Session
-    from bakeoff.spec import Run, Study
+    from bakeoff.report.results import Results
 
 DEFAULT_OUT = Path("runs")
 
@@ -42,7 +37,6 @@ class Grouped(TyperGroup):
 
 app = typer.Typer(
     cls=Grouped,
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
     help="""Train small language models with several optimizers, measure each honestly, and write the report.
@@ -102,7 +96,8 @@ def main() -> None:
         say(str(error))
         status = error.status
     except typer.TyperException as error:
-        say(f"{error.format_message().rstrip('.')}; see `bakeoff --help`")
+        said = error.format_message().rstrip(".")
+        say(f"{said}{' See' if said.endswith('?') else '; see'} `bakeoff --help`")
         status = 2
     except OSError as error:
         say(process.what_was_refused(error))
@@ -128,9 +123,10 @@ def bakeoff(
 ) -> None:
     """Print the version, or help where there is no verb."""
     if version:
-        from importlib import metadata
+        from bakeoff import provenance
 
-        show(f"bakeoff {metadata.version('bakeoff')}")
+        code = provenance.code()
+        show(f"bakeoff {code['bakeoff']}" + (f" (commit {code['commit']})" if code["commit"] else ""))
         raise typer.Exit
     if context.invoked_subcommand is None:
         show(context.get_help())
@@ -161,29 +157,24 @@ def run(
     Finished and diverged runs stay as they are, failed ones are tried again. Ctrl-C is safe: repeat the command to go
     on. An option that changes what is computed (--corpus, --epochs, --precision, --threads) makes another study folder.
     """
-    from bakeoff import progress, tuning
-    from bakeoff.measure import resolve_device
-    from bakeoff.runner import folder_name, open_session, parse_jobs
-    from bakeoff.study_file import find_study
+    from bakeoff import verbs
 
-    console = _console()
-    built_in, source = find_study(study)
-    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
-    declared = tuning.apply(out, options, built_in, source)
-    numbers, anew = _numbers("--only", only, declared), _numbers("--again", again, declared)
-    at_once, folder = parse_jobs(jobs), out / folder_name(declared, built_in)
-    _require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
-    progress.prepare(declared.corpus, declared.budget, console)
-    with contextlib.ExitStack() as stack:
-        with console.status(f"preparing {declared.corpus.name}"):
-            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
-        session.forget(anew or ())
-        missing, damaged = session.missing(numbers), session.damaged(numbers)
-        failed = _do(session, missing, at_once, console) if missing else 0
-    for damage in damaged:
-        say(damage)
-    incomplete = _report(session.folder, console) if report else 0
-    return 1 if failed or damaged or incomplete else 0
+    return _finish(
+        verbs.run(
+            study,
+            only=only,
+            again=again,
+            seeds=seeds,
+            corpus=corpus,
+            epochs=epochs,
+            out=out,
+            device=device,
+            precision=precision,
+            threads=threads,
+            jobs=jobs,
+            write_report=report,
+        )
+    )
 
 
 @app.command(rich_help_panel=START)
@@ -209,39 +200,21 @@ def choose(
     Compares several contenders in short complete schedules, gives most of the time to the winner, and says how sure
     that is. Ctrl-C is safe: the same command goes on with the time that was left.
     """
-    from bakeoff import terminal
-    from bakeoff.choosing.answer import answer
-    from bakeoff.choosing.choice import Choice
-    from bakeoff.choosing.kept import FILE
-    from bakeoff.choosing.planning import Request
-    from bakeoff.choosing.search import NAMES
-    from bakeoff.data import corpora
-    from bakeoff.files import remove_leftovers
-    from bakeoff.measure import resolve_device
-    from bakeoff.records import FAILED, StudyFolder
+    from bakeoff import verbs
 
-    began, console = process.began(), _console()
-    found = corpora.choose(corpus)
-    try:
-        request = Request(
-            corpus=found,
-            minutes=minutes,
-            memory_bytes=_bytes(memory),
-            seed=seed,
-            device=resolve_device(device),
-        )
-    except ValueError as error:
-        raise UserError(str(error)) from error
-    folder = out / f"choose-{found.name}"
-    # A damaged choice.json may have been removed.
-    _require_ours(folder, FILE, *(f"{name}/study.json" for name in NAMES))
-    with StudyFolder(folder).acquire():
-        remove_leftovers(folder)
-        chosen = Choice(request, folder, began, console).make()
-        told = answer(chosen, folder)
-        incomplete = _report(StudyFolder(told.study), console) if report else 0
-    show(terminal.choice_text(told, chosen))
-    return 1 if incomplete or told.ended == FAILED else 0
+    advice = verbs.choose(
+        corpus,
+        minutes=minutes,
+        memory=memory,
+        out=out,
+        device=device,
+        seed=seed,
+        write_report=report,
+        began=process.began(),
+    )
+    status = _finish(advice)
+    show(advice.text)
+    return status
 
 
 @app.command(name="data", rich_help_panel=START)
@@ -286,12 +259,12 @@ def report(
 ) -> int:
     """Rebuild the report from the run folders; this never trains."""
     from bakeoff.records import find_studies
+    from bakeoff.report import results
 
     def write(study: "StudyFolder") -> int:
-        into = out / study.path.resolve().name if out else None
-        if into:
-            _require_ours(into, "index.html")
-        return _report(study, _console(), into, beside_published=beside_published)
+        with process.console().status("writing the report"):
+            written = results.report(study.path, out, beside_published=beside_published)
+        return _finish(written)
 
     return _for_each(find_studies(folder), write)
 
@@ -335,7 +308,7 @@ def tune(
     Prints and stores what it chose, with every trial; `bakeoff run` with the same STUDY, --corpus, --epochs,
     --precision, --threads and --out uses it from then on. Ctrl-C is safe: repeat the command to go on.
     """
-    from bakeoff import progress, terminal, tuning
+    from bakeoff import progress, terminal, tuning, verbs
     from bakeoff.analysis.rows import read_rows
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
@@ -343,10 +316,10 @@ def tune(
     from bakeoff.runner import OtherCodeError, open_session, parse_jobs
     from bakeoff.study_file import find_study
 
-    console, at_once = _console(), parse_jobs(jobs)
+    console, at_once = process.console(), parse_jobs(jobs)
     built_in, source = find_study(study)
-    declared = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
-    anew = _numbers("--again", again, declared) or ()
+    declared = verbs.with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
+    anew = verbs.numbers("--again", again, declared) or ()
     progress.prepare(declared.corpus, declared.budget, console)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
@@ -361,7 +334,8 @@ def tune(
                 numbers = search.experiments_of(error.numbers)
                 raise OtherCodeError(session.folder.path, numbers, source, "bakeoff tune") from error
             if missing:
-                _do(session, missing, at_once, console)
+                for failure in verbs.do(session, missing, at_once, console):
+                    say(failure)
         search.learn(read_rows(session.folder))
         if failed := search.failed():
             say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
@@ -393,17 +367,19 @@ def plan(
     common; until then it is what was kept of the most similar built-in study. Costs are those of all runs, one at a
     time, finished ones included. For example, for two experiments: `bakeoff plan quick --only 5,6`.
     """
-    from bakeoff import costs, planning, progress, terminal, tuning
+    from bakeoff import costs, planning, progress, terminal, tuning, verbs
     from bakeoff.measure import resolve_device
     from bakeoff.records import StudyFolder
     from bakeoff.runner import folder_name, tokens_of
     from bakeoff.study_file import find_study
 
-    console = _console()
+    console = process.console()
     built_in, source = find_study(study)
-    options = _with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
+    options = verbs.with_options(
+        built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds
+    )
     declared = tuning.apply(out, options, built_in, source)
-    numbers, on = _numbers("--only", only, declared), resolve_device(device)
+    numbers, on = verbs.numbers("--only", only, declared), resolve_device(device)
     folder = StudyFolder(out / folder_name(declared, built_in))
     costs.require_room(declared.corpus, declared.budget)
     with progress.preparing(declared.corpus.name, console) as told:
@@ -414,6 +390,119 @@ def plan(
         _print_json(planned.as_json())
     else:
         show(terminal.plan_text(planned))
+
+
+@app.command(rich_help_panel=BE_SURE)
+def judge(
+    study: StudyArgument,
+    *,
+    baseline: Annotated[int, typer.Option(help="The number of an experiment.")],
+    candidate: Annotated[int, typer.Option(help="The number of the one that may be better.")],
+    looks: Annotated[
+        str, typer.Option(help="Numbers of seeds after which it may stop, declared beforehand.")
+    ] = "3,5,8",
+    margin: Annotated[float, typer.Option(help="Two are the same within this, in nats per token of valid.")] = 0.01,
+    corpus: CorpusOption = None,
+    epochs: EpochsOption = None,
+    out: OutOption = DEFAULT_OUT,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    threads: ThreadsOption = None,
+    jobs: JobsOption = "1",
+    again: Annotated[str | None, typer.Option(help="Numbers, of the two, to train anew, such as 1,5.")] = None,
+    as_json: JsonOption = False,
+) -> int:
+    """Judge whether one experiment is better than another: better, worse, the same, or undecided.
+
+    For example `bakeoff judge quick --baseline 1 --candidate 2`. Trains both with the same seeds, looks after 3, 5 and
+    8 of them, and stops once the answer is known; false alarms stay at 5 %. Runs that are there are used, and the
+    study's own seeds stay as they are. Ctrl-C is safe: repeat the command to go on.
+    """
+    from bakeoff import judging, progress, terminal, tuning, verbs
+    from bakeoff.runner import folder_name, parse_jobs
+    from bakeoff.study_file import find_study
+
+    console = process.console()
+    built_in, source = find_study(study)
+    options = verbs.with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
+    declared = tuning.apply(out, options, built_in, source)
+    question = judging.Question(
+        study=declared, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
+    )
+    anew = verbs.numbers("--again", again, question.pair)
+    at_once, folder, planned = parse_jobs(jobs), out / folder_name(declared, built_in), 0
+    tune = tuning.command(out, declared, built_in, source)
+    with verbs.opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
+        judge = judging.Judge(question, session, tune)
+        judge.whole.forget(anew or ())
+        while (part := judge.next_look()) is not None:
+            if missing := part.missing():
+                if not planned:
+                    planned = verbs.say_cost(judge.whole, judge.whole.missing(), at_once, console)
+                    progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
+                if failed := verbs.train(part, missing, planned, console):
+                    for line in (
+                        *failed,
+                        "there is no verdict while a run has failed; repeat the command to try it again",
+                    ):
+                        say(line)
+                    return 1
+            progress.say(console, terminal.look_text(judge.learn()))
+        judgement = judge.judgement()
+    if as_json:
+        _print_json(judgement.as_json())
+    else:
+        show(terminal.judgement_text(judgement))
+    return 0
+
+
+@app.command(rich_help_panel=BE_SURE)
+def probe(
+    folder: FolderArgument,
+    number: Annotated[int, typer.Argument(help="The number of an experiment.")],
+    *,
+    device: DeviceOption = "auto",
+    as_json: JsonOption = False,
+) -> int:
+    """Find out whether a run that learned nothing, or is behind a smaller model, fails for its recipe.
+
+    Trains a few hundred steps of it once more, and as many at a tenth and a hundredth of its rate, with a longer
+    warm-up, and with pre-norm where its model has that; they lie beside the study, and its report says from then on
+    what they found. Ctrl-C is safe: repeat the command to go on. For example, `bakeoff probe runs/quick 12`.
+    """
+    from bakeoff import probing, progress, terminal, verbs
+    from bakeoff.analysis.rows import read_rows
+    from bakeoff.measure import resolve_device
+    from bakeoff.records import only_study
+
+    console, study = process.console(), only_study(folder)
+    suspect = probing.find(study, number)
+    if suspect.other_code:
+        say(f"#{number} was computed by other code of Bakeoff than is here, which repeats its start")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(study.acquire())
+        tokens = progress.prepare(suspect.run.corpus, suspect.run.budget, console)
+        sessions = [
+            stack.enter_context(probing.open_anew(declared, at, resolve_device(device), suspect.source))
+            for at, declared in suspect.studies(tokens).items()
+        ]
+        missing = [session.missing() for session in sessions]
+        if runs := list(chain.from_iterable(missing)):
+            about = f"the probe of #{number}: {len(runs)} of {sum(len(s.study.runs) for s in sessions)} runs"
+            jobs = verbs.say_cost(sessions[0], runs, None, console, about)
+            done = zip(sessions, missing, strict=True)
+            failed = [line for session, its in done for line in verbs.train(session, its, jobs, console)]
+            for line in failed:
+                say(line)
+            if failed:
+                return 1
+        found = suspect.keep(*(read_rows(session.folder) for session in sessions))
+    if as_json:
+        _print_json(terminal.probe_json(suspect.folder, found))
+    else:
+        show(terminal.probe_text(found))
+        show(f"runs: {sessions[0].folder.path.parent}; in the report after `bakeoff report {folder}`")
+    return 0
 
 
 @app.command(rich_help_panel=BE_SURE)
@@ -432,13 +521,48 @@ def bench(
     from bakeoff import terminal
     from bakeoff.bench import table
 
-    console = _console()
-    with console.status("starting") as status:
+    with process.console().status("starting") as status:
         measured = (table.measure_busy if busy else table.measure)(status.update, fast=fast)
     if as_json:
         _print_json(measured)
     else:
         show(terminal.busy_text(measured) if busy else terminal.bench_text(measured))
+
+
+@app.command(rich_help_panel=BE_SURE)
+def verify(
+    folder: FolderArgument = DEFAULT_OUT,
+    *,
+    number: Annotated[
+        int | None, typer.Option("--run", help="Train a run of this experiment again, instead of one that is drawn.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The seed of the run that is trained again.")] = None,
+    training: Annotated[
+        bool, typer.Option("--training/--no-training", help="Train a run again, the only step that takes long.")
+    ] = True,
+    trust: TrustOption = False,
+    as_json: JsonOption = False,
+) -> int:
+    """Make every number of a study again from what it was made of, and train one run again; changes nothing there.
+
+    Such as `bakeoff verify runs/quick --run 5 --seed 0`. Checksums of text, tokenizer and records; report and floors;
+    the best weights, measured again. Exit status 1 where something differs; what could not be checked is said.
+    """
+    from bakeoff import progress, terminal, verifying
+
+    console = process.console()
+    check = verifying.Verification(folder, number=number, seed=seed, training=training, trust=trust)
+    console.print(terminal.verification_plan(check), markup=False, highlight=False, soft_wrap=True)
+    with progress.preparing(str(folder), console) as told:
+        check.rebuild(told)
+    if run := check.to_train:
+        with progress.display([run], console) as observer:
+            check.train(observer)
+    if as_json:
+        _print_json(check.review.as_json())
+    else:
+        show(terminal.review_text(check.review))
+    return 1 if check.review.differences else 0
 
 
 @app.command(rich_help_panel=TAKE)
@@ -475,7 +599,7 @@ def sample(
         say(f"text from {run_folder}")
     else:
         name = loading.best_floor(folder) if floor == "best" else floor
-        with progress.preparing(str(folder), _console()) as told:
+        with progress.preparing(str(folder), process.console()) as told:
             table, tokenizer = loading.load_floor(folder, name, told)
         source = generation.Counts(table)
         say(f"text from {name} of {folder}")
@@ -487,108 +611,34 @@ def sample(
 
 @app.command(rich_help_panel=TAKE)
 def export(
-    run: Annotated[Path, typer.Argument(help="A run's folder, or a study's for its run with the lowest valid loss.")],
+    run: Annotated[
+        Path,
+        typer.Argument(
+            help="A run's folder; or a study's: of transformers for its run with the lowest valid loss, of tensorboard "
+            "for all."
+        ),
+    ],
     folder: Annotated[Path, typer.Argument(help="A new folder, or an empty one.")],
     *,
-    to: Annotated[Literal["transformers"], typer.Option(help="The library that is to read it.")],
+    to: Annotated[Literal["transformers", "tensorboard"], typer.Option(help="The program that is to read it.")],
     trust: TrustOption = False,
 ) -> None:
-    """Write a finished run's model, tokenizer and measured numbers for another library.
+    """Write a finished run's model and tokenizer for transformers, or a study's curves for TensorBoard.
 
-    What that library would not compute as the run did is refused; what it has no class for, `bakeoff.load` reads.
+    What transformers would not compute as the run did is refused; what it has no class for, `bakeoff.load` reads. For
+    example `bakeoff export runs/quick events --to tensorboard`, then `tensorboard --logdir events`.
     """
     from bakeoff import loading
-    from bakeoff.export import transformers
+    from bakeoff.export import tensorboard, transformers
 
+    if to == "tensorboard":
+        tensorboard.export(run, folder)
+        show(f"exported: {folder}, which tensorboard --logdir reads")
+        return
     if (run_folder := loading.best_run(run)) != run:
         say(f"the best run is {run_folder}")
-    write = {"transformers": transformers.export}[to]
-    loaded_by = write(run_folder, folder, trust=trust)
+    loaded_by = transformers.export(run_folder, folder, trust=trust)
     show(f"exported: {folder}, which {loaded_by or 'bakeoff.load'} loads")
-
-
-# --- run --------------------------------------------------------------------------------------------------------------
-
-
-def _with_options(
-    study: "Study",
-    *,
-    corpus: str | None,
-    epochs: int | None,
-    precision: str,
-    threads: int | None = None,
-    seeds: int | None = None,
-) -> "Study":
-    """The study with the command line's options in it."""
-    from bakeoff.data import corpora
-
-    budget: dict[str, Any] = {"epochs": epochs} if epochs is not None else {}
-    if precision != "auto":
-        budget["precision"] = precision
-    if threads is not None:
-        budget["threads"] = threads
-    try:
-        changed = study.with_shared(corpus=corpora.choose(corpus) if corpus is not None else None, **budget)
-        return changed.with_seeds(seeds) if seeds is not None else changed
-    except ValueError as error:
-        raise UserError(str(error)) from error
-
-
-def _bytes(given: str | None) -> float | None:
-    """A size such as `2GB` or `500MB` in bytes."""
-    if given is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", given.strip())
-    if not found or not float(found[1]):
-        raise UserError(f"--memory takes a size such as 2GB or 500MB, not {given!r}")
-    return float(found[1]) * 1000.0 ** " kMGT".index(found[2] or " ")
-
-
-def _numbers(option: str, given: str | None, study: "Study") -> list[int] | None:
-    if given is None:
-        return None
-    known = ", ".join(map(str, study.numbers))
-    parts = [part.strip() for part in given.split(",")]
-    if not all(part in map(str, study.numbers) for part in parts):
-        raise UserError(f"{option} takes experiment numbers such as 1,5; study {study.name} has {known}; not {given!r}")
-    return [int(part) for part in parts]
-
-
-def _require_ours(folder: Path, *marks: str) -> None:
-    """See that a folder that will be written, or replaced, holds what we write, known by a file, or nothing to see."""
-    known = any(path.is_file() for mark in marks for path in folder.glob(mark))
-    if folder.is_dir() and not known and any(path.name[0] != "." for path in folder.iterdir()):
-        raise UserError(f"{folder} holds files, and no {marks[0]}: choose another --out, or rename that folder")
-
-
-def _do(session: "Session", missing: "Sequence[Run]", at_once: int | None, console: "Console") -> int:
-    """Say what the missing runs will cost, do them, and count those that failed.
-
-    By default as many at a time as the machine holds.
-    """
-    from bakeoff import costs, progress, words
-    from bakeoff.records import FAILED
-
-    study = session.study
-    with console.status("timing a few steps of each model"):
-        cost = costs.estimate(missing, session.tokens, session.device)
-    jobs = at_once or session.holds(cost.memory_bytes)
-    disk = cost.disk_bytes(jobs)
-    costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
-    threads = words.plural(study.budget.threads or 1, "thread")
-    progress.say(
-        console,
-        f"{study.name}: {len(missing)} of {len(study.runs)} runs to do on {session.device.type}, {threads} a run, "
-        f"{study.budget.precision}, {jobs} at a time: about "
-        f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
-        f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
-    )
-    with progress.display(missing, console) as observer:
-        session.run(missing, jobs, observer)
-    failed = [run for run in missing if session.folder.run(run.slug).status == FAILED]
-    for run in failed:
-        say(f"{run.slug} failed: {(session.folder.run(run.slug).summary or {})['error']}")
-    return len(failed)
 
 
 def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], int | None]") -> int:
@@ -605,27 +655,14 @@ def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], int | N
     return status
 
 
-def _report(
-    folder: "StudyFolder", console: "Console", into: Path | None = None, *, beside_published: bool = False
-) -> int:
-    """Write a study's report; the exit status, which parts of it that could not be made have a say in."""
-    from bakeoff.report.build import build
-
-    with console.status("writing the report"):
-        built = build(folder, into, beside_published=beside_published)
-    show(f"report: {built.page}")
-    for reason in built.failed:
-        say(f"{built.page}: {reason}")
-    return 1 if built.failed else 0
+def _finish(results: "Results") -> int:
+    """Say where the report is, and what went wrong; the exit status."""
+    if results.page:
+        show(f"report: {results.page}")
+    for failure in results.failed:
+        say(failure)
+    return 1 if results.failed else 0
 
 
 def _print_json(document: object) -> None:
     show(json.dumps(document, indent=1, ensure_ascii=False))
-
-
-def _console() -> "Console":
-    """Standard error: a terminal only where there is one that can move its cursor, whatever FORCE_COLOR says."""
-    from rich.console import Console
-
-    terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
-    return Console(stderr=True, force_terminal=terminal)

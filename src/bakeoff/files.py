@@ -5,9 +5,12 @@ import hashlib
 import json
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+from bakeoff.errors import UserError
 
 #: How the names of files begin that are not whole yet, and those that safetensors writes beside them.
 TEMPORARY, SAFETENSORS_TEMPORARY = ".unfinished-", ".tmp"
@@ -37,6 +40,29 @@ def written_atomically(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to fill; it gets its name only when the block ends without an error.
+
+    Raises:
+        UserError: There is something of that name, and it is no empty folder.
+    """
+    target = folder.resolve()
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise UserError(f"{folder} is there and not empty: name a new folder, or an empty one")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    new = target.with_name(f"{TEMPORARY}{target.name}")
+    shutil.rmtree(new, ignore_errors=True)  # a killed process may have left it
+    new.mkdir()
+    try:
+        yield new
+        if target.exists():
+            target.rmdir()
+        new.replace(target)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
 def write_json(path: Path, data: object) -> None:
     """Write strict JSON atomically: no NaN, no infinity."""
     with written_atomically(path) as temporary:
@@ -63,6 +89,17 @@ def _sync_folder(folder: Path) -> None:
 def free_folder(path: Path) -> Path:
     """The nearest existing folder at or above `path`: where making `path` would begin."""
     return next(folder for folder in [path, *path.parents] if folder.exists())
+
+
+def require_ours(folder: Path, *marks: str) -> None:
+    """See that a folder that will be written, or replaced, holds what we write, known by a file, or nothing to see.
+
+    Raises:
+        UserError: It holds something else.
+    """
+    known = any(path.is_file() for mark in marks for path in folder.glob(mark))
+    if folder.is_dir() and not known and any(path.name[0] != "." for path in folder.iterdir()):
+        raise UserError(f"{folder} holds files, and no {marks[0]}: choose another --out, or rename that folder")
 
 
 def is_regular(path: Path) -> bool:

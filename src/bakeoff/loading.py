@@ -1,5 +1,6 @@
 """A trained model back from a run's folder, a study's or an export's; and a study's floor as a model."""
 
+import dataclasses
 import hashlib
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -15,8 +16,9 @@ from bakeoff.identity import decode
 from bakeoff.models import count_table
 from bakeoff.models.count_table import CountTable
 from bakeoff.models.ngram import TABLES, Floor
-from bakeoff.records import DamagedError, RunFolder, StudyFolder, find_studies, read_json
-from bakeoff.spec import Architecture
+from bakeoff.records import DamagedError, RunFolder, StudyFolder, only_study, read_json
+from bakeoff.report import table
+from bakeoff.spec import Architecture, Run
 from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
 
 Json = dict[str, Any]
@@ -28,6 +30,18 @@ class Loaded(NamedTuple, Generic[Model]):
 
     model: Model
     tokenizer: Tokenizer
+
+
+class LoadedRun(Loaded[nn.Module]):
+    """The same of a run; a notebook shows it as its line of the report's table, with the floors."""
+
+    folder: RunFolder
+
+    def _repr_html_(self) -> str:
+        path = self.folder.path.resolve()
+        study = read_rows(StudyFolder(path.parent.parent))
+        rows = tuple(row for row in study.rows if row.folder == f"{path.parent.name}/{path.name}")
+        return table.html(dataclasses.replace(study, rows=rows))
 
 
 class Trained(NamedTuple):
@@ -48,16 +62,25 @@ CONFIG, WEIGHTS, TOKENIZER = "config.json", "model.safetensors", "tokenizer.json
 MODEL_TYPE = "bakeoff"
 
 
-def load(path: Path, *, trust: bool = False) -> Loaded[nn.Module]:
-    """The model and the tokenizer of a run's folder, or of one that `bakeoff export` wrote.
+def load(run_folder: str | Path, *, trust: bool = False) -> Loaded[nn.Module]:
+    """Give a run's model, with the weights of its best epoch, and its tokenizer back.
+
+    Nothing of the folder is executed, unless the model is one that a study file defines and `trust` says so.
+
+    Args:
+        run_folder: Such as `runs/quick/01-lstm-1-adam/seed-0`; or one that `bakeoff export` wrote for this.
+        trust: Whether the study file that is kept with the study may be executed.
 
     Raises:
         UserError: As in `load_run`; or what was exported is damaged, or is another library's to load.
     """
+    path = Path(run_folder)
     if (path / CONFIG).is_file():
         return _load_exported(path)
     trained = load_run(path, trust=trust)
-    return Loaded(trained.model, trained.tokenizer)
+    loaded = LoadedRun(trained.model, trained.tokenizer)
+    loaded.folder = RunFolder(path)
+    return loaded
 
 
 def load_run(path: Path, *, trust: bool = False) -> Trained:
@@ -105,19 +128,20 @@ def _load_exported(path: Path) -> Loaded[nn.Module]:
     return Loaded(model.eval(), tokenizer)
 
 
-def load_floor(path: Path, name: str, told: Told = lambda *_: None) -> Loaded[CountTable]:
-    """Count a study's text again, for one of its Kneser-Ney floors.
+def load_floor(study_folder: str | Path, name: str | None = None, told: Told = lambda *_: None) -> Loaded[CountTable]:
+    """Give a study's Kneser-Ney floor back as a model, and its tokenizer; its text is counted again for that.
 
     Args:
-        path: The study's folder.
-        name: As in the report's table.
+        study_folder: Such as `runs/quick`.
+        name: Such as `kn5+cache`, as in the report's table; by default the floor that pays least on valid.
         told: Is told what is being done, where tokens are not in the cache and have to be made.
 
     Raises:
         UserError: The folder is no study's, or has no such floor, or no run of it was started, or its corpus is not
             there or has changed.
     """
-    study = _study(path)
+    study = only_study(Path(study_folder))
+    name = name or best_floor(study.path)
     weights = {name: floor.get("cache_weight") for name, floor in _tables(study).items()}
     if name not in weights:
         raise UserError(f"{study.path} has no floor {name!r} that is a model: use {', '.join(weights)}")
@@ -136,7 +160,7 @@ def best_floor(path: Path) -> str:
     Raises:
         UserError: The folder is no study's, or holds several.
     """
-    floors = _tables(_study(path))
+    floors = _tables(only_study(path))
     return min(floors, key=lambda name: floors[name]["valid"]["nats"])
 
 
@@ -148,7 +172,7 @@ def best_run(path: Path) -> Path:
     """
     if RunFolder(path).spec is not None:
         return path
-    study = _study(path)
+    study = only_study(path)
     losses = {
         study.path / row.folder: row.valid.loss
         for row in read_rows(study).rows
@@ -157,15 +181,6 @@ def best_run(path: Path) -> Path:
     if not losses:
         raise UserError(f"{study.path} has no finished run with weights: bakeoff run trains what is missing")
     return min(losses, key=lambda folder: losses[folder])
-
-
-def _study(path: Path) -> StudyFolder:
-    """The one study in a folder."""
-    study, *more = find_studies(path)
-    if more:
-        names = ", ".join(found.path.name for found in (study, *more))
-        raise UserError(f"{path} holds several studies: name one of {names}")
-    return study
 
 
 def _tokenizer(study: StudyFolder) -> Tokenizer:
@@ -184,6 +199,18 @@ def _checked_tokenizer(path: Path, checksum: str | None) -> Tokenizer:
     if checksum not in (None, hashlib.sha256(content).hexdigest()):
         raise ValueError("its checksum is another")
     return Tokenizer.from_buffer(content)
+
+
+def decoded_run(folder: RunFolder, study: StudyFolder, *, trust: bool = False) -> tuple[Run, Path | None]:
+    """A run that was started, as its spec says, and the study file where that had to be executed for it.
+
+    Raises:
+        UserError: It needs a study file that is not trusted or is not what was kept.
+    """
+    encoded = (folder.spec or {})["run"]
+    foreign = foreign_types(encoded)
+    source = _trusted(study, foreign, trust=trust) if foreign else None
+    return decode_run(encoded, source), source
 
 
 def _tables(study: StudyFolder) -> dict[str, Json]:

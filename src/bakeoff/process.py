@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import importlib.util
 import os
 import signal
 import sys
@@ -10,11 +11,15 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import psutil
 
 from bakeoff import threads
 from bakeoff.errors import plain
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 #: Seconds after which a process that is told to stop ends where it stands, if it could not do so in order.
 GRACE = 3.0
@@ -98,6 +103,18 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
         signal.set_wakeup_fd(before)
         os.close(theirs)
         watcher.join()
+
+
+def console() -> "Console":
+    """Standard error, or the output of a notebook's cell where ipywidgets can redraw it.
+
+    A terminal only where there is one that can move its cursor, whatever FORCE_COLOR says.
+    """
+    from rich.console import Console  # noqa: PLC0415 (help needs none)
+
+    terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
+    notebook = None if importlib.util.find_spec("ipywidgets") else False  # None: rich finds out whether it is one
+    return Console(stderr=True, force_terminal=terminal, force_jupyter=notebook)
 
 
 def show(text: str, end: str = "\n") -> None:

@@ -39,16 +39,21 @@ class Display(Protocol):
         ...
 
 
+def redraws(console: Console) -> bool:
+    """Whether what is shown can change in its place: on a terminal, and in a notebook."""
+    return console.is_terminal or console.is_jupyter
+
+
 def display(runs: Sequence[Run], console: Console) -> Display:
-    """Bars where there is a terminal, lines where there is none."""
-    return Bars(runs, console) if console.is_terminal else Lines(runs, console)
+    """Bars where they can move, lines elsewhere."""
+    return Bars(runs, console) if redraws(console) else Lines(runs, console)
 
 
 @contextlib.contextmanager
 def preparing(name: str, console: Console) -> Iterator[Callable[[str, float | None], None]]:
     """A bar for what is done to a corpus before anything is trained, moved by what it yields; gone in the end."""
     columns = TextColumn("{task.description}"), BarColumn(bar_width=24), TaskProgressColumn()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bars:
+    with Progress(*columns, console=console, transient=True, disable=not redraws(console)) as bars:
         task = bars.add_task(escape(plain(f"preparing {name}")), total=None)
 
         def told(doing: str, share: float | None) -> None:

@@ -3,6 +3,7 @@
 STUDY/study.json · tokenizer.json · code/ (the user's study file, if there is one)
 STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · texts.json
                            · best.safetensors · summary.json (written last: the run is over)
+                           · probe.json (short counter-experiments)
 """
 
 import hashlib
@@ -78,6 +79,7 @@ EVALUATION: Shape = {
     "step": _count,
     "train_seconds": _number,
     "processor_seconds?": _number,
+    "unix_seconds?": _number,
     "train": MEASURED,
     "valid": MEASURED,
     "running?": {"nats": _number, "tokens": _positive},
@@ -144,6 +146,23 @@ CHOICE: dict[str, Shape] = {
     "repeats?": _count,
     "final?": dict.fromkeys(("steps", "epoch_steps", "warmup_steps", "decay_steps"), _positive),
 }
+#: The looks of a comparison, as often as they were declared, and the runs that were over before that.
+LOOKS: dict[str, Shape] = {
+    CHECKSUM: _text,
+    "declared": [{"looks": [_positive], "margin": _number, "over": [_text]}],
+}
+#: A complete short schedule: the lowest loss on valid, missing where it diverged.
+START: Shape = {"learning_rate": _rate, "valid?": SUMS}
+#: What counter-experiments to a run came to: its own start, and the same with one thing changed; that of a smaller
+#: model that did better, and that one's number.
+PROBE: dict[str, Shape] = {
+    CHECKSUM: _text,
+    "steps": _positive,
+    "own": START,
+    "changed": {"tenth": START, "hundredth": START, "warm-up": START, "pre-norm?": START},
+    "smaller?": {"number": _count, "start": START},
+}
+_PROBE = "probe.json"
 TITLES: Shape = [{"name": _text, "title": _text}]
 SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "bytes": _positive}
 #: What `study.json` has for a report beside what a command goes on from.
@@ -190,6 +209,10 @@ MEND = "remove it and repeat the command"
 class DamagedError(UserError):
     """A record that is not what was written; it damages its run alone.
 
+    Attributes:
+        path: The record.
+        what: What is wrong with it.
+
     Args:
         path: The record.
         what: What is wrong with it.
@@ -198,6 +221,7 @@ class DamagedError(UserError):
 
     def __init__(self, path: Path, what: str, mend: str = MEND) -> None:
         super().__init__(f"{path} is damaged ({what}): {mend}", status=1)
+        self.path, self.what = path, what
 
 
 def read_json(path: Path, shape: Shape | None = None, mend: str = MEND) -> Json:
@@ -282,7 +306,7 @@ def _documents_fault(documents: Json, summary: Json, history: list[Json]) -> str
 
 
 class Records(NamedTuple):
-    """What is known of a run: one of `STATUSES`, and its records, empty where there is none yet."""
+    """What is known of a run: one of `STATUSES`, and its records, empty where there is none yet or none at all."""
 
     status: str
     summary: Json
@@ -290,6 +314,7 @@ class Records(NamedTuple):
     documents: Json
     texts: Json
     history: list[Json]
+    probe: Json
 
 
 @dataclass(frozen=True)
@@ -361,6 +386,11 @@ class RunFolder:
         """How its model goes on after some prompts; None before the end, or where that was not asked."""
         return self._read_left("texts.json", TEXTS)
 
+    @property
+    def probe(self) -> Json | None:
+        """What short counter-experiments to it came to; None where there were none since it was trained."""
+        return self._read(_PROBE, PROBE)
+
     def history(self) -> list[Json]:
         """Every evaluation so far; a last line that was cut off while being written does not count.
 
@@ -396,7 +426,7 @@ class RunFolder:
         try:
             return self._whole()
         except DamagedError as error:
-            return Records(DAMAGED, {"error": str(error)}, {}, {}, {}, [])
+            return Records(DAMAGED, {"error": str(error)}, {}, {}, {}, [], {})
 
     def _whole(self) -> "Records":
         spec, summary = self.spec, self.summary or {}
@@ -406,11 +436,11 @@ class RunFolder:
         alive = self.path.is_dir() and is_locked(self.path / "run.lock")
         status = summary.get("status", RUNNING if alive else MISSING)
         if spec is None or self.declared in (None, spec["identity"]):
-            return Records(status, summary, self.environment, documents, self.texts or {}, history)
+            return Records(status, summary, self.environment, documents, self.texts or {}, history, self.probe or {})
         if status in (FINISHED, DIVERGED):
             what = "it holds another run than study.json declares, by its settings or its code"
             raise DamagedError(self.path, what, f"move it to where it belongs, or {MEND}")
-        return Records(status, summary, {}, {}, {}, [])
+        return Records(status, summary, {}, {}, {}, [], {})
 
     def require_left(self, path: Path, mend: str = MEND) -> None:
         """See that a file is what the run left there when it was over, as far as its summary tells.
@@ -436,7 +466,7 @@ class RunFolder:
 
     def start(self, spec: Json, environment: Json) -> None:
         """Begin anew: whatever an earlier try left behind is removed."""
-        names = ("summary.json", "history.jsonl", "documents.json", "texts.json")
+        names = ("summary.json", "history.jsonl", "documents.json", "texts.json", _PROBE)
         leftovers = [self.path / name for name in names]
         for leftover in (*leftovers, self.best_weights, self.earlier_weights, self.checkpoint):
             leftover.unlink(missing_ok=True)
@@ -472,6 +502,10 @@ class RunFolder:
     def write_texts(self, texts: Json) -> None:
         """Keep how its model goes on after some prompts."""
         write_record(self.path / "texts.json", texts)
+
+    def write_probe(self, probe: Json) -> None:
+        """Keep what short counter-experiments to it came to."""
+        write_record(self.path / _PROBE, probe)
 
     def finish(self, summary: Json) -> None:
         """Declare the run over, with its identity if it has a result, and the checksum of everything that it left.
@@ -555,7 +589,10 @@ class StudyFolder:
 
     def declared_runs(self) -> Iterator[tuple[Json, int, RunFolder]]:
         """Each declared experiment (its entry in `study.json`), with each seed, and the run's folder."""
-        study = self.study
+        return self.runs(self.study)
+
+    def runs(self, study: Json) -> Iterator[tuple[Json, int, RunFolder]]:
+        """The same of a declaration that is given: one with other seeds."""
         for experiment in study["experiments"]:
             for seed in study["seeds"]:
                 slug = f"{experiment['slug']}/seed-{seed}"
@@ -587,6 +624,19 @@ def find_studies(path: Path) -> list[StudyFolder]:
     if not studies:
         raise UserError(f"no study in {path}: `bakeoff run` makes one, and --out or [DIR] names where it is")
     return studies
+
+
+def only_study(path: Path) -> StudyFolder:
+    """The one study in a folder.
+
+    Raises:
+        UserError: There is none, or there are several.
+    """
+    study, *more = find_studies(path)
+    if more:
+        names = ", ".join(found.path.name for found in (study, *more))
+        raise UserError(f"{path} holds several studies: name one of {names}")
+    return study
 
 
 def is_locked(path: Path) -> bool:

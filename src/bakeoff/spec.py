@@ -9,6 +9,7 @@ Nothing here imports torch; the `build` methods are implemented in `models` and 
 from __future__ import annotations
 
 import dataclasses
+import html
 import math
 import re
 from abc import ABC, abstractmethod
@@ -463,6 +464,21 @@ class Study:
         )
         return cls(name=name, corpus=corpus, budget=budget, experiments=experiments, seeds=seeds)
 
+    def _repr_html_(self) -> str:
+        """For a notebook: what all experiments share, and a line for each with what is not as by default."""
+        import tabulate  # noqa: PLC0415 (nothing else here needs it)
+
+        from bakeoff import words  # noqa: PLC0415 (likewise)
+
+        budget = self.budget
+        shared = (
+            f"Study {self.name}: {self.corpus.name}, {words.epochs(vars(budget))}, batches of {budget.batch_size} "
+            f"sequences of {budget.sequence_length} tokens, {words.plural(len(self.seeds), 'seed')}"
+        )
+        lines = [[str(e.number), _told(e.architecture), _told(e.optimizer)] for e in self.experiments]
+        table = tabulate.tabulate(lines, ["#", "model", "optimizer"], tablefmt="html", disable_numparse=True)
+        return f"<p>{html.escape(shared)}</p>\n{table}"
+
     @property
     def numbers(self) -> tuple[int, ...]:
         """The experiments' numbers, in order."""
@@ -521,6 +537,20 @@ class Study:
 
 def _slug(number: int, architecture: Architecture, optimizer: Optimizer) -> str:
     return f"{number:02d}-{architecture.name}-{architecture.layers}-{optimizer.name}"
+
+
+def _told(spec: Architecture | Optimizer) -> str:
+    """The title, its layers or learning rate, and every other setting that is not the default."""
+    settings = {
+        f.name: getattr(spec, f.name)
+        for f in dataclasses.fields(spec)
+        if f.name in ("layers", "lr") or getattr(spec, f.name) != f.default
+    }
+    listed = (
+        f"{_words(name)} {value:g}" if isinstance(value, float) else f"{_words(name)} {value}"
+        for name, value in settings.items()
+    )
+    return f"{spec.title} ({', '.join(listed)})"
 
 
 def _unique(values: Sequence[int]) -> bool:

@@ -26,19 +26,25 @@ BUILT_IN: dict[str, type] = {
 }
 
 
-def find_study(name_or_path: str) -> tuple[Study, Path | None]:
-    """The study that is asked for, and the file it comes from if it is a user's.
+def find_study(asked: str | Path | Study) -> tuple[Study, Path | None]:
+    """The study that is asked for by its name, by a user's file or as itself, and the file where it comes from one.
 
     Raises:
-        UserError: There is none, or its file has an error in it.
+        UserError: There is none, its file has an error in it, or it has classes that are defined in no study file.
     """
-    if name_or_path in STUDIES:
-        return STUDIES[name_or_path], None
-    path = Path(name_or_path)
+    if isinstance(asked, Study):
+        if own := sorted(type_name(kind) for kind in types(asked) if not is_bakeoffs(kind)):
+            raise UserError(
+                f"runs have processes of their own, which do not know {own[0]}: define it and `study` in a Python file,"
+                " and name that file"
+            )
+        return _with_checksum(asked), None
+    if asked in STUDIES:
+        return STUDIES[str(asked)], None
+    path = Path(asked)
     if path.suffix != ".py":
-        raise UserError(
-            f"unknown study {name_or_path!r}: use {', '.join(STUDIES)}, or a Python file that defines `study`"
-        )
+        known = ", ".join(STUDIES)
+        raise UserError(f"unknown study {str(asked)!r}: use {known}, or a Python file that defines `study`")
     if not path.is_file():
         raise UserError(f"no study file {path}")
     return _with_checksum(load_study(path)), path.resolve()

@@ -10,14 +10,18 @@ from bakeoff.analysis.rows import StudyRows
 from bakeoff.analysis.statistics import SAME_WITHIN
 from bakeoff.errors import plain
 from bakeoff.metrics import perplexity
-from bakeoff.records import DAMAGED, DIVERGED, FINISHED, LARGEST, StudyFolder
+from bakeoff.records import DAMAGED, DIVERGED, FINISHED, LARGEST, RunFolder, StudyFolder
 
 if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
+    from bakeoff.analysis.looks import Look
+    from bakeoff.analysis.probe import Probe
     from bakeoff.choosing.answer import Answer
     from bakeoff.choosing.choice import Chosen
     from bakeoff.data.corpora import BuiltIn, Text
+    from bakeoff.judging import Judgement
     from bakeoff.planning import Plan
     from bakeoff.tuning import Search
+    from bakeoff.verifying import Review, Verification
 
 Json = dict[str, Any]
 
@@ -123,6 +127,33 @@ def plan_text(plan: "Plan") -> str:
         f"interval does not hold zero, and the two are not the same within {SAME_WITHIN:g}.\n"
         "Models that vary more from seed to seed need more seeds: `--only` plans for the experiments that it names."
     )
+
+
+def probe_json(folder: RunFolder, probe: "Probe") -> Json:
+    """What `bakeoff probe --json` says: what was kept with the run, and what it says."""
+    from bakeoff.report import text
+
+    said = text.say("shared", "probed", probe)
+    return {"number": probe.number, "folder": str(folder.path), "verdict": probe.found, "text": said} | (
+        folder.probe or {}
+    )
+
+
+def probe_text(probe: "Probe") -> str:
+    """A line for each start of a probe, the run's own first, and what they say together."""
+    from bakeoff.report import text
+
+    named = [("as it is", probe.own)]
+    named += [(f"#{probe.smaller[0]} as it is", probe.smaller[1])] if probe.smaller else []
+    named += [(text.say("shared", "recipe", start), start) for start in probe.changed]
+    lines = [
+        [name, words.rate(start.learning_rate), "diverged" if start.diverged else words.perplexity(start.loss)]
+        for name, start in named
+    ]
+    table = columns(
+        [f"#{probe.number}", "learning rate", f"valid ppl after {words.plural(probe.steps, 'step')}"], lines
+    )
+    return f"{table}\n{text.say('shared', 'probed', probe)}"
 
 
 def bench_text(measured: Json) -> str:
@@ -273,6 +304,38 @@ def _model(answer: "Answer") -> list[str]:
     ]
 
 
+def look_text(look: "Look") -> str:
+    """What one look has seen."""
+    gain = f", with a gain of {words.spread(look.interval.low, look.interval.high)}" if look.interval else ""
+    return f"after {words.counted(look.seeds, 'seed')}: {look.verdict}{gain}"
+
+
+def judgement_text(judgement: "Judgement") -> str:
+    """What `bakeoff judge` says in the end: the verdict, its numbers, what test says, what speaks against it."""
+    from bakeoff.analysis.statistics import UNDECIDED
+
+    last, baseline, candidate = judgement.last, judgement.baseline, judgement.candidate
+    after = f"on valid after {words.counted(last.seeds, 'seed')}"
+    said = [f"{words.sentence(last.verdict)}: {candidate.described} against {baseline.described}, {after}."]
+    if last.interval:
+        side = "less" if last.interval.mean >= 0 else "more"
+        said.append(
+            f"It pays {words.small(abs(last.interval.mean))} nats per token {side}: a gain of "
+            f"{words.spread(last.interval.low, last.interval.high)} at the level of {last.level:g} that each look has. "
+            f"Within {judgement.question.margin:g} to either side the two would be the same."
+        )
+    lost = [row for side in (baseline, candidate) for row in side.rows if row.lost]
+    said += [f"#{row.number} diverged with seed {row.seed}, so there is no mean, and ranks decide." for row in lost]
+    if last.verdict == UNDECIDED and judgement.smallest_effect is not None:
+        effect = words.small(judgement.smallest_effect)
+        said.append(f"A difference of {effect} would have been found in four of five such comparisons.")
+    said += [f"  {look_text(look)}" for look in judgement.looks[:-1]]
+    if not lost:
+        test = words.small(baseline.test_loss), words.small(candidate.test_loss)
+        said.append(f"On test, which decided nothing: {test[1]} nats per token against {test[0]}.")
+    return "\n".join([*said, *(f"reservation: {reservation}" for reservation in judgement.reservations)])
+
+
 def _trials(chosen: "Chosen") -> str:
     """Every trial of a choice."""
     search = chosen.search
@@ -287,3 +350,48 @@ def _trials(chosen: "Chosen") -> str:
             for found in search.found
         ],
     )
+
+
+#: Differences that a terminal shows; there may be thousands.
+MOST = 20
+#: What `bakeoff verify` counts.
+CHECKED = {
+    "records": "files that have the checksum they were written with",
+    "sums": "numbers that records tell twice, in parts and as a whole",
+    "report": "numbers of the report, written again from the records",
+    "corpus": "facts of the text, read again",
+    "tokenizer": "tokenizers, made again of the text",
+    "tokens": "counts of documents, made again of the text",
+    "experiments": "facts of the experiments, their specs and sizes",
+    "floors": "numbers of the floors, counted again",
+    "texts": "facts of the texts that a floor makes, made again",
+    "weights": "numbers of the best weights, measured again",
+    "trained": "numbers of a run, trained again",
+}
+
+
+def verification_plan(check: "Verification") -> str:
+    """What a check will do, and how long its training will take."""
+    folders = words.joined(str(study.path) for study in check.studies)
+    done = f"verifying {words.plural(len(check.over), 'run')} of {folders}: records, text, floors, report, best weights"
+    if not check.again:
+        return f"{done}; none is trained again"
+    again = check.again
+    took = f"took about {words.duration(again.seconds)} where it was computed"
+    return f"{done}; then trains {again.folder.path} again, which {took} (--run {again.number} --seed {again.seed})"
+
+
+def review_text(review: "Review") -> str:
+    """What `bakeoff verify` found."""
+    lines = [f"checked: {review.checked[what]:,} {told}" for what, told in CHECKED.items() if review.checked[what]]
+    for where, recorded, rebuilt in review.differences[:MOST]:
+        lines.append(f"differs: {where}: recorded {recorded}, rebuilt {rebuilt}")
+    if len(review.differences) > MOST:
+        lines.append(f"differs: {len(review.differences) - MOST:,} more; --json tells all")
+    lines += [f"not checked: {what}" for what in review.not_checked]
+    found = (
+        words.plural(len(review.differences), "difference")
+        if review.differences
+        else "nothing that was checked differs"
+    )
+    return "\n".join(map(plain, [*lines, found]))

@@ -53,8 +53,8 @@ def apply(out: Path, declared: Study, built_in: Study, source: Path | None = Non
         UserError: What was found is not what was written, or was found by other code of the study file.
     """
     path = folder(out, declared, built_in) / FILE
-    command = _command(out, declared, built_in, source)
-    found = read_json(path, RATES, f"repeat `{command}`, which trains nothing twice") if path.is_file() else None
+    searching = command(out, declared, built_in, source)
+    found = read_json(path, RATES, f"repeat `{searching}`, which trains nothing twice") if path.is_file() else None
     if not found or not fits(found, declared):
         return declared
     code = found.get("code")  # which earlier versions did not keep
@@ -63,7 +63,7 @@ def apply(out: Path, declared: Study, built_in: Study, source: Path | None = Non
         numbers = ",".join(map(str, others))
         raise UserError(
             f"{path} has learning rates of {numbers} by other code than {source} has now: "
-            f"`{command} --again {numbers}` searches anew, and without that file the rates of the study file are taken",
+            f"`{searching} --again {numbers}` searches anew, and without that file the study file's own rates are taken",
             status=1,
         )
     return declared.tuned(found)
@@ -89,7 +89,7 @@ def put_aside(folder: Path, round_: Study) -> Path | None:
         return there.path.rename(target)
 
 
-def _command(out: Path, declared: Study, built_in: Study, source: Path | None) -> str:
+def command(out: Path, declared: Study, built_in: Study, source: Path | None) -> str:
     """What searches in `out` for just this study."""
     options = {"--out": str(out)}
     if declared.corpus != built_in.corpus:
@@ -197,7 +197,7 @@ class Search:
     def _budget(self) -> Budget:
         budget = dataclasses.replace(self.study.budget, threads=self.study.budget.threads or self.threads)
         if budget.steps is not None:
-            return _shortened(budget, budget.steps)
+            return shortened(budget, max(1, min(budget.steps // 2, STEPS)))
         epochs = max(1, budget.epochs // 2)
         steps = min(-(-STEPS // epochs), budget.epoch_steps or STEPS)
         return dataclasses.replace(budget, epochs=epochs, epoch_steps=steps)
@@ -222,9 +222,9 @@ class Search:
         return {"lr": rate(self._best(slug)), "trials": [trials[place] for place in sorted(trials)]}
 
 
-def _shortened(budget: Budget, whole: int) -> Budget:
-    """A budget of so many steps with half of them, or as many as a trial has at most; every part of it as much less."""
-    steps = max(1, min(whole // 2, STEPS))
+def shortened(budget: Budget, steps: int) -> Budget:
+    """A budget in steps with fewer of them: the same schedule, every part of it as much less."""
+    whole = budget.steps or steps
     parts = {name: getattr(budget, name) for name in ("epoch_steps", "warmup_steps", "decay_steps")}
     shorter = {name: part and max(1, part * steps // whole) for name, part in parts.items()}
     return dataclasses.replace(budget, steps=steps, **shorter)

@@ -313,7 +313,8 @@ class _Recording:
                 documents=by_document(self.measures.streams["valid"], nats),
                 weights_sha256=sha256_of(self.folder.best_weights),
             )
-        self.folder.append(self.measures.line(evaluation, self.budget.clip) | self._times())
+        line = self.measures.line(evaluation, self.budget.clip) | self._times()
+        self.folder.append(line | {"unix_seconds": time.time()})
         self.kept.evaluations += 1
         self.emit(self.measures.spoken(evaluation) | self._times())
         if self.pace.due():

@@ -73,6 +73,14 @@ def test_seeds_of_an_experiment_stand_together(tmp_path):
     assert [(row.number, row.seed) for row in rows[:4]] == [(1, 2), (1, 5), (2, 2), (2, 5)]
 
 
+def test_runs_with_other_seeds_than_the_declared_ones_are_read_where_they_are_asked_for(tmp_path):
+    found = fakes.write_study(tmp_path / "fake", {(1, "lstm", 1, "adam"): fakes.falling(4.5)})
+    fakes.write_run(found.run("01-lstm-1-adam/seed-7"), fakes.falling(4.4), ending={})
+    assert [(row.seed, row.status) for row in read_rows(found).rows] == [(0, "finished")]
+    told = [(row.seed, row.status) for row in read_rows(found, (0, 7, 8)).rows]
+    assert told == [(0, "finished"), (7, "finished"), (8, "missing")]
+
+
 def test_every_run_has_its_status(rows):
     statuses = {number: row.status for number, row in rows.items()}
     assert statuses == {

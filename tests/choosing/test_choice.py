@@ -12,6 +12,7 @@ import pytest
 import torch
 from rich.console import Console
 
+import bakeoff
 import damages
 import fakes
 from bakeoff import cli, costs, records, runner
@@ -129,6 +130,16 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
     status, _, said = choose(tiny_corpus_file, "--minutes", "2", "--no-report", "--out", tmp_path / "runs")
     assert (status, said.count("\n")) == (2, 1)
     assert "another text, time, memory or seed" in said
+
+
+@pytest.mark.usefixtures("quickly", "untrained")
+def test_in_python_a_choice_is_advice_that_shows_itself(tiny_corpus_file, folder):
+    advice = bakeoff.choose(tiny_corpus_file, minutes=60, out=folder.parent, write_report=False)
+    assert (advice.folder, advice.page, advice.failed) == (folder / "final", None, ())
+    assert str(advice) == advice.text
+    assert str(advice.answer.folder) in advice.text
+    assert advice._repr_html_().startswith("<pre>")
+    assert advice.rows()["status"].to_list() == ["finished"]
 
 
 @pytest.mark.usefixtures("quickly")

@@ -41,6 +41,7 @@ ALONE = {
     "gru": GRU(embedding=16, hidden=16),
     "glr": GLR(width=16),
     "gpt with the token shift": GPT(token_shift=True, **SMALL),
+    "gpt1 with pre-norm": GPT1(post_norm=False, **SMALL),
 }
 EXACT = "gpt1 with the exact GELU"
 TEXT = "Größe 12\n  hello don't . , world !\n\n \t東京  \n"

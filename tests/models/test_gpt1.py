@@ -6,8 +6,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
-from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel
+from transformers import GPT2Config, GPT2LMHeadModel, OpenAIGPTConfig, OpenAIGPTLMHeadModel
 
+from bakeoff.identity import identity
 from bakeoff.models import GPT1, gpt1
 
 VOCABULARY = 29
@@ -75,6 +76,40 @@ def test_logits_and_gradients_equal_the_released_implementation(layers, gelu):
     F.cross_entropy(expected.flatten(0, 1), targets.flatten()).backward()
     for ours, theirs, transposed in pairs(model, reference):
         torch.testing.assert_close(ours.grad, theirs.grad.T if transposed else theirs.grad, rtol=0, atol=1e-5)
+
+
+def test_with_pre_norm_it_equals_gpt2s_body():
+    model = scrambled(build(2, post_norm=False))
+    config = GPT2Config(
+        vocab_size=VOCABULARY,
+        n_positions=LENGTH,
+        n_embd=WIDTH,
+        n_layer=2,
+        n_head=HEADS,
+        activation_function="gelu",
+    )
+    reference = GPT2LMHeadModel(config).eval()
+    state = {"wte.weight": model.embedding.weight, "wpe.weight": model.positions.weight}
+    state |= {f"ln_f.{part}": model.get_parameter(f"norm.{part}") for part in ("weight", "bias")}
+    for number, block in enumerate(model.blocks):
+        for ours, theirs in gpt1.IN_TRANSFORMERS.items():
+            module = block.get_submodule(ours)
+            state[f"h.{number}.{theirs}.weight"] = module.weight.mT if module.weight.ndim > 1 else module.weight
+            state[f"h.{number}.{theirs}.bias"] = module.bias
+    reference.transformer.load_state_dict(state)
+    torch.testing.assert_close(model(tokens()), reference(tokens()).logits, rtol=0, atol=1e-5)
+    first, kept = model.resume(tokens()[:, :4], None)
+    later, _ = model.resume(tokens()[:, 4:], kept)
+    torch.testing.assert_close(torch.cat([first, later], dim=1), model.features(tokens()), rtol=0, atol=1e-5)
+
+
+def test_pre_norm_starts_from_the_same_weights_and_is_another_run():
+    post, pre = build(2).state_dict(), build(2, post_norm=False).state_dict()
+    assert all(torch.equal(pre[name], weight) for name, weight in post.items())
+    assert (GPT1().post_norm, GPT1(post_norm=False).post_norm) == (True, False)
+    assert identity(GPT1(post_norm=True)) == identity(GPT1()) != identity(GPT1(post_norm=False))
+    with pytest.raises(ValueError, match="post norm must be True or False, not 'no'"):
+        GPT1(post_norm="no")
 
 
 def test_the_reference_covers_every_parameter():

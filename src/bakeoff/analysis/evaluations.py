@@ -71,6 +71,7 @@ class Point:
         train_deciles: The train sample by token frequency, and `valid_deciles` valid; None in old histories.
         clipped: Share of the epoch's steps whose gradient was clipped; None before the first.
         samples: Taken since the evaluation before; the last of them is at this very step. Empty in old histories.
+        unix_seconds: When it was made, counted from the beginning of 1970; None in old histories.
     """
 
     epoch: int
@@ -83,6 +84,7 @@ class Point:
     valid_deciles: Parts | None = None
     clipped: float | None = None
     samples: tuple[Sample, ...] = ()
+    unix_seconds: float | None = None
     unit: str = "epoch"
 
     @property
@@ -175,6 +177,7 @@ def point(line: Json, unit: str = "epoch") -> Point:
             Sample(step=s["step"], train_seconds=s["train_seconds"], loss=s["nats"] / s["tokens"])
             for s in line.get("sample") or ()
         ),
+        unix_seconds=line.get("unix_seconds"),
         unit=unit,
     )
 

@@ -4,7 +4,7 @@ import dataclasses
 import math
 import operator
 import statistics as mathematics
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from bakeoff import rates
 from bakeoff.analysis import diagnosis, evaluations, statistics
 from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point, WithCounts
+from bakeoff.analysis.probe import Probe, probe
 from bakeoff.analysis.statistics import Comparison
 from bakeoff.errors import UserError, plain
 from bakeoff.metrics import Tally
@@ -59,6 +60,7 @@ class Row:
         history: Every evaluation.
         documents: What each document of valid and test cost; empty before the end.
         texts: How it goes on after some prompts, by these; empty before the end, and in folders that do not say.
+        probe: What short counter-experiments to it say; None where there were none.
     """
 
     number: int
@@ -106,6 +108,7 @@ class Row:
     history: tuple[Point, ...] = field(metadata=NOT_IN_JSON)
     documents: dict[str, Parts] = field(metadata=NOT_IN_JSON)
     texts: dict[str, str] = field(metadata=NOT_IN_JSON)
+    probe: Probe | None = field(metadata=NOT_IN_JSON)
 
     @property
     def name(self) -> str:
@@ -238,6 +241,11 @@ class Repeats:
         return next((row for row in self.rows if row.lost or row.unlearned), None)
 
     @property
+    def probe(self) -> Probe | None:
+        """What the counter-experiments to one of its runs say; None where there were none."""
+        return next((row.probe for row in self.rows if row.probe), None)
+
+    @property
     def losses(self) -> dict[int, float]:
         """Nats per token of valid at the best epoch, by the seeds that finished."""
         return {row.seed: row.valid.loss for row in self.finished if row.valid}
@@ -274,6 +282,7 @@ class StudyRows:
 
     Attributes:
         study: What `study.json` declares.
+        folder: Its folder's name.
         rows: One a declared run, whether it exists or not.
         baselines: The floors.
         noise: How much another seed changes a loss, typically.
@@ -281,6 +290,7 @@ class StudyRows:
     """
 
     study: Json
+    folder: str
     rows: tuple[Row, ...]
     baselines: tuple[Baseline, ...]
     noise: Noise
@@ -393,6 +403,21 @@ class StudyRows:
         found = ((other, self.compare(best, other)) for other in others if other is not best and not other.spoiled)
         return tuple(other for other, compared in found if compared and compared.open)
 
+    def suspect(self, experiment: Repeats) -> tuple[Row, Row | None] | None:
+        """A run of it that a probe is for, and the smaller model's that it is behind; None where there is none.
+
+        It is the first that learned nothing about context, or else the first that is behind.
+        """
+        over = [row for row in experiment.rows if row.finished or row.status == DIVERGED]
+        if failing := next((row for row in over if row.unlearned), None):
+            return failing, None
+        for row in over:
+            alike = [r for r in smaller_than(row, self.rows) if r.entry["batch_size"] == row.entry["batch_size"]]
+            best = min(alike, key=_valid_loss, default=None)
+            if best and _valid_loss(best) < _valid_loss(row) - diagnosis.FLAT:
+                return row, best
+        return None
+
     def trials(self, experiment: Repeats) -> list[Json]:
         """Every trial of the search for its learning rate, by rate; empty where there was no search for it.
 
@@ -444,24 +469,34 @@ def _mean(values: Iterable[float | None]) -> float | None:
     return mathematics.fmean(known) if known else None
 
 
-def read_rows(folder: StudyFolder) -> StudyRows:
+def read_rows(folder: StudyFolder, seeds: Sequence[int] = ()) -> StudyRows:
     """Reduce every declared run of a study to a row.
+
+    Args:
+        folder: Of the study.
+        seeds: Instead of those that are declared: runs with others may be there as well.
 
     Raises:
         DamagedError: `study.json` is not what was written, or was written by a version that declared other things.
     """
     declared = folder.declared
+    declared["seeds"] = list(seeds or declared["seeds"])
     study = _shown(declared)
     baselines = tuple(evaluations.baseline(entry) for entry in study["baselines"])
     titles = _titles(study)
-    undiagnosed = [_row(study, titles, entry, seed, run) for entry, seed, run in folder.declared_runs()]
+    undiagnosed = [_row(study, titles, entry, seed, run) for entry, seed, run in folder.runs(declared)]
     floors = {baseline.name: baseline for baseline in baselines}
     rows = [_diagnosed(row, floors, undiagnosed) for row in undiagnosed]
     models, optimizers = ([entry["name"] for entry in study[kind]] for kind in ("models", "optimizers"))
     rows.sort(key=lambda r: (models.index(r.model), r.layers, optimizers.index(r.optimizer), r.number, r.seed))
     noise = rates.nearest_noise(rates.trained_tokens(study))
     return StudyRows(
-        study=study, rows=tuple(rows), baselines=baselines, noise=noise, texts=_texts(declared.get("texts"))
+        study=study,
+        folder=folder.path.resolve().name,
+        rows=tuple(rows),
+        baselines=baselines,
+        noise=noise,
+        texts=_texts(declared.get("texts")),
     )
 
 
@@ -487,7 +522,7 @@ def _texts(found: Json | None) -> dict[str, str]:
 
 
 def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:
-    status, summary, environment, documents, texts, lines = run.read()
+    status, summary, environment, documents, texts, lines, probed = run.read()
     summary, environment = _shown(summary), _shown(environment)
     history = tuple(evaluations.point(line, budget_unit(study)) for line in lines)
     best = min(history, key=lambda point: point.valid.nats, default=None)
@@ -534,7 +569,14 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         history=history,
         documents={split: evaluations.parts(entry) for split, entry in (documents or {}).items()},
         texts=_texts(texts),
+        probe=_probe(study, entry, probed) if probed else None,
     )
+
+
+def _probe(study: Json, entry: Json, record: Json) -> Probe:
+    unigram = next(evaluations.baseline(floor) for floor in study["baselines"] if floor["name"] == "unigram")
+    noise = rates.nearest_noise(rates.trained_tokens(study))
+    return probe(record, entry["number"], unigram.valid.loss, noise.of(entry["model"]))
 
 
 def _diagnosed(row: Row, floors: Mapping[str, Baseline], rows: list[Row]) -> Row:
@@ -543,19 +585,22 @@ def _diagnosed(row: Row, floors: Mapping[str, Baseline], rows: list[Row]) -> Row
         return row
     diverged = (row.error or "diverged") if row.status == DIVERGED else None
     try:
-        found = diagnosis.diagnose(row.history, floors, diverged=diverged, smaller=_smaller(row, rows))
+        smaller = min(map(_valid_loss, smaller_than(row, rows)), default=None)
+        found = diagnosis.diagnose(row.history, floors, diverged=diverged, smaller=smaller)
     except Exception as error:  # noqa: BLE001 (one run that a rule cannot judge must not cost the study its report)
         return dataclasses.replace(row, diagnosis="not diagnosed", diagnosis_text=f"A rule failed: {error!r}.")
     return dataclasses.replace(row, diagnosis=found.name, diagnosis_rule=found.rule, diagnosis_text=found.text)
 
 
-def _smaller(row: Row, rows: list[Row]) -> float | None:
-    """The lowest loss on valid of smaller runs of the same architecture, optimizer and seed."""
+def smaller_than(row: Row, rows: Iterable[Row]) -> list[Row]:
+    """The finished runs of smaller models of the same architecture, with the same optimizer and seed."""
     kind = (row.model, row.optimizer, row.seed)
     siblings = [other for other in rows if other.finished and (other.model, other.optimizer, other.seed) == kind]
-    return min(
-        (other.valid.loss for other in siblings if other.valid and other.parameters < row.parameters), default=None
-    )
+    return [other for other in siblings if other.parameters < row.parameters]
+
+
+def _valid_loss(row: Row) -> float:
+    return row.valid.loss if row.valid else math.inf
 
 
 def _titles(study: Json) -> dict[int, tuple[str, str]]:

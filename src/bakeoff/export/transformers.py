@@ -4,7 +4,6 @@ A model that no class of the library equals has Bakeoff's own configuration, and
 """
 
 import errno
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from safetensors import SafetensorError
 from bakeoff import checkpoints, loading, words
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
-from bakeoff.files import TEMPORARY, sha256_of
+from bakeoff.files import new_folder, sha256_of
 from bakeoff.identity import encode
 from bakeoff.loading import Trained
 from bakeoff.models.transformers import of_library
@@ -41,33 +40,22 @@ def export(run: Path, folder: Path, *, trust: bool = False) -> str | None:
         UserError: The folder holds something; the library is missing, or does not compute what the run's model does;
             the run has not finished, or cannot be loaded.
     """
-    target = folder.resolve()
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise UserError(f"{folder} is there and not empty: name a new folder, or an empty one")
     trained = loading.load_run(run, trust=trust)
     facts = _facts(run)
     tokenizer, theirs = _tokenizer(trained), _theirs(trained)
     loaded_by = type(theirs).__name__ if theirs else None
-    target.parent.mkdir(parents=True, exist_ok=True)
-    new = target.with_name(f"{TEMPORARY}{target.name}")
-    shutil.rmtree(new, ignore_errors=True)  # a killed process may have left it
-    new.mkdir()
     try:
-        tokenizer.save_pretrained(new)
-        if theirs:
-            theirs.save_pretrained(new)
-        else:
-            _write_own(trained, new)
-        foreign = min(foreign_types(encode(trained.architecture)), default=None)
-        card = _CARD.render(facts, folder=target.name, theirs=loaded_by, foreign=foreign)
-        (new / "README.md").write_text(card, encoding="utf-8")
-        if target.exists():
-            target.rmdir()
-        new.replace(target)
+        with new_folder(folder) as new:
+            tokenizer.save_pretrained(new)
+            if theirs:
+                theirs.save_pretrained(new)
+            else:
+                _write_own(trained, new)
+            foreign = min(foreign_types(encode(trained.architecture)), default=None)
+            card = _CARD.render(facts, folder=folder.resolve().name, theirs=loaded_by, foreign=foreign)
+            (new / "README.md").write_text(card, encoding="utf-8")
     except SafetensorError as error:  # what it says of a full disk names no file
         raise OSError(errno.EIO, str(error), str(folder)) from error
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     return loaded_by
 
 

@@ -43,18 +43,19 @@ class GPT1(TiedArchitecture):
         width: Width of the embedding and of every layer; the MLP inside is four times as wide.
         heads: Attention heads; they divide the width.
         gelu: `exact`, or `tanh`, its approximation that the released code and `transformers` compute.
+        post_norm: As published; else what each branch reads is normalized, and the last sum (GPT-2's way).
     """
 
     name: ClassVar[str] = "gpt1"
     title: ClassVar[str] = "GPT-1"
     attends: ClassVar[bool | None] = True
     recurrent: ClassVar[bool | None] = False
-    post_norm: ClassVar[bool | None] = True
     compiles: ClassVar[bool] = True
 
     width: int = 128
     heads: int = 4
     gelu: str = "exact"
+    post_norm: bool = True  # type: ignore[misc]  # what is a trait of other architectures is an option of this one
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -64,17 +65,21 @@ class GPT1(TiedArchitecture):
             raise ValueError(f"heads must divide the width: {self.heads} does not divide {self.width}")
         if self.gelu not in GELUS:
             raise ValueError(f"gelu must be one of {', '.join(GELUS)}, not {self.gelu}")
+        if not isinstance(self.post_norm, bool):
+            raise ValueError(f"post norm must be True or False, not {self.post_norm!r}")  # noqa: TRY004 (as all others)
 
     def module(self, vocabulary: int, sequence_length: int) -> "GPT1Model":
         """The module as torch initializes it."""
         return GPT1Model(self, vocabulary, sequence_length)
 
-    def to_transformers(self, model: nn.Module) -> Counterpart:
-        """As the library's `OpenAIGPTLMHeadModel`.
+    def to_transformers(self, model: nn.Module) -> Counterpart | None:
+        """As the library's `OpenAIGPTLMHeadModel`, which is post-norm.
 
         Raises:
             UserError: It has the exact GELU, which the library has not.
         """
+        if not self.post_norm:
+            return None
         if self.gelu != "tanh":
             raise UserError(
                 "this GPT-1 has the exact GELU, and that of transformers has the tanh form, so none there computes the"
@@ -107,11 +112,12 @@ class GPT1Model(TiedLanguageModel):
         self.positions = nn.Embedding(sequence_length, spec.width)
         self.dropout = nn.Dropout(spec.dropout)
         self.blocks = nn.Sequential(*(Block(spec) for _ in range(spec.layers)))
+        self.norm = nn.Identity() if spec.post_norm else nn.LayerNorm(spec.width)
 
     def features(self, tokens_BxL: Tensor) -> Tensor:
         """What the output layer sees at each place, BxLxE."""
         places_L = torch.arange(tokens_BxL.shape[1], device=tokens_BxL.device)
-        features: Tensor = self.blocks(self.dropout(self.embedding(tokens_BxL) + self.positions(places_L)))
+        features: Tensor = self.norm(self.blocks(self.dropout(self.embedding(tokens_BxL) + self.positions(places_L))))
         return features
 
     def resume(self, tokens_BxL: Tensor, state: list[KeyValue] | None) -> tuple[Tensor, list[KeyValue]]:
@@ -122,7 +128,7 @@ class GPT1Model(TiedLanguageModel):
         for layer, block in enumerate(self.blocks):
             features, key_value = block.resume(features, None if state is None else state[layer])  # type: ignore[operator]
             kept.append(key_value)
-        return features, kept
+        return self.norm(features), kept
 
     def matrices(self) -> dict[Tensor, int]:
         """The matrices inside the layers; those of queries, keys and values are stacked."""
@@ -143,10 +149,11 @@ class GPT1Model(TiedLanguageModel):
 
 
 class Block(nn.Module):
-    """Attention, then an MLP; each is added to what it read, and the sum is normalized (post-norm)."""
+    """Attention, then an MLP; each is added to what it read, and the sum is normalized: or, pre-norm, what it reads."""
 
     def __init__(self, spec: GPT1) -> None:
         super().__init__()
+        self.post_norm = spec.post_norm
         self.attention = Attention(spec)
         self.attention_norm = nn.LayerNorm(spec.width)
         self.expand = nn.Linear(spec.width, 4 * spec.width)
@@ -161,10 +168,17 @@ class Block(nn.Module):
 
     def resume(self, x_BxLxE: Tensor, past: KeyValue | None) -> tuple[Tensor, KeyValue]:
         """One layer at the places after those whose keys and values are given."""
-        attended_BxLxE, key_value = self.attention(x_BxLxE, past)
-        attended_BxLxE = self.attention_norm(x_BxLxE + attended_BxLxE)
-        mlp = self.contract(self.gelu(self.expand(attended_BxLxE)))
-        return self.mlp_norm(attended_BxLxE + self.dropout(mlp)), key_value
+        if not self.post_norm:
+            branch, key_value = self.attention(self.attention_norm(x_BxLxE), past)
+            attended_BxLxE = x_BxLxE + branch
+            return attended_BxLxE + self._mlp(self.mlp_norm(attended_BxLxE)), key_value
+        branch, key_value = self.attention(x_BxLxE, past)
+        attended_BxLxE = self.attention_norm(x_BxLxE + branch)
+        return self.mlp_norm(attended_BxLxE + self._mlp(attended_BxLxE)), key_value
+
+    def _mlp(self, x_BxLxE: Tensor) -> Tensor:
+        branch: Tensor = self.dropout(self.contract(self.gelu(self.expand(x_BxLxE))))
+        return branch
 
 
 class Attention(nn.Module):

@@ -85,7 +85,9 @@ def _write(folder: StudyFolder, kept: Kept, new: Path, *, beside_published: bool
         told["published"] = _tried("The published table", lambda: contents.beside_published(study), None, failed)
     write_json(new / "results.json", _results(study, said))
     forms: dict[str, Callable[[Path], object]] = {
-        "results.csv": lambda path: _flat_table(study).write_csv(path),
+        "results.csv": lambda path: (
+            flat(study).with_columns(pl.col(pl.String).str.replace(FORMULA, "'$0")).write_csv(path)
+        ),
         "table.md": lambda path: path.write_text(table.markdown(told["tables"]), encoding="utf-8"),
         "table.tex": lambda path: path.write_text(table.latex(told["tables"], told["study"]), encoding="utf-8"),
         "report.pdf": lambda path: pdf.write(told, drawn, kept, path.name),
@@ -166,7 +168,6 @@ def _results(study: StudyRows, findings: list[Json]) -> Json:
     return declared | {"rows": rows, "baselines": floors, "findings": findings}
 
 
-def _flat_table(study: StudyRows) -> pl.DataFrame:
-    """One line a run, nested values as columns such as `valid_perplexity`; no text in it is a formula."""
-    flat = pl.json_normalize([row.as_json() for row in study.rows], separator="_", infer_schema_length=None)
-    return flat.with_columns(pl.col(pl.String).str.replace(FORMULA, "'$0"))
+def flat(study: StudyRows) -> pl.DataFrame:
+    """A line a run, nested values as columns such as `valid_perplexity`."""
+    return pl.json_normalize([row.as_json() for row in study.rows], separator="_", infer_schema_length=None)

@@ -115,7 +115,11 @@ def _rule(study: StudyRows, rule: diagnosis.Rule) -> Json:
         "severity": rule.severity,
         "sign": SIGNS[rule.severity],
         "runs": [
-            {"run": row.number, "seed": row.seed if study.seeds > 1 else None, "text": row.diagnosis_text}
+            {
+                "run": row.number,
+                "seed": row.seed if study.seeds > 1 else None,
+                "text": " ".join(filter(None, (row.diagnosis_text, say("shared", "probed", row.probe)))),
+            }
             for row in fitting
         ],
     }

@@ -126,6 +126,15 @@ def latex(tables: list[Json], name: str) -> str:
     return "\n".join(parts)
 
 
+def html(study: StudyRows) -> str:
+    """The table that fits a page as HTML, for a notebook; of an experiment's seeds it shows the mean."""
+    made = _table(study, _results(study))
+    lines = [line["cells"] for line in made["lines"] if line["kind"] != "seed"]
+    rows = [[_bold(cell, cell["text"], BOLD, BOLD_ENDS) for cell in cells] for cells in lines]
+    drawn = _tabulated(made, [column["head"] for column in made["columns"]], rows, "html")
+    return drawn.replace(BOLD, "<b>").replace(BOLD_ENDS, "</b>")
+
+
 def _tabulated(table: Json, heads: list[str], rows: list[list[str]], form: str) -> str:
     aligned = ["left" if column["text"] else "right" for column in table["columns"]]
     return tabulate.tabulate(rows, heads, tablefmt=form, disable_numparse=True, colalign=aligned)

@@ -86,8 +86,8 @@ def test_a_lost_run_is_named_and_not_averaged_away(tmp_path):
     ("curves", "verdict", "command"),
     [
         ({ONE: 4.5, TWO: None, FOUR: None}, "not measured", "bakeoff run fake --only 9,10"),
-        ({ONE: 4.5, TWO: 5.3, FOUR: 5.3}, "cannot be told", "bakeoff run fake --only 10 --epochs 16"),
-        ({ONE: 4.5, TWO: 4.7, FOUR: 4.9}, "no", "bakeoff run fake --only 10 --epochs 16"),
+        ({ONE: 4.5, TWO: 5.3, FOUR: 5.3}, "cannot be told", "bakeoff probe runs/fake 10"),
+        ({ONE: 4.5, TWO: 4.7, FOUR: 4.9}, "no", "bakeoff probe runs/fake 10"),
         ({ONE: 4.5, TWO: 4.51, FOUR: 4.9}, "answered", "bakeoff run fake --only 2,9 --seeds 5"),
         ({ONE: 4.7, TWO: 4.5, FOUR: 4.4}, "yes", None),
     ],
@@ -97,12 +97,55 @@ def test_what_to_type_next(tmp_path, curves, verdict, command):
     assert (found.verdict, found.facts.command) == (verdict, command)
 
 
+#: What a probe came to: that it is the recipe; that no change helps; that it fails later than a probe sees.
+HELPED, HELPLESS, LATE = (5.3, (4.6, 5.0, 5.3)), (5.3, (5.3, 5.3, 5.3)), (4.6, (4.6, 4.6, 4.6))
+
+
+@pytest.mark.parametrize(
+    ("probed", "end", "verdict", "cause"),
+    [
+        (HELPED, 5.3, "cannot be told", None),
+        (HELPLESS, 5.3, "cannot be told", STACKED),
+        ((*HELPED, 4.62), 4.9, "cannot be told", None),
+        ((*HELPLESS, 4.62), 4.9, "no", STACKED),
+        ((*LATE, 4.62), 4.9, "no", STACKED),
+    ],
+)
+def test_a_probe_changes_the_answer(tmp_path, probed, end, verdict, cause):
+    found = asked(tmp_path, {ONE: 4.5, FOUR: end}, probes={10: probed})
+    said = text.finding(found)
+    assert (found.verdict, found.facts.cause) == (verdict, cause)
+    assert said["command"] == ("bakeoff run fake --only 10 --epochs 16" if cause else None)
+    assert ("#10 is behind #6 is not" in said["text"]) == (end == 4.9 and cause is None)
+    assert ("learned nothing about context is not a matter of capacity: at a tenth" in said["text"]) == (
+        end == 5.3 and cause is None
+    )
+    assert "bakeoff probe" not in ((said["conjecture"] or {}).get("decided_by") or "")
+
+
+def test_post_norm_is_suspected_until_a_probe_refutes_it(tmp_path):
+    def cause(name, *probed):
+        barred = searched({12: (4.9, 5.3, 5.3)})
+        probes = {12: probed} if probed else None
+        found = asked(tmp_path / name, {GPT_ONE: 4.5, GPT_FOUR: 4.9}, edit=barred, probes=probes)
+        return found.facts.cause, (text.finding(found)["conjecture"] or {}).get("decided_by") or ""
+
+    suspected, decided = cause("unprobed")
+    assert (suspected, decided.partition(":")[0]) == (POST_NORM, "`bakeoff probe runs/fake 12`")
+    assert cause("helpless", *HELPLESS, 4.62) == (None, "")
+    suspected, decided = cause("late", *LATE, 4.62)
+    assert (suspected, decided) == (
+        POST_NORM,
+        "#12 for four times as many epochs, which shows whether it is only slow",
+    )
+
+
 def test_where_no_seeds_would_decide_the_one_that_fails_is_trained_longer(tmp_path, monkeypatch):
     monkeypatch.setattr("bakeoff.analysis.statistics.MOST_SEEDS", 3)
     curves = {2: lambda seed: [4.5 + 0.05 * seed], 9: lambda seed: [4.6 - 0.05 * seed], 10: [4.9]}
     study = fakes.read_study(tmp_path, {key: curves[key[0]] for key in (ONE, TWO, FOUR)}, seeds=(0, 1, 2))
     (found,) = depth(study)
-    assert (found.verdict, found.facts.command) == ("answered", "bakeoff run fake --only 10 --epochs 16")
+    assert (found.verdict, found.facts.command) == ("answered", "bakeoff probe runs/fake 10")
 
 
 def test_a_run_that_failed_is_tried_again(tmp_path):
@@ -185,8 +228,11 @@ def test_words(tmp_path):
     fails = fakes.twelve(tmp_path / "fails", ends={11: 4.58, 12: 5.3, 9: 4.50, 10: 4.9}, edit=search)
     seeds = fakes.twelve(tmp_path / "seeds", seeds=(0, 1, 2), ends={11: 4.609}, endings={(12, 1): DIVERGED})
     unsearched = fakes.twelve(tmp_path / "unsearched", tuning=None)
+    probes = {10: (*HELPED, 4.62), 12: (None, (None, 5.3, 4.9))}
+    probed = fakes.twelve(tmp_path / "probed", ends={12: 5.3}, probes=probes)
     told = []
-    for name, study in {"twelve": twelve, "fails": fails, "seeds": seeds, "unsearched": unsearched}.items():
+    studies = {"twelve": twelve, "fails": fails, "seeds": seeds, "unsearched": unsearched, "probed": probed}
+    for name, study in studies.items():
         for found in depth(study):
             said = text.finding(found)
             told += [f"{name}: {said['question']}", f"{said['verdict']}: {said['text']}", f"? {said['conjecture']}"]

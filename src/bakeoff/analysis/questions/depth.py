@@ -3,10 +3,11 @@
 from dataclasses import dataclass
 
 from bakeoff.analysis.diagnosis import FLAT, NEAR
-from bakeoff.analysis.questions.finding import Finding, evidence, link, run
+from bakeoff.analysis.probe import NO_CHANGE, RECIPE
+from bakeoff.analysis.questions.finding import Finding, evidence, link, probe, run
 from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, StudyRows
-from bakeoff.analysis.statistics import ANSWERED, LEANING, NO, NOT_MEASURED, UNDECIDED, YES, unknown
+from bakeoff.analysis.statistics import ANSWERED, LEANING, LEANING_NO, NO, NOT_MEASURED, UNDECIDED, YES, unknown
 from bakeoff.records import DIVERGED, FINISHED
 
 #: Among the questions of a report.
@@ -49,6 +50,18 @@ class Depth:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Deeper(Pair):
+    """A depth against the shallowest that learned."""
+
+    @property
+    def verdict(self) -> str:
+        """Whether it is better; open where it is behind for its recipe, as a probe shows: its layers do not tell."""
+        verdict, probed = super().verdict, self.first.probe
+        recipe = probed is not None and probed.found == RECIPE
+        return unknown(self.study.seeds) if recipe and verdict in (NO, LEANING_NO) else verdict
+
+
+@dataclass(frozen=True, kw_only=True)
 class Facts:
     """A ladder of depths.
 
@@ -56,18 +69,20 @@ class Facts:
         depths: The shallowest first.
         pairs: The deeper ones against the shallowest of those that learned: what is decided first, then the best.
         worse: Those that are worse than that, or did not learn.
-        cause: Why that may be; None where nothing is known that would explain it.
+        cause: Why that may be; None where nothing is known that would explain it, or a probe has shown what it is.
+        probe: The command that would probe the deepest of those; None where it was probed.
         command: What to type next.
     """
 
     depths: tuple[Depth, ...]
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Deeper, ...]
     worse: tuple[Depth, ...]
     cause: str | None
+    probe: str | None
     command: str | None
 
     @property
-    def best(self) -> Pair | None:
+    def best(self) -> Deeper | None:
         """The best of the deeper ones; None if only one has learned."""
         return min(self.pairs, key=lambda pair: pair.first.loss, default=None)
 
@@ -112,10 +127,10 @@ def depth(study: StudyRows) -> list[Finding]:
     return [_finding(study, ladder) for ladder in ladders(study)]
 
 
-def pairs(study: StudyRows, ladder: list[Repeats]) -> list[Pair]:
+def pairs(study: StudyRows, ladder: list[Repeats]) -> list[Deeper]:
     """Each of the deeper ones against the shallowest, of those that learned."""
     learned = [e for e in ladder if e.finished and not e.failure]
-    found = [Pair(study=study, first=e, second=learned[0]) for e in learned[1:]]
+    found = [Deeper(study=study, first=e, second=learned[0]) for e in learned[1:]]
     return [pair for pair in found if pair.compared]
 
 
@@ -129,13 +144,16 @@ def _finding(study: StudyRows, ladder: list[Repeats]) -> Finding:
     worse = tuple(d for d in depths if d.experiment.failure or d.experiment in behind)
     over = sum(bool(e.finished or e.failure) for e in ladder)
     pending = ",".join(str(e.number) for e in ladder if any(r.status not in (FINISHED, DIVERGED) for r in e.rows))
-    longer = (worse[-1].experiment,) if worse else best.sides if best and best.verdict == UNDECIDED else ()
+    cause, probed = (_cause(worse[-1], base), probe(study, worse[-1].experiment)) if worse else (None, None)
     facts = Facts(
         depths=tuple(depths),
         pairs=tuple(found),
         worse=worse,
-        cause=_cause(worse[-1], base) if worse else None,
-        command=run(study, "--only", pending) if pending else (best and best.command) or _longer(study, longer),
+        cause=cause,
+        probe=probed,
+        command=run(study, "--only", pending)
+        if pending
+        else (best and best.command) or (probed if cause != BY_HEART else None) or _longer(study, worse, best),
     )
     verdict = best.verdict if best else unknown(study.seeds) if over > 1 else NOT_MEASURED
     return Finding(
@@ -148,7 +166,10 @@ def _finding(study: StudyRows, ladder: list[Repeats]) -> Finding:
     )
 
 
-def _longer(study: StudyRows, experiments: tuple[Repeats, ...]) -> str | None:
+def _longer(study: StudyRows, worse: tuple[Depth, ...], best: Pair | None) -> str | None:
+    experiments = (worse[-1].experiment,) if worse else best.sides if best and best.verdict == UNDECIDED else ()
+    if experiments and (probed := experiments[0].probe) and probed.found == RECIPE:
+        return None
     numbers = ",".join(str(e.number) for e in sorted(experiments, key=lambda e: e.number))
     if not numbers or study.unit == "step":  # for which there is no option
         return None
@@ -195,6 +216,10 @@ def _cause(failing: Depth, base: Repeats | None) -> str | None:
     e = failing.experiment
     if base and not e.failure and e.train_loss <= base.train_loss + FLAT:
         return BY_HEART
-    if e.traits.get("post_norm") and (failing.stuck_at or not failing.learned_at):  # post-norm would bar high rates
+    found = e.probe.found if e.probe else None
+    if found == RECIPE:
+        return None
+    barred = failing.stuck_at or not failing.learned_at  # post-norm would bar high rates
+    if e.traits.get("post_norm") and barred and found != NO_CHANGE:
         return POST_NORM
     return STACKED if e.traits.get("recurrent") else None

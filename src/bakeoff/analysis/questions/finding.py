@@ -68,6 +68,13 @@ def command(study: StudyRows, experiments: Iterable[Repeats], compared: Comparis
     )
 
 
+def probe(study: StudyRows, experiment: Repeats) -> str | None:
+    """The command that probes an experiment; None where it was probed, or there is nothing to probe."""
+    if experiment.probe or not study.suspect(experiment):
+        return None
+    return shlex.join(["bakeoff", "probe", f"runs/{study.folder}", str(experiment.number)])
+
+
 def run(study: StudyRows, *options: object) -> str:
     """The command that runs a study with some options."""
     return shlex.join(["bakeoff", "run", study.study["source"] or study.study["study"], *map(str, options)])

@@ -4,7 +4,7 @@ import shlex
 from dataclasses import dataclass
 from statistics import fmean
 
-from bakeoff.analysis.questions.finding import command
+from bakeoff.analysis.questions.finding import command, probe
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import NOT_MEASURED, Comparison
 
@@ -72,7 +72,10 @@ class Pair:
         named = shlex.quote(self.study.study["source"] or self.study.study["study"])
         if any(row.status not in ("finished", "diverged") for side in self.sides for row in side.rows):
             return f"bakeoff run {named} --only {','.join(map(str, sorted(side.number for side in self.sides)))}"
-        return f"bakeoff tune {named}" if self.rates != SEARCHED else command(self.study, self.sides, self.compared)
+        if self.rates != SEARCHED:
+            return f"bakeoff tune {named}"
+        probes = (probe(self.study, side) for side in self.sides if side.failure)
+        return next(filter(None, probes), None) or command(self.study, self.sides, self.compared)
 
 
 def only_kinds_differ(a: Repeats, b: Repeats) -> bool:

@@ -1,0 +1,277 @@
+"""One experiment against another: pairs of runs with the same seed, at looks that are declared before any is seen.
+
+Both are of one study, and so have the same corpus, tokenizer, budget and order of data. Their runs are runs of that
+study like any others, in its folder; seeds beyond those that it declares are given to these two alone. Valid decides.
+Test is in every run's records, and is told with the verdict, not before.
+
+A run that diverged is a result (`analysis.looks` says of what kind), one that failed is none: there is no verdict until
+the same command has tried it again.
+
+The looks are kept in the study's folder as they are declared, with the runs that were over by then: whoever declares
+looks, or chooses the two, by results gets the verdict with that reservation.
+"""
+
+import dataclasses
+import math
+import re
+import statistics as mathematics
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from bakeoff import provenance, words
+from bakeoff.analysis import looks
+from bakeoff.analysis.looks import Look
+from bakeoff.analysis.rows import Repeats, Row, StudyRows, read_rows, require_undamaged
+from bakeoff.analysis.statistics import MOST_SEEDS, SAME_WITHIN, UNDECIDED
+from bakeoff.errors import UserError
+from bakeoff.records import DIVERGED, FINISHED, LARGEST, LOOKS, read_json, write_record
+from bakeoff.runner import Session
+from bakeoff.spec import Run, Study
+
+#: Seeds at each look, where no others are declared.
+USUAL = "3,5,8"
+#: The file with the looks of a comparison, by its two numbers.
+FILE = "judge-{}-{}.json"
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Whether the candidate is better than the baseline.
+
+    Attributes:
+        study: Whose experiments they are.
+        baseline: The number of one.
+        candidate: The number of the other.
+        looks: Seeds at each.
+        margin: Nats per token; smaller differences do not matter.
+
+    Raises:
+        UserError: It is none.
+    """
+
+    study: Study
+    baseline: int
+    candidate: int
+    looks: tuple[int, ...]
+    margin: float = SAME_WITHIN
+
+    def __post_init__(self) -> None:
+        for option, number in (("--baseline", self.baseline), ("--candidate", self.candidate)):
+            if number not in self.study.numbers:
+                known = ", ".join(map(str, self.study.numbers))
+                raise UserError(f"{option} takes a number of an experiment; study {self.study.name} has {known}")
+        if self.baseline == self.candidate:
+            raise UserError(f"a comparison takes two experiments, not {self.baseline} twice")
+        if not 0 <= self.margin < LARGEST:
+            raise UserError(f"--margin takes nats per token from 0 on, not {self.margin:g}")
+
+    @property
+    def pair(self) -> Study:
+        """The study with the two alone."""
+        two = tuple(e for e in self.study.experiments if e.number in (self.baseline, self.candidate))
+        return dataclasses.replace(self.study, experiments=two)
+
+
+def parse_looks(given: str) -> tuple[int, ...]:
+    """Looks as they are written: `3,5,8`.
+
+    Raises:
+        UserError: They are not fit for any comparison.
+    """
+    parts = [part.strip() for part in given.split(",")]
+    found = tuple(int(part) if re.fullmatch("[0-9]{1,3}", part) else 0 for part in parts)
+    if not looks.are_fit(found):
+        raise UserError(
+            f"--looks takes two or more numbers of seeds that rise, from 3 to {MOST_SEEDS}, such as {USUAL}; "
+            f"not {given!r}"
+        )
+    return found
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Judgement:
+    """What became of a question.
+
+    Attributes:
+        looks: Those that were taken; the last decided, or was the last of all.
+        gains: What the baseline pays more, by seed; see `looks.look`.
+        baseline: Its runs, with the seeds of the last look.
+        candidate: Likewise.
+        reservations: What speaks against believing the verdict, and what removes that.
+    """
+
+    question: Question
+    looks: tuple[Look, ...]
+    gains: tuple[float, ...]
+    baseline: Repeats
+    candidate: Repeats
+    reservations: tuple[str, ...]
+
+    @property
+    def last(self) -> Look:
+        """The look that decided, or the last of all."""
+        return self.looks[-1]
+
+    @cached_property
+    def smallest_effect(self) -> float | None:
+        """The smallest difference that the looks so far find in four of five comparisons; None where a run diverged."""
+        if self.last.interval is None:
+            return None
+        taken, deviation = [look.seeds for look in self.looks], mathematics.stdev(self.gains)
+        return looks.smallest_effect(taken, self.last.level, deviation, self.question.margin)
+
+    def as_json(self) -> Json:
+        """For programs."""
+        interval = self.last.interval
+        return {
+            "verdict": self.last.verdict,
+            "difference": interval and interval.mean,
+            **_ends(self.last),
+            "seeds": self.last.seeds,
+            "looks": [{"seeds": look.seeds, "level": look.level, **_ends(look)} for look in self.looks],
+            "margin": self.question.margin,
+            "smallest_effect": self.smallest_effect,
+            "reservations": list(self.reservations),
+        }
+
+
+def _ends(look: Look) -> Json:
+    return {"low": look.interval and look.interval.low, "high": look.interval and look.interval.high}
+
+
+class Judge:
+    """Answers a question: says which runs the next look needs, and what it sees once they are there.
+
+    Args:
+        question: What is asked.
+        session: Of its study.
+        tune: The command that searches learning rates for the study.
+
+    Attributes:
+        whole: The session for all that may be needed: the two experiments, with the seeds of the last look.
+    """
+
+    def __init__(self, question: Question, session: Session, tune: str) -> None:
+        self.question, self.tune = question, tune
+        self._session = session
+        self.whole = self._with(question.looks[-1])
+        self._over = self._declared()
+        self._looks: list[Look] = []
+
+    def next_look(self) -> Session | None:
+        """The session for the next look; None once the answer is known, or all looks were taken.
+
+        Raises:
+            UserError: Records of a run are damaged, or the look would compare what different code has computed.
+        """
+        taken = len(self._looks)
+        if taken == len(self.question.looks) or (taken and self._looks[-1].verdict != UNDECIDED):
+            return None
+        part = self._with(self.question.looks[taken])
+        rows = [row for side in self._sides(self._read(part)) for row in side.rows]
+        require_undamaged(rows)
+        self._require_one_code(rows, part.missing())
+        return part
+
+    def learn(self) -> Look:
+        """Look at the runs that the last `next_look` asked for, all of which are over."""
+        part = self._with(self.question.looks[len(self._looks)])
+        self._rows = self._read(part)
+        baseline, candidate = ({row.seed: _loss(row) for row in side.rows} for side in self._sides(self._rows))
+        self._gains = tuple(baseline[seed] - candidate[seed] for seed in part.study.seeds)
+        self._looks.append(looks.look(self._gains, looks.level(self.question.looks), self.question.margin))
+        return self._looks[-1]
+
+    def judgement(self) -> Judgement:
+        """What the last look says, with what speaks against it."""
+        baseline, candidate = self._sides(self._rows)
+        return Judgement(
+            question=self.question,
+            looks=tuple(self._looks),
+            gains=self._gains,
+            baseline=baseline,
+            candidate=candidate,
+            reservations=tuple(self._reservations()),
+        )
+
+    def _with(self, seeds: int) -> Session:
+        """The session for the two experiments alone, with so many seeds."""
+        pair = self.question.pair.with_seeds(seeds)
+        study = dataclasses.replace(self._session.study, experiments=pair.experiments, seeds=pair.seeds)
+        return dataclasses.replace(self._session, study=study)
+
+    def _read(self, part: Session) -> StudyRows:
+        return read_rows(part.folder, part.study.seeds)
+
+    def _sides(self, rows: StudyRows) -> tuple[Repeats, Repeats]:
+        return rows.experiment(self.question.baseline), rows.experiment(self.question.candidate)
+
+    def _declared(self) -> list[str]:
+        """Which runs were over when these looks were first declared, which is now unless the folder says otherwise."""
+        question, folder = self.question, self.whole.folder
+        path = folder.path / FILE.format(*sorted((question.baseline, question.candidate)))
+        declared: list[Json] = read_json(path, LOOKS)["declared"] if path.is_file() else []
+        for earlier in declared:
+            if (earlier["looks"], earlier["margin"]) == (list(question.looks), question.margin):
+                return list(earlier["over"])
+        over = [run.slug for run in self.whole.study.runs if folder.run(run.slug).status in (FINISHED, DIVERGED)]
+        this = {"looks": question.looks, "margin": question.margin, "over": over}
+        write_record(path, {"declared": [*declared, this]})
+        return over
+
+    def _require_one_code(self, rows: Iterable[Row], missing: Sequence[Run]) -> None:
+        """See that all runs of a look were computed by the same code, those included that are to be done now."""
+        codes = {row.environment.get("sources") for row in rows if row.status in (FINISHED, DIVERGED)}
+        if len(codes | ({provenance.code()["sources"]} if missing else set())) > 1:
+            numbers = f"{self.question.baseline},{self.question.candidate}"
+            raise UserError(
+                f"{self.whole.folder.path} has runs of {numbers} that different code computed, Bakeoff as it is now "
+                f"included: --again {numbers} trains them anew, and another --out keeps both",
+                status=1,
+            )
+
+    def _reservations(self) -> Iterator[str]:
+        """What speaks against believing the verdict, and what removes that."""
+        study, sides = self._rows, self._sides(self._rows)
+        if seen := {run.seed for run in self._with(self._looks[-1].seeds).study.runs if run.slug in self._over}:
+            yield (
+                f"runs of {_seeds(seen)} were over before these looks were declared: "
+                "whoever chose looks or experiments by them gets more false alarms than stated; other seeds, which a "
+                "study file can name, are free of that"
+            )
+        for side in sides:
+            if unlearned := {row.seed for row in side.unlearned}:
+                yield (
+                    f"#{side.number} learned nothing about context with {_seeds(unlearned)}: that says something about "
+                    "its settings alone"
+                )
+        remedy = f"`{self.tune}` searches for both alike, and this command then judges with what it finds"
+        if unsearched := [side.number for side in sides if not study.has_interior_rate(side)]:
+            yield (
+                f"the learning rate of {words.numbers(unsearched)} is not what a search found between lower and higher "
+                f"ones: {remedy}"
+            )
+        elif not study.study["tuning"]["fits"]:
+            yield f"the learning rates were found for another text or another budget: {remedy}"
+        elif len({_grid(study.trials(side)) for side in sides}) > 1:
+            tried = words.joined(f"{len(study.trials(side))} for #{side.number}" for side in sides)
+            yield f"the search tried {tried}, as it goes on where the best rate is on the edge"
+
+
+def _seeds(found: Collection[int]) -> str:
+    return f"{'seed' if len(found) == 1 else 'seeds'} {words.joined(map(str, sorted(found)))}"
+
+
+def _grid(trials: Sequence[Json]) -> tuple[int, int]:
+    """How many rates were tried, over how many half decades."""
+    rates = [trial["lr"] for trial in trials]
+    return len(rates), round(2 * math.log10(max(rates) / min(rates)))
+
+
+def _loss(row: Row) -> float:
+    """Nats per token of valid at its best; above all others where it diverged."""
+    return math.inf if row.status == DIVERGED or row.valid is None else row.valid.loss

@@ -1,0 +1,256 @@
+"""What the verbs `run` and `choose` do, for the command line and for Python alike.
+
+Mistakes are raised as `UserError`; progress is shown on standard error, or in a notebook's cell.
+"""
+
+import contextlib
+import dataclasses
+import re
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bakeoff import costs, process, progress, terminal, tuning, words
+from bakeoff.choosing.answer import Answer, answer
+from bakeoff.choosing.choice import Choice
+from bakeoff.choosing.kept import FILE
+from bakeoff.choosing.planning import Request
+from bakeoff.choosing.search import NAMES
+from bakeoff.data import corpora
+from bakeoff.errors import UserError
+from bakeoff.files import remove_leftovers, require_ours
+from bakeoff.measure import resolve_device
+from bakeoff.records import FAILED, StudyFolder
+from bakeoff.report.results import Results, report
+from bakeoff.runner import Session, folder_name, open_session, parse_jobs
+from bakeoff.spec import Run, Study
+from bakeoff.study_file import find_study
+
+
+def run(
+    study: str | Path | Study = "quick",
+    *,
+    only: str | Sequence[int] | None = None,
+    again: str | Sequence[int] | None = None,
+    seeds: int | None = None,
+    corpus: str | Path | None = None,
+    epochs: int | None = None,
+    out: str | Path = "runs",
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    jobs: str | int = 1,
+    write_report: bool = True,
+) -> Results:
+    """Run what is missing of a study, then write its report.
+
+    Finished and diverged runs stay as they are, failed ones are tried again. An interrupt is safe: the same call goes
+    on. What changes what is computed (`corpus`, `epochs`, `precision`, `threads`) makes another study folder.
+
+    Args:
+        study: A built-in study's name, the path of a Python file that defines `study`, or a study that has no classes
+            but Bakeoff's.
+        only: Numbers of the experiments to run, such as `[1, 5]`.
+        again: Numbers of experiments to train anew, whatever there is of them.
+        seeds: Repeat every experiment with this many seeds; those of earlier calls stay.
+        corpus: A built-in corpus's name, a text file, or a folder with `train.txt`, `valid.txt`, `test.txt`.
+        epochs: Passes over the train split, instead of the study's.
+        out: The folder that holds the studies' folders.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        precision: `auto`, `fp32` or `bf16`; fixed when a study is started.
+        threads: Processor threads of a run, instead of its share of the cores that are allowed.
+        jobs: Runs at a time, or `auto`; more than one spoils timings.
+        write_report: Whether to.
+
+    Raises:
+        UserError: What was asked for cannot be done; its text says how to mend that.
+    """
+    console, out = process.console(), Path(out)
+    built_in, source = find_study(study)
+    options = with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
+    declared = tuning.apply(out, options, built_in, source)
+    asked, anew = numbers("--only", only, declared), numbers("--again", again, declared)
+    at_once, folder = parse_jobs(str(jobs)), out / folder_name(declared, built_in)
+    with opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
+        session.forget(anew or ())
+        missing, damaged = session.missing(asked), session.damaged(asked)
+        failed = [*(do(session, missing, at_once, console) if missing else []), *damaged]
+    results = reported(folder, console) if write_report else Results(folder=folder, page=None)
+    return dataclasses.replace(results, failed=(*failed, *results.failed))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Advice(Results):
+    """What `bakeoff.choose` gives: the results of the study of the last run, and what to use.
+
+    Attributes:
+        answer: What was found.
+        text: The same in words, as the command prints it.
+    """
+
+    answer: Answer
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.text)}</pre>{super()._repr_html_()}"
+
+
+def choose(
+    corpus: str | Path,
+    *,
+    minutes: float = 10.0,
+    memory: str | None = None,
+    out: str | Path = "runs",
+    device: str = "auto",
+    seed: int = 0,
+    write_report: bool = True,
+    began: float | None = None,
+) -> Advice:
+    """Find out what to use on a text in the time there is, and train it.
+
+    Compares several contenders in short complete schedules, gives most of the time to the winner, and says how sure
+    that is. An interrupt is safe: the same call goes on with the time that was left.
+
+    Args:
+        corpus: A text file, a folder with `train.txt`, `valid.txt`, `test.txt`, or a built-in corpus's name.
+        minutes: From the call to the answer.
+        memory: What a run may take, such as `2GB`; what is free by default.
+        out: The folder that holds the studies' folders.
+        device: `auto`, `cpu`, `cuda` or `mps`.
+        seed: Of the last run.
+        write_report: Whether to write that of its study.
+        began: When the minutes began, on the monotonic clock; by default now.
+
+    Raises:
+        UserError: What was asked for cannot be done; its text says how to mend that.
+    """
+    console, began = process.console(), time.monotonic() if began is None else began
+    found = corpora.choose(str(corpus))
+    try:
+        request = Request(
+            corpus=found,
+            minutes=minutes,
+            memory_bytes=_bytes(memory),
+            seed=seed,
+            device=resolve_device(device),
+        )
+    except ValueError as error:
+        raise UserError(str(error)) from error
+    folder = Path(out) / f"choose-{found.name}"
+    # A damaged choice.json may have been removed.
+    require_ours(folder, FILE, *(f"{name}/study.json" for name in NAMES))
+    with StudyFolder(folder).acquire():
+        remove_leftovers(folder)
+        chosen = Choice(request, folder, began, console).make()
+        told = answer(chosen, folder)
+        results = reported(told.study, console) if write_report else Results(folder=told.study, page=None)
+    failed = (*results.failed, *([f"the last run failed: {told.error}"] if told.ended == FAILED else []))
+    text = terminal.choice_text(told, chosen)
+    return Advice(folder=results.folder, page=results.page, failed=failed, answer=told, text=text)
+
+
+def with_options(
+    study: Study,
+    *,
+    corpus: str | Path | None,
+    epochs: int | None,
+    precision: str,
+    threads: int | None = None,
+    seeds: int | None = None,
+) -> Study:
+    """The study with a verb's options in it."""
+    budget: dict[str, Any] = {"epochs": epochs} if epochs is not None else {}
+    if precision != "auto":
+        budget["precision"] = precision
+    if threads is not None:
+        budget["threads"] = threads
+    try:
+        changed = study.with_shared(corpus=corpora.choose(str(corpus)) if corpus is not None else None, **budget)
+        return changed.with_seeds(seeds) if seeds is not None else changed
+    except ValueError as error:
+        raise UserError(str(error)) from error
+
+
+def numbers(option: str, given: str | Sequence[int] | None, study: Study) -> list[int] | None:
+    """Numbers of a study's experiments, in a list or as they are typed: `1,5`."""
+    if given is None:
+        return None
+    parts = [part.strip() for part in given.split(",")] if isinstance(given, str) else list(map(str, given))
+    if not all(part in map(str, study.numbers) for part in parts):
+        known = ", ".join(map(str, study.numbers))
+        raise UserError(f"{option} takes experiment numbers such as 1,5; study {study.name} has {known}; not {given!r}")
+    return [int(part) for part in parts]
+
+
+@contextlib.contextmanager
+def opened(
+    declared: Study, folder: Path, device: str, *, source: Path | None, at_once: int | None, console: Console
+) -> Iterator[Session]:
+    """The session of a study, once its text is ready."""
+    require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
+    progress.prepare(declared.corpus, declared.budget, console)
+    with contextlib.ExitStack() as stack:
+        with console.status(f"preparing {declared.corpus.name}"):
+            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
+        yield session
+
+
+def do(session: Session, missing: Sequence[Run], at_once: int | None, console: Console) -> list[str]:
+    """Say what the missing runs will cost, and do them; a line for each that failed."""
+    return train(session, missing, say_cost(session, missing, at_once, console), console)
+
+
+def say_cost(
+    session: Session, missing: Sequence[Run], at_once: int | None, console: Console, about: str | None = None
+) -> int:
+    """Say what the missing runs will cost, and how many are done at a time: by default what the machine holds.
+
+    They are those of the session, or what it is `about`, with runs of others that are like it.
+    """
+    study = session.study
+    with console.status("timing a few steps of each model"):
+        cost = costs.estimate(missing, session.tokens, session.device)
+    jobs = at_once or session.holds(cost.memory_bytes)
+    disk = cost.disk_bytes(jobs)
+    costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
+    threads = words.plural(study.budget.threads or 1, "thread")
+    progress.say(
+        console,
+        f"{about or f'{study.name}: {len(missing)} of {len(study.runs)} runs'} to do on {session.device.type}, "
+        f"{threads} a run, {study.budget.precision}, {jobs} at a time: about "
+        f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
+        f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
+    )
+    return jobs
+
+
+def train(session: Session, missing: Sequence[Run], jobs: int, console: Console) -> list[str]:
+    """Do the missing runs, `jobs` at a time; a line for each that failed."""
+    with progress.display(missing, console) as observer:
+        session.run(missing, jobs, observer)
+    records = {run.slug: session.folder.run(run.slug).read() for run in missing}
+    return [f"{slug} failed: {kept.summary['error']}" for slug, kept in records.items() if kept.status == FAILED]
+
+
+def reported(folder: Path, console: Console) -> Results:
+    """The results of a study, once its report is written."""
+    with console.status("writing the report"):
+        return report(folder)
+
+
+def _bytes(given: str | None) -> float | None:
+    """A size such as `2GB` or `500MB` in bytes."""
+    if given is None:
+        return None
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", given.strip())
+    if not found or not float(found[1]):
+        raise UserError(f"--memory takes a size such as 2GB or 500MB, not {given!r}")
+    return float(found[1]) * 1000.0 ** " kMGT".index(found[2] or " ")
