@@ -63,7 +63,7 @@ def apply(out: Path, declared: Study, built_in: Study, source: Path | None = Non
         numbers = ",".join(map(str, others))
         raise UserError(
             f"{path} has learning rates of {numbers} by other code than {source} has now: "
-            f"`{searching} --again {numbers}` searches anew, and without that file the study file's own rates are taken",
+            f"`{searching} --again {numbers}` searches anew, and without that file the study's own rates are taken",
             status=1,
         )
     return declared.tuned(found)
