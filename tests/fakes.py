@@ -288,8 +288,9 @@ def write_run(run: RunFolder, curve, *, gap=0.1, ending=None, samples=0):
     if ending is None:
         return
     if ending.get("status", "finished") == "finished":
-        run.write_documents({split: documents(min(points)) for split in ("valid", "test")})
         ending = finished(min(points), points[-1]) | ending
+        test = ending["test"]["best"]["nats"] / TOKENS
+        run.write_documents({"valid": documents(min(points)), "test": documents(test)})
     run.finish({"alone": True} | ending)
 
 

@@ -122,7 +122,7 @@ def unseal(study: Path) -> None:
     """Leave checksums out of the records, so that what they say is judged by itself, as an earlier version's is."""
     for path in study.rglob("*.json"):
         record = json.loads(path.read_text())
-        write_json(path, {key: record[key] for key in record if key not in (CHECKSUM, "history_sha256")})
+        write_json(path, {key: record[key] for key in record if key != CHECKSUM and not key.endswith("_sha256")})
 
 
 # --- the process ------------------------------------------------------------------------------------------------------

@@ -10,8 +10,10 @@ import pytest
 import torch
 
 import bakeoff
-from bakeoff import data
+from bakeoff import checkpoints, data
+from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
+from bakeoff.identity import identity
 from bakeoff.loading import best_floor
 from bakeoff.records import RunFolder, StudyFolder, read_json, write_record
 from bakeoff.runner import open_session
@@ -93,6 +95,29 @@ def test_damaged_weights_are_refused_in_words(session):
     with pytest.raises(UserError, match=r"\A[^\n]*best\.safetensors is damaged[^\n]*\Z"):
         bakeoff.load(session[1])
     weights.write_bytes(before)
+
+
+def test_weights_of_another_run_are_refused_in_words(session):
+    folder = RunFolder(session[1])
+    before = folder.best_weights.read_bytes()
+    tensors, facts = checkpoints.load(folder.best_weights)
+    checkpoints.save(folder.best_weights, {name: tensor + 1 for name, tensor in tensors.items()}, facts)
+    with pytest.raises(
+        UserError, match=r"best\.safetensors is damaged [^\n]*: remove the summary\.json beside it and run"
+    ):
+        bakeoff.load(session[1])
+    folder.best_weights.write_bytes(before)
+
+
+def test_runs_in_each_others_places_are_shown_as_damaged(session, tmp_path):
+    folder = StudyFolder(shutil.copytree(session[0].folder.path, tmp_path / "study"))
+    declared = read_json(folder.path / "study.json")
+    assert declared["runs"] == {run.slug: identity(run) for run in session[0].study.runs}
+    assert [row.status for row in read_rows(folder).rows] == ["finished"]
+    write_record(folder.path / "study.json", declared | {"runs": dict.fromkeys(declared["runs"], "0" * 12)})
+    (row,) = read_rows(folder).rows
+    assert (row.status, row.valid, row.history) == ("damaged", None, ())
+    assert "it holds another run than study.json declares" in row.error
 
 
 @pytest.mark.parametrize("name", ["kn2", "kn5+cache"])

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import damages
 from bakeoff.errors import UserError
 from bakeoff.files import TEMPORARY, write_json
 from bakeoff.records import (
+    CHECKSUM,
     DAMAGED,
     DIVERGED,
     FAILED,
@@ -347,3 +349,92 @@ def test_a_record_of_which_a_digit_was_changed_is_damaged_and_an_unsealed_one_of
             json.dumps({k: v for k, v in record.items() if k not in ("checksum", "history_sha256")})
         )
     assert folder.status == FINISHED
+
+
+# --- all records are of one run ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def other(tmp_path):
+    """A whole run of another identity, which measured otherwise."""
+    folder = RunFolder(tmp_path / "other")
+    folder.path.mkdir()
+    folder.start({"identity": "b", "run": {}}, {"device": "cpu", "python": "3"})
+    folder.best_weights.write_bytes(b"other weights")
+    folder.append(evaluation(0) | {"epoch": 0, "train_seconds": 0.25})
+    for epoch in (1, 2):
+        folder.append(evaluation(epoch))
+    folder.write_documents({split: parts | {"nats": [1.25, 4.25]} for split, parts in DOCUMENTS.items()})
+    folder.write_texts(TEXTS | {"seed": 1})
+    folder.finish(ENDINGS[FINISHED])
+    return folder
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        *(["environment.json"], ["documents.json"], ["texts.json"], ["history.jsonl"]),
+        *(["summary.json"], ["summary.json", "history.jsonl", "documents.json", "environment.json", "texts.json"]),
+        ["spec.json"],
+    ],
+)
+def test_whole_records_of_another_run_are_not_believed(folder, other, names):
+    complete(folder)
+    assert (folder.status, other.status) == (FINISHED, FINISHED)
+    for name in names:
+        shutil.copy(other.path / name, folder.path / name)
+    assert folder.status == DAMAGED
+
+
+def test_weights_of_another_run_are_refused_and_an_earlier_versions_summary_does_not_tell(folder, other):
+    folder.best_weights.write_bytes(b"weights")
+    complete(folder).require_left(folder.best_weights)
+    shutil.copy(other.best_weights, folder.best_weights)
+    with pytest.raises(DamagedError, match=r"best\.safetensors is damaged \(its checksum is another\): mend"):
+        folder.require_left(folder.best_weights, "mend")
+    unsealed(folder.path / "summary.json")
+    folder.require_left(folder.best_weights)
+
+
+def unsealed(path):
+    """Leave out of a record what earlier versions did not write."""
+    record = json.loads(path.read_text())
+    write_json(path, {k: v for k, v in record.items() if k not in (CHECKSUM, "identity") and not k.endswith("_sha256")})
+
+
+@pytest.mark.parametrize("split", ["valid", "test"])
+@pytest.mark.parametrize("name", ["nats", "tokens", "words", "bytes"])
+def test_documents_that_do_not_add_up_to_the_whole_are_not_believed_in_any_version(folder, split, name):
+    unsealed(complete(folder).path / "summary.json")
+    assert folder.status == FINISHED
+    changed = DOCUMENTS | {split: DOCUMENTS[split] | {name: [DOCUMENTS[split][name][0], 9]}}
+    write_json(folder.path / "documents.json", changed)
+    assert folder.status == DAMAGED
+    assert f"its {name} of {split} add up to others than were measured" in folder.read().summary["error"]
+
+
+@pytest.mark.parametrize("status", [FINISHED, DIVERGED])
+def test_a_whole_run_that_is_not_what_the_study_declares_is_damaged_and_its_folder_named(folder, status):
+    complete(folder, status)
+    assert RunFolder(folder.path, "a").status == status
+    records = RunFolder(folder.path, "b").read()
+    assert records.status == DAMAGED
+    assert records.summary["error"].startswith(f"{folder.path} is damaged (it holds another run than study.json decl")
+    assert (records.history, records.documents) == ([], {})
+
+
+def test_of_a_run_that_is_to_be_done_anew_as_another_nothing_is_shown_but_how_it_ended(folder):
+    folder.append(evaluation(0))
+    assert RunFolder(folder.path, "b").read() == (MISSING, {}, {}, {}, {}, [], {})
+    folder.finish(ENDINGS[FAILED])
+    records = RunFolder(folder.path, "b").read()
+    assert (records.status, records.summary["error"], records.history) == (FAILED, "out of memory", [])
+
+
+def test_a_study_tells_each_folder_which_run_it_declares_there(tmp_path):
+    write_study(tmp_path, runs={"01-x/seed-0": "b"})
+    ((_, _, run),) = StudyFolder(tmp_path).declared_runs()
+    assert run.declared == "b"
+    write_study(tmp_path)
+    ((_, _, run),) = StudyFolder(tmp_path).declared_runs()
+    assert run.declared is None

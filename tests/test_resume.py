@@ -461,6 +461,7 @@ DAMAGES = {
     "a history that is cut off": lambda folder: (folder.path / "history.jsonl").write_text("{"),
     "no best weights": lambda folder: folder.best_weights.unlink(),
     "damaged best weights": lambda folder: flip(folder.best_weights),
+    "weights of another run": lambda folder: rewrite(folder.best_weights, run="another"),
     "weights of another epoch": lambda folder: checkpoints.save(folder.best_weights, {}, {"epoch": 7}),
 }
 

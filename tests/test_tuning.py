@@ -14,7 +14,7 @@ from bakeoff import cli, rates, runner, tuning, verbs
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
-from bakeoff.identity import fits
+from bakeoff.identity import fits, identity
 from bakeoff.metrics import Tally
 from bakeoff.optimizers import OPTIMIZERS
 from bakeoff.records import CHECKSUM, StudyFolder, write_record
@@ -189,6 +189,47 @@ def test_rates_with_another_digit_are_refused_and_older_ones_without_a_checksum_
         tuning.apply(tmp_path, tiny_study, tiny_study)
 
 
+def with_code(study, *codes):
+    experiments = zip(study.experiments, codes, strict=True)
+    return dataclasses.replace(study, experiments=tuple(dataclasses.replace(e, code=code) for e, code in experiments))
+
+
+def test_rates_that_other_code_led_to_are_refused_and_an_earlier_versions_do_not_tell(tiny_study, tmp_path):
+    before, now = with_code(tiny_study, None, "a" * 12), with_code(tiny_study, None, "b" * 12)
+    search, _ = searched(before, distance(1e-3))
+    path = tuning.folder(tmp_path, now, now) / tuning.FILE
+    write_record(path, search.result())
+    assert tuning.apply(tmp_path, before, before).tuning == search.result()
+    with pytest.raises(
+        UserError, match=r"rates of 2 by other code than own\.py has now: `bakeoff tune own\.py .*--again 2`"
+    ):
+        tuning.apply(tmp_path, now, now, Path("own.py"))
+    write_record(path, {key: value for key, value in search.result().items() if key != "code"})
+    assert tuning.apply(tmp_path, now, now).tuning["rates"] == search.result()["rates"]
+
+
+def test_the_experiments_of_trials_are_known(tiny_study):
+    search = tuning.Search(tiny_study)
+    search.next_round()
+    assert (search.experiments_of([1, 7]), search.experiments_of([7, 8])) == ([1], [1, 2])
+
+
+def test_a_later_round_that_follows_from_other_results_is_put_aside_and_the_first_is_not(tiny_study, tmp_path):
+    search = tuning.Search(tiny_study)
+    first = search.next_round()
+    search.learn(rows_of(first, distance(1.0)))
+    second = search.next_round()
+    for name in (first.name, second.name) * 2:
+        begun = {"study": name, "identity": "0", "budget": {}, "experiments": [], "seeds": []}
+        write_json(tmp_path / name / "study.json", begun)
+        assert tuning.put_aside(tmp_path, first) is None
+        moved = tuning.put_aside(tmp_path, second)
+        assert (moved is not None) == (name == second.name)
+    assert {path.name for path in (tmp_path / "earlier").iterdir()} == {"round-2-1", "round-2-2"}
+    write_json(tmp_path / second.name / "study.json", begun | {"identity": identity(second)})
+    assert tuning.put_aside(tmp_path, second) is None
+
+
 @pytest.mark.parametrize(
     ("options", "source"),
     [
@@ -269,6 +310,51 @@ def test_a_damaged_trial_stops_the_search_before_anything_is_chosen(tune, tmp_pa
     assert tune()[0] == 0
     assert not leftover.exists()
     assert (folder / "rates.json").read_bytes() == found
+
+
+OWN = """
+
+from dataclasses import dataclass
+from typing import ClassVar
+from bakeoff.spec import Study as _Study
+
+
+@dataclass(frozen=True, kw_only=True)
+class Own(Adam):
+    name: ClassVar[str] = "own"
+    title: ClassVar[str] = "Own"
+
+    def build(self, model):
+        return super().build(model)
+
+
+contenders = [(study.experiments[0].architecture, Own())]
+study = _Study.of("small", corpus=study.corpus, budget=study.budget, contenders=contenders)
+"""
+
+
+def test_a_search_after_mended_code_names_what_trains_its_trials_anew_and_then_goes_on(tune, tmp_path, monkeypatch):
+    path = tmp_path / "small.py"
+    path.write_text(path.read_text() + "\nfrom bakeoff.optimizers import Adam" + OWN)
+    monkeypatch.setattr(tuning, "ROUNDS", 2)
+    assert tune()[0] == 0
+    path.write_text(
+        path.read_text().replace("return super().build(model)", "optimizer = super().build(model); return optimizer")
+    )
+    status, said = tune()
+    assert status == 1
+    assert "has results of 1 by other code than " in said
+    assert "bakeoff tune with --again 1 trains anew" in said
+    # As if the first round had come out otherwise before.
+    later = tmp_path / "runs" / "small-tune" / "round-2" / "study.json"
+    begun = {"study": "round-2", "identity": "0", "budget": {}, "experiments": [], "seeds": []}
+    write_json(later, begun)
+    monkeypatch.setattr(tuning.Search, "on_edge", lambda self, slug: True)
+    monkeypatch.setattr(sys, "argv", ["bakeoff", "tune", "small.py", "--again", "1"])
+    monkeypatch.setattr(tuning.Search, "_best", lambda self, slug: max(self.trials[slug]))
+    status, said = tune()
+    assert status == 0, said
+    assert "round-2 follows from other results than there are now: moved to " in said
 
 
 def test_the_searchs_seed_is_no_studys():

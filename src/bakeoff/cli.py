@@ -317,7 +317,7 @@ def tune(
     from bakeoff.files import remove_leftovers
     from bakeoff.measure import resolve_device
     from bakeoff.records import write_record
-    from bakeoff.runner import open_session, parse_jobs
+    from bakeoff.runner import OtherCodeError, open_session, parse_jobs
     from bakeoff.study_file import find_study
 
     console, at_once = process.console(), parse_jobs(jobs)
@@ -328,8 +328,15 @@ def tune(
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     while (round_ := search.next_round()) is not None:
+        if moved := tuning.put_aside(folder, round_):
+            say(f"{round_.name} follows from other results than there are now: moved to {moved}, and begun anew")
         with open_session(round_, folder / round_.name, resolve_device(device), source) as session:
-            if missing := session.missing(again=search.trials_of(anew)):
+            try:
+                missing = session.missing(again=search.trials_of(anew))
+            except OtherCodeError as error:
+                numbers = search.experiments_of(error.numbers)
+                raise OtherCodeError(session.folder.path, numbers, source, "bakeoff tune") from error
+            if missing:
                 for failure in verbs.do(session, missing, at_once, console):
                     say(failure)
         search.learn(read_rows(session.folder))

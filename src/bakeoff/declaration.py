@@ -40,6 +40,7 @@ def declare(study: Study, tokens: Tokens, declared: Study, source: Path | None) 
     """
     return describe(study, tokens) | {
         "identity": identity(declared),
+        "runs": {run.slug: identity(run) for run in study.runs},
         "bakeoff": version("bakeoff"),
         "source": str(source) if source else None,
         "code": sources.checksums(source) if source else None,

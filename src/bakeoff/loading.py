@@ -101,10 +101,12 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
     tokenizer = _tokenizer(study)
     symbols, length = tokenizer.get_vocab_size(), run["budget"]["sequence_length"]
     architecture = _architecture(run, study, trust=trust)
+    mend = "remove the summary.json beside it and run the study again"
+    folder.require_left(folder.best_weights, mend)
     try:
         weights = checkpoints.load(folder.best_weights).tensors
     except ValueError as error:
-        raise UserError(f"{path}: {error}; remove its summary.json and run the study again", status=1) from error
+        raise DamagedError(folder.best_weights, str(error), mend) from error
     model = architecture.rebuild(symbols, length, weights)
     return Trained(architecture, length, model.eval(), tokenizer)
 

@@ -21,11 +21,15 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Best:
-    """The best evaluation so far: its summed nats on valid, its epoch, and what each of valid's documents cost."""
+    """The best evaluation so far: its summed nats on valid, its epoch, and what each of valid's documents cost.
+
+    And the checksum of the file of its weights; None in checkpoints of versions that did not keep it.
+    """
 
     nats: float = math.inf
     epoch: int = -1
     documents: Json = field(default_factory=dict)
+    weights_sha256: str | None = None
 
 
 @dataclass(kw_only=True)

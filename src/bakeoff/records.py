@@ -8,6 +8,7 @@ STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · do
 
 import hashlib
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -35,6 +36,8 @@ STATUSES = (FINISHED, RUNNING, DIVERGED, FAILED, DAMAGED, MISSING)
 CHECKSUM = "checksum"
 #: Seconds that another command may look at a lock.
 GLANCE = 1.0
+#: What sums of the same numbers in another order may differ by, as a share.
+ROUNDING = 1e-6
 #: No measurement comes near it, and a float holds it.
 LARGEST = 1e300
 
@@ -119,10 +122,12 @@ STUDY: dict[str, Shape] = {
     "budget": {"threads?": _positive, "precision?": _text, "compile?": _flag},
     "experiments": [{"number": _count, "slug": _text}],
     "seeds": [_count],
+    "runs?": {"*": _text},
 }
-#: What a search for learning rates found.
+#: What a search for learning rates found, and by which code where that is not Bakeoff's own.
 RATES: dict[str, Shape] = {
     "for": _text,
+    "code?": {"*": _text},
     "rates": {"*": {"lr": _rate, "trials": [{"lr": _rate, "status": _text, "valid_loss?": _number}]}},
 }
 #: What a choice has decided so far.
@@ -288,6 +293,18 @@ def _history_fault(history: list[Json], summary: Json) -> str | None:
     return f"it has {len(history)} evaluations of {expected}"
 
 
+def _documents_fault(documents: Json, summary: Json, history: list[Json]) -> str | None:
+    """Where a finished run's documents do not add up to what was measured of the whole."""
+    if not (documents and history and summary.get("status") == FINISHED):
+        return None
+    best = min((line["valid"] for line in history), key=lambda sums: sums["nats"])
+    for split, whole in (("valid", best), ("test", summary["test"]["best"])):
+        for name, values in documents[split].items():
+            if not math.isclose(math.fsum(values), whole[name], rel_tol=ROUNDING):
+                return f"its {name} of {split} add up to others than were measured"
+    return None
+
+
 class Records(NamedTuple):
     """What is known of a run: one of `STATUSES`, and its records, empty where there is none yet or none at all."""
 
@@ -302,9 +319,17 @@ class Records(NamedTuple):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """One run on disk. Reading a record raises `DamagedError` where it is not what was written."""
+    """One run on disk. Reading a record raises `DamagedError` where it is not what was written.
+
+    A summary names the run that it is of and the checksum of everything that the run left, so that none of it is taken
+    for another run's. Folders of earlier versions do not say.
+
+    Attributes:
+        declared: The identity of the run that its study declares there; None where no study says.
+    """
 
     path: Path
+    declared: str | None = None
 
     @property
     def best_weights(self) -> Path:
@@ -329,7 +354,7 @@ class RunFolder:
     @property
     def environment(self) -> Json:
         """Where the run was computed."""
-        return self._read("environment.json", {"device?": _text}) or {}
+        return self._read_left("environment.json", {"device?": _text}) or {}
 
     @property
     def ended(self) -> bool:
@@ -341,12 +366,15 @@ class RunFolder:
         """How the run ended; None while it has not."""
         if (summary := self._read("summary.json", {"status": [*ENDINGS].__contains__})) is None:
             return None
+        told = summary.get("identity")
+        if told is not None and told != (self.spec or summary)["identity"]:
+            raise DamagedError(self.path / "summary.json", "it is of another run than the spec.json beside it")
         return _checked(summary, ENDINGS[summary["status"]], self.path / "summary.json")
 
     @property
     def documents(self) -> Json | None:
         """Nats and counts of every document of valid and test; None before the end."""
-        if (found := self._read("documents.json", DOCUMENTS)) is None:
+        if (found := self._read_left("documents.json", DOCUMENTS)) is None:
             return None
         documents = {split: {name: found[split][name] for name in BY_DOCUMENT} for split in DOCUMENTS}
         if any(len({len(values) for values in split.values()}) > 1 for split in documents.values()):
@@ -356,7 +384,7 @@ class RunFolder:
     @property
     def texts(self) -> Json | None:
         """How its model goes on after some prompts; None before the end, or where that was not asked."""
-        return self._read("texts.json", TEXTS)
+        return self._read_left("texts.json", TEXTS)
 
     @property
     def probe(self) -> Json | None:
@@ -391,19 +419,46 @@ class RunFolder:
         return self.read().status
 
     def read(self) -> "Records":
-        """All records together; of a run in which one is damaged, that alone."""
+        """All records together; of a run in which one is damaged, that alone.
+
+        Of a run that is not what the study declares, and is to be done anew, there is nothing but how it ended.
+        """
         try:
-            _ = self.spec
-            ended = self.summary or {}, self.environment, self.documents or {}, self.texts or {}
-            records = Records("", *ended, self.history(), self.probe or {})
+            return self._whole()
         except DamagedError as error:
             return Records(DAMAGED, {"error": str(error)}, {}, {}, {}, [], {})
+
+    def _whole(self) -> "Records":
+        spec, summary = self.spec, self.summary or {}
+        history, documents = self.history(), self.documents or {}
+        if fault := _documents_fault(documents, summary, history):
+            raise DamagedError(self.path / "documents.json", fault)
         alive = self.path.is_dir() and is_locked(self.path / "run.lock")
-        return records._replace(status=records.summary.get("status", RUNNING if alive else MISSING))
+        status = summary.get("status", RUNNING if alive else MISSING)
+        if spec is None or self.declared in (None, spec["identity"]):
+            return Records(status, summary, self.environment, documents, self.texts or {}, history, self.probe or {})
+        if status in (FINISHED, DIVERGED):
+            what = "it holds another run than study.json declares, by its settings or its code"
+            raise DamagedError(self.path, what, f"move it to where it belongs, or {MEND}")
+        return Records(status, summary, {}, {}, {}, [], {})
+
+    def require_left(self, path: Path, mend: str = MEND) -> None:
+        """See that a file is what the run left there when it was over, as far as its summary tells.
+
+        Raises:
+            DamagedError: It is another; the error says how to go on.
+        """
+        if (self.summary or {}).get(f"{path.stem}_sha256") not in (None, sha256_of(path)):
+            raise DamagedError(path, "its checksum is another", mend)
 
     def _read(self, name: str, shape: Shape) -> Json | None:
         path = self.path / name
         return read_json(path, shape) if path.is_file() else None
+
+    def _read_left(self, name: str, shape: Shape) -> Json | None:
+        if (record := self._read(name, shape)) is not None:
+            self.require_left(self.path / name)
+        return record
 
     def reopen(self) -> None:
         """Forget how an earlier try ended."""
@@ -453,10 +508,16 @@ class RunFolder:
         write_record(self.path / _PROBE, probe)
 
     def finish(self, summary: Json) -> None:
-        """Declare the run over, with its history's checksum; a failed one keeps its checkpoint to go on from."""
-        history = self.path / "history.jsonl"
-        checksum = {"history_sha256": sha256_of(history)} if history.is_file() else {}
-        write_record(self.path / "summary.json", summary | checksum)
+        """Declare the run over, with its identity if it has a result, and the checksum of everything that it left.
+
+        A failed one keeps its checkpoint to go on from.
+        """
+        names = ("history.jsonl", "environment.json", "documents.json", "texts.json", self.best_weights.name)
+        left = [path for name in names if (path := self.path / name).is_file()]
+        bound: Json = {f"{path.stem}_sha256": sha256_of(path) for path in left}
+        if summary["status"] != FAILED:
+            bound["identity"] = (self.spec or {}).get("identity")
+        write_record(self.path / "summary.json", summary | bound)
         if summary["status"] != FAILED:
             self.tidy()
 
@@ -534,7 +595,8 @@ class StudyFolder:
         """The same of a declaration that is given: one with other seeds."""
         for experiment in study["experiments"]:
             for seed in study["seeds"]:
-                yield experiment, seed, self.run(f"{experiment['slug']}/seed-{seed}")
+                slug = f"{experiment['slug']}/seed-{seed}"
+                yield experiment, seed, RunFolder(self.path / slug, (study.get("runs") or {}).get(slug))
 
     def acquire(self) -> AbstractContextManager[object]:
         """The lock of whoever is at work here; the folder is made where it is not there.

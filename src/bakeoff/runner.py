@@ -42,6 +42,28 @@ PATIENCE = 5.0
 LONGEST_SILENCE = 1800.0
 
 
+class OtherCodeError(UserError):
+    """Runs that are over were made by other code than their study file has now.
+
+    Args:
+        where: The study's folder.
+        numbers: Of their experiments.
+        source: The study file.
+        command: What trains them anew, up to their numbers.
+    """
+
+    def __init__(
+        self, where: Path, numbers: Collection[int], source: Path | None, command: str = "bakeoff run"
+    ) -> None:
+        told = ",".join(map(str, numbers))
+        super().__init__(
+            f"{where} has results of {told} by other code than {source} has now: {command} with --again {told} trains "
+            "anew, and with another --out keeps both",
+            status=1,
+        )
+        self.numbers = numbers
+
+
 @dataclass(frozen=True, kw_only=True)
 class Session:
     """A study on disk, prepared to run, and nobody else's meanwhile.
@@ -116,12 +138,7 @@ class Session:
                 path = self.folder.run(run.slug).path
                 raise UserError(f"{path} holds another run than the study declares: choose another --out", status=1)
         if others:
-            numbers = ",".join(map(str, sorted({run.number for run in others})))
-            raise UserError(
-                f"{self.folder.path} has results of {numbers} by other code than {self.source} has now: "
-                f"bakeoff run with --again {numbers} trains anew, and with another --out keeps both",
-                status=1,
-            )
+            raise OtherCodeError(self.folder.path, sorted({run.number for run in others}), self.source)
 
     def _spec(self, run: Run) -> Json:
         """What a run is by its folder; where that was damaged and removed, it is what the study declares there."""

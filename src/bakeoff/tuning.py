@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.analysis.rows import Row, StudyRows, require_undamaged
-from bakeoff.identity import fits, purpose
+from bakeoff.errors import UserError
+from bakeoff.identity import fits, identity, purpose
 from bakeoff.records import FAILED, RATES, StudyFolder, read_json
 from bakeoff.runner import folder_name, share_of_cores
 from bakeoff.spec import Budget, Experiment, Study
@@ -28,8 +29,8 @@ REACH = 3
 #: Rates that are added beyond an edge, and how often.
 WIDENING, ROUNDS = 2, 5
 
-#: The names of a round's study and of the file that a search leaves in its folder.
-ROUND, FILE = "round-{}", "rates.json"
+#: The names of a round's study, of the file that a search leaves in its folder, and of the folder of rounds put aside.
+ROUND, FILE, EARLIER = "round-{}", "rates.json", "earlier"
 
 Json = dict[str, Any]
 
@@ -49,12 +50,43 @@ def apply(out: Path, declared: Study, built_in: Study, source: Path | None = Non
         source: The user's study file, if it comes from one.
 
     Raises:
-        DamagedError: What was found is not what was written.
+        UserError: What was found is not what was written, or was found by other code of the study file.
     """
     path = folder(out, declared, built_in) / FILE
-    mend = f"repeat `{command(out, declared, built_in, source)}`, which trains nothing twice"
-    found = read_json(path, RATES, mend) if path.is_file() else None
-    return declared.tuned(found) if found and fits(found, declared) else declared
+    searching = command(out, declared, built_in, source)
+    found = read_json(path, RATES, f"repeat `{searching}`, which trains nothing twice") if path.is_file() else None
+    if not found or not fits(found, declared):
+        return declared
+    code = found.get("code")  # which earlier versions did not keep
+    searched = [e for e in declared.experiments if e.slug in found["rates"]]
+    if code is not None and (others := [e.number for e in searched if code.get(e.slug) != e.code]):
+        numbers = ",".join(map(str, others))
+        raise UserError(
+            f"{path} has learning rates of {numbers} by other code than {source} has now: "
+            f"`{searching} --again {numbers}` searches anew, and without that file the study's own rates are taken",
+            status=1,
+        )
+    return declared.tuned(found)
+
+
+def put_aside(folder: Path, round_: Study) -> Path | None:
+    """Move a later round out of the way whose trials follow from other results of the rounds before; to where.
+
+    Args:
+        folder: Of the search.
+        round_: As it is to be now. The first follows from the study alone: where it is another, so is the study.
+
+    Raises:
+        UserError: Another command is at work on it.
+    """
+    there = StudyFolder(folder / round_.name)
+    if round_.name == ROUND.format(1) or not there.exists or there.study["identity"] == identity(round_):
+        return None
+    numbered = (folder / EARLIER / f"{round_.name}-{number}" for number in itertools.count(1))
+    target = next(path for path in numbered if not path.exists())
+    target.parent.mkdir(exist_ok=True)
+    with there.acquire():
+        return there.path.rename(target)
 
 
 def command(out: Path, declared: Study, built_in: Study, source: Path | None) -> str:
@@ -124,6 +156,11 @@ class Search:
         slugs = {experiment.slug for experiment in self.study.experiments if experiment.number in numbers}
         return [number for number, (slug, _) in enumerate(self._asked, start=1) if slug in slugs]
 
+    def experiments_of(self, trials: Collection[int]) -> list[int]:
+        """The numbers of the experiments that trials of the last round are of, by the trials' numbers."""
+        slugs = {self._asked[trial - 1][0] for trial in trials}
+        return [experiment.number for experiment in self.study.experiments if experiment.slug in slugs]
+
     def learn(self, rows: StudyRows) -> None:
         """Take note of what a round's trials found; their numbers tell which is which.
 
@@ -144,6 +181,7 @@ class Search:
         return {
             "study": self.study.name,
             "for": purpose(self.study),
+            "code": {experiment.slug: experiment.code for experiment in self.study.experiments if experiment.code},
             "corpus": self.study.corpus.name,
             "epochs": self._budget().epochs,
             "epoch_steps": self._budget().epoch_steps,

@@ -56,7 +56,7 @@ DECLARED |= {"tokenizer": "tokenizer_sha256", "texts": "texts"}
 #: Stands for a file's content where that is not what was written.
 WRITTEN = "what was written"
 #: What is measured anew with every training.
-MEASURED = re.compile(r".*seconds|memory|alone|tokens_per_second|resumed_at_step|history_sha256")
+MEASURED = re.compile(r".*seconds|memory|alone|tokens_per_second|resumed_at_step|(history|environment)_sha256")
 #: The parts of a report that are read line by line; the others show the same as pictures or in print.
 READ = (".json", ".csv", ".md", ".tex", ".html", ".svg")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from torch import Tensor
 
 from bakeoff import checkpoints, data, models, sampling, texts, windows
-from bakeoff.files import lock_at, remove_leftovers
+from bakeoff.files import lock_at, remove_leftovers, sha256_of
 from bakeoff.identity import encode, identity, stem
 from bakeoff.measure import Clock, environment, keep_freed_memory, synchronizer
 from bakeoff.memory import Readings, meter
@@ -265,7 +265,7 @@ class _Recording:
             raise ValueError("it is another run's")
         if before.environment["device"] != self.device.type:
             raise ValueError(f"it was taken on {before.environment['device']}")
-        self._best_weights(before.best.epoch)
+        self._best_weights(before.best)
         checkpoints.restore(training, state)
         before.resumed(training.step, alone=self.kept.alone, environment=self.kept.environment)
         self.folder.go_on(self.spec, before.environment, before.evaluations)
@@ -277,17 +277,20 @@ class _Recording:
         theirs, ours = facts.get("stem"), stem(self.run)
         return bool(theirs and ours and theirs[0] == ours[0] and facts["step"] <= min(theirs[1], ours[1]))
 
-    def _best_weights(self, epoch: int) -> dict[str, Tensor]:
-        """The weights of that epoch, the best so far; an evaluation that was cut off may have left better ones.
+    def _best_weights(self, best: Best) -> dict[str, Tensor]:
+        """The weights of the best evaluation so far; one that was cut off may have left better ones.
 
         Raises:
             ValueError: They are not there, or damaged.
         """
         for path in (self.folder.best_weights, self.folder.earlier_weights):
-            if path.is_file() and (state := checkpoints.load(path)).facts["epoch"] == epoch:
+            if not path.is_file():
+                continue
+            state = checkpoints.load(path)
+            if state.facts["epoch"] == best.epoch and best.weights_sha256 in (None, sha256_of(path)):
                 path.replace(self.folder.best_weights)
                 return state.tensors
-        raise ValueError(f"the weights of epoch {epoch}, the best so far, are not there")
+        raise ValueError(f"the weights of epoch {best.epoch}, the best so far, are not there")
 
     def _after_step(self, training: Training, step: int, loss: float) -> None:
         if time.perf_counter() - self.spoke > REPORTING_INTERVAL:
@@ -303,9 +306,13 @@ class _Recording:
         if summed < self.kept.best.nats:
             if self.kept.best.epoch == self.checkpointed >= 0:
                 self.folder.best_weights.replace(self.folder.earlier_weights)
-            documents = by_document(self.measures.streams["valid"], nats)
-            self.kept.best = Best(nats=summed, epoch=evaluation.epoch, documents=documents)
             checkpoints.save(self.folder.best_weights, training.model.state_dict(), {"epoch": evaluation.epoch})
+            self.kept.best = Best(
+                nats=summed,
+                epoch=evaluation.epoch,
+                documents=by_document(self.measures.streams["valid"], nats),
+                weights_sha256=sha256_of(self.folder.best_weights),
+            )
         line = self.measures.line(evaluation, self.budget.clip) | self._times()
         self.folder.append(line | {"unix_seconds": time.time()})
         self.kept.evaluations += 1
@@ -360,7 +367,7 @@ class _Recording:
         with self.clock.measuring("evaluation"):
             last = best = measure(test)
             if kept.epoch < len(self.ends):
-                model.load_state_dict(self._best_weights(kept.epoch))
+                model.load_state_dict(self._best_weights(kept))
                 best = measure(test)
             if not (np.isfinite(last).all() and np.isfinite(best).all()):
                 what = "the loss on test was not finite in the end"
