@@ -50,8 +50,9 @@ def test_making_a_text_ready_gives_back_what_a_tokenizer_took_before_it_counts(t
     monkeypatch.setattr(runner.data, "prepare", lambda *_: done.append("tokens") or "tokens")
     monkeypatch.setattr(runner, "return_freed_memory", lambda _: done.append("given back"))
     monkeypatch.setattr(runner.ngram, "baselines", lambda *_: done.append("counted"))
+    monkeypatch.setattr(runner.texts, "of_floor", lambda *_: done.append("went on"))
     assert runner.prepare(tiny_study.corpus, tiny_study.budget) == "tokens"
-    assert done == ["room", "tokens", "given back", "counted"]
+    assert done == ["room", "tokens", "given back", "counted", "went on"]
 
 
 @pytest.fixture(scope="module")
