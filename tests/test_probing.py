@@ -149,12 +149,14 @@ def test_a_hopeless_run_is_not_cleared_and_its_probe_is_kept_with_it_alone(there
     assert (status, done) == (0, [3, 2, 1])
     assert "None of three changes helps #2" in said
     assert read_rows(there).experiment(2).probe.found == "no change"
-    # A digit is changed, and the run trained anew.
-    path = run.path / "probe.json"
+    # A digit is changed, the record is another run's, and the run trained anew.
+    path, kept = run.path / "probe.json", run.probe
     path.write_text(path.read_text().replace('"nats": ', '"nats": 1', 1))
     row = read_rows(there).experiment(2).rows[0]
     assert (row.status, row.probe) == ("damaged", None)
     assert "probe.json is damaged (its checksum is another)" in row.error
+    run.write_probe(kept | {"identity": "another's"})
+    assert "probe.json is damaged (it is of another run than" in read_rows(there).experiment(2).rows[0].error
     run.start(run.spec, run.environment)
     assert run.probe is None
 

@@ -157,6 +157,7 @@ START: Shape = {"learning_rate": _rate, "valid?": SUMS}
 #: model that did better, and that one's number.
 PROBE: dict[str, Shape] = {
     CHECKSUM: _text,
+    "identity?": _text,
     "steps": _positive,
     "own": START,
     "changed": {"tenth": START, "hundredth": START, "warm-up": START, "pre-norm?": START},
@@ -389,7 +390,10 @@ class RunFolder:
     @property
     def probe(self) -> Json | None:
         """What short counter-experiments to it came to; None where there were none since it was trained."""
-        return self._read(_PROBE, PROBE)
+        found = self._read(_PROBE, PROBE)
+        if found and self.spec and found.get("identity") != self.spec["identity"]:
+            raise DamagedError(self.path / _PROBE, "it is of another run than the spec.json beside it")
+        return found
 
     def history(self) -> list[Json]:
         """Every evaluation so far; a last line that was cut off while being written does not count.
@@ -505,7 +509,7 @@ class RunFolder:
 
     def write_probe(self, probe: Json) -> None:
         """Keep what short counter-experiments to it came to."""
-        write_record(self.path / _PROBE, probe)
+        write_record(self.path / _PROBE, ({"identity": self.spec["identity"]} if self.spec else {}) | probe)
 
     def finish(self, summary: Json) -> None:
         """Declare the run over, with its identity if it has a result, and the checksum of everything that it left.
