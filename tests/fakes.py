@@ -7,6 +7,7 @@ import numpy as np
 
 from bakeoff.analysis.rows import read_rows
 from bakeoff.files import write_json
+from bakeoff.identity import encode, identity
 from bakeoff.rates import Deviation, Noise
 from bakeoff.records import RunFolder, StudyFolder
 
@@ -277,10 +278,19 @@ def line(epoch, train, valid):
     return found | {"running": {"nats": train * TOKENS, "tokens": TOKENS}, "gradient_norm": norm} if epoch else found
 
 
-def write_run(run: RunFolder, curve, *, gap=0.1, ending=None, samples=0):
+#: Of a run whose study does not matter, and wherever it was computed.
+SPEC, ENVIRONMENT = {"identity": "0" * 12, "run": {}}, {"device": "cpu", "bakeoff": "0.1.0"}
+
+
+def spec(run):
+    """Of a real run."""
+    return {"identity": identity(run), "run": encode(run)}
+
+
+def write_run(run: RunFolder, curve, *, gap=0.1, ending=None, samples=0, spec=SPEC, environment=ENVIRONMENT):
     """A run's folder: its history, and unless `ending` is None its documents and its summary."""
     run.path.mkdir(parents=True, exist_ok=True)
-    run.start({"identity": "0" * 12, "run": {}}, {"device": "cpu", "bakeoff": "0.1.0"})
+    run.start(spec, environment)
     points, gaps = [START, *curve], [0.0, *(gap if isinstance(gap, list) else [gap] * len(curve))]
     for epoch, valid in enumerate(points):
         told = line(epoch, valid - gaps[epoch], valid)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bakeoff import cli, data
+from bakeoff import cli, data, verbs
 from bakeoff.bench import table as bench
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
@@ -46,7 +46,7 @@ def fuzzed(request):
 @pytest.fixture
 def bakeoff(monkeypatch, capsys, tmp_path):
     """The command line in this process; nothing trains, and nothing is fetched."""
-    monkeypatch.setattr(cli, "_do", lambda *arguments: 0)
+    monkeypatch.setattr(verbs, "do", lambda *arguments: [])
     monkeypatch.setattr(bench, "measure", lambda told, *, fast: (_ for _ in ()).throw(UserError("not here")))
     monkeypatch.setattr(corpora, "load", functools.partial(_only_own, corpora.load))
     monkeypatch.setattr(figures, "draw", lambda study, folder: build.NO_FIGURES)

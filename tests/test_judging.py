@@ -16,7 +16,7 @@ from bakeoff import cli, judging, provenance, runner, terminal
 from bakeoff.analysis.statistics import SAME, SAME_WITHIN, UNDECIDED
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
-from bakeoff.identity import encode, identity, purpose
+from bakeoff.identity import purpose
 from bakeoff.records import StudyFolder
 from forked import STUDY as STUDY_FILE
 
@@ -48,17 +48,13 @@ def session(study, tmp_path):
 def end(session, run, loss, sources="now", ending=None):
     """Let a run end with that loss on valid, an infinite one by divergence."""
     folder = session.folder.run(run.slug)
+    records = {"spec": fakes.spec(run), "environment": fakes.ENVIRONMENT | {"sources": sources}}
     if math.isinf(loss):
-        fakes.write_run(folder, [4.0], ending={"status": "diverged", "error": "at step 7", "epoch": 1})
+        fakes.write_run(folder, [4.0], ending={"status": "diverged", "error": "at step 7", "epoch": 1}, **records)
         (folder.path / "history.jsonl").write_text((folder.path / "history.jsonl").read_text().splitlines(True)[0])
         folder.finish({"status": "diverged", "error": "the loss was not finite at step 7, in epoch 1", "epoch": 1})
     else:
-        fakes.write_run(folder, fakes.falling(loss, epochs=2), ending={"epochs": 2} | (ending or {}))
-    for name, record in (
-        ("spec.json", {"identity": identity(run), "run": encode(run)}),
-        ("environment.json", {"device": "cpu", "bakeoff": "0.1.0", "sources": sources}),
-    ):
-        (folder.path / name).write_text(json.dumps(record))
+        fakes.write_run(folder, fakes.falling(loss, epochs=2), ending={"epochs": 2} | (ending or {}), **records)
 
 
 @pytest.fixture

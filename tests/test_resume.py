@@ -328,8 +328,8 @@ def test_a_moving_average_of_the_weights_is_measured_in_the_end_and_goes_on_to_t
     found, resumed = outcome(RunFolder(one.folder)), outcome(RunFolder(other.folder))
     assert RunFolder(other.folder).summary["resumed_at_step"] == [30]
     assert found == resumed
-    *everything, (*test, sums) = found
-    assert (*everything, (*test, None)) == calm, "it changes nothing else"
+    *everything, (*test, sums, written) = found
+    assert (*everything, (*test, None, written)) == calm, "it changes nothing else"
     assert sums["valid"]["tokens"] == found[0][-1]["valid"]["tokens"]
     assert sums["valid"]["nats"] != found[0][-1]["valid"]["nats"]
     assert sums["test"]["nats"] not in (test[-1]["best"]["nats"], test[-1]["last"]["nats"])

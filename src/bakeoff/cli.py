@@ -445,11 +445,9 @@ def judge(
                     planned = verbs.say_cost(judge.whole, judge.whole.missing(), at_once, console)
                     progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
                 if failed := verbs.train(part, missing, planned, console):
-                    for line in (
-                        *failed,
-                        "there is no verdict while a run has failed; repeat the command to try it again",
-                    ):
-                        say(line)
+                    for failure in failed:
+                        say(failure)
+                    say("there is no verdict while a run has failed; repeat the command to try it again")
                     return 1
             progress.say(console, terminal.look_text(judge.learn()))
         judgement = judge.judgement()

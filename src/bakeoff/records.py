@@ -428,11 +428,16 @@ class RunFolder:
         Of a run that is not what the study declares, and is to be done anew, there is nothing but how it ended.
         """
         try:
-            return self._whole()
+            return self.whole()
         except DamagedError as error:
             return Records(DAMAGED, {"error": str(error)}, {}, {}, {}, [], {})
 
-    def _whole(self) -> "Records":
+    def whole(self) -> "Records":
+        """All records together.
+
+        Raises:
+            DamagedError: One is not what was written, they contradict each other, or they are of another run.
+        """
         spec, summary = self.spec, self.summary or {}
         history, documents = self.history(), self.documents or {}
         if fault := _documents_fault(documents, summary, history):

@@ -312,7 +312,7 @@ def _records(review: Review, study: StudyFolder) -> list[Over]:
 
 
 def _faults(folder: RunFolder) -> Iterator[DamagedError]:
-    """What is wrong with each record of a run."""
+    """What is wrong with each record of a run, or with what they tell together."""
     reading: list[Callable[[], object]] = [
         lambda: folder.spec,
         lambda: folder.environment,
@@ -320,13 +320,18 @@ def _faults(folder: RunFolder) -> Iterator[DamagedError]:
         lambda: folder.texts,
         folder.history,  # and the summary, which has its checksum
     ]
-    for read in reading:
-        try:
-            read()
-        except DamagedError as error:
-            yield error
+    faults = [fault for read in reading if (fault := _fault(read))]
+    yield from faults or filter(None, [_fault(folder.whole)])
     if folder.ended and not (folder.path / "spec.json").is_file():
         yield DamagedError(folder.path / "spec.json", "it is not there")
+
+
+def _fault(read: Callable[[], object]) -> DamagedError | None:
+    try:
+        read()
+    except DamagedError as error:
+        return error
+    return None
 
 
 def _sha256(path: Path) -> str:

@@ -24,8 +24,7 @@ from bakeoff.choosing.search import Pace, Schedule, Search, Trials
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import Scale
-from bakeoff.identity import encode, identity
-from bakeoff.records import DAMAGED, DIVERGED, FAILED, StudyFolder, find_studies, write_record
+from bakeoff.records import DAMAGED, DIVERGED, FAILED, StudyFolder, find_studies
 from bakeoff.spec import Budget
 
 TINY = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
@@ -78,8 +77,7 @@ def untrained(monkeypatch):
         for each in runs:
             observer(each, {"event": "start", "steps": 1})
             folder = self.folder.run(each.slug)
-            fakes.write_run(folder, [4.0 + each.optimizer.lr], ending={})
-            write_record(folder.path / "spec.json", {"identity": identity(each), "run": encode(each)})
+            fakes.write_run(folder, [4.0 + each.optimizer.lr], ending={}, spec=fakes.spec(each))
 
     monkeypatch.setattr(runner.Session, "run", run)
     monkeypatch.setattr(rungs, "MOST_RUNGS", 1)
@@ -180,7 +178,7 @@ def test_a_last_run_that_decays_earlier_is_declared_so_and_gone_on_with(monkeypa
         if len(trained) == 1:
             raise EarlierError(planned.ending(40, 30))
         if len(trained) == 4:  # it was over before it was stopped
-            fakes.write_run(self.folder.run(runs[0].slug), [2.0], ending={})
+            fakes.write_run(self.folder.run(runs[0].slug), [2.0], ending={}, spec=fakes.spec(runs[0]))
             raise EarlierError(planned.ending(20, 10))
 
     monkeypatch.setattr(runner.Session, "run", run)
@@ -368,11 +366,7 @@ def last_run(monkeypatch, ending):
     def run(self, runs, *others):
         train(self, runs, *others)
         if self.folder.path.name == "final":
-            fakes.write_run(self.folder.run(runs[0].slug), [2.0], ending=ending)
-            write_record(
-                self.folder.run(runs[0].slug).path / "spec.json",
-                {"identity": identity(runs[0]), "run": encode(runs[0])},
-            )
+            fakes.write_run(self.folder.run(runs[0].slug), [2.0], ending=ending, spec=fakes.spec(runs[0]))
 
     monkeypatch.setattr(runner.Session, "run", run)
 
@@ -419,7 +413,7 @@ def test_where_the_time_is_up_before_the_last_run_is_better_the_answer_is_the_be
     assert "The time was up before the end of the last run, and this is the best until then" in told
     assert choose(*asked)[:2] == (0, told)
     run = next(run for *_, run in StudyFolder(folder / "final").declared_runs())
-    fakes.write_run(run, [2.0])  # as far as it came
+    fakes.write_run(run, [2.0], spec={"identity": run.declared, "run": {}})  # as far as it came
     assert f": {run.path}\n" in choose(*asked)[1]
 
 
