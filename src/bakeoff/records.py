@@ -7,6 +7,7 @@ STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · do
 """
 
 import hashlib
+import itertools
 import json
 import math
 import os
@@ -14,7 +15,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -203,6 +203,8 @@ DECLARED: Shape = STUDY | {
 }
 
 
+#: The folder of studies that other ones took the place of.
+EARLIER = "earlier"
 #: How to go on without most of them.
 MEND = "remove it and repeat the command"
 
@@ -285,7 +287,7 @@ def _history_fault(history: list[Json], summary: Json) -> str | None:
         return fault
     if [line["epoch"] for line in history] != list(range(len(history))):
         return "its epochs do not follow one another"
-    if any(after["step"] <= before["step"] for before, after in pairwise(history)):
+    if any(after["step"] <= before["step"] for before, after in itertools.pairwise(history)):
         return "its steps do not follow one another"
     # A run that diverged did so before the evaluation of its last epoch.
     status, last = summary.get("status", ""), {FINISHED: summary.get("epochs"), DIVERGED: summary.get("epoch")}
@@ -606,6 +608,13 @@ class StudyFolder:
             for seed in study["seeds"]:
                 slug = f"{experiment['slug']}/seed-{seed}"
                 yield experiment, seed, RunFolder(self.path / slug, (study.get("runs") or {}).get(slug))
+
+    def put_aside(self) -> Path:
+        """Move it to where it is not taken for one that is in use: into `earlier` beside it, by a number; to where."""
+        numbered = (self.path.with_name(EARLIER) / f"{self.path.name}-{number}" for number in itertools.count(1))
+        target = next(path for path in numbered if not path.exists())
+        target.parent.mkdir(exist_ok=True)
+        return self.path.rename(target)
 
     def acquire(self) -> AbstractContextManager[object]:
         """The lock of whoever is at work here; the folder is made where it is not there.

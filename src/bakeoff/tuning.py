@@ -29,8 +29,8 @@ REACH = 3
 #: Rates that are added beyond an edge, and how often.
 WIDENING, ROUNDS = 2, 5
 
-#: The names of a round's study, of the file that a search leaves in its folder, and of the folder of rounds put aside.
-ROUND, FILE, EARLIER = "round-{}", "rates.json", "earlier"
+#: The names of a round's study, and of the file that a search leaves in its folder.
+ROUND, FILE = "round-{}", "rates.json"
 
 Json = dict[str, Any]
 
@@ -82,11 +82,8 @@ def put_aside(folder: Path, round_: Study) -> Path | None:
     there = StudyFolder(folder / round_.name)
     if round_.name == ROUND.format(1) or not there.exists or there.study["identity"] == identity(round_):
         return None
-    numbered = (folder / EARLIER / f"{round_.name}-{number}" for number in itertools.count(1))
-    target = next(path for path in numbered if not path.exists())
-    target.parent.mkdir(exist_ok=True)
     with there.acquire():
-        return there.path.rename(target)
+        return there.put_aside()
 
 
 def command(out: Path, declared: Study, built_in: Study, source: Path | None) -> str:

@@ -1,6 +1,5 @@
 """A choice as it is made: the rungs and the winner's run are trained, and what the answer is made of is found."""
 
-import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,8 +28,6 @@ OVER = 0.03
 #: The most that full evaluations may take of the last run, and how many there are at least and at most: without some
 #: before its rate falls nobody sees that it will be late.
 EVALUATING, FEWEST_EVALUATIONS, MOST_EVALUATIONS = 0.06, 4, 12
-#: The folder of what an earlier choice has left that is no part of this one.
-EARLIER = "earlier"
 #: How a last run ended that was not over when the time was up.
 CUT_OFF = "was cut off"
 
@@ -255,9 +252,4 @@ class Choice:
 
     def _put_aside(self, study: StudyFolder) -> None:
         """Move a study of an earlier choice, whose records are gone, to where it is not taken for one of this."""
-        earlier = self.folder / EARLIER
-        numbered = (earlier / f"{study.path.name}-{number}" for number in itertools.count(1))
-        target = next(path for path in numbered if not path.exists())
-        earlier.mkdir(exist_ok=True)
-        study.path.rename(target)
-        self._say(f"{study.path.name} is an earlier choice's: moved to {target}")
+        self._say(f"{study.path.name} is an earlier choice's: moved to {study.put_aside()}")
