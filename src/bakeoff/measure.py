@@ -25,6 +25,9 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 BF16_CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16")
 #: Systems on which torch does not multiply by them, whatever the processor has: macOS's library is for float32.
 WITHOUT_BF16 = ("Darwin",)
+#: For the environment of a process that trains on a GPU: without it, some versions of cuDNN compute other bits each time
+#: in recurrent layers (torch's documentation of `nn.LSTM`). It is read when CUDA starts.
+SAME_BITS_ON_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:2"}
 #: Which control groups this process is in, and where Linux shows them.
 PROCESS_GROUPS, CONTROL_GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 #: Options of glibc's `mallopt` with their numbers in malloc.h: no mapping of its own for a large block, nothing given
@@ -73,6 +76,11 @@ def processor_precision(capabilities: Mapping[str, object], system: str) -> str:
 def in_precision(precision: str, device: torch.device) -> torch.autocast:
     """Matrix products inside are in that precision, `fp32` or `bf16`."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")
+
+
+def compute_in_float32() -> None:
+    """Have float32 be float32 on GPUs too: cuDNN's recurrent layers would round it to the ten bits of TF32."""
+    torch.backends.cudnn.allow_tf32 = False
 
 
 def keep_freed_memory() -> None:

@@ -25,7 +25,7 @@ from bakeoff.errors import UserError
 from bakeoff.files import free_folder, remove_leftovers, written_atomically
 from bakeoff.forkserver import Child, shared_server
 from bakeoff.identity import encode, identity
-from bakeoff.measure import available_memory, resolve_precision, return_freed_memory, usable_cores
+from bakeoff.measure import SAME_BITS_ON_CUDA, available_memory, resolve_precision, return_freed_memory, usable_cores
 from bakeoff.models import ngram
 from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, StudyFolder, write_record
 from bakeoff.spec import Budget, Corpus, Run, Study
@@ -336,7 +336,7 @@ class _Workers:
         path = folder.path / "log.txt"
         path.unlink(missing_ok=True)  # where it is a link, what that names is not ours
         with path.open("w", encoding="utf-8") as log:
-            child = self.server.start(waiting() | os.environ, log)
+            child = self.server.start(SAME_BITS_ON_CUDA | waiting() | os.environ, log)
         listener = threading.Thread(target=self._listen, args=(run, child), daemon=True)
         listener.start()
         self.active[run] = _Worker(child=child, listener=listener)

@@ -195,6 +195,7 @@ class Training:
         """Pay once, and apart, for what a first step allocates or compiles; weights, buffers, random state stay."""
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         with self.clock.measuring("compiling" if self.compiled else "warmup"), self._random_state_kept():
+            self.model.train()  # after an evaluation cuDNN's layers have no backward pass
             first = np.arange(min(self.budget.batch_size, self.train.sequences(self.budget.sequence_length)))
             self._loss(self.train.batch(first, self.budget.sequence_length)).backward()  # type: ignore[no-untyped-call]
             self.optimizer.zero_grad()

@@ -27,7 +27,7 @@ from torch import Tensor
 from bakeoff import checkpoints, data, models, sampling, texts, windows
 from bakeoff.files import lock_at, remove_leftovers, sha256_of
 from bakeoff.identity import encode, identity, stem
-from bakeoff.measure import Clock, environment, keep_freed_memory, synchronizer
+from bakeoff.measure import Clock, compute_in_float32, environment, keep_freed_memory, synchronizer
 from bakeoff.memory import Readings, meter
 from bakeoff.optimizers import SCHEDULES
 from bakeoff.recording import Best, Kept, Measures, by_document, tally, with_counts
@@ -100,6 +100,7 @@ def main() -> None:
     messages = Messages(os.dup(1))
     os.dup2(2, 1)
     keep_freed_memory()
+    compute_in_float32()
     job = Job.from_line(line)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     work(job, messages)

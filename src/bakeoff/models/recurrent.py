@@ -63,12 +63,11 @@ class RecurrentModel(TiedLanguageModel):
         self, spec: RecurrentArchitecture, vocabulary: int, kind: type[nn.LSTM | nn.GRU], layer: Layer, states: int
     ) -> None:
         super().__init__(vocabulary, spec.embedding)
-        # torch's own dropout acts between layers only, and warns where there is no such place.
-        between = spec.dropout if spec.layers > 1 else 0.0
-        self.recurrent = kind(spec.embedding, spec.hidden, spec.layers, batch_first=True, dropout=between)
+        self.recurrent = kind(spec.embedding, spec.hidden, spec.layers, batch_first=True)
         self.layer, self.states = layer, states
-        # All layers in one call, which a GPU likes, where torch's module can do what is asked for.
-        self.at_once = not (spec.locked_dropout or spec.weight_drop)
+        # All layers in one call, which a GPU likes, where nothing is dropped: cuDNN would draw what it drops between
+        # layers from a state of its own, which no checkpoint can hold.
+        self.at_once = not (spec.dropout or spec.weight_drop)
         self.projection = nn.Linear(spec.hidden, spec.embedding)
         self.dropout = LockedDropout(spec.dropout) if spec.locked_dropout else nn.Dropout(spec.dropout)
         self.weight_drop = spec.weight_drop
