@@ -250,6 +250,16 @@ def test_the_warm_up_leaves_no_trace(architecture):
     assert all(parameter.grad is None for parameter in run.model.parameters())
 
 
+def test_the_warm_up_trains_a_model_that_was_just_measured(monkeypatch):
+    """cuDNN's layers, for one, refuse to go backward otherwise."""
+    run, modes = training(DROPOUT[0]), []
+    run.model.eval()
+    loss = run.model.loss
+    monkeypatch.setattr(run.model, "loss", lambda *batch: modes.append(run.model.training) or loss(*batch))
+    run._warm_up()
+    assert modes == [True]
+
+
 class Counting(torch.nn.Module):
     """A model with running statistics, which draws random numbers even where it is only measured."""
 

@@ -5,6 +5,7 @@ model keeps for its gradients is written down here, and a user's own model is co
 allocates for itself while it runs is not seen.
 """
 
+import dataclasses
 import functools
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -36,14 +37,25 @@ def memory(architecture: Architecture, optimizer: Optimizer, budget: Budget, voc
     """
     try:
         with FakeTensorMode(allow_non_fake_inputs=True):
-            model = _fake(architecture, vocabulary, budget.sequence_length)
-            parts = _parameters(model, optimizer) | _kept(architecture, vocabulary, budget)
-            return parts | ({"weights": parts["weights"] + _bytes(model.parameters())} if budget.average else {})
+            # Whatever the rate is: a search and a choice ask for many.
+            alike = dataclasses.replace(optimizer, lr=1.0)
+            shape = budget.batch_size, budget.sequence_length
+            parts = {
+                **_parameters(architecture, vocabulary, budget.sequence_length, alike),
+                **_kept(architecture, vocabulary, shape, budget.precision),
+            }
+            averaged = parts.pop("averaged")
+            return parts | ({"weights": parts["weights"] + averaged} if budget.average else {})
     except Exception:  # noqa: BLE001 (whatever a user's model does here, it can still be described and trained)
         return None
 
 
-def _parameters(model: nn.Module, described: Optimizer) -> dict[str, int]:
+@functools.cache
+def _parameters(
+    architecture: Architecture, vocabulary: int, sequence_length: int, described: Optimizer
+) -> dict[str, int]:
+    """What is there between two steps, and what a moving average would hold besides."""
+    model = _fake(architecture, vocabulary, sequence_length)
     learnable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     for parameter in learnable:
         parameter.grad = torch.empty_like(parameter)
@@ -55,17 +67,18 @@ def _parameters(model: nn.Module, described: Optimizer) -> dict[str, int]:
         "weights": _bytes([*model.parameters(), *model.buffers()]),
         "gradients": _bytes(learnable),
         "optimizer_state": _bytes(state),
+        "averaged": _bytes(model.parameters()),
     }
 
 
 @functools.cache
-def _kept(architecture: Architecture, vocabulary: int, budget: Budget) -> dict[str, int]:
-    """What the two passes of a step keep, whatever the optimizer."""
+def _kept(architecture: Architecture, vocabulary: int, shape: tuple[int, int], precision: str) -> dict[str, int]:
+    """What the two passes of a step over a batch BxL of that shape keep, whatever the optimizer."""
     symbols = vocabulary | 1  # odd, as no layer's width is: a dimension of that size is the vocabulary's
-    model = _fake(architecture, symbols, budget.sequence_length)
-    tokens = torch.zeros(budget.batch_size, budget.sequence_length, dtype=torch.long)
+    model = _fake(architecture, symbols, shape[1])
+    tokens = torch.zeros(shape, dtype=torch.long)
     with _Allocations(symbols, [*model.parameters(), *model.buffers(), tokens]) as allocations:
-        with in_precision(budget.precision, torch.device("cpu")):
+        with in_precision(precision, torch.device("cpu")):
             loss = model.loss(tokens, tokens)  # type: ignore[operator]
         alive, most = allocations.alive(), allocations.most
         loss.backward()

@@ -25,8 +25,8 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 BF16_CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16")
 #: Systems on which torch does not multiply by them, whatever the processor has: macOS's library is for float32.
 WITHOUT_BF16 = ("Darwin",)
-#: For the environment of a process that trains on a GPU: without it, some versions of cuDNN compute other bits each time
-#: in recurrent layers (torch's documentation of `nn.LSTM`). It is read when CUDA starts.
+#: For the environment of a process that trains on a GPU. Without it, recurrent layers compute other bits each time with
+#: some versions of cuDNN (torch's documentation of `nn.LSTM`). It is read when CUDA starts.
 SAME_BITS_ON_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:2"}
 #: Which control groups this process is in, and where Linux shows them.
 PROCESS_GROUPS, CONTROL_GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
