@@ -1,5 +1,6 @@
 """Every change of a file fails once, every record and file is damaged, and the same command ends as if nothing was."""
 
+import itertools
 import json
 import random
 import re
@@ -20,7 +21,7 @@ from bakeoff.study_file import find_study
 from forked import FAULTS, leftovers, outcomes, unseal
 
 #: How many of all faults the normal suite tries, and in how many parts the others are.
-SAMPLE, PARTS = 6, 10
+SAMPLE, PARTS = 3, 10
 
 
 @pytest.fixture(scope="module")
@@ -187,13 +188,14 @@ def copied(new_case, calm):
 RECORDS = ("summary.json", "spec.json", "environment.json", "history.jsonl", "documents.json", "texts.json")
 
 
+@pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.slow), 4])
 @pytest.mark.parametrize("name", ["study.json", *RECORDS])
-def test_whatever_key_of_a_record_is_changed_status_works_and_names_one_file(copied, name):
+def test_whatever_key_of_a_record_is_changed_status_works_and_names_one_file(copied, name, every):
     unseal(copied.study)
     path, run = next(copied.study.rglob(name)), next(copied.study.rglob("summary.json")).parent
     lines = path.read_text().splitlines() if name == "history.jsonl" else [path.read_text()]
     wrong = {}
-    for what, record in variants(json.loads(lines[-1])):
+    for what, record in itertools.islice(variants(json.loads(lines[-1])), None, None, every):
         path.write_text("".join(f"{line}\n" for line in (*lines[:-1], json.dumps(record))))
         try:
             status, said = _read(copied.study)
@@ -318,7 +320,7 @@ def survey_damages(new_case, calm, damages):
 def test_after_some_damages_the_command_ends_as_if_there_was_none(new_case, calm):
     chance = random.Random(2)  # noqa: S311 (no secret)
     files = damaged_files(calm)
-    survey_damages(new_case, calm, [(chance.choice(files), damage) for damage in DAMAGES])
+    survey_damages(new_case, calm, [(chance.choice(files), damage) for damage in ("gone", "flipped")])
 
 
 @pytest.mark.slow

@@ -118,8 +118,8 @@ def torture(folder, corpus, epochs, kills):
         assert outcomes(stormy) == calm
 
 
-def test_a_few_kills_change_nothing(tmp_path, tiny_corpus_file):
-    torture(tmp_path, tiny_corpus_file, epochs=2, kills=2)
+def test_a_kill_changes_nothing(tmp_path, tiny_corpus_file):
+    torture(tmp_path, tiny_corpus_file, epochs=1, kills=1)
 
 
 @pytest.mark.slow

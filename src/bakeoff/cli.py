@@ -276,12 +276,9 @@ def report(
 @app.command(rich_help_panel=LOOK)
 def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as_json: JsonOption = False) -> None:
     """Show a study's experiments: numbers, sizes, exact parameter counts, tokens, the rates that `run` would use."""
-    from bakeoff import data, declaration, terminal, tuning
-    from bakeoff.study_file import find_study
+    from bakeoff import data, declaration, terminal, verbs
 
-    built_in, source = find_study(study)
-    declared = tuning.apply(out, built_in, built_in, source)
-    tokens = None
+    declared, tokens = verbs.find(study, out).study, None
     with contextlib.suppress(OSError):  # nothing can be kept, so counts stay unknown
         if data.is_here(declared.corpus, declared.budget):
             tokens = data.prepare(declared.corpus, declared.budget)
@@ -370,25 +367,21 @@ def plan(
     common; until then it is what was kept of the most similar built-in study. Costs are those of all runs, one at a
     time, finished ones included. For example, for two experiments: `bakeoff plan quick --only 5,6`.
     """
-    from bakeoff import costs, planning, progress, terminal, tuning, verbs
+    from bakeoff import costs, planning, progress, terminal, verbs
     from bakeoff.measure import resolve_device
     from bakeoff.records import StudyFolder
-    from bakeoff.runner import folder_name, tokens_of
-    from bakeoff.study_file import find_study
+    from bakeoff.runner import tokens_of
 
     console = process.console()
-    built_in, source = find_study(study)
-    options = verbs.with_options(
-        built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds
+    declared, folder, *_ = verbs.find(
+        study, out, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds
     )
-    declared = tuning.apply(out, options, built_in, source)
     numbers, on = verbs.numbers("--only", only, declared), resolve_device(device)
-    folder = StudyFolder(out / folder_name(declared, built_in))
     costs.require_room(declared.corpus, declared.budget)
     with progress.preparing(declared.corpus.name, console) as told:
         tokens = tokens_of(declared, told)
     with console.status("timing a few steps of each model"):
-        planned = planning.plan(declared, tokens, folder, on, numbers or declared.numbers)
+        planned = planning.plan(declared, tokens, StudyFolder(folder), on, numbers or declared.numbers)
     if as_json:
         _print_json(planned.as_json())
     else:
@@ -422,20 +415,17 @@ def judge(
     study's own seeds stay as they are. Ctrl-C is safe: repeat the command to go on.
     """
     from bakeoff import judging, progress, terminal, tuning, verbs
-    from bakeoff.runner import folder_name, parse_jobs
-    from bakeoff.study_file import find_study
+    from bakeoff.runner import parse_jobs
 
     console = process.console()
-    built_in, source = find_study(study)
-    options = verbs.with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
-    declared = tuning.apply(out, options, built_in, source)
+    found = verbs.find(study, out, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     question = judging.Question(
-        study=declared, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
+        study=found.study, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
     )
     anew = verbs.numbers("--again", again, question.pair)
-    at_once, folder, planned = parse_jobs(jobs), out / folder_name(declared, built_in), 0
-    tune = tuning.command(out, declared, built_in, source)
-    with verbs.opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
+    at_once, planned = parse_jobs(jobs), 0
+    tune = tuning.command(out, found.study, found.built_in, found.source)
+    with verbs.opened(found, device, at_once, console) as session:
         judge = judging.Judge(question, session, tune)
         if anew:
             judge.whole.missing(again=anew)

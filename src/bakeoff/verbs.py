@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypedDict, Unpack
 
 from rich.console import Console
 
@@ -71,15 +71,13 @@ def run(
         UserError: What was asked for cannot be done; its text says how to mend that.
     """
     console, out = process.console(), Path(out)
-    built_in, source = find_study(study)
-    options = with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
-    declared = tuning.apply(out, options, built_in, source)
-    asked, anew = numbers("--only", only, declared), numbers("--again", again, declared)
-    at_once, folder = parse_jobs(str(jobs)), out / folder_name(declared, built_in)
-    with opened(declared, folder, device, source=source, at_once=at_once, console=console) as session:
+    found = find(study, out, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
+    asked, anew = numbers("--only", only, found.study), numbers("--again", again, found.study)
+    at_once = parse_jobs(str(jobs))
+    with opened(found, device, at_once, console) as session:
         missing, damaged = session.missing(asked, anew or ()), session.damaged(asked)
         failed = [*(do(session, missing, at_once, console) if missing else []), *damaged]
-    results = reported(folder, console) if write_report else Results(folder=folder, page=None)
+    results = reported(found.folder, console) if write_report else Results(folder=found.folder, page=None)
     return dataclasses.replace(results, failed=(*failed, *results.failed))
 
 
@@ -156,23 +154,47 @@ def choose(
     return Advice(folder=results.folder, page=results.page, failed=failed, answer=told, text=text)
 
 
-def with_options(
-    study: Study,
-    *,
-    corpus: str | Path | None,
-    epochs: int | None,
-    precision: str,
-    threads: int | None = None,
-    seeds: int | None = None,
-) -> Study:
-    """The study with a verb's options in it."""
-    budget: dict[str, Any] = {"epochs": epochs} if epochs is not None else {}
-    if precision != "auto":
-        budget["precision"] = precision
-    if threads is not None:
-        budget["threads"] = threads
+class Options(TypedDict, total=False):
+    """What a verb may change of a study, each None or `auto` where it does not."""
+
+    corpus: str | Path | None
+    epochs: int | None
+    precision: str
+    threads: int | None
+    seeds: int | None
+
+
+class Found(NamedTuple):
+    """A study as it is to be run: with a verb's options, and the rates that were found for it; and where it lies."""
+
+    study: Study
+    folder: Path
+    built_in: Study
+    source: Path | None
+
+
+def find(study: str | Path | Study, out: Path, **options: Unpack[Options]) -> Found:
+    """The study that is asked for, whose folder is in `out`.
+
+    Raises:
+        UserError: There is no such study, or it cannot have these options.
+    """
+    built_in, source = find_study(study)
+    declared = tuning.apply(out, with_options(built_in, **options), built_in, source)
+    return Found(declared, out / folder_name(declared, built_in), built_in, source)
+
+
+def with_options(study: Study, **options: Unpack[Options]) -> Study:
+    """The study with a verb's options in it.
+
+    Raises:
+        UserError: It cannot have them.
+    """
+    corpus, seeds = options.get("corpus"), options.get("seeds")
+    budget: dict[str, Any] = {name: options.get(name) for name in ("epochs", "precision", "threads")}
+    asked = {name: value for name, value in budget.items() if value not in (None, "auto")}
     try:
-        changed = study.with_shared(corpus=corpora.choose(str(corpus)) if corpus is not None else None, **budget)
+        changed = study.with_shared(corpus=corpora.choose(str(corpus)) if corpus is not None else None, **asked)
         return changed.with_seeds(seeds) if seeds is not None else changed
     except ValueError as error:
         raise UserError(str(error)) from error
@@ -190,15 +212,14 @@ def numbers(option: str, given: str | Sequence[int] | None, study: Study) -> lis
 
 
 @contextlib.contextmanager
-def opened(
-    declared: Study, folder: Path, device: str, *, source: Path | None, at_once: int | None, console: Console
-) -> Iterator[Session]:
+def opened(found: Found, device: str, at_once: int | None, console: Console) -> Iterator[Session]:
     """The session of a study, once its text is ready."""
+    study, folder, _, source = found
     require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
-    progress.prepare(declared.corpus, declared.budget, console)
+    progress.prepare(study.corpus, study.budget, console)
     with contextlib.ExitStack() as stack:
-        with console.status(f"preparing {declared.corpus.name}"):
-            session = stack.enter_context(open_session(declared, folder, resolve_device(device), source, at_once))
+        with console.status(f"preparing {study.corpus.name}"):
+            session = stack.enter_context(open_session(study, folder, resolve_device(device), source, at_once))
         yield session
 
 
