@@ -549,6 +549,7 @@ OPTIONS = {
     "verify": {"--run", "--seed", "--training", "--no-training", "--trust", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},
+    "measure": {"--corpus", "--split", "--window", "--device", "--precision", "--json", "--help"},
 }
 
 

@@ -636,6 +636,38 @@ def export(
     show(f"exported: {folder}, which {loaded_by or 'bakeoff.load'} loads")
 
 
+@app.command(rich_help_panel=TAKE)
+def measure(
+    model: Annotated[Path, typer.Argument(help="A folder that save_pretrained of transformers wrote.")],
+    *,
+    corpus: Annotated[str, typer.Option(help="As for run: a name, a text file, or a folder with three splits.")],
+    split: Annotated[Literal["valid", "test"], typer.Option(help="What is measured.")] = "valid",
+    window: Annotated[
+        int | None, typer.Option(help="Tokens of a window; by default the model's places, 1,024 at most.", min=1)
+    ] = None,
+    device: DeviceOption = "auto",
+    precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
+    as_json: JsonOption = False,
+) -> None:
+    """Measure any causal language model of transformers on a corpus, by the counting of every study.
+
+    Bits per byte and perplexity per word compare with those of Bakeoff's runs on that corpus, and the best floor stands
+    beside them. For example `bakeoff measure gpt2-folder --corpus vital-articles`.
+    """
+    from bakeoff import measuring, progress, terminal
+    from bakeoff.data import corpora
+    from bakeoff.measure import resolve_device
+
+    found = corpora.choose(corpus)
+    request = measuring.Request(folder=model, corpus=found, split=split, window=window, precision=precision)
+    with progress.preparing(found.name, process.console()) as told:
+        measured = measuring.measure(request, resolve_device(device), told)
+    if as_json:
+        _print_json(measured.as_json())
+    else:
+        show(terminal.measurement_text(measured))
+
+
 def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], int | None]") -> int:
     """Do it for each study; one that is damaged is said and keeps no other from it. The exit status."""
     from bakeoff.records import DamagedError

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # at run time each would bring along what other verbs do not 
     from bakeoff.choosing.choice import Chosen
     from bakeoff.data.corpora import BuiltIn, Text
     from bakeoff.judging import Judgement
+    from bakeoff.measuring import Measurement
     from bakeoff.planning import Plan
     from bakeoff.tuning import Search
     from bakeoff.verifying import Review, Verification
@@ -302,6 +303,26 @@ def _model(answer: "Answer") -> list[str]:
         f"in Python: bakeoff.{load}({str(folder)!r})",
         *network,
     ]
+
+
+def measurement_text(measured: "Measurement") -> str:
+    """What `bakeoff measure` prints."""
+    floor, cost = measured.floor
+    lines = [
+        [
+            *(name, words.small(tally.bits_per_byte)),
+            words.number(tally.word_perplexity) if tally.has_words else "-",
+            *(words.number(tally.perplexity), words.count(tally.tokens)),
+        ]
+        for name, tally in ((measured.folder.resolve().name, measured.cost), (f"floor: {floor}", cost))
+    ]
+    heads = ["", "bits/byte", "word ppl", "ppl", "tokens"]
+    about = (
+        f"{measured.kind}, {words.count(measured.parameters)} parameters, windows of {words.count(measured.window)} "
+        f"tokens, {words.PRECISIONS[measured.precision]}; {measured.split} of {measured.corpus}, "
+        f"{words.count(measured.cost.bytes)} bytes"
+    )
+    return f"{columns(heads, lines)}\n{about}\nPerplexity per token compares under one tokenizer only."
 
 
 def look_text(look: "Look") -> str:

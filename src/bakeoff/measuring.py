@@ -1,0 +1,237 @@
+"""What a causal language model of `transformers` costs on a corpus, counted as every run of a study is."""
+
+import tempfile
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from bakeoff import runner
+from bakeoff.data import Tokens, Told, sequences
+from bakeoff.data.sequences import TokenStream
+from bakeoff.errors import UserError
+from bakeoff.measure import resolve_precision
+from bakeoff.metrics import Tally
+from bakeoff.models import ngram
+from bakeoff.recording import by_document, tally
+from bakeoff.spec import Budget, Corpus
+from bakeoff.training import Nats, token_nats
+
+Json = dict[str, Any]
+
+#: Tokens of a window by default, for models that have as many places.
+WINDOW = 1024
+#: Tokens of the sequence on which it is seen that no place looks ahead.
+COMPARED = 16
+#: The tokens and the windows of the floors beside it.
+FLOORS = Budget()
+#: How far, as a share of the largest, logits of a place are from the same ones computed again.
+ROUNDING = 1e-5
+#: In how many parts a split is measured, between which it is told how far that is.
+PARTS = 100
+
+
+class Borrowed(nn.Module):
+    """A model of the library's, as the evaluation of every run asks for one."""
+
+    def __init__(self, model: Any) -> None:  # noqa: ANN401 (the library is there on demand only)
+        super().__init__()
+        self.model = model
+
+    def logits(self, tokens_BxL: Tensor) -> Tensor:
+        """The library's own, BxLxV in float32."""
+        logits: Tensor = self.model(input_ids=tokens_BxL, use_cache=False).logits.float()
+        return logits
+
+    def token_nats(self, inputs_BxL: Tensor, targets_BxL: Tensor) -> Tensor:
+        """Nats of each target, BxL; 0 where the target is -100. One sequence at a time, as logits may be large."""
+        pairs = zip(torch.split(inputs_BxL, 1), targets_BxL, strict=True)
+        return torch.stack([F.cross_entropy(self.logits(row)[0], targets, reduction="none") for row, targets in pairs])
+
+    @torch.no_grad()
+    def looks_ahead(self, symbols: int) -> bool:
+        """Whether logits of a place change with a later token."""
+        tokens_1xL = torch.arange(COMPARED)[None] % symbols
+        changed = tokens_1xL.clone()
+        changed[:, -1] = (changed[:, -1] + 1) % symbols
+        before, after = self.logits(tokens_1xL)[:, :-1], self.logits(changed)[:, :-1]
+        return bool((before - after).abs().max() > ROUNDING * before.abs().max())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What was measured.
+
+    Attributes:
+        folder: The model's.
+        kind: What the library calls such models.
+        parameters: How many it has.
+        window: Most tokens before and with each target; windows do not overlap.
+        precision: Of matrix products.
+        corpus: Its name.
+        split: `valid` or `test`.
+        cost: What the model paid for the split.
+        documents: The same of each document, as runs keep it.
+        floor: The best floor's name, and what it paid for the same text, by tokens of Bakeoff's own.
+    """
+
+    folder: Path
+    kind: str
+    parameters: int
+    window: int
+    precision: str
+    corpus: str
+    split: str
+    cost: Tally
+    documents: Json
+    floor: tuple[str, Tally]
+
+    def as_json(self) -> Json:
+        """All of it, with every quotient of the sums."""
+        name, cost = self.floor
+        facts = {name: getattr(self, name) for name in ("kind", "parameters", "window", "precision", "corpus", "split")}
+        floor = {"name": name, **cost.as_json()}
+        return {"model": str(self.folder), **facts, **self.cost.as_json(), "documents": self.documents, "floor": floor}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is to be measured.
+
+    Attributes:
+        folder: What `save_pretrained` wrote of a model and its tokenizer.
+        corpus: Whose split is measured.
+        split: `valid` or `test`.
+        window: Tokens of a window; None for as many as the model has places, 1,024 at most.
+        precision: Of matrix products, or `auto`.
+    """
+
+    folder: Path
+    corpus: Corpus
+    split: str = "valid"
+    window: int | None = None
+    precision: str = "auto"
+
+
+def measure(request: Request, device: torch.device, told: Told = lambda *_: None) -> Measurement:
+    """Measure a model; nothing of its folder is executed or unpickled.
+
+    Args:
+        request: Which, and on what.
+        device: Where it is computed.
+        told: Is told what is being done, and the share that is done.
+
+    Raises:
+        UserError: The library is missing; the folder holds no causal language model, or one without some of its
+            weights; its tokenizer loses text; the window is too long for it.
+    """
+    folder, split = request.folder, request.split
+    told(f"reading {folder}", None)
+    model, tokenizer = _read(folder)
+    config = model.model.config
+    length = _window(config, request.window)
+    tokens = runner.prepare(request.corpus, FLOORS, told)
+    stream = _stream(tokenizer, tokens, split, told)
+    if (largest := int(stream.tokens_N.max())) >= config.vocab_size:
+        raise UserError(f"{folder}: its tokenizer has a symbol {largest}, its model {config.vocab_size} symbols")
+    if model.looks_ahead(config.vocab_size):
+        raise UserError(f"{folder}: {config.model_type} is no causal language model: its places see later tokens")
+    budget = Budget(sequence_length=length, precision=resolve_precision(request.precision, device))
+    nats = _nats(model.to(device), stream, budget, device, lambda share: told(f"measuring {split}", share))
+    floor = min(ngram.baselines(tokens, FLOORS.sequence_length), key=lambda floor: floor["valid"]["nats"])
+    return Measurement(
+        folder=folder,
+        kind=config.model_type,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        window=length,
+        precision=budget.precision,
+        corpus=tokens.text.name,
+        split=split,
+        cost=tally(stream, nats),
+        documents=by_document(stream, nats),
+        floor=(floor["name"], _sums(floor[split])),
+    )
+
+
+def _sums(told: Json) -> Tally:
+    return Tally(nats=told["nats"], tokens=told["tokens"], words=told["words"], bytes=told["bytes"])
+
+
+def _read(folder: Path) -> tuple[Borrowed, Tokenizer]:
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{folder} holds no config.json: give a folder that save_pretrained of transformers wrote")
+    try:
+        from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 (not everyone has it)
+        from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415
+    except ImportError as error:
+        raise UserError("measuring needs a package: pip install 'bakeoff[transformers]'") from error
+    disable_progress_bar()
+    there: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    try:
+        model, told = AutoModelForCausalLM.from_pretrained(
+            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **there
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, **there)
+    except Exception as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{folder} holds no causal language model that transformers can read: {why}") from error
+    if missing := sorted(told["missing_keys"]):
+        raise UserError(f"{folder} lacks weights of its model, such as {missing[0]}: they would be random")
+    if not getattr(tokenizer, "is_fast", False):
+        raise UserError(f"{folder} has no fast tokenizer: save it again from a class that ends in Fast")
+    backend: Tokenizer = tokenizer.backend_tokenizer
+    backend.no_truncation()
+    backend.no_padding()
+    return Borrowed(model).eval(), backend
+
+
+def _window(config: Any, asked: int | None) -> int:  # noqa: ANN401
+    most = getattr(config.get_text_config(), "max_position_embeddings", None)
+    length = asked or min(WINDOW, most or WINDOW)
+    if most is not None and length > most:
+        raise UserError(f"{config.model_type} has {most} places, too few for windows of {length} tokens")
+    return length
+
+
+def _stream(tokenizer: Tokenizer, tokens: Tokens, split: str, told: Told) -> TokenStream:
+    """The split by the model's own tokenizer, each document on its own and without special symbols, as ours are."""
+    documents = tokens.text.splits[split]
+    _require_lossless(tokenizer, documents)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / split
+        sequences.write(
+            path, documents, tokenizer, count=tokens.text.count, told=lambda share: told(f"tokenizing {split}", share)
+        )
+        stream = sequences.read(path)
+        return stream.select(range(len(documents)))  # in memory, as the files go
+
+
+def _require_lossless(tokenizer: Tokenizer, documents: Collection[str]) -> None:
+    """See that what is measured is the text: bits per byte of another one would compare with nothing."""
+    for number, document in enumerate(documents):
+        again = tokenizer.decode(tokenizer.encode(document, add_special_tokens=False).ids, skip_special_tokens=False)
+        if again != document:
+            pairs = enumerate(zip(document, again, strict=False))
+            place = next((at for at, (one, other) in pairs if one != other), min(len(document), len(again)))
+            lost, came = document[place : place + 12], again[place : place + 12]
+            raise UserError(
+                f"its tokenizer loses text, so that bits per byte would compare with nothing: in document {number + 1} "
+                f"{lost!r} comes back as {came!r}"
+            )
+
+
+def _nats(
+    model: nn.Module, stream: TokenStream, budget: Budget, device: torch.device, told: Callable[[float], object]
+) -> Nats:
+    order = np.arange(stream.sequences(budget.sequence_length))
+    parts, found = [part for part in np.array_split(order, PARTS) if len(part)], []
+    for number, part in enumerate(parts):
+        told(number / len(parts))
+        found.append(token_nats(model, stream, budget, device, part))
+    return np.concatenate(found)

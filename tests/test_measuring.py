@@ -1,0 +1,213 @@
+"""Models of the library's own, measured, against sums of the library's own losses."""
+
+import json
+import math
+import sys
+
+import pytest
+import torch
+from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers
+from transformers import (
+    AutoModelForCausalLM,
+    BertConfig,
+    BertLMHeadModel,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
+
+from bakeoff import cli, data, measuring
+from bakeoff.data import corpora, tokenizers
+from bakeoff.errors import UserError
+from bakeoff.export import transformers as exporting
+from bakeoff.models import Transformers, ngram
+from bakeoff.optimizers import Adam
+from bakeoff.runner import open_session
+from bakeoff.spec import Budget, Study
+
+CPU = torch.device("cpu")
+SMALL = {"hidden_size": 16, "num_attention_heads": 2, "num_hidden_layers": 1, "intermediate_size": 24}
+GPT2 = {"bos_token_id": None, "eos_token_id": None, "n_embd": 16, "n_head": 2, "n_layer": 1, "n_positions": 40}
+
+
+FLOORS = Budget(vocabulary=300, sequence_length=16)
+
+
+@pytest.fixture(autouse=True)
+def floors_of_a_small_text(monkeypatch):
+    monkeypatch.setattr(measuring, "FLOORS", FLOORS)
+
+
+@pytest.fixture(scope="module")
+def corpus(tiny_corpus_file):
+    return corpora.choose(str(tiny_corpus_file))
+
+
+@pytest.fixture(scope="module")
+def text(corpus):
+    return corpora.load(corpus)
+
+
+@pytest.fixture(scope="module")
+def bpe(text):
+    return tokenizers.train_bpe(text.splits["train"], 280)
+
+
+def saved(folder, model, tokenizer):
+    model.save_pretrained(folder)
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def gpt2(bpe, tmp_path_factory):
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=bpe.get_vocab_size(), **GPT2))
+    return saved(tmp_path_factory.mktemp("gpt2"), model, bpe)
+
+
+def measured(folder, corpus, **options):
+    return measuring.measure(measuring.Request(folder=folder, corpus=corpus, precision="fp32", **options), CPU)
+
+
+def by_the_library(folder, documents, window):
+    """Nats of all tokens but the first, a window at a time; and how many they are."""
+    model = AutoModelForCausalLM.from_pretrained(folder).eval()
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
+    tokens = [token for document in documents for token in tokenizer(document, add_special_tokens=False)["input_ids"]]
+    nats = 0.0
+    with torch.no_grad():
+        for first in range(0, len(tokens) - 1, window):
+            piece = torch.tensor([tokens[first : first + window + 1]])
+            logits = model(piece[:, :-1]).logits
+            nats += float(torch.nn.functional.cross_entropy(logits[0], piece[0, 1:], reduction="sum"))
+    return nats, len(tokens) - 1
+
+
+@pytest.mark.parametrize(("split", "window"), [("valid", None), ("test", 7)])
+def test_it_costs_what_the_library_says_and_bytes_and_words_are_the_texts(gpt2, corpus, text, split, window):
+    found, documents = measured(gpt2, corpus, split=split, window=window), text.splits[split]
+    nats, tokens = by_the_library(gpt2, documents, window or 40)
+    assert found.cost.nats == pytest.approx(nats, rel=1e-5)
+    assert found.cost.tokens == tokens
+    assert found.cost.bytes == sum(len(document.encode()) for document in documents)
+    assert found.cost.words == sum(len(document.split()) for document in documents)
+    assert math.fsum(found.documents["nats"]) == pytest.approx(found.cost.nats)
+    assert (found.kind, found.window, found.split) == ("gpt2", window or 40, split)
+    assert found.parameters == sum(p.numel() for p in AutoModelForCausalLM.from_pretrained(gpt2).parameters())
+
+
+def test_a_run_that_was_exported_is_measured_as_the_run_was(tiny_study, tmp_path):
+    study = Study.of(
+        "exported",
+        corpus=tiny_study.corpus,
+        budget=tiny_study.budget,
+        contenders=[(Transformers("llama", **SMALL), Adam(lr=1e-2))],
+    )
+    with open_session(study, tmp_path / "study", CPU) as session:
+        session.run(session.missing(), 1, lambda run, message: None)
+        [(_, _, run)] = session.folder.declared_runs()
+    exporting.export(run.path, tmp_path / "exported")
+    for split, told in (
+        ("valid", run.history()[run.summary["best_epoch"]]["valid"]),
+        ("test", run.summary["test"]["best"]),
+    ):
+        found = measured(tmp_path / "exported", study.corpus, split=split, window=study.budget.sequence_length)
+        assert found.cost.nats == pytest.approx(told["nats"], rel=1e-5)
+        assert found.cost.sums() == pytest.approx({key: told[key] for key in found.cost.sums()}, rel=1e-5)
+
+
+def test_the_floor_beside_it_is_the_best_of_the_corpus(gpt2, corpus):
+    name, cost = measured(gpt2, corpus).floor
+    tokens = data.prepare(corpus, FLOORS)
+    floors = {floor["name"]: floor for floor in ngram.baselines(tokens, FLOORS.sequence_length)}
+    assert cost.nats == min(floor["valid"]["nats"] for floor in floors.values()) == floors[name]["valid"]["nats"]
+
+
+def test_the_command_prints_a_table_or_json(gpt2, corpus, monkeypatch, capsys):
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bakeoff", "measure", str(gpt2), "--corpus", corpus.path, *arguments])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    found = measured(gpt2, corpus)
+    status, told, _ = call("--precision", "fp32")
+    assert status == 0
+    heads, ours, floor, about, _ = told.splitlines()
+    assert heads.split() == ["bits/byte", "word", "ppl", "ppl", "tokens"]
+    assert ours.split()[:2] == [gpt2.name, f"{found.cost.bits_per_byte:.3f}"]
+    assert floor.startswith(f"floor: {found.floor[0]}")
+    assert about.startswith("gpt2, ")
+    status, told, _ = call("--precision", "fp32", "--json", "--split", "test", "--window", "8")
+    parts = json.loads(told)
+    assert (status, parts["split"], parts["window"], parts["precision"]) == (0, "test", 8, "fp32")
+    assert parts["bits_per_byte"] == pytest.approx(parts["nats"] / parts["bytes"] / math.log(2))
+    status, told, said = call("--window", "41")
+    assert (status, told, said) == (2, "", "bakeoff: gpt2 has 40 places, too few for windows of 41 tokens\n")
+
+
+def lossy(bpe, document):
+    worse = Tokenizer.from_str(bpe.to_str())
+    worse.normalizer = normalizers.Lowercase()
+    return worse
+
+
+def too_large(bpe, document):
+    larger = Tokenizer.from_str(bpe.to_str())
+    larger.add_tokens([AddedToken(max(document.split(), key=len), normalized=False)])
+    return larger
+
+
+def words_alone(bpe, document):
+    tokenizer = Tokenizer(models.WordLevel({"a": 0, "?": 1}, unk_token="?"))  # noqa: S106 (no password)
+    tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Whitespace(), decoders.Fuse()
+    return tokenizer
+
+
+@pytest.fixture
+def with_tokenizer(gpt2, bpe, text, tmp_path):
+    """The model with another tokenizer, made of its own and a document."""
+    model = AutoModelForCausalLM.from_pretrained(gpt2)
+    return lambda make: saved(tmp_path, model, make(bpe, text.splits["valid"][0]))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lossy, r"loses text, .*: in document 1 '.*' comes back as '.*'"),
+        (words_alone, "loses text"),
+        (too_large, r"its tokenizer has a symbol \d+, its model \d+ symbols"),
+    ],
+)
+def test_a_tokenizer_that_does_not_fit_is_refused(with_tokenizer, corpus, make, says):
+    with pytest.raises(UserError, match=says):
+        measured(with_tokenizer(make), corpus)
+
+
+def test_what_sees_later_tokens_is_refused(bpe, corpus, tmp_path):
+    saved(tmp_path, BertLMHeadModel(BertConfig(vocab_size=bpe.get_vocab_size(), **SMALL)), bpe)
+    with pytest.raises(UserError, match="bert is no causal language model: its places see later tokens"):
+        measured(tmp_path, corpus)
+
+
+def test_weights_that_are_not_there_are_not_made_up(bpe, corpus, tmp_path):
+    saved(tmp_path, LlamaForCausalLM(LlamaConfig(vocab_size=bpe.get_vocab_size(), **SMALL)), bpe)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"num_hidden_layers": 2}))
+    with pytest.raises(UserError, match=r"lacks weights of its model, such as model\.layers\.1\."):
+        measured(tmp_path, corpus)
+
+
+def test_a_folder_of_something_else_is_refused(corpus, tmp_path, gpt2):
+    with pytest.raises(UserError, match=r"holds no config\.json"):
+        measured(tmp_path, corpus)
+    (tmp_path / "config.json").write_text('{"model_type": "nothing of theirs"}')
+    with pytest.raises(UserError, match="holds no causal language model that transformers can read"):
+        measured(tmp_path, corpus)
+    (tmp_path / "config.json").write_text((gpt2 / "config.json").read_text())
+    (tmp_path / "pytorch_model.bin").write_bytes(b"never unpickled")
+    with pytest.raises(UserError, match="holds no causal language model that transformers can read"):
+        measured(tmp_path, corpus)
