@@ -534,6 +534,7 @@ OPTIONS = {
     "data": {"--help"},
     "status": {"--json", "--help"},
     "report": {"--out", "--beside-published", "--help"},
+    "watch": {"--port", "--browser", "--no-browser", "--help"},
     "describe": {"--out", "--json", "--help"},
     "tune": {"--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
     "plan": {

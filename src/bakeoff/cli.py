@@ -274,6 +274,30 @@ def report(
 
 
 @app.command(rich_help_panel=LOOK)
+def watch(
+    folder: FolderArgument = DEFAULT_OUT,
+    *,
+    port: Annotated[int, typer.Option(help="Of this machine; 0 for any that is free.", min=0, max=65535)] = 8484,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open it in a browser.")] = True,
+) -> None:
+    """Show studies in a browser while they are at work, on this machine alone: how far each is, and its curves.
+
+    It reads what is on the disk and writes nothing, so it may begin and end at any time. Ctrl-C ends it. For example
+    `bakeoff watch` in a second terminal, or with `ssh -L 8484:localhost:8484` from another machine.
+    """
+    import webbrowser
+
+    from bakeoff import watching
+
+    with watching.Server(folder, port) as server:
+        show(server.url)
+        if browser:
+            webbrowser.open(server.url)
+        with contextlib.suppress(KeyboardInterrupt):
+            server.serve_forever()
+
+
+@app.command(rich_help_panel=LOOK)
 def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as_json: JsonOption = False) -> None:
     """Show a study's experiments: numbers, sizes, exact parameter counts, tokens, the rates that `run` would use."""
     from bakeoff import data, declaration, terminal, verbs

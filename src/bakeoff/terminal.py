@@ -167,13 +167,17 @@ def bench_text(measured: Json) -> str:
             words.ABSENT if entry["limit_fraction"] is None else f"{entry['limit_fraction']:.0%}",
         ]
         for entry in measured["cases"]
+        if "failed" not in entry
     ]
+    failed = "".join(
+        f"\n{plain(entry['name'])}: {plain(entry['failed'])}" for entry in measured["cases"] if "failed" in entry
+    )
     machine = measured["machine"]
     head = ["case", "tokens/s", "peer", "its tokens/s", "ratio", "of the rounds", "of the limit"]
     return (
-        f"{columns(head, lines)}\n{machine['processor']}, {machine['threads']} threads, {machine['precision']}, "
-        f"torch {machine['torch']}; medians of {measured['rounds']} rounds. The limit is the time that a step's matrix "
-        "products take alone, at their own shapes."
+        f"{columns(head, lines)}{failed}\n{machine['processor']}, {machine['threads']} threads, "
+        f"{machine['precision']}, torch {machine['torch']}; medians of {measured['rounds']} rounds. "
+        "The limit is the time that a step's matrix products take alone, at their own shapes."
     )
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from bakeoff.bench import rounds
 from bakeoff.bench.cases import CASES
+from bakeoff.bench.turns import EndedError
 
 #: Seconds of a step of each; the machine gets slower from turn to turn, for everyone alike.
 STEP = {"bakeoff": 0.5, "limit": 0.25, **dict.fromkeys(CASES[0].peers, 2.0)}
@@ -65,3 +66,28 @@ def test_all_processes_are_closed_also_when_one_fails(monkeypatch):
     with pytest.raises(TypeError):
         rounds.compete(CASES[0], 2, 1, 1.0, lambda what: None)
     assert sum(what == "closed" for _, what in Pretender.log) == 2 + len(CASES[0].peers)
+
+
+def test_a_peer_that_does_not_run_here_is_named_and_the_others_are_compared(monkeypatch):
+    class Failing(Pretender):
+        def turn(self, steps):
+            if self.name == CASES[0].peers[0]:
+                raise EndedError("trainer ended with status 1: no such instruction")
+            return super().turn(steps)
+
+    monkeypatch.setattr(rounds, "Contestant", Failing)
+    Pretender.log = []
+    failed, *entries = rounds.compete(CASES[0], 2, 1, 1.0, lambda what: None)
+    assert failed["failed"] == "trainer ended with status 1: no such instruction"
+    assert [entry["peer"] for entry in entries] == list(CASES[0].peers[1:])
+    assert all(entry["ratio"] > 0 for entry in entries)
+
+
+def test_without_bakeoff_itself_there_is_nothing_to_compare(monkeypatch):
+    def end(self, steps):
+        raise EndedError(self.name)
+
+    monkeypatch.setattr(Pretender, "turn", end)
+    monkeypatch.setattr(rounds, "Contestant", Pretender)
+    with pytest.raises(EndedError, match="bakeoff"):
+        rounds.compete(CASES[0], 2, 1, 1.0, lambda what: None)

@@ -37,6 +37,13 @@ def test_every_case_is_measured_and_told_in_a_line(asked, fast, cases):
     assert text.count("61%") == len(cases)
 
 
+def test_a_peer_that_does_not_run_here_has_a_line_that_says_why(asked, monkeypatch):
+    failed = {"name": "a case", "peer": "word-lm-bf16", "failed": "word-lm-bf16 ended with status 1: no primitive"}
+    monkeypatch.setattr(table.rounds, "compete", lambda case, *rest: [entry(case.name, 0.61), failed])
+    text = terminal.bench_text(table.measure(lambda what: None, fast=True))
+    assert text.count("a case: word-lm-bf16 ended with status 1: no primitive\n") == 2
+
+
 def test_beside_busy_programs_both_clocks_and_the_slowdown_are_told(monkeypatch):
     monkeypatch.setattr(table.busy, "Contestant", Pretender)
     measured = table.measure_busy(lambda what: None, fast=True)

@@ -43,6 +43,9 @@ def test_a_process_takes_its_turns_and_one_that_dies_is_named():
         first = limit.turn(1)
         assert first["seconds"] > 0
         assert limit.turn(2)["seconds"] > 0
-    with turns.Contestant("nobody", CASES[0], 1) as nobody, pytest.raises(RuntimeError, match="nobody ended with"):
+    with (
+        turns.Contestant("nobody", CASES[0], 1) as nobody,
+        pytest.raises(turns.EndedError, match="nobody ended with status 1: KeyError: 'nobody'"),
+    ):
         nobody.turn(1)
     assert nobody.process.returncode is not None

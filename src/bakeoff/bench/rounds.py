@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from bakeoff.bench.cases import Case
-from bakeoff.bench.turns import LIMIT, OWN, Contestant
+from bakeoff.bench.turns import LIMIT, OWN, Contestant, EndedError
 
 Json = dict[str, Any]
 #: Steps of the first turn, which is not counted: caches, compiled code, optimizer state.
@@ -14,7 +14,7 @@ WARMING_STEPS = 5
 
 
 def compete(case: Case, threads: int, rounds: int, seconds: float, tell: Callable[[str], None]) -> list[Json]:
-    """Time a case: an entry for each peer, with Bakeoff beside it.
+    """Time a case: an entry for each peer, with Bakeoff beside it; of one that does not run here, why.
 
     Args:
         case: What is trained.
@@ -28,7 +28,16 @@ def compete(case: Case, threads: int, rounds: int, seconds: float, tell: Callabl
         for name in (OWN, LIMIT, *case.peers):
             tell(f"{case.name}: starting {name}")
             everyone.append(stack.enter_context(Contestant(name, case, threads)))
-        steps = {contestant.name: _steps_in(seconds, contestant) for contestant in everyone}
+        steps: dict[str, int] = {}
+        failed: dict[str, str] = {}
+        for contestant in everyone:
+            try:
+                steps[contestant.name] = _steps_in(seconds, contestant)
+            except EndedError as error:  # such as a peer in a precision that this processor lacks
+                if contestant.name not in case.peers:
+                    raise
+                failed[contestant.name] = str(error)
+        everyone = [contestant for contestant in everyone if contestant.name in steps]
         readings: dict[str, list[Json]] = {name: [] for name in steps}
         for number in range(rounds):
             order = everyone if number % 2 == 0 else everyone[::-1]
@@ -39,7 +48,12 @@ def compete(case: Case, threads: int, rounds: int, seconds: float, tell: Callabl
         name: [case.tokens * steps[name] / reading["seconds"] for reading in found] for name, found in readings.items()
     }
     losses = {name: found[-1]["loss"] for name, found in readings.items()}
-    return [entry(case.name, speeds, peer) | {"loss": losses[OWN], "peer_loss": losses[peer]} for peer in case.peers]
+    return [
+        entry(case.name, speeds, peer) | {"loss": losses[OWN], "peer_loss": losses[peer]}
+        if peer in speeds
+        else {"name": case.name, "peer": peer, "failed": failed[peer]}
+        for peer in case.peers
+    ]
 
 
 def entry(name: str, speeds: Mapping[str, Sequence[float]], peer: str) -> Json:

@@ -24,7 +24,7 @@ def measure(tell: Callable[[str], None], *, fast: bool) -> dict[str, Any]:
 
     Returns:
         The machine, and an entry for each case and peer: `name`, `tokens_per_second`, `peer`, `peer_tokens_per_second`,
-        `ratio` with its lowest and highest round, and `limit_fraction`.
+        `ratio` with its lowest and highest round, and `limit_fraction`; of a peer that does not run here `failed`, why.
 
     Raises:
         UserError: The peers are not installed.

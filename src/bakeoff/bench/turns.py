@@ -4,10 +4,12 @@ A process reads how many steps to do, does them, and answers with what they took
 So all of them meet the same moods of the machine, and nobody pays for starting.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from typing import Any, Self, TextIO
 
@@ -58,31 +60,44 @@ class Turns:
         print(json.dumps(told), file=self.answers, flush=True)
 
 
+class EndedError(RuntimeError):
+    """A contender's process has ended when its turn was to come; the last line that it said is the reason."""
+
+
 class Contestant:
     """A contender's process, seen from outside."""
 
     def __init__(self, name: str, case: Case, threads: int) -> None:
         self.name = name
         as_a_run = waiting() if name in AS_A_RUN else {}
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115 (until it exits)
         environment = as_a_run | os.environ | {"OMP_NUM_THREADS": str(threads)}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bakeoff.bench.turns", name, json.dumps(encode(case)), str(threads)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            stderr=self.said,
             text=True,
             env=environment,
         )
 
     def turn(self, steps: int) -> Json:
-        """Have it do some steps; what they took."""
+        """Have it do some steps; what they took.
+
+        Raises:
+            EndedError: It cannot do them.
+        """
         assert self.process.stdin is not None, "its input is a pipe"
         assert self.process.stdout is not None, "its output is a pipe"
-        self.process.stdin.write(f"{steps}\n")
-        self.process.stdin.flush()
+        with contextlib.suppress(BrokenPipeError):
+            self.process.stdin.write(f"{steps}\n")
+            self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"{self.name} ended with status {self.process.wait()}")
+            status = self.process.wait()
+            self.said.seek(0)
+            last = self.said.read().decode(errors="replace").strip().rpartition("\n")[2]
+            raise EndedError(f"{self.name} ended with status {status}: {last}")
         answer: Json = json.loads(line)
         return answer
 
@@ -91,7 +106,7 @@ class Contestant:
 
     def __exit__(self, *exception: object) -> None:
         self.process.kill()
-        with self.process:
+        with self.said, contextlib.suppress(BrokenPipeError), self.process:
             self.process.wait()
 
 

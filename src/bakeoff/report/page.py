@@ -25,9 +25,9 @@ def render(contents: Json, figures: Figures) -> str:
     titles = {run["number"]: f"#{run['number']}, {run['name']}" for run in contents["runs"]}
     return environment.get_template("index.html").render(
         contents,
-        style=_part("page.css"),
-        palette=Markup(_palette()),  # noqa: S704 (made of our own colours)
-        script=_part("page.js"),
+        style=part("page.css"),
+        palette=palette(),
+        script=part("page.js"),
         named={run["number"]: run for run in contents["runs"]},
         size=style.SIZE,
         svg={figure.name: inline(figure.svg, figure.title, f"drawn-{figure.name}") for figure in figures.numbered},
@@ -59,11 +59,12 @@ def inline(svg: str, title: str, name: str = "") -> Markup:
     return Markup(drawn)  # noqa: S704 (the renderer escaped it)
 
 
-def _part(name: str) -> Markup:
+def part(name: str) -> Markup:
+    """A file of the page that is ours, as it is."""
     return Markup((files("bakeoff.report") / "templates" / name).read_text(encoding="utf-8"))  # noqa: S704 (our own file)
 
 
-def _palette() -> str:
+def palette() -> Markup:
     """The optimizers' colours as variables, and every colour in a picture as the variable that it stands for."""
     light = "".join(f"--o{place}:{colour};" for place, colour in enumerate(style.COLOURS))
     dark = "".join(f"--o{place}:{colour};" for place, colour in enumerate(style.DARK_COLOURS))
@@ -75,4 +76,4 @@ def _palette() -> str:
         for attribute in ("fill", "stroke")
     ]
     at_night = f"@media (prefers-color-scheme:dark){{@media not print{{:root{{{dark}}}}}}}"
-    return "\n".join([f":root{{{light}}}", at_night, *rules])
+    return Markup("\n".join([f":root{{{light}}}", at_night, *rules]))  # noqa: S704 (made of our own colours)

@@ -31,9 +31,14 @@ _ENVIRONMENT.filters["short"] = _short
 _ENVIRONMENT.globals["style"] = style
 
 
+def drawn(chart: Chart) -> str:
+    """The chart as SVG."""
+    return _ENVIRONMENT.get_template("figure.svg").render(chart.spec, name=chart.name)
+
+
 def render(chart: Chart, kept: Kept) -> Figure:
     """The chart with its picture, which is now a file of the report as SVG and as PNG; the PNG may be a kept one."""
-    svg = _ENVIRONMENT.get_template("figure.svg").render(chart.spec, name=chart.name)
+    svg = drawn(chart)
     path = f"figures/{chart.name}"
     kept.write(f"{path}.svg", svg.encode())
     kept.file(f"{path}.png", lambda: as_png(svg), RENDERER, svg)

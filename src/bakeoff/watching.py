@@ -1,0 +1,128 @@
+"""Studies in a browser while they are at work: a server for this machine alone, which reads what is on the disk."""
+
+import html
+import http.server
+import urllib.parse
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+
+from bakeoff.errors import UserError, plain
+from bakeoff.records import StudyFolder
+from bakeoff.report import live
+from bakeoff.report.build import PAGE
+
+#: The only address that is listened on: other machines do not reach it.
+ADDRESS = "127.0.0.1"
+#: What a browser may call this machine. A page of someone else's, whose name leads here, calls it something else.
+NAMES = (ADDRESS, "localhost")
+#: What the page may do: show itself, and ask the server that it came from.
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+#: How deep studies lie in a folder: those of a choice or a search are in its folder, or in one of its rounds.
+PATTERNS = ("study.json", "*/study.json", "*/*/study.json")
+#: What follows a study's address in that of its report.
+REPORT = "report"
+
+
+def studies(folder: Path) -> dict[str, StudyFolder]:
+    """The studies in a folder by where they lie, from its own name on; the last one that was written to is first."""
+    found = {path.parent for pattern in PATTERNS for path in folder.glob(pattern)}
+    recent = sorted(found, key=_touched, reverse=True)
+    return {path.relative_to(folder.parent).as_posix(): StudyFolder(path) for path in recent}
+
+
+def _touched(study: Path) -> float:
+    """When it, or the history of one of its runs, was last written."""
+    written = (path.stat().st_mtime for path in (study, *study.glob("*/seed-*/history.jsonl")) if path.exists())
+    return max(written, default=0.0)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """The server of a folder.
+
+    Args:
+        folder: That holds a study, or studies.
+        port: Of the machine; 0 for any that is free.
+
+    Raises:
+        UserError: The port is taken, or there is no study.
+    """
+
+    daemon_threads = True
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder = folder.resolve()
+        if not studies(self.folder):
+            raise UserError(f"no study in {folder}: `bakeoff run` makes one, and [DIR] names where it is")
+        try:
+            super().__init__((ADDRESS, port), Handler)
+        except OSError as error:
+            raise UserError(f"port {port} cannot be had ({error.strerror}): give another with --port") from error
+
+    @property
+    def url(self) -> str:
+        """Where it answers."""
+        return f"http://{ADDRESS}:{self.server_port}/"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """One answer."""
+
+    server: Server
+    server_version = "bakeoff"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """A page, what changes on it, or a report."""
+        if not self._is_ours():
+            return self._answer(HTTPStatus.FORBIDDEN, "This server answers to this machine alone.", "text/plain")
+        address = urllib.parse.urlsplit(self.path)
+        there, name = studies(self.server.folder), urllib.parse.unquote(address.path).strip("/")
+        name, _, ending = name.rpartition("/") if name not in there and name.endswith(f"/{REPORT}") else (name, "", "")
+        name = name or next(iter(there), "")
+        if name not in there:
+            return self._answer(HTTPStatus.NOT_FOUND, "There is no such study.", "text/plain")
+        study = there[name]
+        if ending:
+            return self._report(study.report / PAGE)
+        if address.query == "news":
+            return self._answer(HTTPStatus.OK, _told(lambda: live.of(study)), "text/html")
+        links = [(each, f"/{urllib.parse.quote(each)}") for each in there]
+        if (study.report / PAGE).is_file():
+            links.append((f"report of {name}", f"/{urllib.parse.quote(name)}/{REPORT}"))
+        return self._answer(HTTPStatus.OK, live.shell(f"Bakeoff: {name}", links), "text/html")
+
+    def _is_ours(self) -> bool:
+        """Whether a browser was told this machine's own name: a page from elsewhere may have had its name led here."""
+        return self.headers.get("Host", "") in {f"{name}:{self.server.server_port}" for name in NAMES}
+
+    def _report(self, page: Path) -> None:
+        if page.is_file():
+            self._answer(HTTPStatus.OK, page.read_text(encoding="utf-8"), "text/html")
+        else:
+            self._answer(HTTPStatus.NOT_FOUND, "There is no report yet.", "text/plain")
+
+    def _answer(self, status: HTTPStatus, text: str, kind: str) -> None:
+        body = text.encode("utf-8", "replace")
+        self.send_response(status)
+        self.send_header("Content-Type", f"{kind}; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Content-Security-Policy", POLICY)
+        self.send_header("X-Content-Type-Options", "nosniff")
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
+        """Say nothing."""
+
+
+def _told(make: Callable[[], str]) -> str:
+    """What was made, or why not: a record is being written, or damaged, and the next answer may have it."""
+    try:
+        return make()
+    except Exception as error:  # noqa: BLE001 (whatever it was)
+        return f"<p>Not to be shown now: {html.escape(plain(str(error)))}</p>"

@@ -1,0 +1,146 @@
+"""What a browser is shown of studies at work, and what nobody else is."""
+
+import http.client
+import json
+import socket
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+
+import psutil
+import pytest
+
+import fakes
+from bakeoff import watching
+from bakeoff.errors import UserError
+from bakeoff.watching import Server
+
+RUNS = {(1, "lstm", 1, "adam"): [4.6, 4.5], (2, "lstm", 1, "sgd"): fakes.falling(5.3), (3, "gpt1", 1, "adam"): None}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two studies, one of them in a folder of its own, with names that mean something in addresses and in HTML."""
+    folder = tmp_path_factory.mktemp("runs")
+    fakes.write_study(folder / "a & <b>", RUNS, endings={2: {"status": "diverged", "error": "no <loss>"}})
+    fakes.write_study(folder / "choose-x" / "final", RUNS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server(folder):
+    with Server(folder, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server
+        server.shutdown()
+
+
+def get(server, path, host=None):
+    """Status, headers and text."""
+    connection = http.client.HTTPConnection(watching.ADDRESS, server.server_port, timeout=60)
+    connection.request("GET", path, headers={"Host": host} if host else {})
+    answer = connection.getresponse()
+    return answer.status, dict(answer.getheaders()), answer.read().decode()
+
+
+def test_the_page_names_every_study_and_fetches_from_nowhere_else(server, folder):
+    status, headers, text = get(server, "/")
+    assert status == 200
+    assert f'href="/{folder.name}/a%20%26%20%3Cb%3E">{folder.name}/a &amp; &lt;b&gt;</a>' in text
+    assert f'href="/{folder.name}/choose-x/final"' in text
+    assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
+    assert "https://" not in text
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_its_news_are_the_runs_their_curves_and_what_failed(server, folder):
+    status, _, text = get(server, f"/{folder.name}/a%20%26%20%3Cb%3E?news")
+    assert status == 200
+    assert text.count("<tr>") == 1 + len(RUNS)
+    assert text.count("<svg") == 2
+    assert "<b>#2 diverged</b>: no &lt;loss&gt;" in text
+    assert "1 finished, 1 diverged, 1 missing" in text or "finished" in text
+    assert "The floor to beat: " in text
+
+
+def test_it_follows_what_is_written(server, folder):
+    path = folder / "new"
+    fakes.write_study(path, RUNS | {(1, "lstm", 1, "adam"): [4.6]}, endings={1: None})
+    before = get(server, f"/{folder.name}/new?news")[2]
+    run = next(path.glob("01-*/seed-0/history.jsonl"))
+    line = json.loads(run.read_text().splitlines()[-1])
+    with run.open("a") as file:
+        file.write(json.dumps(line | {"epoch": line["epoch"] + 1, "step": line["step"] + 100}) + "\n")
+    after = get(server, f"/{folder.name}/new?news")[2]
+    assert 'value="1"' in before
+    assert 'value="2"' in after
+    assert get(server, "/")[2].index("/new") < get(server, "/")[2].index("/choose-x/final"), (
+        "the last one written first"
+    )
+
+
+def test_a_damaged_study_is_said_and_the_next_answer_may_have_it(server, folder):
+    path = folder / "broken"
+    fakes.write_study(path, RUNS)
+    whole = (path / "study.json").read_text()
+    (path / "study.json").write_text("{")
+    status, _, text = get(server, f"/{folder.name}/broken?news")
+    assert (status, text.startswith("<p>Not to be shown now: ")) == (200, True)
+    (path / "study.json").write_text(whole)
+    assert "<table>" in get(server, f"/{folder.name}/broken?news")[2]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:PORT", "127.0.0.1", "localhost:1", "127.0.0.1:PORT.evil"]
+)
+def test_whoever_calls_it_by_another_name_is_refused(server, host):
+    status, _, text = get(server, "/", host.replace("PORT", str(server.server_port)))
+    assert (status, "study" in text) == (403, False)
+
+
+def test_this_machines_names_are_answered(server):
+    assert [get(server, "/", f"{name}:{server.server_port}")[0] for name in watching.NAMES] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    "path", ["/nothing", "/../../etc/passwd", "/%2e%2e/%2e%2e/etc/passwd", "//etc/passwd", "/report"]
+)
+def test_nothing_else_of_the_disk_is_shown(server, path):
+    assert get(server, path)[0] == 404
+
+
+def test_the_report_is_there_once_it_is_there(server, folder):
+    address = f"/{folder.name}/choose-x/final/report"
+    assert get(server, address)[0] == 404
+    page = folder / "choose-x" / "final" / "report" / "index.html"
+    page.parent.mkdir()
+    page.write_text("<!DOCTYPE html>the report")
+    assert get(server, address)[2] == "<!DOCTYPE html>the report"
+    assert f'href="{address}"' in get(server, f"/{folder.name}/choose-x/final")[2]
+
+
+def test_only_this_machine_can_reach_it(server):
+    listening = [c.laddr for c in psutil.Process().net_connections() if c.status == psutil.CONN_LISTEN]
+    assert [address.ip for address in listening if address.port == server.server_port] == ["127.0.0.1"]
+
+
+def test_bad_input_is_one_line(server, folder, tmp_path):
+    with pytest.raises(UserError, match=r"\Aport \d+ cannot be had \(.*\): give another with --port\Z"):
+        Server(folder, server.server_port)
+    with pytest.raises(UserError, match="no study in"):
+        Server(tmp_path, 0)
+
+
+def test_the_command_says_where_it_is_and_ends_well(folder):
+    command = [sys.executable, "-m", "bakeoff", "watch", str(folder), "--port", "0", "--no-browser"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().strip()
+        assert "Reading" in urllib.request.urlopen(url, timeout=60).read().decode()  # noqa: S310 (our own)
+        process.terminate()
+        _, said = process.communicate(timeout=60)
+    assert (process.returncode, said) == (0, "")
+    with pytest.raises((urllib.error.URLError, socket.timeout)):
+        urllib.request.urlopen(url, timeout=5)  # noqa: S310
