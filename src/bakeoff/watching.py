@@ -83,21 +83,23 @@ class Handler(http.server.BaseHTTPRequestHandler):
         there, name = studies(self.server.folder), urllib.parse.unquote(address.path).strip("/")
         name, _, ending = name.rpartition("/") if name not in there and name.endswith(f"/{REPORT}") else (name, "", "")
         name = name or next(iter(there), "")
-        if name not in there:
+        if (study := there.get(name)) is None:
             return self._answer(HTTPStatus.NOT_FOUND, "There is no such study.", "text/plain")
-        study = there[name]
         if ending:
             return self._report(study.report / PAGE)
-        if address.query == "news":
-            return self._answer(HTTPStatus.OK, _told(lambda: live.of(study)), "text/html")
+        if address.query != "news":
+            return self._answer(HTTPStatus.OK, live.shell(), "text/html")
         links = [(each, f"/{urllib.parse.quote(each)}") for each in there]
         if (study.report / PAGE).is_file():
             links.append((f"report of {name}", f"/{urllib.parse.quote(name)}/{REPORT}"))
-        return self._answer(HTTPStatus.OK, live.shell(f"Bakeoff: {name}", links), "text/html")
+        return self._answer(HTTPStatus.OK, live.links(links) + _told(lambda: live.of(study)), "text/html")
 
     def _is_ours(self) -> bool:
         """Whether a browser was told this machine's own name: a page from elsewhere may have had its name led here."""
-        return self.headers.get("Host", "") in {f"{name}:{self.server.server_port}" for name in NAMES}
+        try:
+            return urllib.parse.urlsplit(f"//{self.headers.get('Host', '')}").hostname in NAMES
+        except ValueError:  # no address at all
+            return False
 
     def _report(self, page: Path) -> None:
         if page.is_file():

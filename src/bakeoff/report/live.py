@@ -13,20 +13,16 @@ from bakeoff.report import page
 from bakeoff.report.figures import overlays, pictures
 
 
-def shell(title: str, links: Sequence[tuple[str, str]]) -> str:
-    """The page around what changes, which its script asks for again and again.
-
-    Args:
-        title: Of the page.
-        links: Where else one can go: names and addresses.
-    """
+def shell() -> str:
+    """The page around what changes, which its script asks for again and again."""
     return _template("live.html").render(
-        title=title,
-        links=links,
-        style=page.part("page.css"),
-        palette=page.palette(),
-        script=page.part("live.js"),
+        style=page.part("page.css"), palette=page.palette(), script=page.part("live.js")
     )
+
+
+def links(to: Sequence[tuple[str, str]]) -> str:
+    """Where else one can go, names and addresses, as a piece of HTML."""
+    return _template("live-links.html").render(links=to)
 
 
 def of(folder: StudyFolder) -> str:
