@@ -37,7 +37,7 @@ def of(folder: StudyFolder) -> str:
         floor=study.lowest_floor,
         failed=[row for row in study.rows if row.error],
         several=study.seeds > 1,
-        figures=[(chart.title, page.inline(pictures.drawn(chart), chart.title)) for chart in overlays.draw(study)],
+        figures=[page.inline(pictures.drawn(chart), chart.title) for chart in overlays.draw(study)],
     )
 
 
