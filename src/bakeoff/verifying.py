@@ -26,7 +26,7 @@ from bakeoff.errors import UserError
 from bakeoff.files import sha256_of
 from bakeoff.identity import decode, encode, identity
 from bakeoff.loading import decoded_run
-from bakeoff.measure import resolve_device
+from bakeoff.measure import compute_in_float32, resolve_device
 from bakeoff.recording import Measures, by_document, tally, with_counts
 from bakeoff.records import CHECKSUM, DIVERGED, FINISHED, DamagedError, Records, RunFolder, StudyFolder, find_studies
 from bakeoff.report.build import MANIFEST, PAGE, build
@@ -483,6 +483,7 @@ def _weights(review: Review, over: Over, run: Run, tokens: Tokens) -> None:
         review.differences.append(Difference(str(path), WRITTEN, " ".join(str(error).split())))
         return
     torch.set_num_threads(budget.threads or 1)
+    compute_in_float32()
     measures, test = Measures(tokens), tokens.splits["test"]
     nats = {
         split: token_nats(model, each, budget, device) for split, each in (measures.streams | {"test": test}).items()
