@@ -2,6 +2,7 @@
 
 import json
 import math
+import shutil
 import sys
 
 import pytest
@@ -161,6 +162,14 @@ def too_large(bpe, document):
     return larger
 
 
+def sparse(bpe, document):
+    """Few symbols, with large numbers."""
+    symbols = {letter: 70_000 + 3 * n for n, letter in enumerate("ab ")}
+    tokenizer = Tokenizer(models.WordLevel(symbols, unk_token="a"))  # noqa: S106 (no password)
+    tokenizer.decoder = decoders.Fuse()
+    return tokenizer
+
+
 def words_alone(bpe, document):
     tokenizer = Tokenizer(models.WordLevel({"a": 0, "?": 1}, unk_token="?"))  # noqa: S106 (no password)
     tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.Whitespace(), decoders.Fuse()
@@ -205,9 +214,63 @@ def test_a_folder_of_something_else_is_refused(corpus, tmp_path, gpt2):
     with pytest.raises(UserError, match=r"holds no config\.json"):
         measured(tmp_path, corpus)
     (tmp_path / "config.json").write_text('{"model_type": "nothing of theirs"}')
+    (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(UserError, match="holds no causal language model that transformers can read"):
         measured(tmp_path, corpus)
     (tmp_path / "config.json").write_text((gpt2 / "config.json").read_text())
     (tmp_path / "pytorch_model.bin").write_bytes(b"never unpickled")
     with pytest.raises(UserError, match="holds no causal language model that transformers can read"):
+        measured(tmp_path, corpus)
+
+
+def test_numbers_that_leave_some_out_are_kept(bpe, tmp_path):
+    tokenizer = sparse(bpe, "")
+    data.sequences.write(tmp_path / "split", ["b"], tokenizer)
+    assert data.sequences.read(tmp_path / "split").tokens_N.tolist() == [70_003]
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (
+            lambda model: model.transformer.wpe.weight.data.fill_(float("nan")),
+            "fails in windows of 40 tokens .its logits are not",
+        ),
+        (
+            lambda model: setattr(model.config, "n_positions", 64),
+            "ignore_mismatched_sizes|holds no causal language model",
+        ),
+    ],
+)
+def test_a_model_that_fails_is_said(gpt2, corpus, tmp_path, change, says):
+    model = AutoModelForCausalLM.from_pretrained(gpt2)
+    change(model)
+    shutil.copytree(gpt2, tmp_path, dirs_exist_ok=True)
+    model.save_pretrained(tmp_path)
+    with pytest.raises(UserError, match=says):
+        measured(tmp_path, corpus)
+
+
+def test_a_model_of_few_places_is_measured(bpe, corpus, text, tmp_path):
+    torch.manual_seed(0)
+    model = GPT2LMHeadModel(GPT2Config(vocab_size=bpe.get_vocab_size(), **GPT2 | {"n_positions": 8}))
+    found = measured(saved(tmp_path, model, bpe), corpus)
+    assert found.window == 8
+    assert found.cost.nats == pytest.approx(by_the_library(tmp_path, text.splits["valid"], 8)[0], rel=1e-5)
+
+
+def test_a_length_that_the_configuration_does_not_tell_is_asked_for(gpt2, corpus, monkeypatch):
+    monkeypatch.setattr(measuring, "PLACES", ())
+    with pytest.raises(UserError, match=r"gpt2 fails in windows of 1024 tokens \(.*\); --window takes fewer"):
+        measured(gpt2, corpus)
+    assert measured(gpt2, corpus, window=40).cost.nats > 0
+
+
+def test_what_is_missing_or_unknown_is_said_before_any_work(gpt2, corpus, tmp_path):
+    with pytest.raises(UserError, match="precision must be one of auto, fp32, bf16, not foo"):
+        measuring.measure(measuring.Request(folder=gpt2, corpus=corpus, precision="foo"), CPU)
+    with pytest.raises(UserError, match=r"is no folder: .*nothing is fetched"):
+        measured(tmp_path / "gpt2", corpus)
+    AutoModelForCausalLM.from_pretrained(gpt2).save_pretrained(tmp_path)
+    with pytest.raises(UserError, match="holds no tokenizer: save it there too"):
         measured(tmp_path, corpus)

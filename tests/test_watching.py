@@ -2,7 +2,10 @@
 
 import http.client
 import json
+import os
+import shutil
 import socket
+import struct
 import subprocess
 import sys
 import threading
@@ -81,7 +84,7 @@ def test_it_follows_what_is_written(server, folder):
     assert 'value="2"' in after
     assert after.index("/new") < after.index("/choose-x/final"), "the last one written first"
     shown = get(server, "/?news")[2]
-    assert shown[shown.index("<h1>") :].partition("As of")[0] == after[after.index("<h1>") :].partition("As of")[0]
+    assert shown[shown.index("<h1>") :] == after[after.index("<h1>") :]
 
 
 def test_a_damaged_study_is_said_and_the_next_answer_may_have_it(server, folder):
@@ -133,8 +136,41 @@ def test_only_this_machine_can_reach_it(server):
 def test_bad_input_is_one_line(server, folder, tmp_path):
     with pytest.raises(UserError, match=r"\Aport \d+ cannot be had \(.*\): give another with --port\Z"):
         Server(folder, server.server_port)
-    with pytest.raises(UserError, match="no study in"):
-        Server(tmp_path, 0)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="is a file"):
+        Server(tmp_path / "file", 0)
+
+
+def test_before_there_is_a_study_it_says_so_and_then_shows_it(tmp_path):
+    with Server(tmp_path / "runs", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert (get(server, "/")[0], get(server, "/?news")[2]) == (200, "<p>There is no study yet.</p>")
+        fakes.write_study(tmp_path / "runs" / "first", RUNS)
+        assert "<table>" in get(server, "/?news")[2]
+        server.shutdown()
+
+
+def test_a_name_that_is_no_text_hides_no_other_study(tmp_path):
+    fakes.write_study(tmp_path / "mine", RUNS)
+    odd = os.fsencode(tmp_path) + b"/\xff"
+    shutil.copytree(os.fsencode(tmp_path / "mine"), odd)
+    with Server(tmp_path, 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for name in ("mine", "%FF"):
+            assert "<table>" in get(server, f"/{tmp_path.name}/{name}?news")[2]
+        server.shutdown()
+
+
+def test_whoever_goes_away_or_asks_for_nonsense_is_answered_or_forgotten(server, capfd):
+    with socket.create_connection((watching.ADDRESS, server.server_port)) as gone:
+        gone.sendall(b"GET /?news HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        gone.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    assert get(server, "http://[::1", "localhost")[0] == 400
+    connection = http.client.HTTPConnection(watching.ADDRESS, server.server_port, timeout=60)
+    connection.request("HEAD", "/")
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (200, b"")
+    assert capfd.readouterr().err == ""
 
 
 def test_the_command_says_where_it_is_and_ends_well(folder):

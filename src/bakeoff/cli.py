@@ -282,8 +282,8 @@ def watch(
 ) -> None:
     """Show studies in a browser while they are at work, on this machine alone: how far each is, and its curves.
 
-    It reads what is on the disk and writes nothing, so it may begin and end at any time. Ctrl-C ends it. For example
-    `bakeoff watch` in a second terminal, or with `ssh -L 8484:localhost:8484` from another machine.
+    It reads what is on the disk and writes nothing, so it may begin, before them too, and end at any time, with Ctrl-C.
+    For example `bakeoff watch` in a second terminal, or with `ssh -L 8484:localhost:8484` from another machine.
     """
     import webbrowser
 
@@ -662,12 +662,19 @@ def export(
 
 @app.command(rich_help_panel=TAKE)
 def measure(
-    model: Annotated[Path, typer.Argument(help="A folder that save_pretrained of transformers wrote.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            help="A folder on this machine with what save_pretrained of transformers wrote of a model (safetensors) "
+            "and of its fast tokenizer."
+        ),
+    ],
     *,
     corpus: Annotated[str, typer.Option(help="As for run: a name, a text file, or a folder with three splits.")],
     split: Annotated[Literal["valid", "test"], typer.Option(help="What is measured.")] = "valid",
     window: Annotated[
-        int | None, typer.Option(help="Tokens of a window; by default the model's places, 1,024 at most.", min=1)
+        int | None,
+        typer.Option(help="Tokens of a window; by default the model's context length, 1,024 at most.", min=1),
     ] = None,
     device: DeviceOption = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",

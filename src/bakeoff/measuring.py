@@ -20,13 +20,17 @@ from bakeoff.measure import resolve_precision
 from bakeoff.metrics import Tally
 from bakeoff.models import ngram
 from bakeoff.recording import by_document, tally
-from bakeoff.spec import Budget, Corpus
+from bakeoff.spec import PRECISIONS, Budget, Corpus
 from bakeoff.training import Nats, token_nats
 
 Json = dict[str, Any]
 
 #: Tokens of a window by default, for models that have as many places.
 WINDOW = 1024
+#: What configurations call the number of places.
+PLACES = ("max_position_embeddings", "max_seq_len", "max_sequence_length", "n_positions")
+#: Files of which a tokenizer has one, at least.
+TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "tokenizer.model", "vocab.json", "vocab.txt", "spiece.model")
 #: Tokens of the sequence on which it is seen that no place looks ahead.
 COMPARED = 16
 #: The tokens and the windows of the floors beside it.
@@ -55,12 +59,14 @@ class Borrowed(nn.Module):
         return torch.stack([F.cross_entropy(self.logits(row)[0], targets, reduction="none") for row, targets in pairs])
 
     @torch.no_grad()
-    def looks_ahead(self, symbols: int) -> bool:
-        """Whether logits of a place change with a later token."""
-        tokens_1xL = torch.arange(COMPARED)[None] % symbols
+    def looks_ahead(self, symbols: int, length: int) -> bool:
+        """Whether logits of a place change with a later token, in a sequence of that length."""
+        tokens_1xL = torch.arange(length)[None] % symbols
         changed = tokens_1xL.clone()
         changed[:, -1] = (changed[:, -1] + 1) % symbols
         before, after = self.logits(tokens_1xL)[:, :-1], self.logits(changed)[:, :-1]
+        if not before.isfinite().all():
+            raise ValueError("its logits are not finite")
         return bool((before - after).abs().max() > ROUNDING * before.abs().max())
 
 
@@ -132,28 +138,38 @@ def measure(request: Request, device: torch.device, told: Told = lambda *_: None
             weights; its tokenizer loses text; the window is too long for it.
     """
     folder, split = request.folder, request.split
+    if request.precision not in PRECISIONS:
+        raise UserError(f"precision must be one of {', '.join(PRECISIONS)}, not {request.precision}")
     told(f"reading {folder}", None)
     model, tokenizer = _read(folder)
-    config = model.model.config
-    length = _window(config, request.window)
+    kind, config = model.model.config.model_type, model.model.config.get_text_config()
+    length = _window(kind, config, request.window)
     tokens = runner.prepare(request.corpus, FLOORS, told)
-    stream = _stream(tokenizer, tokens, split, told)
+    stream = _stream(folder, tokenizer, tokens, split, told)
     if (largest := int(stream.tokens_N.max())) >= config.vocab_size:
         raise UserError(f"{folder}: its tokenizer has a symbol {largest}, its model {config.vocab_size} symbols")
-    if model.looks_ahead(config.vocab_size):
-        raise UserError(f"{folder}: {config.model_type} is no causal language model: its places see later tokens")
     budget = Budget(sequence_length=length, precision=resolve_precision(request.precision, device))
-    nats = _nats(model.to(device), stream, budget, device, lambda share: told(f"measuring {split}", share))
+    try:
+        ahead = model.looks_ahead(config.vocab_size, min(COMPARED, length))
+        nats = _nats(model.to(device), stream, budget, device, lambda share: told(f"measuring {split}", share))
+        cost = tally(stream, nats)
+    except (RuntimeError, ValueError, IndexError) as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{folder}: {kind} fails in windows of {length} tokens ({why}); --window takes fewer"
+        ) from error
+    if ahead:
+        raise UserError(f"{folder}: {kind} is no causal language model: its places see later tokens")
     floor = min(ngram.baselines(tokens, FLOORS.sequence_length), key=lambda floor: floor["valid"]["nats"])
     return Measurement(
         folder=folder,
-        kind=config.model_type,
+        kind=kind,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         window=length,
         precision=budget.precision,
         corpus=tokens.text.name,
         split=split,
-        cost=tally(stream, nats),
+        cost=cost,
         documents=by_document(stream, nats),
         floor=(floor["name"], _sums(floor[split])),
     )
@@ -164,14 +180,21 @@ def _sums(told: Json) -> Tally:
 
 
 def _read(folder: Path) -> tuple[Borrowed, Tokenizer]:
+    if not folder.is_dir():
+        raise UserError(
+            f"{folder} is no folder: save a model there with save_pretrained; nothing is fetched from a hub"
+        )
     if not (folder / "config.json").is_file():
         raise UserError(f"{folder} holds no config.json: give a folder that save_pretrained of transformers wrote")
+    if not any((folder / name).is_file() for name in TOKENIZERS):
+        raise UserError(f"{folder} holds no tokenizer: save it there too")
     try:
         from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: PLC0415 (not everyone has it)
-        from transformers.utils.logging import disable_progress_bar  # noqa: PLC0415
+        from transformers.utils.logging import disable_progress_bar, set_verbosity_error  # noqa: PLC0415
     except ImportError as error:
         raise UserError("measuring needs a package: pip install 'bakeoff[transformers]'") from error
     disable_progress_bar()
+    set_verbosity_error()  # what matters of its warnings is an error here
     there: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         model, told = AutoModelForCausalLM.from_pretrained(
@@ -191,20 +214,20 @@ def _read(folder: Path) -> tuple[Borrowed, Tokenizer]:
     return Borrowed(model).eval(), backend
 
 
-def _window(config: Any, asked: int | None) -> int:  # noqa: ANN401
-    most = getattr(config.get_text_config(), "max_position_embeddings", None)
+def _window(kind: str, config: Any, asked: int | None) -> int:  # noqa: ANN401
+    most = min((found for name in PLACES if (found := getattr(config, name, None))), default=None)
     length = asked or min(WINDOW, most or WINDOW)
     if most is not None and length > most:
-        raise UserError(f"{config.model_type} has {most} places, too few for windows of {length} tokens")
+        raise UserError(f"{kind} has {most} places, too few for windows of {length} tokens")
     return length
 
 
-def _stream(tokenizer: Tokenizer, tokens: Tokens, split: str, told: Told) -> TokenStream:
+def _stream(folder: Path, tokenizer: Tokenizer, tokens: Tokens, split: str, told: Told) -> TokenStream:
     """The split by the model's own tokenizer, each document on its own and without special symbols, as ours are."""
     documents = tokens.text.splits[split]
-    _require_lossless(tokenizer, documents)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / split
+    _require_lossless(folder, tokenizer, documents)
+    with tempfile.TemporaryDirectory() as temporary:
+        path = Path(temporary) / split
         sequences.write(
             path, documents, tokenizer, count=tokens.text.count, told=lambda share: told(f"tokenizing {split}", share)
         )
@@ -212,7 +235,7 @@ def _stream(tokenizer: Tokenizer, tokens: Tokens, split: str, told: Told) -> Tok
         return stream.select(range(len(documents)))  # in memory, as the files go
 
 
-def _require_lossless(tokenizer: Tokenizer, documents: Collection[str]) -> None:
+def _require_lossless(folder: Path, tokenizer: Tokenizer, documents: Collection[str]) -> None:
     """See that what is measured is the text: bits per byte of another one would compare with nothing."""
     for number, document in enumerate(documents):
         again = tokenizer.decode(tokenizer.encode(document, add_special_tokens=False).ids, skip_special_tokens=False)
@@ -221,8 +244,8 @@ def _require_lossless(tokenizer: Tokenizer, documents: Collection[str]) -> None:
             place = next((at for at, (one, other) in pairs if one != other), min(len(document), len(again)))
             lost, came = document[place : place + 12], again[place : place + 12]
             raise UserError(
-                f"its tokenizer loses text, so that bits per byte would compare with nothing: in document {number + 1} "
-                f"{lost!r} comes back as {came!r}"
+                f"{folder}: its tokenizer loses text, so that bits per byte would compare with nothing: in document "
+                f"{number + 1} {lost!r} comes back as {came!r}"
             )
 
 

@@ -2,6 +2,7 @@
 
 import html
 import http.server
+import os
 import urllib.parse
 from collections.abc import Callable
 from http import HTTPStatus
@@ -36,8 +37,10 @@ def studies(folder: Path) -> dict[str, StudyFolder]:
 
 def _touched(study: Path) -> float:
     """When it, or the history of one of its runs, was last written."""
-    written = (path.stat().st_mtime for path in (study, *study.glob("*/seed-*/history.jsonl")) if path.exists())
-    return max(written, default=0.0)
+    try:
+        return max(path.stat().st_mtime for path in (study, *study.glob("*/seed-*/history.jsonl")))
+    except OSError:  # it is just being moved or removed
+        return 0.0
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -48,19 +51,22 @@ class Server(http.server.ThreadingHTTPServer):
         port: Of the machine; 0 for any that is free.
 
     Raises:
-        UserError: The port is taken, or there is no study.
+        UserError: The port is taken, or the folder is none.
     """
 
     daemon_threads = True
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder.resolve()
-        if not studies(self.folder):
-            raise UserError(f"no study in {folder}: `bakeoff run` makes one, and [DIR] names where it is")
+        if self.folder.is_file():
+            raise UserError(f"{folder} is a file: give the folder of a study, or of studies")
         try:
             super().__init__((ADDRESS, port), Handler)
         except OSError as error:
             raise UserError(f"port {port} cannot be had ({error.strerror}): give another with --port") from error
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing: whoever asked has gone."""
 
     @property
     def url(self) -> str:
@@ -75,24 +81,39 @@ class Handler(http.server.BaseHTTPRequestHandler):
     server_version = "bakeoff"
     sys_version = ""
 
+    #: Seconds after which a browser that says nothing is left.
+    timeout = 30
+
     def do_GET(self) -> None:
         """A page, what changes on it, or a report."""
         if not self._is_ours():
             return self._answer(HTTPStatus.FORBIDDEN, "This server answers to this machine alone.", "text/plain")
+        try:
+            status, text, kind = self._asked()
+        except Exception as error:  # noqa: BLE001 (an address that is none, a folder that goes: others stay visible)
+            status, text, kind = HTTPStatus.BAD_REQUEST, plain(str(error)), "text/plain"
+        return self._answer(status, text, kind)
+
+    do_HEAD = do_GET
+
+    def _asked(self) -> tuple[HTTPStatus, str, str]:
         address = urllib.parse.urlsplit(self.path)
-        there, name = studies(self.server.folder), urllib.parse.unquote(address.path).strip("/")
+        there, name = studies(self.server.folder), os.fsdecode(urllib.parse.unquote_to_bytes(address.path)).strip("/")
         name, _, ending = name.rpartition("/") if name not in there and name.endswith(f"/{REPORT}") else (name, "", "")
-        name = name or next(iter(there), "")
-        if (study := there.get(name)) is None:
-            return self._answer(HTTPStatus.NOT_FOUND, "There is no such study.", "text/plain")
+        news, name = address.query == "news", name or next(iter(there), "")
+        if not there and news:
+            return HTTPStatus.OK, "<p>There is no study yet.</p>", "text/html"
+        if (there and name not in there) or (ending and not (there[name].report / PAGE).is_file()):
+            return HTTPStatus.NOT_FOUND, f"There is no such {'report yet' if ending else 'study'}.", "text/plain"
+        if not news and not ending:
+            return HTTPStatus.OK, live.shell(), "text/html"
+        study = there[name]
         if ending:
-            return self._report(study.report / PAGE)
-        if address.query != "news":
-            return self._answer(HTTPStatus.OK, live.shell(), "text/html")
-        links = [(each, f"/{urllib.parse.quote(each)}") for each in there]
+            return HTTPStatus.OK, (study.report / PAGE).read_text(encoding="utf-8"), "text/html"
+        links = [(each, _address(each)) for each in there]
         if (study.report / PAGE).is_file():
-            links.append((f"report of {name}", f"/{urllib.parse.quote(name)}/{REPORT}"))
-        return self._answer(HTTPStatus.OK, live.links(links) + _told(lambda: live.of(study)), "text/html")
+            links.append((f"report of {name}", f"{_address(name)}/{REPORT}"))
+        return HTTPStatus.OK, live.links(links) + _told(lambda: live.of(study)), "text/html"
 
     def _is_ours(self) -> bool:
         """Whether a browser was told this machine's own name: a page from elsewhere may have had its name led here."""
@@ -100,12 +121,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return urllib.parse.urlsplit(f"//{self.headers.get('Host', '')}").hostname in NAMES
         except ValueError:  # no address at all
             return False
-
-    def _report(self, page: Path) -> None:
-        if page.is_file():
-            self._answer(HTTPStatus.OK, page.read_text(encoding="utf-8"), "text/html")
-        else:
-            self._answer(HTTPStatus.NOT_FOUND, "There is no report yet.", "text/plain")
 
     def _answer(self, status: HTTPStatus, text: str, kind: str) -> None:
         body = text.encode("utf-8", "replace")
@@ -116,10 +131,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_header("X-Content-Type-Options", "nosniff")
         self.send_header("Cache-Control", "no-store")
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 (its name there)
         """Say nothing."""
+
+
+def _address(name: str) -> str:
+    """A study's address; its name may be any that a system takes."""
+    return f"/{urllib.parse.quote(os.fsencode(name))}"
 
 
 def _told(make: Callable[[], str]) -> str:

@@ -125,7 +125,8 @@ def write(
         count: Words and bytes of a document.
         told: Is told the share that is done.
     """
-    smallest = np.uint16 if tokenizer.get_vocab_size() <= np.iinfo(np.uint16).max + 1 else np.uint32
+    largest = max(tokenizer.get_vocab().values(), default=0)  # those of others may leave some out
+    smallest = np.uint16 if largest <= np.iinfo(np.uint16).max else np.uint32
     facts = array("q")
     with path.with_suffix(".tokens").open("wb") as file:
         for part in _slices(documents):

@@ -1,6 +1,5 @@
 """What a study at work looks like now: how far it is, what failed, and its curves against the floors."""
 
-import time
 from collections.abc import Sequence
 
 import jinja2
@@ -33,7 +32,6 @@ def of(folder: StudyFolder) -> str:
         study=study,
         counts=[f"{count} {status}" for status, count in counts.items() if count],
         left=seconds_left(study),
-        now=time.strftime("%H:%M:%S"),
         floor=study.lowest_floor,
         failed=[row for row in study.rows if row.error],
         several=study.seeds > 1,
