@@ -361,7 +361,7 @@ def test_the_searchs_seed_is_no_studys():
     assert all(tuning.SEED not in study.seeds for study in STUDIES.values())
 
 
-SEARCHED = ["quick", "wikitext-2"]
+SEARCHED = ["quick", "modern", "wikitext-2"]
 
 
 @pytest.mark.parametrize("name", SEARCHED)

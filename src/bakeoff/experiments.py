@@ -111,8 +111,8 @@ def modern(width: int, layers: int) -> Contenders:
     A recurrent layer of twice the width takes about as long as two or three blocks of a decoder. Every architecture is
     trained with AdamW and with Muon; those that `bakeoff choose` tries, with Lion and Schedule-Free AdamW as well.
 
-    Rates are the optimizers' defaults, the centres of a search that was not made yet. At these, every decay takes about
-    as much from a weight.
+    Rates are the optimizers' defaults, the centres of a search. At these, every decay takes about as much from a
+    weight.
     """
     heads = width // HEAD
     glr, gpt = GLR(width=width, layers=layers), GPT(width=width, layers=layers, heads=heads, token_shift=True)
@@ -132,7 +132,7 @@ MODERN = Study.of(
     corpus=Corpus(name="vital-articles", documents=(1800, 100, 100)),
     budget=Budget(epochs=2, batch_size=16, sequence_length=64, vocabulary=2048),
     contenders=modern(width=128, layers=2),
-)
+).tuned(rates.chosen("modern"))
 
 #: Hours on a laptop: all of WikiText-2, with the tokens, the windows and the batch of `wikitext-2`.
 WIKITEXT_2_MODERN = Study.of(
