@@ -19,6 +19,7 @@ from safetensors.torch import load_file
 from bakeoff import forkserver, runner
 from bakeoff.data import hub
 from bakeoff.errors import UserError
+from bakeoff.executors import Task, local
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.identity import encode, identity
@@ -189,15 +190,15 @@ def test_only_a_kill_is_suspected_to_be_for_want_of_memory(session, tmp_path, mo
 
 
 def test_a_worker_that_says_nothing_for_long_is_killed_and_that_is_the_reason(session, tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "PATIENCE", 0.05)
-    monkeypatch.setattr(runner, "LONGEST_SILENCE", 0.3)
+    monkeypatch.setattr(local, "PATIENCE", 0.05)
+    monkeypatch.setattr(local, "LONGEST_SILENCE", 0.3)
     fake_worker(tmp_path, monkeypatch, "time.sleep(60)")
     assert ending_of_one(session) == "killed, as it had said nothing for 0 minutes"
 
 
 def test_silence_does_not_count_while_the_worker_is_suspended(session, tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "PATIENCE", 0.05)
-    monkeypatch.setattr(runner, "LONGEST_SILENCE", 0.3)
+    monkeypatch.setattr(local, "PATIENCE", 0.05)
+    monkeypatch.setattr(local, "LONGEST_SILENCE", 0.3)
     # Suspended until another process continues it, after more than the silence that is allowed.
     code = "if os.fork():\n    os.kill(os.getpid(), signal.SIGSTOP)\n    print('I was not killed', file=sys.stderr)\n"
     code += "else:\n    time.sleep(1.0)\n    os.kill(os.getppid(), signal.SIGCONT)"
@@ -205,17 +206,17 @@ def test_silence_does_not_count_while_the_worker_is_suspended(session, tmp_path,
     assert ending_of_one(session) == "I was not killed"
 
 
-def test_silence_does_not_count_while_the_command_is_suspended(session, monkeypatch):
+def test_silence_does_not_count_while_the_command_is_suspended(monkeypatch):
     """A suspended command looks at its workers again after an hour."""
     now = [0.0]
-    monkeypatch.setattr(runner.time, "monotonic", lambda: now[0])
-    workers = runner._Workers(session, 1, ignore)
+    monkeypatch.setattr(local.time, "monotonic", lambda: now[0])
+    workers = local.Local(lambda log: None)
     process = SimpleNamespace(status=lambda: "sleeping", kill=lambda: pytest.fail("it was not silent"))
     child = SimpleNamespace(process=process)
-    workers.active[session.study.runs[0]] = worker = runner._Worker(child=child, listener=None)
+    workers.active[Task(Path("run"), "")] = worker = local._Worker(child=child, listener=None)
     now[0] = 3600.0
     workers._stop_silent()
-    assert worker.silence == runner.PATIENCE
+    assert worker.silence == local.PATIENCE
 
 
 def test_a_worker_that_dies_at_once_has_failed_with_what_it_said_last(session, monkeypatch):

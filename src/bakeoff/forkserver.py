@@ -19,7 +19,6 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +26,7 @@ import psutil
 import torch
 
 from bakeoff import provenance, worker
+from bakeoff.executors.local import Child, started_anew
 
 #: Of `prctl`, by linux/prctl.h: whose parent is gone becomes this process's child.
 PR_SET_CHILD_SUBREAPER = 36
@@ -34,40 +34,6 @@ PR_SET_CHILD_SUBREAPER = 36
 NUMBER_BYTES = 16
 #: Seconds that a server may take to import and fork, and after which it is looked at in between.
 PATIENCE, LOOK = 300.0, 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Child:
-    """A worker's process: `wait` of it gives its exit status, negative where a signal ended it.
-
-    Attributes:
-        stdin: Takes its job; when it closes, the worker ends.
-        stdout: Its messages.
-    """
-
-    process: psutil.Process
-    stdin: IO[str]
-    stdout: IO[str]
-
-    def close(self) -> None:
-        """Close its pipes."""
-        with contextlib.suppress(BrokenPipeError):  # a job that it never read
-            self.stdin.close()
-        self.stdout.close()
-
-
-def started_anew(environment: Mapping[str, str], log: IO[str]) -> Child:
-    """A worker that imports everything itself."""
-    process = psutil.Popen(
-        [sys.executable, "-P", "-m", "bakeoff.worker"],  # -P: nothing is imported from the user's folder
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-        env=environment,
-        start_new_session=True,  # Ctrl-C reaches the command alone, which then stops its workers
-    )
-    return Child(process=process, stdin=process.stdin, stdout=process.stdout)
 
 
 class ForkServer:

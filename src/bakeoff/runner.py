@@ -2,32 +2,27 @@
 
 import contextlib
 import dataclasses
-import json
 import os
 import re
-import signal
-import threading
-import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Empty, Queue
 from typing import Any
 
-import psutil
 import torch
 
 from bakeoff import costs, data, models, sources, texts
 from bakeoff.data import Tokens, Told
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
+from bakeoff.executors import Task, do
+from bakeoff.executors.local import Local
 from bakeoff.files import free_folder, remove_leftovers, written_atomically
-from bakeoff.forkserver import Child, shared_server
+from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
 from bakeoff.measure import SAME_BITS_ON_CUDA, available_memory, resolve_precision, return_freed_memory, usable_cores
 from bakeoff.models import ngram
-from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, StudyFolder, write_record
+from bakeoff.records import DAMAGED, DIVERGED, FINISHED, StudyFolder, write_record
 from bakeoff.spec import Budget, Corpus, Run, Study
 from bakeoff.threads import waiting
 from bakeoff.worker import Job
@@ -35,11 +30,6 @@ from bakeoff.worker import Job
 Json = dict[str, Any]
 #: Told of everything that a worker says, and of its end.
 Observer = Callable[[Run, Json], None]
-#: Seconds that a worker has to end after it was told to, and the most that count between two looks at a silent one.
-PATIENCE = 5.0
-#: Seconds without a word after which a worker is taken to hang. Training speaks several times a second; an evaluation
-#: does not, and a large one may take minutes.
-LONGEST_SILENCE = 1800.0
 
 
 class OtherCodeError(UserError):
@@ -126,7 +116,24 @@ class Session:
 
     def run(self, runs: Sequence[Run], jobs: int, observer: Observer) -> None:
         """Do those runs, `jobs` at a time; on an interrupt, stop them and leave what is unfinished to the next time."""
-        _Workers(self, jobs, observer).do(runs)
+        tasks = {self._task(run, alone=jobs == 1): run for run in runs}
+        do(list(tasks), self._here(), jobs, lambda task, message: observer(tasks[task], message))
+
+    def _here(self) -> Local:
+        server = shared_server(self.device)
+        return Local(lambda log: server.start(SAME_BITS_ON_CUDA | waiting() | os.environ, log), server.close)
+
+    def _task(self, run: Run, *, alone: bool) -> Task:
+        folder = self.folder.run(run.slug).path
+        job = Job(
+            run=run,
+            folder=folder,
+            device=self.device.type,
+            alone=alone,
+            trial=self.study.trial,
+            source=self.source,
+        )
+        return Task(folder, job.to_line())
 
     def _asked(self, only: Sequence[int] | None) -> list[Run]:
         return [run for run in self.study.runs if only is None or run.number in only]
@@ -268,135 +275,3 @@ def _require_writable(path: Path) -> None:
     nearest = free_folder(path.absolute())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK | os.X_OK):
         raise UserError(f"cannot write in {path}: choose a folder with --out")
-
-
-@dataclass(kw_only=True)
-class _Worker:
-    """A process at work on a run.
-
-    Attributes:
-        child: The process and its pipes.
-        listener: Passes on what it says.
-        silence: Seconds since it last did, as far as it and this process were running.
-        hung: Whether it was killed for that.
-    """
-
-    child: Child
-    listener: threading.Thread
-    silence: float = 0.0
-    hung: bool = False
-
-
-class _Workers:
-    """The processes that are at work, and what they say."""
-
-    def __init__(self, session: Session, jobs: int, observer: Observer) -> None:
-        self.session = session
-        self.jobs = jobs
-        self.observer = observer
-        self.messages: Queue[tuple[Run, Json | None]] = Queue()
-        self.active: dict[Run, _Worker] = {}
-        self.looked = time.monotonic()
-        self.server = shared_server(session.device)
-
-    def do(self, runs: Sequence[Run]) -> None:
-        waiting = deque(runs)
-        try:
-            while waiting or self.active:
-                while waiting and len(self.active) < self.jobs:
-                    self._start(waiting.popleft())
-                self._stop_silent()
-                try:
-                    run, message = self.messages.get(timeout=PATIENCE)
-                except Empty:
-                    continue
-                if message is None:
-                    self._ended(run)
-                else:
-                    self.active[run].silence = 0.0
-                    self.observer(run, message)
-        except BaseException:
-            self.server.close()  # it may be importing, or about to tell the number of a process
-            raise
-        finally:
-            self._stop_all()
-
-    def _start(self, run: Run) -> None:
-        folder = self.session.folder.run(run.slug)
-        folder.path.mkdir(parents=True, exist_ok=True)
-        folder.reopen()
-        job = Job(
-            run=run,
-            folder=folder.path,
-            device=self.session.device.type,
-            alone=self.jobs == 1,
-            trial=self.session.study.trial,
-            source=self.session.source,
-        )
-        path = folder.path / "log.txt"
-        path.unlink(missing_ok=True)  # where it is a link, what that names is not ours
-        with path.open("w", encoding="utf-8") as log:
-            child = self.server.start(SAME_BITS_ON_CUDA | waiting() | os.environ, log)
-        listener = threading.Thread(target=self._listen, args=(run, child), daemon=True)
-        listener.start()
-        self.active[run] = _Worker(child=child, listener=listener)
-        with contextlib.suppress(BrokenPipeError):  # it died at once; its end tells why
-            child.stdin.write(job.to_line() + "\n")
-            child.stdin.flush()
-
-    def _listen(self, run: Run, child: Child) -> None:
-        for line in child.stdout:
-            self.messages.put((run, json.loads(line)))
-        self.messages.put((run, None))
-
-    def _ended(self, run: Run) -> None:
-        """Tell how a run ended; a worker that could not record that has failed."""
-        worker = self.active.pop(run)
-        status = worker.child.process.wait()
-        worker.child.close()
-        folder = self.session.folder.run(run.slug)
-        if not folder.ended:
-            folder.finish({"status": FAILED, "error": self._why(run, worker, status)})
-        summary = folder.summary or {}
-        if summary["status"] != FAILED:
-            folder.tidy()  # one that was killed after its last record left its checkpoint
-        self.observer(run, {"event": "end", "status": summary["status"], "error": summary.get("error")})
-
-    def _why(self, run: Run, worker: _Worker, status: int) -> str:
-        if worker.hung:
-            return f"killed, as it had said nothing for {LONGEST_SILENCE / 60:.0f} minutes"
-        if status < 0:
-            return f"killed by signal {-status}" + (" (out of memory?)" if -status == signal.SIGKILL else "")
-        return _last_line(self.session.folder.run(run.slug).path / "log.txt")
-
-    def _stop_silent(self) -> None:
-        """Kill the workers that have said nothing for so long that they must hang; suspended ones do not."""
-        before, self.looked = self.looked, time.monotonic()
-        passed = min(self.looked - before, PATIENCE)  # it was more if this process was suspended
-        for worker in self.active.values():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if worker.child.process.status() != psutil.STATUS_STOPPED:
-                    worker.silence += passed
-            if worker.silence > LONGEST_SILENCE:
-                worker.hung = True
-                worker.child.process.kill()
-
-    def _stop_all(self) -> None:
-        """Workers end when their input closes; one that does not is killed."""
-        for worker in self.active.values():
-            with contextlib.suppress(BrokenPipeError):
-                worker.child.stdin.close()
-        for worker in self.active.values():
-            process = worker.child.process
-            try:
-                process.wait(PATIENCE)
-            except psutil.TimeoutExpired:
-                process.kill()
-                process.wait()
-            worker.listener.join(PATIENCE)  # until it has read the last of the output
-            worker.child.close()
-
-
-def _last_line(log: Path) -> str:
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else "the worker ended without a word"

@@ -1,0 +1,99 @@
+"""Where runs are done: in processes of this machine, or on many. An executor starts a task, and passes on what it says.
+
+A task is one missing run. Its results are files, so nothing else has to come back.
+Nothing here imports torch: on the nodes of a cluster this is what starts the worker, which does.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from bakeoff.records import FAILED, RunFolder
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A run to do.
+
+    Attributes:
+        folder: Where it is recorded.
+        line: What its worker is given on standard input.
+    """
+
+    folder: Path
+    line: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A task is over.
+
+    Attributes:
+        why: What has to be said if it left no record of how.
+    """
+
+    why: str
+
+
+class Executor(Protocol):
+    """Does tasks, several at a time if it is given several."""
+
+    def submit(self, task: Task) -> None:
+        """Start a task, or have it start as soon as there is room."""
+
+    def poll(self) -> Iterable[tuple[Task, Json | Ended]]:
+        """What tasks have said since, in order; waits a while if that is nothing.
+
+        The last of a task is `Ended`, or a message of the event "end" where its end has been recorded and told already.
+        """
+
+    def cancel(self) -> None:
+        """Stop whatever is at work."""
+
+
+def do(tasks: Sequence[Task], executor: Executor, at_once: int, tell: Callable[[Task, Json], None]) -> None:
+    """Do tasks, so many at once; on an interrupt, stop them and leave what is unfinished to the next time.
+
+    Args:
+        tasks: To start in this order.
+        executor: Does them.
+        at_once: At the most.
+        tell: Is told everything that their workers say, and last of each its end.
+    """
+    waiting, active = deque(tasks), set[Task]()
+    try:
+        while waiting or active:
+            while waiting and len(active) < at_once:
+                task = waiting.popleft()
+                _begin(RunFolder(task.folder))
+                executor.submit(task)
+                active.add(task)
+            for task, said in executor.poll():
+                message = _ending(RunFolder(task.folder), said.why) if isinstance(said, Ended) else said
+                if message["event"] == "end":
+                    active.remove(task)
+                tell(task, message)
+    except BaseException:
+        executor.cancel()
+        raise
+
+
+def _begin(folder: RunFolder) -> None:
+    """Forget how an earlier try failed; what another command has finished meanwhile stays."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    if (folder.summary or {}).get("status") == FAILED:
+        folder.reopen()
+
+
+def _ending(folder: RunFolder, why: str) -> Json:
+    """How a run ended; a worker that could not record that has failed."""
+    if not folder.ended:
+        folder.finish({"status": FAILED, "error": why})
+    summary = folder.summary or {}
+    if summary["status"] != FAILED:
+        folder.tidy()  # one that was killed after its last record left its checkpoint
+    return {"event": "end", "status": summary["status"], "error": summary.get("error")}
