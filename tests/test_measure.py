@@ -3,6 +3,7 @@
 import getpass
 import json
 import platform
+import re
 import socket
 import subprocess
 import sys
@@ -146,11 +147,13 @@ def test_a_device_that_is_not_here_is_refused(name, says, monkeypatch):
     ],
 )
 def test_precision_follows_what_the_device_computes_in(asked, device, native, expected, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: native)
     assert resolve_precision(asked, torch.device(device)) == expected
 
 
 def test_emulated_bfloat16_is_refused(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: False)
     with pytest.raises(UserError, match="--precision fp32"):
         resolve_precision("bf16", torch.device("cuda"))
@@ -167,6 +170,21 @@ def test_the_environment_names_versions_and_hardware_but_nobody():
     assert getpass.getuser() not in values
     assert not {"host", "hostname", "user", "node"} & set(found)
     assert json.loads(json.dumps(found)) == found
+
+
+def test_machines_are_told_apart_by_what_names_nobody(tmp_path, monkeypatch):
+    def machine(name, identifier):
+        monkeypatch.setattr(measure.platform, "node", lambda: name)
+        monkeypatch.setattr(measure, "MACHINE_ID", tmp_path / identifier)
+        (tmp_path / identifier).write_text(identifier)
+        return environment(CPU)["machine"]
+
+    told = [machine(name, identifier) for name in ("one", "other") for identifier in ("1", "2")]
+    assert len(set(told)) == 4
+    assert machine("other", "2") == told[-1]
+    assert all(re.fullmatch("[0-9a-f]{12}", each) for each in told)
+    monkeypatch.setattr(measure, "MACHINE_ID", tmp_path / "none")
+    assert environment(CPU)["machine"] not in told
 
 
 @pytest.fixture

@@ -68,3 +68,15 @@ def test_going_on_is_noted_with_whatever_was_not_so_before():
         kept.resumed(5, alone=False, environment=code | {"sources": sources})
     assert (kept.alone, kept.environment["sources"]) == (False, "a, b")
     assert kept.environment["commit"] == "a"
+
+
+def test_going_on_on_another_machine_is_named_but_not_by_folders_that_do_not_say():
+    code = dict.fromkeys(provenance.KEYS, "a")
+    here, there = code | {"processor": "one, of two", "machine": "1"}, code | {"processor": "other", "machine": "2"}
+    kept = Kept(alone=True, environment=dict(here))
+    for environment in (here, there, there):
+        kept.resumed(3, alone=True, environment=environment)
+    assert (kept.environment["processor"], kept.environment["machine"]) == ("one, of two, other", "1, 2")
+    kept = Kept(alone=True, environment=dict(code))
+    kept.resumed(3, alone=True, environment=here)
+    assert kept.environment == code

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import gc
+import hashlib
 import os
 import platform
 import sys
@@ -28,8 +29,12 @@ WITHOUT_BF16 = ("Darwin",)
 #: For the environment of a process that trains on a GPU. Without it, recurrent layers compute other bits each time with
 #: some versions of cuDNN (torch's documentation of `nn.LSTM`). It is read when CUDA starts.
 SAME_BITS_ON_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:2"}
+#: What of an environment tells the hardware, as far as times depend on it, and which machine it was.
+HARDWARE = ("machine", "processor", "device_name")
 #: Which control groups this process is in, and where Linux shows them.
 PROCESS_GROUPS, CONTROL_GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+#: An identifier of its own that a Linux system has since it was installed.
+MACHINE_ID = Path("/etc/machine-id")
 #: Options of glibc's `mallopt` with their numbers in malloc.h: no mapping of its own for a large block, nothing given
 #: back below 2 GiB, and 64 MiB asked for at a time.
 GLIBC_MMAP_MAX, GLIBC_TRIM_THRESHOLD, GLIBC_TOP_PAD = (-4, 0), (-1, 2**31 - 1), (-2, 2**26)
@@ -57,7 +62,8 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     Raises:
         UserError: bf16 is asked for on a GPU that lacks it.
     """
-    supported = device.type != "cuda" or torch.cuda.is_bf16_supported(including_emulation=False)
+    here = device.type == "cuda" and torch.cuda.is_available()  # those of a cluster may all be elsewhere
+    supported = not here or torch.cuda.is_bf16_supported(including_emulation=False)
     if precision == "bf16" and not supported:
         raise UserError("this GPU does not compute in bfloat16: use --precision fp32")
     if precision != "auto":
@@ -157,6 +163,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     """What a reader needs to judge a run's times; deliberately without host or user name."""
     return {
         **provenance.imported(),
+        "machine": _machine(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": version("numpy"),
@@ -168,6 +175,12 @@ def environment(device: torch.device) -> dict[str, Any]:
         "device": device.type,
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else _processor_name(),
     }
+
+
+def _machine() -> str:
+    """Tells this machine from others: a hash of its name and of what it keeps to itself, as machine-id(5) asks for."""
+    secret = MACHINE_ID.read_text() if MACHINE_ID.is_file() else ""
+    return hashlib.sha256(f"bakeoff {secret} {platform.node()}".encode()).hexdigest()[:12]
 
 
 def _processor_name() -> str:

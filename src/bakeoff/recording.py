@@ -11,6 +11,7 @@ import numpy as np
 from bakeoff import provenance
 from bakeoff.data import Tokens, frequencies
 from bakeoff.data.sequences import TokenStream
+from bakeoff.measure import HARDWARE
 from bakeoff.metrics import Tally
 from bakeoff.models import ngram
 from bakeoff.models.mixture import mixture
@@ -51,12 +52,12 @@ class Kept:
     resumed_at_step: list[int] = field(default_factory=list)
 
     def resumed(self, step: int, *, alone: bool, environment: Json) -> None:
-        """Take note of going on there; code that is not what it was is named beside that."""
+        """Take note of going on there; code that is not what it was, or another machine, is named beside that."""
         self.resumed_at_step.append(step)
         self.alone = self.alone and alone
-        for key in provenance.KEYS:
+        for key in [key for key in (*provenance.KEYS, *HARDWARE) if key in self.environment]:
             before, now = str(self.environment[key]), str(environment[key])
-            if now not in before.split(", "):
+            if now not in (before, *before.split(", ")):
                 self.environment[key] = f"{before}, {now}"
 
 

@@ -6,6 +6,7 @@ A run that something disturbed was only slowed down: its times are upper bounds,
 import bisect
 import itertools
 import statistics
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -43,6 +44,20 @@ def is_timed(row: Row) -> bool:
 def is_exact(experiment: Repeats) -> bool:
     """Whether the times of all its runs that finished are."""
     return all(map(is_timed, experiment.finished))
+
+
+def machine(row: Row) -> tuple[str | None, str | None]:
+    """The kind of machine that a run was on: its processor and its device, by their models."""
+    return row.environment.get("processor"), row.environment.get("device_name")
+
+
+def clocked(study: StudyRows) -> list[Repeats]:
+    """Experiments that lost no run, and that the clock can compare: all on the kind of machine that most were on."""
+    entered = [experiment for experiment in study.ranked if not experiment.spoiled]
+    kinds = {experiment: {machine(row) for row in experiment.finished} for experiment in entered}
+    counted = Counter(kind for found in kinds.values() if len(found) == 1 for kind in found)
+    most = {kind for kind, _ in counted.most_common(1)}
+    return [experiment for experiment in entered if kinds[experiment] == most]
 
 
 class Untimed(NamedTuple):
@@ -218,9 +233,12 @@ def turns(budgets: Iterable[Budget]) -> list[Budget]:
 
 
 def by_budget(study: StudyRows) -> Budgets:
-    """Who is lowest within budgets of training time and of memory; an experiment that lost a run is nowhere."""
+    """Who is lowest within budgets of training time and of memory; an experiment that lost a run is nowhere.
+
+    Within those of time one is nowhere that was on another kind of machine than most.
+    """
     entered = [experiment for experiment in study.ranked if not experiment.spoiled]
-    return Budgets(_by_seconds(study, entered), _by_bytes(study, entered))
+    return Budgets(_by_seconds(study, clocked(study)), _by_bytes(study, entered))
 
 
 def _by_seconds(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:

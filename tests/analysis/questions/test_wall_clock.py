@@ -6,6 +6,7 @@ import pytest
 
 import fakes
 from bakeoff.analysis.questions.wall_clock import races, wall_clock
+from bakeoff.analysis.statistics import NOT_MEASURED
 from bakeoff.report import text
 from golden import golden
 
@@ -108,6 +109,38 @@ def test_an_experiment_that_lost_a_run_is_left_out_and_named(tmp_path):
     facts = wall_clock(build(tmp_path, seeds=(0, 1), endings=endings)).facts
     assert ([e.number for e in facts.lost], facts.entered) == ([1], 2)
     assert 1 not in {number for race in facts.races for number in order(race)[0]}
+
+
+def elsewhere(study, *numbers):
+    """The study with those experiments' runs on a faster processor."""
+    fast = {"processor": "a fast one"}
+    rows = [
+        dataclasses.replace(row, environment=row.environment | fast) if row.number in numbers else row
+        for row in study.rows
+    ]
+    return dataclasses.replace(study, rows=tuple(rows))
+
+
+def test_the_clock_compares_experiments_on_machines_of_one_kind_alone(tmp_path):
+    study = build(tmp_path)
+    facts = wall_clock(elsewhere(study, 1)).facts
+    assert ([e.number for e in facts.elsewhere], facts.entered) == ([1], 2)
+    assert 1 not in {number for race in facts.races for number in order(race)[0]}
+    assert 1 not in {budget.best.number for budget in facts.budgets.seconds}
+    assert 1 in {budget.best.number for budget in facts.budgets.bytes}, "memory is compared"
+    assert (
+        "Not compared by time (on other kinds of machines): #1."
+        in text.finding(wall_clock(elsewhere(study, 1)))["text"]
+    )
+    assert wall_clock(elsewhere(study, 1, 2, 3)).facts.elsewhere == ()
+
+
+def test_where_seeds_were_on_several_kinds_of_machines_no_times_are_compared(tmp_path):
+    study = build(tmp_path, seeds=(0, 1))
+    rows = [dataclasses.replace(r, environment=r.environment | {"processor": f"that of {r.seed}"}) for r in study.rows]
+    finding = wall_clock(dataclasses.replace(study, rows=tuple(rows)))
+    assert finding.verdict == NOT_MEASURED
+    assert "on several kinds of machines, whose times are not compared" in text.finding(finding)["text"]
 
 
 def test_only_a_lead_that_can_be_told_changes_the_answer(tmp_path):

@@ -61,9 +61,10 @@ class Match(Pair):
 
     @property
     def seconds(self) -> tuple[float, float] | None:
-        """Of training, of both; None where a run was disturbed or shared the machine."""
+        """Of training, of both; None where a run was disturbed, shared the machine or was on one of another kind."""
         times = [(a.train_seconds or 0.0, b.train_seconds or 0.0) for a, b in self.runs]
-        timed = all(timing.is_timed(row) for rows in self.runs for row in rows)
+        rows = [row for pair in self.runs for row in pair]
+        timed = all(map(timing.is_timed, rows)) and len(set(map(timing.machine, rows))) == 1
         return (fmean(a for a, _ in times), fmean(b for _, b in times)) if timed else None
 
     @property

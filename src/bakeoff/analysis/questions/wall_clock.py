@@ -106,6 +106,7 @@ class Facts:
         races: To the targets that were reached, the hardest first.
         entered: How many experiments took part.
         lost: Those that did not, as one of their runs was lost.
+        elsewhere: Those that did not, as their runs were on other kinds of machines.
         untimed: Runs whose times are only upper bounds.
         leaders: Where there are such runs, who is lowest after each evaluation.
         budgets: Who is lowest within which budget.
@@ -117,6 +118,7 @@ class Facts:
     races: tuple[Race, ...]
     entered: int
     lost: tuple[Repeats, ...]
+    elsewhere: tuple[Repeats, ...]
     untimed: Untimed
     leaders: tuple[Leader, ...]
     budgets: Budgets
@@ -151,7 +153,7 @@ class Facts:
 
 def races(study: StudyRows) -> tuple[Race, ...]:
     """Who reached each target, the hardest first; targets that nobody reached are left out."""
-    entered = [experiment for experiment in study.ranked if not experiment.spoiled]
+    entered = timing.clocked(study)
     found = []
     for name, loss in timing.targets(study).items():
         ways = [
@@ -174,12 +176,15 @@ def wall_clock(study: StudyRows) -> Finding:
     hardest = found[0] if found else None
     reached = [arrival.experiment for arrival in hardest.arrivals] if hardest else []
     budgets, uncertain = timing.by_budget(study), memory(study).facts.spread
+    entered, lost = timing.clocked(study), tuple(experiment for experiment in study.ranked if experiment.spoiled)
+    elsewhere = tuple(experiment for experiment in study.ranked if experiment not in (*entered, *lost))
     facts = Facts(
         races=found,
-        entered=sum(not experiment.spoiled for experiment in study.ranked),
-        lost=tuple(experiment for experiment in study.ranked if experiment.spoiled),
+        entered=len(entered),
+        lost=lost,
+        elsewhere=elsewhere,
         untimed=untimed,
-        leaders=timing.by_epoch(study) if untimed.shared or untimed.disturbed else (),
+        leaders=timing.by_epoch(study) if (untimed.shared or untimed.disturbed) and not elsewhere else (),
         budgets=budgets,
         uncertain=uncertain,
         may_fit={budget.limit: _may_fit(study, budget, uncertain) for budget in budgets.bytes},
