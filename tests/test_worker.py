@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+import threading
 from types import SimpleNamespace
 
 import numpy as np
@@ -16,7 +17,8 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file
 
-from bakeoff import checkpoints, data, provenance, texts, windows, worker
+from bakeoff import checkpoints, data, files, provenance, texts, windows, worker
+from bakeoff.files import lease_at
 from bakeoff.identity import decode, identity
 from bakeoff.models import GPT1, LSTM, ngram
 from bakeoff.models.mixture import mixture
@@ -465,6 +467,53 @@ def test_a_run_whose_folder_another_process_holds_waits_and_says_so(run, tmp_pat
     assert messages[0]["event"] == "note"
     assert str(tmp_path / "run.lock") in messages[0]["text"]
     assert RunFolder(tmp_path).status == FAILED
+
+
+def test_a_run_that_another_machine_claims_waits_and_is_not_done_twice(run, tmp_path, monkeypatch):
+    """Where the locks of a shared file system do not hold: two drivers on one study."""
+    monkeypatch.setattr(worker, "PATIENCE", 0.05)
+    claim, messages = lease_at(tmp_path / "run.claim"), []
+    claim.acquire()
+
+    def finish(message):
+        messages.append(message["text"])
+        RunFolder(tmp_path).finish({"status": DIVERGED, "error": "by the other driver"})
+        claim.release()
+
+    job = Job(run=dataclasses.replace(run, architecture=Unbuildable()), folder=tmp_path, device="cpu", alone=True)
+    work(job, finish)
+    assert len(messages) == 1
+    assert str(tmp_path / "run.claim") in messages[0]
+    assert RunFolder(tmp_path).summary["error"] == "by the other driver"
+    assert not (tmp_path / "run.claim").exists()
+
+
+def test_two_workers_that_no_lock_holds_apart_train_a_run_once(run, tmp_path):
+    """As two drivers on two machines would start them."""
+    line = Job(run=run, folder=tmp_path, device="cpu", alone=True).to_line()
+    own_lock = "w.lock_at = lambda path: w.lease_at(path.with_name(f'{w.os.getpid()}.lock'))"
+    command = [sys.executable, "-c", f"import bakeoff.worker as w; {own_lock}; w.main()"]
+    both = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for each in both:
+        each.stdin.write(line + "\n")
+        each.stdin.flush()
+    said = [each.stdout.read() for each in both]
+    for each in both:
+        each.stdin.close()
+        each.stdout.close()
+        assert each.wait() == 0
+    assert sorted('"event": "start"' in lines for lines in said) == [False, True]
+    assert RunFolder(tmp_path).status == FINISHED
+
+
+def test_a_worker_whose_claim_another_has_taken_ends(tmp_path, monkeypatch):
+    """As of a machine that stood still for longer than a claim holds."""
+    ended = threading.Event()
+    monkeypatch.setattr(files.os, "_exit", lambda status: ended.set())
+    monkeypatch.setattr(files, "LEASE", 0.3)
+    with lease_at(tmp_path / "run.claim"):
+        (tmp_path / "run.claim").unlink()
+        assert ended.wait(60)
 
 
 def test_an_option_added_later_with_a_default_keeps_old_runs_readable(run, folder):

@@ -10,12 +10,15 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from filelock import FileLock
+from filelock import FileLock, SoftFileLease
 
 from bakeoff.errors import UserError
 
 #: How the names of files begin that are not whole yet, and those that safetensors writes beside them.
 TEMPORARY, SAFETENSORS_TEMPORARY = ".unfinished-", ".tmp"
+
+#: Seconds after which a claim that nobody has renewed is taken over by whoever waits for it.
+LEASE = 60.0
 
 
 @contextlib.contextmanager
@@ -82,9 +85,23 @@ def write_json(path: Path, data: object) -> None:
 
 def lock_at(path: Path, timeout: float = -1) -> FileLock:
     """The lock of that file, not yet taken. A link there, which is never followed, is nobody's lock and is removed."""
+    _remove_link(path)
+    return FileLock(path, timeout=timeout)
+
+
+def lease_at(path: Path) -> SoftFileLease:
+    """A claim, not yet made, that holds between machines, where locks on a file system that they share may not.
+
+    It is renewed as long as this process lives. If another has taken it over all the same, as this machine stood still
+    for longer than `LEASE`, the process ends at once.
+    """
+    _remove_link(path)
+    return SoftFileLease(path, lease_duration=LEASE, poll_interval=0.5, on_compromise=lambda _: os._exit(1))
+
+
+def _remove_link(path: Path) -> None:
     if path.is_symlink():
         path.unlink(missing_ok=True)
-    return FileLock(path, timeout=timeout)
 
 
 def remove_leftovers(folder: Path) -> None:

@@ -21,11 +21,11 @@ from typing import Any
 import numpy as np
 import psutil
 import torch
-from filelock import FileLock, Timeout
+from filelock import BaseFileLock, Timeout
 from torch import Tensor
 
 from bakeoff import checkpoints, data, models, sampling, texts, windows
-from bakeoff.files import lock_at, remove_leftovers, sha256_of
+from bakeoff.files import lease_at, lock_at, remove_leftovers, sha256_of
 from bakeoff.identity import encode, identity, stem
 from bakeoff.measure import Clock, compute_in_float32, environment, keep_freed_memory, synchronizer
 from bakeoff.memory import Readings, meter
@@ -135,10 +135,17 @@ class Messages:
 
 
 def work(job: Job, emit: Emit) -> None:
-    """Train, measure and record one run; whatever goes wrong is recorded as its result."""
+    """Train, measure and record one run; whatever goes wrong is recorded as its result.
+
+    The lock tells other processes of this machine apart, suspended ones too; the claim those of other machines. What
+    another command has finished meanwhile stays.
+    """
     folder = RunFolder(job.folder)
     folder.path.mkdir(parents=True, exist_ok=True)
-    with _acquired(lock_at(folder.path / "run.lock"), emit):
+    lock, claim = lock_at(folder.path / "run.lock"), lease_at(folder.path / "run.claim")
+    with _acquired(lock, emit), _acquired(claim, emit):
+        if (folder.summary or {}).get("status") in (FINISHED, DIVERGED):
+            return
         remove_leftovers(folder.path)
         try:
             ending = _Recording(job, folder, emit).record()
@@ -147,7 +154,7 @@ def work(job: Job, emit: Emit) -> None:
         folder.finish({"alone": job.alone, **ending})
 
 
-def _acquired(lock: FileLock, emit: Emit) -> contextlib.AbstractContextManager[object]:
+def _acquired(lock: BaseFileLock, emit: Emit) -> contextlib.AbstractContextManager[object]:
     """The lock, once whoever else has it lets it go."""
     patience = PATIENCE
     while True:
