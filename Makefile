@@ -24,7 +24,7 @@ slow: $(VENV)/.installed-dev
 # Again and again beside two busy programs: what passes by luck fails here. All that starts processes or threads,
 # waits for them, times them or kills them; the other tests compute the same however long it takes. (A scheduler may
 # share the cores among sessions: the busy programs have sessions of their own.)
-busy: export TESTS = $(addprefix tests/, bench choosing report/test_browser.py report/test_build.py data/test_hub.py \
+busy: export TESTS = $(addprefix tests/, bench choosing executors report/test_browser.py report/test_build.py data/test_hub.py \
 	$(patsubst %, test_%.py, bad_input cli costs faults forkserver fuzz large_text measure memory process \
 	progress provenance readme recording resume runner terminal threads torture training tuning worker))
 busy: export WORKERS = 4

@@ -16,6 +16,7 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "docs" / "assignment.md",
     ROOT / "docs" / "choose.md",
+    ROOT / "docs" / "cluster.md",
     ROOT / "docs" / "reliability.md",
     ROOT / "docs" / "seed.md",
     ROOT / "docs" / "performance.md",

@@ -67,11 +67,18 @@ PrecisionOption = Annotated[str, typer.Option(help="auto, fp32 or bf16; fixed wh
 ThreadsOption = Annotated[
     int | None, typer.Option(help="Processor threads of a run, instead of its share of the cores that are allowed.")
 ]
-JobsOption = Annotated[
-    str,
+_JOBS = (
+    "Runs at a time: a number, or auto for what cores and memory hold. They share the cores, as fixed when the study "
+    "is started. More than 1 spoils timings."
+)
+JobsOption = Annotated[str, typer.Option(help=_JOBS)]
+ExecutorOption = Annotated[
+    str, typer.Option(help="local, or ray: on the nodes of a Ray cluster, which see --out as this machine does.")
+]
+AddressOption = Annotated[
+    str | None,
     typer.Option(
-        help="Runs at a time: a number, or auto for what cores and memory hold. They share the cores, as fixed when "
-        "the study is started. More than 1 spoils timings."
+        help="Of the cluster, HOST:PORT. By default one that runs on this machine, or else one is started here."
     ),
 ]
 TrialsOption = Annotated[
@@ -153,7 +160,9 @@ def run(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
-    jobs: JobsOption = "1",
+    jobs: Annotated[str | None, typer.Option(help=f"{_JOBS} By default 1, and on a cluster auto.")] = None,
+    executor: ExecutorOption = "local",
+    address: AddressOption = None,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the report at the end.")] = True,
 ) -> int:
     """Run what is missing of a study, then write its report.
@@ -176,6 +185,8 @@ def run(
             precision=precision,
             threads=threads,
             jobs=jobs,
+            executor=executor,
+            address=address,
             write_report=report,
         )
     )
@@ -324,6 +335,8 @@ def tune(
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
     jobs: TrialsOption = "auto",
+    executor: ExecutorOption = "local",
+    address: AddressOption = None,
     again: Annotated[
         str | None, typer.Option(help="Numbers of experiments whose trials are trained anew, such as 1,5.")
     ] = None,
@@ -336,7 +349,6 @@ def tune(
     from bakeoff import progress, terminal, tuning, verbs
     from bakeoff.analysis.rows import read_rows
     from bakeoff.files import remove_leftovers
-    from bakeoff.measure import resolve_device
     from bakeoff.records import write_record
     from bakeoff.runner import OtherCodeError, open_session, parse_jobs
     from bakeoff.study_file import find_study
@@ -348,22 +360,25 @@ def tune(
     progress.prepare(declared.corpus, declared.budget, console)
     folder = tuning.folder(out, declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
-    while (round_ := search.next_round()) is not None:
-        if moved := tuning.put_aside(folder, round_):
-            say(f"{round_.name} follows from other results than there are now: moved to {moved}, and begun anew")
-        with open_session(round_, folder / round_.name, resolve_device(device), source) as session:
-            try:
-                missing = session.missing(again=search.trials_of(anew))
-            except OtherCodeError as error:
-                numbers = search.experiments_of(error.numbers)
-                raise OtherCodeError(session.folder.path, numbers, source, "bakeoff tune") from error
-            if missing:
-                for failure in verbs.do(session, missing, at_once, console):
-                    say(failure)
-        search.learn(read_rows(session.folder))
-        if failed := search.failed():
-            say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
-            return 1
+    with verbs.clustered(executor, address) as cluster:
+        where = verbs.device_of(device, cluster, declared.budget.precision)
+        while (round_ := search.next_round()) is not None:
+            if moved := tuning.put_aside(folder, round_):
+                say(f"{round_.name} follows from other results than there are now: moved to {moved}, and begun anew")
+            with open_session(round_, folder / round_.name, where, source) as here:
+                session = here.on(cluster)
+                try:
+                    missing = session.missing(again=search.trials_of(anew))
+                except OtherCodeError as error:
+                    numbers = search.experiments_of(error.numbers)
+                    raise OtherCodeError(session.folder.path, numbers, source, "bakeoff tune") from error
+                if missing:
+                    for failure in verbs.do(session, missing, at_once, console):
+                        say(failure)
+            search.learn(read_rows(session.folder))
+            if failed := search.failed():
+                say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
+                return 1
     remove_leftovers(folder)
     write_record(folder / tuning.FILE, search.result())
     show(terminal.tuning_text(search))

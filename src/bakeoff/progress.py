@@ -162,7 +162,7 @@ class Bars:
 
     def __call__(self, run: Run, message: Json) -> None:
         """Move the bars."""
-        if message["event"] == "start":
+        if message["event"] == "start" and run not in self.tasks:  # or it is begun again on another node
             self.tasks[run] = self.bars.add_task(escape(plain(run.slug)), total=message["steps"], note="")
         elif message["event"] == "step":
             self.bars.update(self.tasks[run], completed=message["step"])

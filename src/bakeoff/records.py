@@ -350,6 +350,11 @@ class RunFolder:
         return self.path / "checkpoint.safetensors"
 
     @property
+    def progress(self) -> Path:
+        """What its worker says on another machine, while it is at work."""
+        return self.path / "progress.jsonl"
+
+    @property
     def spec(self) -> Json | None:
         """What the run computes; None before it was first started."""
         return self._read("spec.json", {"identity": _text, "run": {}})

@@ -17,6 +17,7 @@ from bakeoff.declaration import declare
 from bakeoff.errors import UserError
 from bakeoff.executors import Task, do
 from bakeoff.executors.local import Local
+from bakeoff.executors.ray import Ray
 from bakeoff.files import free_folder, remove_leftovers, written_atomically
 from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
@@ -64,6 +65,7 @@ class Session:
         tokens: Its corpus.
         device: Where its runs compute.
         source: The user's study file, if it comes from one.
+        cluster: Where its runs are done; None for processes of this machine.
     """
 
     study: Study
@@ -71,13 +73,33 @@ class Session:
     tokens: Tokens
     device: torch.device
     source: Path | None
+    cluster: Ray | None = None
+
+    def on(self, cluster: Ray | None) -> "Session":
+        """The same, with its runs done on a cluster; for None it is this one.
+
+        Raises:
+            UserError: A node does not see what they read and write, or computes with other versions.
+        """
+        if cluster is None:
+            return self
+        folder, source = StudyFolder(self.folder.path.absolute()), self.source and self.source.absolute()
+        cluster.check(folder.path, [Path(each) for each in (source, self.study.corpus.path) if each])
+        return dataclasses.replace(self, folder=folder, source=source, cluster=cluster)
 
     def holds(self, memory_bytes: int) -> int:
         """How many runs this machine holds at a time, by its cores and its free memory; one where they share a GPU.
 
+        Of a cluster, how many its nodes do; from then on each run gets so much of one.
+
         Args:
             memory_bytes: What a run needs.
+
+        Raises:
+            UserError: No node of the cluster has as much.
         """
+        if self.cluster:
+            return self.cluster.reserve(self.study.budget.threads or 1, memory_bytes, self.device.type)
         by_memory = available_memory() // max(1, memory_bytes)
         return max(1, min(self.side_by_side, by_memory))
 
@@ -100,8 +122,9 @@ class Session:
         statuses = {run: self.folder.run(run.slug).status for run in self._asked(only)}
         over = [run for run in statuses if statuses[run] in (FINISHED, DIVERGED) and run.number not in again]
         self._require_declared(over)
-        for run in over:
-            self.folder.run(run.slug).tidy()
+        for folder in (self.folder.run(run.slug) for run in over):
+            folder.tidy()
+            folder.progress.unlink(missing_ok=True)  # nobody reads on
         for folder in (self.folder.run(run.slug) for run in statuses if run.number in again):
             if folder.ended:
                 folder.checkpoint.unlink(missing_ok=True)  # first, so that none is gone on from
@@ -116,8 +139,9 @@ class Session:
 
     def run(self, runs: Sequence[Run], jobs: int, observer: Observer) -> None:
         """Do those runs, `jobs` at a time; on an interrupt, stop them and leave what is unfinished to the next time."""
-        tasks = {self._task(run, alone=jobs == 1): run for run in runs}
-        do(list(tasks), self._here(), jobs, lambda task, message: observer(tasks[task], message))
+        alone = jobs == 1 and not self.cluster  # nothing is known of what else a node does
+        tasks = {self._task(run, alone=alone): run for run in runs}
+        do(list(tasks), self.cluster or self._here(), jobs, lambda task, message: observer(tasks[task], message))
 
     def _here(self) -> Local:
         server = shared_server(self.device)

@@ -13,6 +13,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, Unpack
 
+import torch
 from rich.console import Console
 
 from bakeoff import costs, process, progress, terminal, tuning, words
@@ -23,6 +24,7 @@ from bakeoff.choosing.planning import Request
 from bakeoff.choosing.search import NAMES
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
+from bakeoff.executors.ray import Ray, connected
 from bakeoff.files import remove_leftovers, require_ours
 from bakeoff.measure import resolve_device
 from bakeoff.records import FAILED, StudyFolder
@@ -44,7 +46,9 @@ def run(
     device: str = "auto",
     precision: str = "auto",
     threads: int | None = None,
-    jobs: str | int = 1,
+    jobs: str | int | None = None,
+    executor: str = "local",
+    address: str | None = None,
     write_report: bool = True,
 ) -> Results:
     """Run what is missing of a study, then write its report.
@@ -64,7 +68,9 @@ def run(
         device: `auto`, `cpu`, `cuda` or `mps`.
         precision: `auto`, `fp32` or `bf16`; fixed when a study is started.
         threads: Processor threads of a run, instead of its share of the cores that are allowed.
-        jobs: Runs at a time, or `auto`; more than one spoils timings.
+        jobs: Runs at a time, or `auto`; more than one spoils timings. By default one, and on a cluster `auto`.
+        executor: `local`, or `ray` for the nodes of a Ray cluster that shares `out`.
+        address: The cluster's, `HOST:PORT`; by default one that runs on this machine, or else one is started here.
         write_report: Whether to.
 
     Raises:
@@ -73,8 +79,8 @@ def run(
     console, out = process.console(), Path(out)
     found = find(study, out, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
     asked, anew = numbers("--only", only, found.study), numbers("--again", again, found.study)
-    at_once = parse_jobs(str(jobs))
-    with opened(found, device, at_once, console) as session:
+    at_once = parse_jobs(str(jobs or ("1" if executor == "local" else "auto")))
+    with clustered(executor, address) as cluster, opened(found, device, at_once, console, cluster) as session:
         missing, damaged = session.missing(asked, anew or ()), session.damaged(asked)
         failed = [*(do(session, missing, at_once, console) if missing else []), *damaged]
     results = reported(found.folder, console) if write_report else Results(folder=found.folder, page=None)
@@ -211,15 +217,51 @@ def numbers(option: str, given: str | Sequence[int] | None, study: Study) -> lis
     return [int(part) for part in parts]
 
 
+def clustered(executor: str, address: str | None) -> contextlib.AbstractContextManager[Ray | None]:
+    """The cluster that is asked for; None for this machine.
+
+    Raises:
+        UserError: There is no such executor; the errors of the cluster come when it is entered.
+    """
+    if executor == "ray":
+        return connected(address)
+    if executor != "local":
+        raise UserError(f"unknown executor {executor!r}: use local or ray")
+    if address is not None:
+        raise UserError("--address is that of a cluster: use it with --executor ray")
+    return contextlib.nullcontext()
+
+
+def device_of(name: str, cluster: Ray | None, precision: str) -> torch.device:
+    """The device of that name, here or on a cluster's nodes.
+
+    Raises:
+        UserError: There is none, or it is not here and the precision is for it to decide.
+    """
+    if cluster is None:
+        return resolve_device(name)
+    device = torch.device(cluster.device(name))
+    if precision == "auto" and not _is_here(device):
+        raise UserError("this machine has no GPU that tells what the nodes' compute in: use --precision bf16 or fp32")
+    return device
+
+
+def _is_here(device: torch.device) -> bool:
+    return device.type != "cuda" or torch.cuda.is_available()
+
+
 @contextlib.contextmanager
-def opened(found: Found, device: str, at_once: int | None, console: Console) -> Iterator[Session]:
+def opened(
+    found: Found, device: str, at_once: int | None, console: Console, cluster: Ray | None = None
+) -> Iterator[Session]:
     """The session of a study, once its text is ready."""
     study, folder, _, source = found
     require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
     progress.prepare(study.corpus, study.budget, console)
     with contextlib.ExitStack() as stack:
         with console.status(f"preparing {study.corpus.name}"):
-            session = stack.enter_context(open_session(study, folder, resolve_device(device), source, at_once))
+            where = device_of(device, cluster, study.budget.precision)
+            session = stack.enter_context(open_session(study, folder, where, source, at_once)).on(cluster)
         yield session
 
 
@@ -237,8 +279,10 @@ def say_cost(
     """
     study = session.study
     with console.status("timing a few steps of each model"):
-        cost = costs.estimate(missing, session.tokens, session.device)
-    jobs = at_once or session.holds(cost.memory_bytes)
+        here = session.device if _is_here(session.device) else torch.device("cpu")
+        cost = costs.estimate(missing, session.tokens, here)
+    held = session.holds(cost.memory_bytes)
+    jobs = at_once or held
     disk = cost.disk_bytes(jobs)
     costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
     threads = words.plural(study.budget.threads or 1, "thread")
@@ -246,7 +290,7 @@ def say_cost(
         console,
         f"{about or f'{study.name}: {len(missing)} of {len(study.runs)} runs'} to do on {session.device.type}, "
         f"{threads} a run, {study.budget.precision}, {jobs} at a time: about "
-        f"{words.duration(cost.wait(min(jobs, session.side_by_side)))}, "
+        f"{words.duration(cost.wait(min(jobs, held if session.cluster else session.side_by_side)))}, "
         f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
     )
     return jobs

@@ -1,0 +1,267 @@
+"""Tasks on the nodes of a Ray cluster, which share the study's folder.
+
+A Ray task is one run: on its node it starts the worker that would run here, and comes back with how that ended, nothing
+else. What the worker says meanwhile goes into a file of the run's folder, which the driver reads on. So a driver that
+is killed loses nothing: whoever repeats the command goes on from what the nodes have written. Ray tries a run that was
+lost with its node on another one, where it goes on from its checkpoint.
+"""
+
+import contextlib
+import importlib
+import json
+import os
+import platform
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from bakeoff import provenance, words
+from bakeoff.errors import UserError
+from bakeoff.executors import Ended, Task, do
+from bakeoff.executors.local import Local, started_anew
+from bakeoff.files import TEMPORARY
+from bakeoff.records import RunFolder
+
+Json = dict[str, Any]
+#: Seconds between two looks at what the nodes have written, and between two steps that a node writes of.
+LOOK = 1.0
+#: Seconds that an address may take to answer, that every node may, and that cancelled tasks may take to end.
+REACHED, ANSWERED, STOPPED = 5.0, 120.0, 10.0
+#: How often a run that was lost with its node is begun on another one.
+RETRIES = 2
+#: What Ray reads when it is imported. A run that needs more memory than there is has a result, and is not tried for
+#: ever; how the command was started (`uv run`) says nothing of how the nodes start; nobody is told that Ray was used;
+#: on a cluster that is started here, runs give way to other programs no more than they do without one.
+SETTINGS = {
+    "RAY_worker_niceness": "0",
+    "RAY_task_oom_retries": "0",
+    "RAY_ENABLE_UV_RUN_RUNTIME_ENV": "0",
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+}
+#: What the results depend on, beside Python and the package itself.
+PACKAGES = ("torch", "numpy", "tokenizers")
+
+
+@contextlib.contextmanager
+def connected(address: str | None) -> Iterator["Ray"]:
+    """A Ray cluster: that at the address, or one that runs on this machine, or else one that is started here.
+
+    Raises:
+        UserError: Ray is not installed, or there is no such cluster, or one of another version.
+    """
+    os.environ.update({name: value for name, value in SETTINGS.items() if name not in os.environ})
+    try:
+        ray = importlib.import_module("ray")
+    except ImportError as error:
+        raise UserError(f"--executor ray needs Ray: pip install 'bakeoff[cluster]' ({error})") from error
+    ours, before = signal.getsignal(signal.SIGTERM), ray.is_initialized()
+    try:
+        _require_reachable(address)
+        # Its own log.txt has what a run printed; Ray would drop lines of it.
+        ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
+    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
+        raise UserError(f"no Ray cluster at {address or 'this machine'}: {_first_line(error)}", status=1) from error
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, ours)  # Ray takes it over, and would leave runs behind
+    try:
+        yield Ray(ray)
+    finally:
+        if not before:
+            ray.shutdown()
+
+
+class Ray:
+    """The driver's end of a cluster: starts tasks, reads on what they write, stops them."""
+
+    def __init__(self, ray: Any) -> None:  # noqa: ANN401 (the module, which need not be installed)
+        self.ray = ray
+        self.active: dict[Any, Task] = {}
+        self.progress: dict[Task, _Progress] = {}
+        self.looked = time.monotonic()
+        self.task = ray.remote(max_calls=1, max_retries=RETRIES, scheduling_strategy="SPREAD")(_on_node)
+        self.share: Json = {}
+
+    def device(self, name: str) -> str:
+        """The device of that name; `auto` takes GPUs where a node has one.
+
+        Raises:
+            UserError: No node has such a device.
+        """
+        here = {"cpu", *(["cuda"] if any(node["Resources"].get("GPU") for node in self._nodes()) else [])}
+        if name == "auto":
+            return "cuda" if "cuda" in here else "cpu"
+        if name not in here:
+            raise UserError(f"no node of the cluster has the device {name}: use --device {' or '.join(sorted(here))}")
+        return name
+
+    def reserve(self, threads: int, memory_bytes: int, device: str) -> int:
+        """How many runs the nodes hold at a time, if each gets so much, as from now on it does.
+
+        Raises:
+            UserError: No node has that much.
+        """
+        self.share = {"num_cpus": threads, "memory": memory_bytes, "num_gpus": int(device == "cuda")}
+        sizes = {"CPU": threads, "memory": memory_bytes, "GPU": self.share["num_gpus"]}
+        nodes = [node["Resources"] for node in self._nodes()]
+        wanted = {name: size for name, size in sizes.items() if size}
+        held = sum(min(int(node.get(name, 0) // size) for name, size in wanted.items()) for node in nodes)
+        if not held:
+            least = f"{words.plural(threads, 'processor')} and {words.megabytes(memory_bytes)} of memory"
+            gpu = " and a GPU" if sizes["GPU"] else ""
+            raise UserError(f"no node of the cluster has {least}{gpu} for a run: use fewer --threads, or larger nodes")
+        return held
+
+    def check(self, folder: Path, read: Sequence[Path]) -> None:
+        """See that every node that is to do runs computes what this machine would, and writes where it reads.
+
+        Args:
+            folder: The study's.
+            read: What runs read elsewhere.
+
+        Raises:
+            UserError: One has other versions, does not see a file or cannot write into the folder, or does not answer.
+        """
+        affinity = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
+        look = self.ray.remote(num_cpus=0, max_retries=0)(_look)
+        probe = folder / f"{TEMPORARY}{secrets.token_hex(8)}"
+        probe.write_text(probe.name, encoding="utf-8")
+        try:
+            for node in [node for node in self._nodes() if node["Resources"].get("CPU")]:
+                there = look.options(scheduling_strategy=affinity(node["NodeID"], soft=False))
+                asked = there.remote(probe, read)
+                try:
+                    fault = difference(_versions(), *self.ray.get(asked, timeout=ANSWERED))
+                except self.ray.exceptions.RayError as error:
+                    fault = f"does not answer ({_last_line(error)}): install Bakeoff there as it is here"
+                if fault:
+                    raise UserError(f"node {node['NodeManagerAddress']} {fault}", status=1)
+        finally:
+            probe.unlink(missing_ok=True)
+
+    def submit(self, task: Task) -> None:
+        """Have a node start a task as soon as it has room."""
+        self.progress[task] = _Progress(RunFolder(task.folder).progress)
+        self.progress[task].path.unlink(missing_ok=True)
+        environment = {name: value for name, value in os.environ.items() if name.startswith("BAKEOFF_")}
+        if not self.share["num_gpus"]:
+            environment["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides only those that are reserved for others
+        self.active[self.task.options(**self.share).remote(task, environment)] = task
+
+    def poll(self) -> list[tuple[Task, Json | Ended]]:
+        """What was written since the last look, and how one ended, if one did."""
+        ended, _ = self.ray.wait(list(self.active), timeout=LOOK)
+        over = {ref: self.active[ref] for ref in ended}
+        looked_at = over.values()
+        if time.monotonic() - self.looked >= LOOK:
+            self.looked, looked_at = time.monotonic(), self.active.values()
+        said: list[tuple[Task, Json | Ended]] = [(task, line) for task in looked_at for line in self.progress[task]]
+        for ref, task in over.items():
+            said.append((task, self._ended(ref)))
+            self.active.pop(ref)
+            self.progress.pop(task).path.unlink(missing_ok=True)
+        return said
+
+    def cancel(self) -> None:
+        """Kill what is at work: a task that waits for its worker hears nothing else; a worker ends with its task."""
+        for ref in self.active:
+            self.ray.cancel(ref, force=True)
+        if self.active:
+            self.ray.wait(list(self.active), num_returns=len(self.active), timeout=STOPPED)
+
+    def _ended(self, ref: Any) -> Json | Ended:  # noqa: ANN401 (Ray's own)
+        try:
+            message: Json = self.ray.get(ref)
+        except self.ray.exceptions.OutOfMemoryError:
+            return Ended("out of memory: Ray killed it, as its node had hardly any left")
+        except self.ray.exceptions.RayError as error:
+            return Ended(f"lost on the cluster: {_last_line(error)}")
+        return message
+
+    def _nodes(self) -> list[Json]:
+        return [node for node in self.ray.nodes() if node["Alive"]]
+
+
+class _Progress:
+    """The messages in a file that another machine writes on: a line each, whole ones only."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self.read = path, 0
+
+    def __iter__(self) -> Iterator[Json]:
+        with contextlib.suppress(FileNotFoundError), self.path.open("rb") as file:  # opened anew, or a share shows old
+            file.seek(self.read)
+            for line in file:
+                if line.endswith(b"\n"):
+                    self.read += len(line)
+                    yield json.loads(line)
+
+
+def _on_node(task: Task, environment: dict[str, str]) -> Json:
+    """Do one task in a process of this node; how that ended."""
+    os.environ.pop("OMP_NUM_THREADS", None)  # which Ray has set; a run has its own threads
+    os.environ.update(environment)
+    ending, wrote = Json(), 0.0
+
+    def tell(_: Task, message: Json) -> None:
+        nonlocal wrote
+        if message["event"] == "end":
+            ending.update(message)
+        elif message["event"] != "step" or time.monotonic() - wrote >= LOOK:
+            wrote = time.monotonic()
+            with RunFolder(task.folder).progress.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(message) + "\n")
+
+    task.folder.mkdir(parents=True, exist_ok=True)
+    tell(task, {"event": "note", "text": f"on {platform.node()}"})
+    do([task], Local(lambda log: started_anew(os.environ, log)), 1, tell)
+    return ending
+
+
+def _look(probe: Path, read: Sequence[Path]) -> tuple[Json, list[str]]:
+    """This node's versions, and what it does not see or cannot write."""
+    seen = probe.is_file() and probe.read_text(encoding="utf-8") == probe.name and os.access(probe.parent, os.W_OK)
+    return _versions(), [*([] if seen else [str(probe.parent)]), *(str(path) for path in read if not path.exists())]
+
+
+def _versions() -> Json:
+    """What decides the bits that a machine computes, as far as software does."""
+    code = {name: value for name, value in provenance.code().items() if name != "commit"}
+    return {**code, "python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
+
+
+def difference(ours: Json, theirs: Json, unseen: Sequence[str]) -> str | None:
+    """What keeps a node from doing runs, and what mends it; None if nothing does."""
+    if others := [name for name in ours if theirs.get(name) != ours[name]]:
+        name = others[0]
+        return f"has {name} {theirs.get(name)}, and this machine {ours[name]}: install the same on both"
+    if unseen:
+        return f"does not see {unseen[0]}, or cannot write there: put it on a file system that all machines share"
+    return None
+
+
+def _require_reachable(address: str | None) -> None:
+    """See at once whether anything listens, where Ray would try for long."""
+    host, _, port = (address or "").rpartition(":")
+    if "://" in (address or ""):
+        raise ValueError("run the command on one of its nodes, and give --address as HOST:PORT")
+    if host and port.isdecimal():
+        try:
+            socket.create_connection((host, int(port)), REACHED).close()
+        except OSError as error:
+            raise ConnectionError(f"{error.strerror or error}: start one with `ray start --head`") from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()

@@ -1,0 +1,193 @@
+"""Runs on a real Ray cluster of this machine: a head without processors and two nodes of one."""
+
+import importlib.util
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from bakeoff.records import FAILED, FINISHED, RunFolder, StudyFolder
+
+pytestmark = [
+    pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed"),
+    pytest.mark.skipif(sys.platform != "linux", reason="Ray's clusters of one machine are for Linux"),
+]
+#: Which processes are of this file's cluster: in the environment of each.
+MARK = "BAKEOFF_TEST_CLUSTER"
+#: Seconds: all starts slowly on a busy machine.
+PATIENCE = 600
+
+STUDY = """
+import sys
+from bakeoff import checkpoints
+from bakeoff.data.corpora import choose
+from bakeoff.models import GPT1, LSTM
+from bakeoff.optimizers import Adam, Momentum
+from bakeoff.spec import Budget, Study
+
+checkpoints.INTERVAL, checkpoints.SHARE = 0.2, 1e9  # many, so that there is one early
+
+class Recurrent(LSTM):
+    name, title = "recurrent", "Recurrent"
+
+class Hungry(LSTM):
+    name, title = "hungry", "Hungry"
+
+    def module(self, *sizes):
+        if sys.argv[0].endswith("worker.py"):
+            raise MemoryError("no room")
+        return super().module(*sizes)
+
+study = Study.of(
+    "spread",
+    corpus=choose({corpus!r}),
+    budget=Budget(epochs=4, batch_size=4, sequence_length=16, vocabulary=300, threads=1, precision="fp32"),
+    contenders=[
+        (Recurrent(embedding=16, hidden=16, dropout=0.2), Adam(lr=1e-2)),
+        (GPT1(width=16, heads=2, dropout=0.2), Momentum(lr=0.1)),
+        (Hungry(embedding=16, hidden=16), Adam(lr=1e-2)),
+    ],
+)
+"""
+
+
+def marked(mark, command=""):
+    """Processes with that mark whose command line has that word."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == mark and command in " ".join(process.cmdline()):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def eventually(holds):
+    """What `holds` gives, once that is something."""
+    for _ in range(PATIENCE * 10):
+        if found := holds():
+            return found
+        time.sleep(0.1)
+    pytest.fail("it did not happen")
+
+
+class Nodes:
+    """The cluster, and commands on it."""
+
+    def __init__(self, folder):
+        self.folder, self.mark = folder, secrets.token_hex(8)
+        self.environment = os.environ | {MARK: self.mark, "RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
+        self.process = subprocess.Popen(
+            [sys.executable, Path(__file__).parents[1] / "ray_nodes.py"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=self.environment,
+            cwd=folder,
+        )
+        self.address = self.process.stdout.readline().strip()
+
+    def start(self, *options):
+        """`bakeoff run`, begun."""
+        command = [sys.executable, "-m", "bakeoff", "run", "spread.py", "--no-report", *options]
+        return subprocess.Popen(command, cwd=self.folder, stderr=subprocess.PIPE, text=True, env=self.environment)
+
+    def run(self, *options):
+        """`bakeoff run` to its end: its status, and what it said."""
+        process = self.start(*options)
+        said = process.communicate(timeout=PATIENCE)[1]
+        return process.returncode, said
+
+    def workers(self):
+        return marked(self.mark, "bakeoff.worker")
+
+    def worker_of(self, folder):
+        """The one at work on a run."""
+        lock = str(folder / "run.lock")
+        return next(each for each in self.workers() if lock in [file.path for file in each.open_files()])
+
+    def kill_the_node_of(self, worker):
+        self.process.stdin.write(f"{worker.pid}\n")
+        self.process.stdin.flush()
+        assert self.process.stdout.readline().strip() == "killed"
+
+    def close(self):
+        self.process.communicate(timeout=PATIENCE)
+        left = marked(self.mark)
+        for process in left:
+            process.kill()
+        return left
+
+
+@pytest.fixture(scope="module")
+def nodes(tmp_path_factory, tiny_corpus_file):
+    folder = tmp_path_factory.mktemp("cluster")
+    (folder / "spread.py").write_text(STUDY.format(corpus=str(tiny_corpus_file)))
+    nodes = Nodes(folder)
+    try:
+        yield nodes
+    finally:
+        left = nodes.close()
+    assert left == [], "Ray's processes end"
+
+
+def first(folder):
+    return folder / "spread" / "01-recurrent-1-adam" / "seed-0"
+
+
+def outcome(folder):
+    """Bits of a run's weights and of what was measured of it."""
+    return (folder / "best.safetensors").read_bytes(), [line["valid"] for line in RunFolder(folder).history()]
+
+
+@pytest.fixture(scope="module")
+def calm(nodes):
+    """The folder of a run that was done locally, undisturbed."""
+    assert nodes.run("--out", "calm", "--only", "1")[0] == 0
+    return first(nodes.folder / "calm")
+
+
+def in_the_middle(folder):
+    """Wait until a run has a checkpoint."""
+    eventually((folder / "checkpoint.safetensors").is_file)
+
+
+def test_a_cluster_computes_the_same_bits_though_it_loses_a_node_and_what_finds_no_room_is_a_result(nodes, calm):
+    folder = first(nodes.folder / "lost")
+    command = nodes.start("--out", "lost", "--only", "1,3", "--executor", "ray", "--address", nodes.address)
+    in_the_middle(folder)
+    nodes.kill_the_node_of(nodes.worker_of(folder))
+    said = command.communicate(timeout=PATIENCE)[1]
+    assert command.returncode == 1, said
+    assert "2 at a time" in said
+    assert "out of memory: no room" in said
+    records = {each["number"]: run.read() for each, _, run in StudyFolder(nodes.folder / "lost/spread").declared_runs()}
+    assert [records[number].status for number in (1, 3)] == [FINISHED, FAILED]
+    assert said.count("01-recurrent-1-adam/seed-0  on ") == 2
+    assert records[1].summary["resumed_at_step"]
+    assert records[1].summary["alone"] is False
+    assert outcome(folder) == outcome(calm)
+    assert not list((nodes.folder / "lost").rglob("progress.jsonl"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_a_command_that_is_stopped_leaves_no_worker_and_the_next_goes_on(nodes, calm, number):
+    out = f"stopped-{number}"
+    options = "--out", out, "--only", "1", "--executor", "ray", "--address", nodes.address
+    command = nodes.start(*options)
+    in_the_middle(first(nodes.folder / out))
+    command.send_signal(number)
+    command.communicate(timeout=PATIENCE)
+    assert command.returncode == (130 if number == signal.SIGINT else -number)
+    eventually(lambda: not nodes.workers())
+    status, said = nodes.run(*options)
+    assert status == 0, said
+    assert outcome(first(nodes.folder / out)) == outcome(calm)
