@@ -196,14 +196,30 @@ def test_a_worker_that_says_nothing_for_long_is_killed_and_that_is_the_reason(se
     assert ending_of_one(session) == "killed, as it had said nothing for 0 minutes"
 
 
-def test_silence_does_not_count_while_the_worker_is_suspended(session, tmp_path, monkeypatch):
-    monkeypatch.setattr(local, "PATIENCE", 0.05)
-    monkeypatch.setattr(local, "LONGEST_SILENCE", 0.3)
-    # Suspended until another process continues it, after more than the silence that is allowed.
-    code = "if os.fork():\n    os.kill(os.getpid(), signal.SIGSTOP)\n    print('I was not killed', file=sys.stderr)\n"
-    code += "else:\n    time.sleep(1.0)\n    os.kill(os.getppid(), signal.SIGCONT)"
-    fake_worker(tmp_path, monkeypatch, code)
-    assert ending_of_one(session) == "I was not killed"
+def test_silence_does_not_count_while_the_worker_is_suspended(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(local.time, "monotonic", lambda: now[0])
+    workers = local.Local(lambda log: None)
+    with psutil.Popen(["sleep", "60"]) as process:
+        child = SimpleNamespace(process=process)
+        workers.active[Task(Path("run"), "")] = worker = local._Worker(child=child, listener=None)
+
+        def look():
+            now[0] += local.PATIENCE
+            workers._stop_silent()
+
+        process.suspend()
+        while process.status() != psutil.STATUS_STOPPED:
+            pass
+        for _ in range(int(2 * local.LONGEST_SILENCE / local.PATIENCE)):
+            look()
+        assert (worker.silence, worker.hung) == (0.0, False)
+        process.resume()
+        while process.status() == psutil.STATUS_STOPPED:
+            pass
+        look()
+        assert worker.silence == local.PATIENCE
+        process.kill()
 
 
 def test_silence_does_not_count_while_the_command_is_suspended(monkeypatch):

@@ -47,7 +47,7 @@ class Hungry(LSTM):
 study = Study.of(
     "spread",
     corpus=choose({corpus!r}),
-    budget=Budget(epochs=4, batch_size=4, sequence_length=16, vocabulary=300, threads=1, precision="fp32"),
+    budget=Budget(epochs=8, batch_size=4, sequence_length=16, vocabulary=300, threads=1, precision="fp32"),
     contenders=[
         (Recurrent(embedding=16, hidden=16, dropout=0.2), Adam(lr=1e-2)),
         (GPT1(width=16, heads=2, dropout=0.2), Momentum(lr=0.1)),
