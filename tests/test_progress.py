@@ -96,6 +96,12 @@ def test_evaluations_inside_an_epoch_add_no_lines(runs):
     assert [line.split("epoch ")[1][:3] for line in text.splitlines()] == ["0/2", "1/2", "2/2"]
 
 
+def test_a_run_that_is_begun_again_on_another_node_keeps_its_one_bar(runs):
+    bars = Bars(runs, console())
+    shown(bars, [(runs[0], message) for message in (*messages(10, 1), *messages(10, 1))])
+    assert len(bars.bars.tasks) == 2, "the study's, and the run's"
+
+
 @pytest.mark.parametrize("kind", [Lines, Bars])
 def test_escapes_are_shown_harmless(runs, kind):
     said = [(runs[0], FAILED | {"error": "\x1b]0;title\x07"})]

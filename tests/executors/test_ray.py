@@ -12,7 +12,7 @@ import torch
 
 from bakeoff import measure, verbs
 from bakeoff.errors import UserError
-from bakeoff.executors import Ended, Task, do, ray
+from bakeoff.executors import Task, do, ray
 from bakeoff.records import FAILED, RunFolder
 
 GB = 10**9
@@ -217,15 +217,3 @@ def test_messages_are_read_on_once_they_are_whole(tmp_path):
             file.write(written)
         assert list(progress) == read
     assert [json.loads(line) for line in progress.path.read_text().splitlines()] == [{"a": n} for n in (1, 2, 3)]
-
-
-def test_what_another_command_has_finished_meanwhile_is_not_forgotten(tmp_path):
-    """As by a second driver on the same study, between the look at what is missing and the run."""
-    folder = RunFolder(tmp_path / "run")
-    folder.start({"identity": "0", "run": {}}, {})
-    folder.finish({"status": "diverged", "error": "a reason"})
-    said = []
-    over = SimpleNamespace(submit=lambda _: None, poll=lambda: [(task, Ended("it had nothing to do"))])
-    task = Task(folder.path, "")
-    do([task], over, 1, lambda _, message: said.append(message))
-    assert said == [{"event": "end", "status": "diverged", "error": "a reason"}]
