@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from bakeoff import checkpoints, costs, data, models, sampling
+from bakeoff.executors.local import SAME_BITS_ON_CUDA
 from bakeoff.measure import (
-    SAME_BITS_ON_CUDA,
     Clock,
     compute_in_float32,
     environment,

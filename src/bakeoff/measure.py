@@ -26,9 +26,6 @@ DEVICES = ("auto", "cpu", "cuda", "mps")
 BF16_CAPABILITIES = ("avx512_bf16", "amx_bf16", "bf16")
 #: Systems on which torch does not multiply by them, whatever the processor has: macOS's library is for float32.
 WITHOUT_BF16 = ("Darwin",)
-#: For the environment of a process that trains on a GPU. Without it, recurrent layers compute other bits each time with
-#: some versions of cuDNN (torch's documentation of `nn.LSTM`). It is read when CUDA starts.
-SAME_BITS_ON_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:2"}
 #: What of an environment tells the hardware, as far as times depend on it, and which machine it was.
 HARDWARE = ("machine", "processor", "device_name")
 #: Which control groups this process is in, and where Linux shows them.

@@ -16,16 +16,15 @@ from bakeoff.data import Tokens, Told
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
 from bakeoff.executors import Task, do
-from bakeoff.executors.local import Local
+from bakeoff.executors.local import Local, worker_environment
 from bakeoff.executors.ray import Ray
 from bakeoff.files import free_folder, remove_leftovers, written_atomically
 from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
-from bakeoff.measure import SAME_BITS_ON_CUDA, available_memory, resolve_precision, return_freed_memory, usable_cores
+from bakeoff.measure import available_memory, resolve_precision, return_freed_memory, usable_cores
 from bakeoff.models import ngram
 from bakeoff.records import DAMAGED, DIVERGED, FINISHED, StudyFolder, write_record
 from bakeoff.spec import Budget, Corpus, Run, Study
-from bakeoff.threads import waiting
 from bakeoff.worker import Job
 
 Json = dict[str, Any]
@@ -145,7 +144,7 @@ class Session:
 
     def _here(self) -> Local:
         server = shared_server(self.device)
-        return Local(lambda log: server.start(SAME_BITS_ON_CUDA | waiting() | os.environ, log), server.close)
+        return Local(lambda log: server.start(worker_environment(), log), server.close)
 
     def _task(self, run: Run, *, alone: bool) -> Task:
         folder = self.folder.run(run.slug).path

@@ -13,6 +13,7 @@ import torch
 from bakeoff import measure, verbs
 from bakeoff.errors import UserError
 from bakeoff.executors import Task, do, ray
+from bakeoff.executors.local import SAME_BITS_ON_CUDA
 from bakeoff.records import FAILED, RunFolder
 
 GB = 10**9
@@ -202,6 +203,7 @@ def test_a_node_does_a_run_as_this_machine_would_and_says_the_end_itself(tmp_pat
         ray._on_node(Task(tmp_path / "run", ""), {"CUDA_VISIBLE_DEVICES": ""})
     assert "OMP_NUM_THREADS" not in given[0], "Ray's own"
     assert given[0]["CUDA_VISIBLE_DEVICES"] == ""
+    assert SAME_BITS_ON_CUDA.items() <= given[0].items()
 
 
 def test_messages_are_read_on_once_they_are_whole(tmp_path):

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -16,13 +17,22 @@ from typing import IO, Any
 import psutil
 
 from bakeoff.executors import Ended, Task
+from bakeoff.threads import waiting
 
 Json = dict[str, Any]
+#: For the environment of a process that trains on a GPU. Without it, recurrent layers compute other bits each time with
+#: some versions of cuDNN (torch's documentation of `nn.LSTM`). It is read when CUDA starts.
+SAME_BITS_ON_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:2"}
 #: Seconds that a worker has to end after it was told to, and the most that count between two looks at a silent one.
 PATIENCE = 5.0
 #: Seconds without a word after which a worker is taken to hang. Training speaks several times a second; an evaluation
 #: does not, and a large one may take minutes.
 LONGEST_SILENCE = 1800.0
+
+
+def worker_environment() -> dict[str, str]:
+    """A worker's: this process's; where it says nothing of it, what keeps bits the same and how threads wait."""
+    return SAME_BITS_ON_CUDA | waiting() | os.environ
 
 
 @dataclass(frozen=True, kw_only=True)

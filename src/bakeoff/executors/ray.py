@@ -24,7 +24,7 @@ from typing import Any
 from bakeoff import provenance, words
 from bakeoff.errors import UserError
 from bakeoff.executors import Ended, Task, do
-from bakeoff.executors.local import Local, started_anew
+from bakeoff.executors.local import Local, started_anew, worker_environment
 from bakeoff.files import TEMPORARY
 from bakeoff.records import RunFolder
 
@@ -221,7 +221,7 @@ def _on_node(task: Task, environment: dict[str, str]) -> Json:
 
     task.folder.mkdir(parents=True, exist_ok=True)
     tell(task, {"event": "note", "text": f"on {platform.node()}"})
-    do([task], Local(lambda log: started_anew(os.environ, log)), 1, tell)
+    do([task], Local(lambda log: started_anew(worker_environment(), log)), 1, tell)
     return ending
 
 
