@@ -28,28 +28,30 @@ study = Study.of(
     contenders=[(LSTM(embedding=16, hidden=16), Adam(lr=1e-2))],
 )
 """
-KINDS = ("bakeoff.worker", "bakeoff.forkserver", "ray::_on_node", "ray::", "raylet", "ray/", "-m bakeoff run")
+#: By what stands in its command line when it is first seen.
+KINDS = {"bakeoff.worker": "workers", "bakeoff.forkserver": "workers and their server", "bakeoff run": "the command"}
 
 
 def kind(command):
-    return next((kind for kind in KINDS if kind in command), "others")
+    return next((kind for mark, kind in KINDS.items() if mark in command), "Ray" if "ray" in command else "others")
 
 
 def taken(folder, *options):
     """Processor seconds of each process, by its kind."""
     command = [sys.executable, "-m", "bakeoff", "run", "tiny.py", "--no-report", "--seeds", str(RUNS), *options]
     started = psutil.Popen(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    seconds = {}
+    seconds, kinds = {}, {}
     while started.poll() is None:
         for process in (started, *started.children(recursive=True)):
             with contextlib.suppress(psutil.Error):
-                used = process.cpu_times()
-                seconds[process.pid, process.create_time()] = kind(" ".join(process.cmdline())), used[0] + used[1]
+                each, used = (process.pid, process.create_time()), process.cpu_times()
+                kinds.setdefault(each, kind(" ".join(process.cmdline())))  # which is gone when it has ended
+                seconds[each] = used.user + used.system
         time.sleep(0.2)
     assert started.returncode == 0
     by_kind = defaultdict(list)
-    for name, used in seconds.values():
-        by_kind[name].append(used)
+    for each, used in seconds.items():
+        by_kind[kinds[each]].append(used)
     return by_kind
 
 
@@ -61,7 +63,7 @@ def main():
         for options in (("--out", "here"), ("--out", "there", "--executor", "ray", "--jobs", "1")):
             print(f"{RUNS} runs, {' '.join(options)}")  # noqa: T201 (it is what the command is for)
             for name, used in taken(folder, *options).items():
-                print(f"  {name:20} {len(used):3} processes {sum(used):7.1f} s")  # noqa: T201 (likewise)
+                print(f"  {name:25} {len(used):3} processes {sum(used):7.1f} s")  # noqa: T201 (likewise)
 
 
 if __name__ == "__main__":
