@@ -201,7 +201,8 @@ class _Progress:
             for line in file:
                 if line.endswith(b"\n"):
                     self.read += len(line)
-                    yield json.loads(line)
+                    with contextlib.suppress(ValueError):  # a node was lost while it wrote, and another wrote on
+                        yield json.loads(line)
 
 
 def _on_node(task: Task, environment: dict[str, str]) -> Json:
