@@ -80,7 +80,8 @@ def test_an_address_where_nothing_listens_is_told_at_once(module):
 
 def test_a_cluster_of_another_version_is_refused_in_one_line(module):
     def init(*_, **__):
-        raise RuntimeError("Version mismatch: the cluster was started with Ray 2.1\nThis process: 2.60")
+        mismatch = RuntimeError("Version mismatch: the cluster was started with Ray 2.1\nThis process: 2.60")
+        raise ConnectionError("Failed to connect to Ray cluster") from mismatch
 
     module(stand_in(init=init))
     assert refused().endswith("Version mismatch: the cluster was started with Ray 2.1")

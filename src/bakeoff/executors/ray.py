@@ -66,8 +66,9 @@ def connected(address: str | None) -> Iterator["Ray"]:
         _require_reachable(address)
         # Its own log.txt has what a run printed; Ray would drop lines of it.
         ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
-    except (ConnectionError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
-        raise UserError(f"no Ray cluster at {address or 'this machine'}: {_first_line(error)}", status=1) from error
+    except Exception as error:  # Ray raises plain ones, too, and behind its own what is wrong
+        why = _first_line(error.__cause__ or error)
+        raise UserError(f"no Ray cluster at {address or 'this machine'}: {why}", status=1) from error
     finally:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, ours)  # Ray takes it over, and would leave runs behind
@@ -257,7 +258,7 @@ def _require_reachable(address: str | None) -> None:
         try:
             socket.create_connection((host, int(port)), REACHED).close()
         except OSError as error:
-            raise ConnectionError(f"{error.strerror or error}: start one with `ray start --head`") from error
+            raise ConnectionError(f"{error.strerror or error}: start one with `ray start --head`") from None
 
 
 def _first_line(error: Exception) -> str:
