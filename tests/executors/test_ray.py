@@ -1,5 +1,6 @@
 """What the command does with what Ray says; Ray itself is a stand-in here."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -173,6 +174,38 @@ def test_a_node_with_other_versions_or_without_the_folder_is_named_with_what_men
     assert ray._look(tmp_path / "probe", [tmp_path])[1] == []
 
 
+def test_every_node_that_does_runs_is_looked_at_before_anything_is_trained(tmp_path, monkeypatch):
+    def affinity(node, *, soft):
+        return node
+
+    def asked(look):
+        return SimpleNamespace(
+            options=lambda scheduling_strategy: SimpleNamespace(remote=lambda *_: scheduling_strategy)
+        )
+
+    def get(node, timeout):
+        if node == "silent":
+            raise LostError("Traceback\nModuleNotFoundError: No module named 'bakeoff'")
+        return ray._versions() | ({"torch": "1.0"} if node == "old" else {}), []
+
+    def node(name, **resources):
+        return {"Alive": True, "Resources": resources, "NodeID": name, "NodeManagerAddress": f"that-is-{name}"}
+
+    module = SimpleNamespace(NodeAffinitySchedulingStrategy=affinity)
+    monkeypatch.setitem(sys.modules, "ray.util.scheduling_strategies", module)
+    for names, told in (
+        (["good"], None),
+        (["good", "old"], "node that-is-old has torch 1.0, and this machine .*: install the same on both"),
+        (["silent", "good"], "node that-is-silent does not answer .Module.*bakeoff.*: install Bakeoff there"),
+    ):
+        nodes = [*(node(name, CPU=1.0) for name in names), node("old")]  # the last, a head, does no runs
+        cluster = ray.Ray(stand_in(nodes=(), get=get, remote=lambda **_: asked))
+        cluster._nodes = lambda nodes=nodes: nodes
+        with pytest.raises(UserError, match=told) if told else contextlib.nullcontext():
+            cluster.check(tmp_path, [])
+        assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     ("error", "why"), [(FullError("node memory\nfull"), "out of memory: "), (LostError("a\nit died"), "lost on the")]
 )
@@ -199,6 +232,7 @@ def test_a_node_does_a_run_as_this_machine_would_and_says_the_end_itself(tmp_pat
         raise KeyboardInterrupt
 
     monkeypatch.setattr(ray, "started_anew", start)
+    RunFolder(tmp_path / "run").progress.mkdir(parents=True)  # what cannot be written is not told
     with pytest.raises(KeyboardInterrupt):
         ray._on_node(Task(tmp_path / "run", ""), {"CUDA_VISIBLE_DEVICES": ""})
     assert "OMP_NUM_THREADS" not in given[0], "Ray's own"

@@ -135,15 +135,18 @@ class Ray:
         probe = folder / f"{TEMPORARY}{secrets.token_hex(8)}"
         probe.write_text(probe.name, encoding="utf-8")
         try:
+            asked = {}
             for node in [node for node in self._nodes() if node["Resources"].get("CPU")]:
                 there = look.options(scheduling_strategy=affinity(node["NodeID"], soft=False))
-                asked = there.remote(probe, read)
+                asked[there.remote(probe, read)] = node["NodeManagerAddress"]
+            ours = _versions()
+            for answer, address in asked.items():
                 try:
-                    fault = difference(_versions(), *self.ray.get(asked, timeout=ANSWERED))
+                    fault = difference(ours, *self.ray.get(answer, timeout=ANSWERED))
                 except self.ray.exceptions.RayError as error:
                     fault = f"does not answer ({_last_line(error)}): install Bakeoff there as it is here"
                 if fault:
-                    raise UserError(f"node {node['NodeManagerAddress']} {fault}", status=1)
+                    raise UserError(f"node {address} {fault}", status=1)
         finally:
             probe.unlink(missing_ok=True)
 
@@ -218,7 +221,8 @@ def _on_node(task: Task, environment: dict[str, str]) -> Json:
             ending.update(message)
         elif message["event"] != "step" or time.monotonic() - wrote >= LOOK:
             wrote = time.monotonic()
-            with RunFolder(task.folder).progress.open("a", encoding="utf-8") as file:
+            # Nothing but what is shown is lost where that fails.
+            with contextlib.suppress(OSError), RunFolder(task.folder).progress.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(message) + "\n")
 
     task.folder.mkdir(parents=True, exist_ok=True)
