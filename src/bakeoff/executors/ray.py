@@ -135,7 +135,7 @@ class Ray:
         probe = folder / f"{TEMPORARY}{secrets.token_hex(8)}"
         probe.write_text(probe.name, encoding="utf-8")
         try:
-            asked = {}
+            asked: dict[Any, str] = {}
             for node in [node for node in self._nodes() if node["Resources"].get("CPU")]:
                 there = look.options(scheduling_strategy=affinity(node["NodeID"], soft=False))
                 asked[there.remote(probe, read)] = node["NodeManagerAddress"]
@@ -265,9 +265,9 @@ def _require_reachable(address: str | None) -> None:
             raise ConnectionError(f"{error.strerror or error}: start one with `ray start --head`") from None
 
 
-def _first_line(error: Exception) -> str:
+def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _last_line(error: Exception) -> str:
+def _last_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[-1].strip()
