@@ -527,8 +527,7 @@ def test_help_lists_exactly_the_registered_studies(monkeypatch, capsys):
 OPTIONS = {
     "run": {
         *("--only", "--again", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads"),
-        "--jobs",
-        *("--report", "--no-report", "--help"),
+        *("--jobs", "--executor", "--address", "--report", "--no-report", "--help"),
     },
     "choose": {"--minutes", "--memory", "--out", "--device", "--seed", "--report", "--no-report", "--help"},
     "data": {"--help"},
@@ -536,7 +535,10 @@ OPTIONS = {
     "report": {"--out", "--beside-published", "--help"},
     "watch": {"--port", "--browser", "--no-browser", "--help"},
     "describe": {"--out", "--json", "--help"},
-    "tune": {"--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--help"},
+    "tune": {
+        *("--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--executor"),
+        *("--address", "--help"),
+    },
     "plan": {
         *("--only", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--json"),
         "--help",
