@@ -10,12 +10,13 @@ import re
 import shutil
 import sys
 import tokenize
+import webbrowser
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bakeoff import cli, data, verbs
+from bakeoff import cli, data, verbs, watching
 from bakeoff.bench import table as bench
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
@@ -51,6 +52,8 @@ def bakeoff(monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(corpora, "load", functools.partial(_only_own, corpora.load))
     monkeypatch.setattr(figures, "draw", lambda study, folder: build.NO_FIGURES)
     monkeypatch.setattr(pdf, "write", lambda told, drawn, path: None)
+    monkeypatch.setattr(watching.Server, "serve_forever", _interrupted)
+    monkeypatch.setattr(webbrowser, "open", lambda url: None)
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments):
@@ -66,6 +69,10 @@ def bakeoff(monkeypatch, capsys, tmp_path):
         return ended.value.code, told.out, told.err
 
     return call
+
+
+def _interrupted(server):
+    raise KeyboardInterrupt
 
 
 def _only_own(load, corpus):

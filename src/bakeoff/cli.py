@@ -140,8 +140,8 @@ def run(
     again: Annotated[
         str | None,
         typer.Option(
-            help="Numbers of experiments whose runs that are over are trained anew, such as 1,5. After Ctrl-C repeat "
-            "the command without it: what is over then is of now."
+            help="Numbers of experiments whose runs that are over are trained anew, such as 1,5; after Ctrl-C the same "
+            "command goes on."
         ),
     ] = None,
     seeds: Annotated[
@@ -351,15 +351,16 @@ def tune(
     while (round_ := search.next_round()) is not None:
         if moved := tuning.put_aside(folder, round_):
             say(f"{round_.name} follows from other results than there are now: moved to {moved}, and begun anew")
-        with open_session(round_, folder / round_.name, resolve_device(device), source) as session:
-            try:
-                missing = session.missing(again=search.trials_of(anew))
-            except OtherCodeError as error:
-                numbers = search.experiments_of(error.numbers)
-                raise OtherCodeError(session.folder.path, numbers, source, "bakeoff tune") from error
-            if missing:
-                for failure in verbs.do(session, missing, at_once, console):
-                    say(failure)
+        trials = search.trials_of(anew)
+        at = folder / round_.name, resolve_device(device), source
+        try:
+            with open_session(round_, *at, again=trials) as session:
+                if missing := session.missing(again=trials):
+                    for failure in verbs.do(session, missing, at_once, console, trials):
+                        say(failure)
+        except OtherCodeError as error:
+            numbers = search.experiments_of(error.numbers)
+            raise OtherCodeError(at[0], numbers, source, "bakeoff tune") from error
         search.learn(read_rows(session.folder))
         if failed := search.failed():
             say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
@@ -446,13 +447,13 @@ def judge(
     question = judging.Question(
         study=found.study, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
     )
-    anew = verbs.numbers("--again", again, question.pair)
+    anew = verbs.numbers("--again", again, question.pair) or ()
     at_once, planned = parse_jobs(jobs), 0
     tune = tuning.command(out, found.study, found.built_in, found.source)
-    with verbs.opened(found, device, at_once, console) as session:
+    with verbs.opened(found, device, at_once, console, anew) as session:
         judge = judging.Judge(question, session, tune)
         if anew:
-            judge.whole.missing(again=anew)
+            judge.forget(anew)
         while (part := judge.next_look()) is not None:
             if missing := part.missing():
                 if not planned:

@@ -203,6 +203,9 @@ DECLARED: Shape = STUDY | {
 }
 
 
+#: Which runs of a study are being trained anew.
+AGAIN = "again.json"
+DONE_AGAIN: dict[str, Shape] = {CHECKSUM: _text, "runs": [_text]}
 #: The folder of studies that other ones took the place of.
 EARLIER = "earlier"
 #: How to go on without most of them.
@@ -593,6 +596,21 @@ class StudyFolder:
     def run(self, slug: str) -> RunFolder:
         """The folder of one run, by the run's slug."""
         return RunFolder(self.path / slug)
+
+    @property
+    def done_again(self) -> list[str]:
+        """Slugs of runs that are trained anew, as far as the command that was asked for it has come.
+
+        None once all of them are over: whoever asks again then means it.
+        """
+        path = self.path / AGAIN
+        slugs: list[str] = read_json(path, DONE_AGAIN)["runs"] if path.is_file() else []
+        over = all(self.run(slug).status in (FINISHED, DIVERGED) for slug in slugs)
+        return [] if over else slugs
+
+    def keep_done_again(self, slugs: list[str]) -> None:
+        """Keep which those are."""
+        write_record(self.path / AGAIN, {"runs": slugs})
 
     def undeclare(self) -> None:
         """Forget what was declared, but for the runs: another study can take them over."""

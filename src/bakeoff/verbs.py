@@ -7,7 +7,7 @@ import contextlib
 import dataclasses
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -56,7 +56,8 @@ def run(
         study: A built-in study's name, the path of a Python file that defines `study`, or a study that has no classes
             but Bakeoff's.
         only: Numbers of the experiments to run, such as `[1, 5]`.
-        again: Numbers of experiments whose runs that are over are trained anew; one that is not over goes on.
+        again: Numbers of experiments whose runs that are over are trained anew; one that is not over goes on. After
+            an interrupt the same call goes on.
         seeds: Repeat every experiment with this many seeds; those of earlier calls stay.
         corpus: A built-in corpus's name, a text file, or a folder with `train.txt`, `valid.txt`, `test.txt`.
         epochs: Passes over the train split, instead of the study's.
@@ -72,11 +73,12 @@ def run(
     """
     console, out = process.console(), Path(out)
     found = find(study, out, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
-    asked, anew = numbers("--only", only, found.study), numbers("--again", again, found.study)
-    at_once = parse_jobs(str(jobs))
-    with opened(found, device, at_once, console) as session:
-        missing, damaged = session.missing(asked, anew or ()), session.damaged(asked)
-        failed = [*(do(session, missing, at_once, console) if missing else []), *damaged]
+    asked, anew = numbers("--only", only, found.study), numbers("--again", again, found.study) or []
+    asked, at_once = asked and [*asked, *anew], parse_jobs(str(jobs))
+    with opened(found, device, at_once, console, anew) as session:
+        missing = session.missing(asked, anew)
+        failed = do(session, missing, at_once, console, anew) if missing else []
+        failed += session.damaged(asked)
     results = reported(found.folder, console) if write_report else Results(folder=found.folder, page=None)
     return dataclasses.replace(results, failed=(*failed, *results.failed))
 
@@ -212,20 +214,28 @@ def numbers(option: str, given: str | Sequence[int] | None, study: Study) -> lis
 
 
 @contextlib.contextmanager
-def opened(found: Found, device: str, at_once: int | None, console: Console) -> Iterator[Session]:
+def opened(
+    found: Found, device: str, at_once: int | None, console: Console, again: Collection[int] = ()
+) -> Iterator[Session]:
     """The session of a study, once its text is ready."""
     study, folder, _, source = found
     require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
     progress.prepare(study.corpus, study.budget, console)
     with contextlib.ExitStack() as stack:
         with console.status(f"preparing {study.corpus.name}"):
-            session = stack.enter_context(open_session(study, folder, resolve_device(device), source, at_once))
+            session = stack.enter_context(open_session(study, folder, resolve_device(device), source, at_once, again))
         yield session
 
 
-def do(session: Session, missing: Sequence[Run], at_once: int | None, console: Console) -> list[str]:
-    """Say what the missing runs will cost, and do them; a line for each that failed."""
-    return train(session, missing, say_cost(session, missing, at_once, console), console)
+def do(
+    session: Session, missing: Sequence[Run], at_once: int | None, console: Console, again: Collection[int] = ()
+) -> list[str]:
+    """Say what the missing runs will cost, forget what is done again, and do them; a line for each that failed."""
+    jobs = say_cost(session, missing, at_once, console)
+    if again:
+        session.declare()
+        session.forget(again)
+    return train(session, missing, jobs, console)
 
 
 def say_cost(
