@@ -165,7 +165,13 @@ PROBE: dict[str, Shape] = {
 }
 _PROBE = "probe.json"
 TITLES: Shape = [{"name": _text, "title": _text}]
-SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "bytes": _positive}
+SPLIT: Shape = {
+    "documents?": _count,
+    "tokens": _positive,
+    "words": _positive,
+    "bytes": _positive,
+    "shared?": {"tokens": _positive, "share": _number},
+}
 #: What `study.json` has for a report beside what a command goes on from.
 DECLARED: Shape = STUDY | {
     "corpus": {

@@ -304,6 +304,12 @@ class StudyRows:
         return len(self.study["seeds"])
 
     @property
+    def shared(self) -> dict[str, float]:
+        """Which share of valid, and of test, stands in train as well; nothing in folders that do not say."""
+        found = {split: self.study["corpus"][split].get("shared") for split in ("valid", "test")}
+        return {split: shared["share"] for split, shared in found.items() if shared}
+
+    @property
     def unit(self) -> str:
         """What its budget is in: `epoch` or `step`."""
         return budget_unit(self.study)

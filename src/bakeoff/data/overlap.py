@@ -39,7 +39,7 @@ def shared_runs(tokens_N: Integers, train_N: Integers, length: int = TOKENS) -> 
     """
     wanted = np.unique(np.concatenate([np.zeros(0, np.uint64), *_hashes(tokens_N, length)]))
     found = np.zeros(len(wanted), bool)
-    for hashes in _hashes(train_N, length):
+    for hashes in _hashes(train_N, length) if len(wanted) else ():
         places = np.searchsorted(wanted, hashes)
         places[places == len(wanted)] = 0
         found[places[wanted[places] == hashes]] = True
