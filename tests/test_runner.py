@@ -553,7 +553,12 @@ def test_threads_wait_as_they_should_in_a_worker(session, monkeypatch):
 def test_the_results_that_are_kept_are_finished_results_of_the_studies_as_they_are_declared(name):
     folder = StudyFolder(ROOT / "results" / name)
     session = runner.Session(
-        study=runner.resolve(STUDIES[name], folder, CPU), folder=folder, tokens=None, device=CPU, source=None
+        declared=study,
+        study=runner.resolve(STUDIES[name], folder, CPU),
+        folder=folder,
+        tokens=None,
+        device=CPU,
+        source=None,
     )
     assert folder.study["identity"] == identity(STUDIES[name])
     assert session.missing() == []
