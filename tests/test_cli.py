@@ -161,6 +161,13 @@ def test_standard_output_is_the_reports_path_and_progress_is_elsewhere(finished,
     assert "\x1b" not in finished.stderr
 
 
+def test_the_page_beside_the_study_ends_with_what_became_of_it_and_leads_to_the_report(finished, study_folder):
+    page = (study_folder / "live.html").read_text()
+    assert "2 finished; left to run: nothing" in page
+    assert 'href="report/index.html"' in page
+    assert "as it goes on: out/mine/live.html" in finished.stderr
+
+
 def test_a_users_model_and_optimizer_are_trained_and_reported_like_ours(study_folder):
     results = json.loads((study_folder / "report/results.json").read_text())
     rows = {row["model"]: row for row in results["rows"]}

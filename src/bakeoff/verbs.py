@@ -26,6 +26,7 @@ from bakeoff.errors import UserError
 from bakeoff.files import remove_leftovers, require_ours
 from bakeoff.measure import resolve_device
 from bakeoff.records import FAILED, StudyFolder
+from bakeoff.report import live
 from bakeoff.report.results import Results, report
 from bakeoff.runner import Session, folder_name, open_session, parse_jobs
 from bakeoff.spec import Run, Study
@@ -254,16 +255,20 @@ def say_cost(
 
 def train(session: Session, missing: Sequence[Run], jobs: int, console: Console) -> list[str]:
     """Do the missing runs, `jobs` at a time; a line for each that failed."""
-    with progress.display(missing, console) as observer:
+    page = progress.page(session.folder, console)
+    progress.say(console, f"as it goes on: {session.folder.path / live.NAME}")
+    with progress.following(progress.display(missing, console), page) as observer:
         session.run(missing, jobs, observer)
     records = {run.slug: session.folder.run(run.slug).read() for run in missing}
     return [f"{slug} failed: {kept.summary['error']}" for slug, kept in records.items() if kept.status == FAILED]
 
 
 def reported(folder: Path, console: Console) -> Results:
-    """The results of a study, once its report is written."""
+    """The results of a study, once its report is written, to which its page leads then."""
     with console.status("writing the report"):
-        return report(folder)
+        results = report(folder)
+    progress.page(StudyFolder(folder), console).draw()
+    return results
 
 
 def _bytes(given: str | None) -> float | None:
