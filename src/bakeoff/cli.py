@@ -154,6 +154,9 @@ def run(
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
     jobs: JobsOption = "1",
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Let event files for TensorBoard grow in the study's tensorboard/.")
+    ] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the report at the end.")] = True,
 ) -> int:
     """Run what is missing of a study, then write its report.
@@ -176,6 +179,7 @@ def run(
             precision=precision,
             threads=threads,
             jobs=jobs,
+            tensorboard=tensorboard,
             write_report=report,
         )
     )

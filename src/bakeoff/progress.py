@@ -53,10 +53,10 @@ def display(runs: Sequence[Run], console: Console) -> Display:
 
 
 @contextlib.contextmanager
-def following(*displays: Display) -> Iterator[runner.Observer]:
-    """Whoever tells this tells all of them, in their order."""
+def following(*displays: Display, also: Sequence[runner.Observer] = ()) -> Iterator[runner.Observer]:
+    """Whoever tells this tells all of them, in their order, and those who need not be opened after them."""
     with contextlib.ExitStack() as stack:
-        told = [stack.enter_context(display) for display in displays]
+        told = [*map(stack.enter_context, displays), *also]
 
         def tell(run: Run, message: Json) -> None:
             for each in told:

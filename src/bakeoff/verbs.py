@@ -5,6 +5,7 @@ Mistakes are raised as `UserError`; progress is shown on standard error, or in a
 
 import contextlib
 import dataclasses
+import functools
 import re
 import time
 from collections.abc import Iterator, Sequence
@@ -23,12 +24,13 @@ from bakeoff.choosing.planning import Request
 from bakeoff.choosing.search import NAMES
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
+from bakeoff.export import tensorboard as events
 from bakeoff.files import remove_leftovers, require_ours
 from bakeoff.measure import resolve_device
 from bakeoff.records import FAILED, StudyFolder
 from bakeoff.report import live
 from bakeoff.report.results import Results, report
-from bakeoff.runner import Session, folder_name, open_session, parse_jobs
+from bakeoff.runner import Observer, Session, folder_name, open_session, parse_jobs
 from bakeoff.spec import Run, Study
 from bakeoff.study_file import find_study
 
@@ -46,6 +48,7 @@ def run(
     precision: str = "auto",
     threads: int | None = None,
     jobs: str | int = 1,
+    tensorboard: bool = False,
     write_report: bool = True,
 ) -> Results:
     """Run what is missing of a study, then write its report.
@@ -66,6 +69,7 @@ def run(
         precision: `auto`, `fp32` or `bf16`; fixed when a study is started.
         threads: Processor threads of a run, instead of its share of the cores that are allowed.
         jobs: Runs at a time, or `auto`; more than one spoils timings.
+        tensorboard: Whether event files for TensorBoard grow beside the runs, in the study's `tensorboard/`.
         write_report: Whether to.
 
     Raises:
@@ -75,9 +79,13 @@ def run(
     found = find(study, out, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
     asked, anew = numbers("--only", only, found.study), numbers("--again", again, found.study)
     at_once = parse_jobs(str(jobs))
+    if tensorboard:
+        events.require()
     with opened(found, device, at_once, console) as session:
         missing, damaged = session.missing(asked, anew or ()), session.damaged(asked)
-        failed = [*(do(session, missing, at_once, console) if missing else []), *damaged]
+        growing = [events.Growing(session.folder, functools.partial(progress.say, console))] if tensorboard else []
+        with progress.following(*growing) as also:
+            failed = [*(do(session, missing, at_once, console, also) if missing else []), *damaged]
     results = reported(found.folder, console) if write_report else Results(folder=found.folder, page=None)
     return dataclasses.replace(results, failed=(*failed, *results.failed))
 
@@ -224,9 +232,9 @@ def opened(found: Found, device: str, at_once: int | None, console: Console) -> 
         yield session
 
 
-def do(session: Session, missing: Sequence[Run], at_once: int | None, console: Console) -> list[str]:
+def do(session: Session, missing: Sequence[Run], at_once: int | None, console: Console, *also: Observer) -> list[str]:
     """Say what the missing runs will cost, and do them; a line for each that failed."""
-    return train(session, missing, say_cost(session, missing, at_once, console), console)
+    return train(session, missing, say_cost(session, missing, at_once, console), console, *also)
 
 
 def say_cost(
@@ -253,11 +261,14 @@ def say_cost(
     return jobs
 
 
-def train(session: Session, missing: Sequence[Run], jobs: int, console: Console) -> list[str]:
-    """Do the missing runs, `jobs` at a time; a line for each that failed."""
-    page = progress.page(session.folder, console)
+def train(session: Session, missing: Sequence[Run], jobs: int, console: Console, *also: Observer) -> list[str]:
+    """Do the missing runs, `jobs` at a time; a line for each that failed.
+
+    Progress and the study's page are told what they say, and whoever else is named.
+    """
     progress.say(console, f"as it goes on: {session.folder.path / live.NAME}")
-    with progress.following(progress.display(missing, console), page) as observer:
+    displays = progress.display(missing, console), progress.page(session.folder, console)
+    with progress.following(*displays, also=also) as observer:
         session.run(missing, jobs, observer)
     records = {run.slug: session.folder.run(run.slug).read() for run in missing}
     return [f"{slug} failed: {kept.summary['error']}" for slug, kept in records.items() if kept.status == FAILED]
