@@ -29,6 +29,8 @@ MOST_SEEDS = 100
 YES, NO, LEANING_YES, LEANING_NO = "yes", "no", "leaning yes", "leaning no"
 SAME, UNDECIDED, CANNOT_TELL, NOT_MEASURED = "the same", "undecided", "cannot be told", "not measured"
 ANSWERED = "answered"
+#: That of what nobody has measured here.
+REPORTED = "reported, not measured here"
 
 
 @dataclass(frozen=True, kw_only=True)

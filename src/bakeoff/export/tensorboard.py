@@ -114,8 +114,8 @@ def export(path: Path, folder: Path) -> None:
 class Growing:
     """The event files of a study, in its folder, which grow while its runs are at work.
 
-    What is there in the beginning is written anew, as it may be of runs that are gone on with from an earlier step. What
-    goes wrong is said once, and disturbs no run.
+    What is there in the beginning is written anew, as it may be of runs that are gone on with from an earlier step.
+    What goes wrong is said once, and disturbs no run.
     """
 
     def __init__(self, study: StudyFolder, say: Callable[[str], object]) -> None:

@@ -3,8 +3,9 @@
 `bakeoff watch` serves it, and while a command runs a study it lies beside it as a page that needs no server.
 """
 
+import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -12,13 +13,16 @@ import jinja2
 
 from bakeoff import words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
+from bakeoff.analysis.questions import reported
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import plain
 from bakeoff.files import written_atomically
 from bakeoff.records import StudyFolder
-from bakeoff.report import page
+from bakeoff.report import page, text
 from bakeoff.report.build import PAGE
 from bakeoff.report.figures import overlays, pictures
+from bakeoff.report.figures import reported as elsewhere
+from bakeoff.report.figures.style import Chart
 
 Json = dict[str, Any]
 #: The page's name in a study's folder.
@@ -58,8 +62,14 @@ def of(folder: StudyFolder, drawn: datetime | None = None) -> str:
         floor=study.lowest_floor,
         failed=[row for row in study.rows if row.error],
         several=study.seeds > 1,
-        figures=[page.inline(pictures.drawn(chart), chart.title) for chart in overlays.draw(study)],
+        figures=_inline(overlays.draw(study)),
+        reported=text.grid("reported", reported.facts(study)) if study.reported else None,
+        elsewhere=_inline(elsewhere.draw(study)),
     )
+
+
+def _inline(charts: Iterable[Chart]) -> list[str]:
+    return [page.inline(pictures.drawn(chart), chart.title) for chart in charts]
 
 
 def write(folder: StudyFolder) -> None:
@@ -117,5 +127,6 @@ class Page:
         self._due = time.monotonic() + max(INTERVAL, took / SHARE)
 
 
+@functools.cache
 def _template(name: str) -> jinja2.Template:
     return words.environment(jinja2.PackageLoader("bakeoff.report"), markup=True).get_template(name)
