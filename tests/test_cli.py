@@ -251,7 +251,7 @@ def test_status_is_one_json_document(study_folder, monkeypatch, capsys):
     status, out, err = call(["status", study_folder.parent, "--json"], monkeypatch, capsys)
     assert (status, err) == (0, "")
     (study,) = json.loads(out)["studies"]
-    assert set(study) == {"study", "folder", "counts", "seconds_left", "runs"}
+    assert set(study) == {"study", "folder", "counts", "seconds_left", "runs", "reported"}
     assert study["counts"] == dict.fromkeys(STATUSES, 0) | {"finished": 2}
     assert study["seconds_left"] == 0
     keys = {"number", "model", "layers", "optimizer", "seed", "status", "epochs", "best_epoch", "error", "folder"}
@@ -534,7 +534,7 @@ def test_help_lists_exactly_the_registered_studies(monkeypatch, capsys):
 OPTIONS = {
     "run": {
         *("--only", "--again", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads"),
-        "--jobs",
+        *("--jobs", "--tensorboard"),
         *("--report", "--no-report", "--help"),
     },
     "choose": {"--minutes", "--memory", "--out", "--device", "--seed", "--report", "--no-report", "--help"},
@@ -557,6 +557,7 @@ OPTIONS = {
     "verify": {"--run", "--seed", "--training", "--no-training", "--trust", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},
+    "import": {"--into", "--corpus", "--tokens", "--valid", "--train", "--name", "--help"},
     "measure": {"--corpus", "--split", "--window", "--device", "--precision", "--json", "--help"},
 }
 

@@ -25,6 +25,8 @@ PLACES = ("step", "global_step", "epoch")
 CALLBACK, STATE = "bakeoff.json", "trainer_state.json"
 #: How much its count of bytes may differ from the corpus's, as a share: what is cut into blocks loses the last one.
 TOLERANCE = 0.02
+#: No loss in nats per token comes near it.
+LARGEST = 1e6
 
 
 class Told(NamedTuple):
@@ -183,7 +185,7 @@ def _curves(path: Path, by: str, entries: Iterable[Mapping[str, Any]], told: Tol
         raise UserError(f"{path} has neither a step nor an epoch beside {valid}: it has {listed}")
     curves = [_curve(path, entries, place, key) for key in (valid, train)]
     if not curves[0]:
-        raise UserError(f"{path} has no finite {valid}")
+        raise UserError(f"{path} has no finite {valid} below {LARGEST:,.0f}")
     return Curves(by, "epoch" if place == "epoch" else "step", *curves)
 
 
@@ -192,10 +194,10 @@ def _named(asked: str | None, known: Iterable[str], keys: Mapping[str, object]) 
 
 
 def _curve(path: Path, entries: Iterable[Mapping[str, Any]], place: str, key: str | None) -> list[tuple[float, float]]:
-    """What is finite of it, in the order of places; of a place that is there twice, what was written last."""
+    """What is a loss of it, in the order of places; of a place that is there twice, what was written last."""
     number: Callable[[Any], float] = float
     try:
         found = {number(entry[place]): number(entry[key]) for entry in entries if key in entry and place in entry}
     except (TypeError, ValueError) as error:
         raise UserError(f"{path}: {place} and {key} have to be numbers ({error})") from error
-    return sorted((at, loss) for at, loss in found.items() if math.isfinite(at) and math.isfinite(loss))
+    return sorted((at, loss) for at, loss in found.items() if 0 <= at < math.inf and 0 <= loss < LARGEST)
