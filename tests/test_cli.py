@@ -162,8 +162,8 @@ def test_standard_output_is_the_reports_path_and_progress_is_elsewhere(finished,
 
 
 def test_the_page_beside_the_study_ends_with_what_became_of_it_and_leads_to_the_report(finished, study_folder):
-    page = (study_folder / "live.html").read_text()
-    assert "2 finished; left to run: nothing" in page
+    page = " ".join((study_folder / "live.html").read_text().split())
+    assert "2 finished; left to run: nothing. As of " in page
     assert 'href="report/index.html"' in page
     assert "as it goes on: out/mine/live.html" in finished.stderr
 

@@ -84,6 +84,28 @@ def test_whatever_order_lines_have_a_curve_has_that_of_its_places(tmp_path_facto
     assert read(path).valid == sorted((float(step), loss) for step, loss in pairs)
 
 
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(["eval_loss", "step", "1", ""]),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(["eval_loss", "loss", "step", "epoch"]), inner),
+    max_leaves=12,
+)
+
+
+@given(VALUES, VALUES, VALUES)
+def test_whatever_a_state_holds_is_read_or_refused_in_one_line(tmp_path_factory, log, step, counts):
+    folder = tmp_path_factory.mktemp("any")
+    for name in ("trainer_state.json", "bakeoff.json"):
+        state = {"log_history": log, "global_step": step, "valid": counts}
+        (folder / name).write_text(json.dumps(state))
+        try:
+            found = read(folder)
+        except UserError as error:
+            assert len(str(error).splitlines()) == 1
+        else:
+            assert found.valid == sorted(found.valid)
+        (folder / name).unlink()
+
+
 def test_with_counts_a_loss_becomes_bits_per_byte_beside_the_floors(study, tmp_path, corpus):
     trainer(tmp_path / "my run")
     assert importing.bring(tmp_path / "my run", study, Told(corpus=str(corpus), tokens=1100)) == "my-run"

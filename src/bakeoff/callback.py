@@ -26,7 +26,8 @@ class BakeoffCallback(TrainerCallback):  # type: ignore[misc]  # the library is 
     """
 
     def __init__(self, folder: str | Path) -> None:
-        self.folder, self.counts = Path(folder), {}
+        self.folder = Path(folder)
+        self.counts: Json = {}
 
     def on_log(self, args: object, state: Any, control: object, **_: object) -> None:  # noqa: ANN401, ARG002
         """Write all that was logged so far."""

@@ -109,7 +109,7 @@ def read(folder: Path, told: Told) -> Curves:
     if (path := folder / CALLBACK).is_file():
         return _log(path, "BakeoffCallback", told)
     if states := [*folder.glob(STATE), *folder.glob(f"checkpoint-*/{STATE}")]:
-        return _log(max(states, key=lambda path: _json(path).get("global_step", 0)), "Trainer of transformers", told)
+        return _log(max(states, key=lambda path: _count(_json(path), "global_step") or 0), "Trainer of transformers", told)
     if any(folder.glob("*.tfevents.*")):
         return _events(folder, told)
     tables = [folder] if folder.is_file() and folder.suffix == ".csv" else sorted(folder.glob("*.csv"))
@@ -129,8 +129,14 @@ def _log(path: Path, by: str, told: Told) -> Curves:
     log = state.get("log_history")
     if not isinstance(log, list) or not all(isinstance(entry, dict) for entry in log):
         raise UserError(f"{path} has no log_history")
-    counts = state.get("valid") or {}
-    return _curves(path, by, log, told)._replace(tokens=counts.get("tokens"), bytes=counts.get("bytes"))
+    tokens, size = (_count(state.get("valid"), key) for key in ("tokens", "bytes"))
+    return _curves(path, by, log, told)._replace(tokens=tokens, bytes=size)
+
+
+def _count(found: object, key: str) -> int | None:
+    """A number of some object, if it is there and one that counts."""
+    count = found.get(key) if isinstance(found, dict) else None
+    return count if type(count) is int and count > 0 else None
 
 
 def _json(path: Path) -> Json:
@@ -174,7 +180,7 @@ def _curves(path: Path, by: str, entries: Iterable[Mapping[str, Any]], told: Tol
     """
     entries = list(entries)
     keys = dict.fromkeys(key for entry in entries for key in entry)
-    valid, train = (_named(asked, known, keys) for asked, known in zip(told, (VALID, TRAIN), strict=False))
+    valid, train = _named(told.valid, VALID, keys), _named(told.train, TRAIN, keys)
     listed = ", ".join(keys) or "nothing"
     if valid is None:
         asked = told.valid or f"loss on valid ({', '.join(VALID[:4])}, …; --valid names another)"
@@ -183,21 +189,23 @@ def _curves(path: Path, by: str, entries: Iterable[Mapping[str, Any]], told: Tol
     place = next((place for place in PLACES if all(place in entry for entry in measured)), None)
     if place is None:
         raise UserError(f"{path} has neither a step nor an epoch beside {valid}: it has {listed}")
-    curves = [_curve(path, entries, place, key) for key in (valid, train)]
-    if not curves[0]:
+    losses = _curve(path, entries, place, valid)
+    if not losses:
         raise UserError(f"{path} has no finite {valid} below {LARGEST:,.0f}")
-    return Curves(by, "epoch" if place == "epoch" else "step", *curves)
+    return Curves(
+        by, "epoch" if place == "epoch" else "step", losses, _curve(path, entries, place, train) if train else []
+    )
 
 
 def _named(asked: str | None, known: Iterable[str], keys: Mapping[str, object]) -> str | None:
     return next((key for key in ([asked] if asked else known) if key in keys), None)
 
 
-def _curve(path: Path, entries: Iterable[Mapping[str, Any]], place: str, key: str | None) -> list[tuple[float, float]]:
+def _curve(path: Path, entries: Iterable[Mapping[str, Any]], place: str, key: str) -> list[tuple[float, float]]:
     """What is a loss of it, in the order of places; of a place that is there twice, what was written last."""
     number: Callable[[Any], float] = float
     try:
         found = {number(entry[place]): number(entry[key]) for entry in entries if key in entry and place in entry}
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{path}: {place} and {key} have to be numbers ({error})") from error
     return sorted((at, loss) for at, loss in found.items() if 0 <= at < math.inf and 0 <= loss < LARGEST)

@@ -56,7 +56,7 @@ def display(runs: Sequence[Run], console: Console) -> Display:
 def following(*displays: Display, also: Sequence[runner.Observer] = ()) -> Iterator[runner.Observer]:
     """Whoever tells this tells all of them, in their order, and those who need not be opened after them."""
     with contextlib.ExitStack() as stack:
-        told = [*map(stack.enter_context, displays), *also]
+        told: list[runner.Observer] = [*(stack.enter_context(display) for display in displays), *also]
 
         def tell(run: Run, message: Json) -> None:
             for each in told:

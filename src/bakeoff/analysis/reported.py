@@ -72,8 +72,14 @@ def reported(name: str, record: Json) -> Reported:
     """A run from its record, or from the `error` that is there instead."""
     if "error" in record:
         return Reported(name=name, by="", unit="step", valid=(), error=record["error"])
-    places = {split: tuple((at, loss) for at, loss in record[split]) for split in ("valid", "train")}
-    facts: Json = {key: record.get(key) for key in ("tokens", "bytes")}
+    valid, train = (tuple((at, loss) for at, loss in record[split]) for split in ("valid", "train"))
     return Reported(
-        name=name, by=record["by"], unit=record["unit"], checked=bool(record.get("checked")), **places, **facts
+        name=name,
+        by=record["by"],
+        unit=record["unit"],
+        valid=valid,
+        train=train,
+        tokens=record.get("tokens"),
+        bytes=record.get("bytes"),
+        checked=bool(record.get("checked")),
     )
