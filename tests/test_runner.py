@@ -195,14 +195,30 @@ def test_a_worker_that_says_nothing_for_long_is_killed_and_that_is_the_reason(se
     assert ending_of_one(session) == "killed, as it had said nothing for 0 minutes"
 
 
-def test_silence_does_not_count_while_the_worker_is_suspended(session, tmp_path, monkeypatch):
-    monkeypatch.setattr(runner, "PATIENCE", 0.05)
-    monkeypatch.setattr(runner, "LONGEST_SILENCE", 0.3)
-    # Suspended until another process continues it, after more than the silence that is allowed.
-    code = "if os.fork():\n    os.kill(os.getpid(), signal.SIGSTOP)\n    print('I was not killed', file=sys.stderr)\n"
-    code += "else:\n    time.sleep(1.0)\n    os.kill(os.getppid(), signal.SIGCONT)"
-    fake_worker(tmp_path, monkeypatch, code)
-    assert ending_of_one(session) == "I was not killed"
+def test_silence_does_not_count_while_the_worker_is_suspended(session, monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(runner.time, "monotonic", lambda: now[0])
+    workers = runner._Workers(session, 1, ignore)
+    with psutil.Popen(["sleep", "60"]) as process:
+        child = SimpleNamespace(process=process)
+        workers.active[session.study.runs[0]] = worker = runner._Worker(child=child, listener=None)
+
+        def look():
+            now[0] += runner.PATIENCE
+            workers._stop_silent()
+
+        process.suspend()
+        while process.status() != psutil.STATUS_STOPPED:
+            pass
+        for _ in range(int(2 * runner.LONGEST_SILENCE / runner.PATIENCE)):
+            look()
+        assert (worker.silence, worker.hung) == (0.0, False)
+        process.resume()
+        while process.status() == psutil.STATUS_STOPPED:
+            pass
+        look()
+        assert worker.silence == runner.PATIENCE
+        process.kill()
 
 
 def test_silence_does_not_count_while_the_command_is_suspended(session, monkeypatch):
