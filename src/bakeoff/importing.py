@@ -109,7 +109,9 @@ def read(folder: Path, told: Told) -> Curves:
     if (path := folder / CALLBACK).is_file():
         return _log(path, "BakeoffCallback", told)
     if states := [*folder.glob(STATE), *folder.glob(f"checkpoint-*/{STATE}")]:
-        return _log(max(states, key=lambda path: _count(_json(path), "global_step") or 0), "Trainer of transformers", told)
+        return _log(
+            max(states, key=lambda path: _count(_json(path), "global_step") or 0), "Trainer of transformers", told
+        )
     if any(folder.glob("*.tfevents.*")):
         return _events(folder, told)
     tables = [folder] if folder.is_file() and folder.suffix == ".csv" else sorted(folder.glob("*.csv"))
