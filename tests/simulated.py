@@ -6,13 +6,17 @@ functions. `python tests/simulated.py` prints the table of `docs/how-sure.md`.
 """
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 
 from bakeoff import rates, tuning
 from bakeoff.analysis import power, statistics
+from bakeoff.analysis.optimum import left_open, optimum
+from bakeoff.analysis.statistics import Comparison
 
 #: In each cell of the table.
 STUDIES = 10_000
@@ -21,9 +25,13 @@ SEEDS = (1, 2, 3, 5, 8, 10)
 DEVIATION = 0.02
 #: The same where "the same" is put to the test: as of the GPT-1s of `quick`. With more noise it is hardly ever said.
 QUIETER = 0.2
+#: A difference that nobody would overlook, in nats per token: a tenth of a perplexity.
+CLEAR = 0.1
 #: What the kept deviation is off by from that of the experiments at hand, a standard deviation of its logarithm: as
 #: within an architecture in `quick`, where three seeds' own noise is taken out.
 OFF = 0.8
+#: By how many half decades the best rate of a trial is above that of a whole run: mean and standard deviation.
+DRIFT = 0.15, 0.1
 #: By how much an evaluation is above the last.
 CURVE = np.array([0.3, 0.1, 0.02, 0.0])
 
@@ -52,13 +60,13 @@ class World:
     Attributes:
         noise: Of a run between seeds, of the first arm and of the second, in deviations; of mean 0.
         wobble: Likewise of a single evaluation, of which the best counts.
-        searched: Whether each arm has the rate that a search of noisy trials chose.
+        searched: Which of `SEARCHES` has chosen each arm's rate; None where that is the best.
         limit: In deviations, from where on a run's noise lets it diverge.
     """
 
     noise: tuple[Draw, Draw] = (normal, normal)
     wobble: tuple[float, float] = (0.0, 0.0)
-    searched: bool = False
+    searched: str | None = None
     limit: float = np.inf
 
     def arm(self, generator, which, shape):
@@ -73,33 +81,72 @@ class World:
         """What the second arm pays more than the first, and what it would pay more on average over seeds.
 
         Returns:
-            Studies by seeds, NaN where a run diverged; and by study.
+            Studies by seeds, NaN where a run diverged; by study; and what the searches leave open, studies by arms.
         """
         first, second = (self.arm(generator, which, (STUDIES, seeds)) for which in (0, 1))
         truth = np.subtract(*(np.nanmean(self.arm(generator, which, (400_000,))) for which in (1, 0)))
-        excess = np.subtract(*search(generator).T) if self.searched else np.zeros(STUDIES)
-        return second - first + excess[:, None], truth + excess
+        cost, open_ = SEARCHES[self.searched]() if self.searched else (np.zeros((STUDIES, 2)),) * 2
+        excess = cost[:, 1] - cost[:, 0]
+        return second - first + excess[:, None], truth + excess, open_
 
 
-def search(generator):
-    """What the rate that a search chose costs each of two arms, over their best one; studies by arms.
+def curves():
+    """What rates cost around the best, in nats per token: the kept searches of the built-in studies, made continuous.
 
-    Losses are parabolas over the half decades of the rate, as steep as in the kept searches; somewhat above its best
-    rate an arm diverges. A trial has one seed, and is shorter than a run, for which a higher rate is the best.
+    Returns:
+        Pairs of places, in half decades from the best rate, and losses above the lowest.
     """
-    shape = (STUDIES, 2)
-    best, steepness = generator.uniform(-2, 2, shape), np.exp(generator.uniform(np.log(0.1), np.log(0.6), shape))
-    places = np.arange(-tuning.REACH - 2 * tuning.ROUNDS, tuning.REACH + 2 * tuning.ROUNDS + 1)
-    short = best + generator.normal(0.15, 0.1, shape)
-    trials = steepness[..., None] * (places - short[..., None]) ** 2
-    trials += DEVIATION * generator.standard_normal(trials.shape)
-    trials[places > (best + generator.uniform(1.5, 3.5, shape))[..., None]] = np.inf
-    low, high = np.full(shape, -tuning.REACH), np.full(shape, tuning.REACH)
+    for study in ("quick", "modern", "wikitext-2"):
+        for found in rates.chosen(study)["rates"].values():
+            ended = [(2 * math.log10(t["lr"]), t["valid_loss"]) for t in found["trials"] if t["valid_loss"] is not None]
+            places, losses = np.array(ended).T
+            fine = np.linspace(places[0], places[-1], 1000)
+            smooth = PchipInterpolator(places, losses)(fine)
+            yield fine - fine[smooth.argmin()], smooth - smooth.min()
+
+
+def searched(between):
+    """What the rates that searches chose cost over the best ones, and what the searches leave open; studies by arms.
+
+    A trial has one seed, and is shorter than a run, for which another rate is the best: `DRIFT` of the kept runs.
+
+    Args:
+        between: Whether a search looks between the rates of its grid.
+    """
+    generator, known = np.random.default_rng(0), list(curves())
+    found = [_search(generator, *known[kind], between) for kind in generator.integers(len(known), size=2 * STUDIES)]
+    return tuple(np.array(found).reshape(STUDIES, 2, 2).transpose(2, 0, 1))
+
+
+def _search(generator, places, losses, between):
+    best = generator.uniform(-0.5, 0.5)
+    short = best + generator.normal(*DRIFT)
+    trials = {}
+
+    def tried(place):
+        return np.interp(place - short, places, losses) + DEVIATION * generator.standard_normal()
+
+    wanted = range(-tuning.REACH, tuning.REACH + 1)
     for _ in range(tuning.ROUNDS):
-        tried = (places >= low[..., None]) & (places <= high[..., None])
-        chosen = places[np.where(tried, trials, np.inf).argmin(axis=-1)]
-        low, high = low - tuning.WIDENING * (chosen == low), high + tuning.WIDENING * (chosen == high)
-    return steepness * (chosen - best) ** 2
+        trials |= {place: tried(place) for place in wanted}
+        lowest = min(trials, key=trials.get)
+        beyond = {max(trials): 1, min(trials): -1}.get(lowest)
+        if beyond is None:
+            break
+        wanted = [lowest + beyond * (away + 1) for away in range(tuning.WIDENING)]
+    if between and beyond is None:
+        trials |= {place: tried(place) for place in (lowest - tuning.BETWEEN, lowest + tuning.BETWEEN)}
+    by_rate = {10 ** (place / 2): loss for place, loss in trials.items()}
+    at_lowest = optimum(by_rate) if between else None
+    rate = at_lowest.rate if at_lowest else min(by_rate, key=by_rate.get)
+    return np.interp(2 * math.log10(rate) - best, places, losses), left_open(by_rate, rate) or 0.0
+
+
+#: Searches by whether they look between the half decades of their grid.
+SEARCHES = {
+    "coarse": functools.cache(functools.partial(searched, between=False)),
+    "fine": functools.cache(functools.partial(searched, between=True)),
+}
 
 
 WORLDS = {
@@ -109,15 +156,24 @@ WORLDS = {
     "bad seeds of one arm": World(noise=(skewed, normal)),
     "bad seeds diverge": World(noise=(skewed, skewed), limit=4.0),
     "best of evaluations": World(wobble=(1.0, 0.2)),
-    "searched rates": World(searched=True),
-    "all": World(noise=(heavy, skewed), wobble=(1.0, 0.2), searched=True, limit=4.0),
+    "half decades": World(searched="coarse"),
+    "quarter decades": World(searched="fine"),
+    "all": World(noise=(heavy, skewed), wobble=(1.0, 0.2), searched="fine", limit=4.0),
 }
 
 
-def verdicts(generator, gains):
-    """The verdict of each study; the kept deviation is that of a single run, and off."""
+def verdicts(generator, gains, left_open=None):
+    """The verdict of each study; the kept deviation is that of a single run, and off.
+
+    Args:
+        left_open: By the searches for the rates, studies by arms; without it, verdicts are of the two at their rates.
+    """
     kept = DEVIATION * np.exp(OFF * generator.standard_normal(len(gains)))
-    return [statistics.verdict(*judged) for judged in zip(gains.tolist(), kept.tolist(), strict=True)]
+    left_open = np.zeros((len(gains), 2)) if left_open is None else left_open
+    return [
+        Comparison(first_loss=0.0, second_loss=0.0, gains=tuple(each), deviation=off, left_open=tuple(open_)).verdict
+        for each, off, open_ in zip(gains.tolist(), kept.tolist(), left_open.tolist(), strict=True)
+    ]
 
 
 def share(found, *words):
@@ -128,16 +184,17 @@ def share(found, *words):
 def cell(name, seeds):
     """What is false, by what is said, as shares of all studies that can be judged; None where that is never said."""
     generator = np.random.default_rng(seeds)
-    gains, truth = WORLDS[name].gains(generator, seeds)
+    gains, truth, left_open = WORLDS[name].gains(generator, seeds)
     judged = ~np.isnan(gains).any(axis=1)
-    gains, truth = gains[judged], truth[judged]
+    gains, truth, left_open = gains[judged], truth[judged], left_open[judged]
     noise = gains - truth[:, None]
     equal = verdicts(generator, noise)
     found = {
         "judged": judged.mean(),
         "yes or no": share(equal, "yes", "no"),
         "leaning": share(equal, "leaning yes", "leaning no"),
-        "best rates": share(verdicts(generator, gains), "yes", "no"),
+        "best rates": share(verdicts(generator, gains, left_open), "yes", "no"),
+        "0.1 apart": share(verdicts(generator, gains + CLEAR, left_open), "yes"),
         **dict.fromkeys(("the same", "misses", "found")),
     }
     if seeds < statistics.FEWEST_SEEDS:
@@ -153,7 +210,7 @@ def cell(name, seeds):
     }
 
 
-COLUMNS = ("judged", "yes or no", "leaning", "the same", "misses", "found", "best rates")
+COLUMNS = ("judged", "yes or no", "leaning", "the same", "misses", "found", "best rates", "0.1 apart")
 
 
 def table():

@@ -261,7 +261,20 @@ def on_the_edge(tuned):
     return tuned | {"rates": tuned["rates"] | {slug: lowest}}
 
 
+def steep(tuned):
+    """The search with rates beside the best that cost 0.4 nats, for both."""
+    return tuned | {
+        "rates": {slug: fakes.trials(found["lr"], (5.4, 5.0, 5.4)) for slug, found in tuned["rates"].items()}
+    }
+
+
 REMEDY = f"`{TUNE}` searches for both alike, and this command then judges with what it finds"
+
+
+STEEP = (
+    "as far as the search for its learning rate can tell, #1 might be up to 0.125 nats per token lower at a better "
+    "rate: the verdict is of the two at theirs"
+)
 
 
 @pytest.mark.parametrize(
@@ -283,6 +296,10 @@ REMEDY = f"`{TUNE}` searches for both alike, and this command then judges with w
         (
             unlike,
             ["the search tried 3 for #1 and 5 for #2, as it goes on where the best rate is on the edge"],
+        ),
+        (
+            steep,
+            [STEEP],
         ),
     ],
 )

@@ -39,9 +39,8 @@ def test_what_a_plan_says_can_be_seen_is_seen(world, seeds):
     assert simulated.cell(world, seeds)["found"] == pytest.approx(0.8, abs=0.1)
 
 
-@pytest.mark.xfail(strict=True, reason="no interval over seeds knows how near a search came to the best rate")
 @pytest.mark.parametrize("seeds", simulated.SEEDS)
-@pytest.mark.parametrize("world", ["searched rates", "all"])
+@pytest.mark.parametrize("world", ["half decades", "quarter decades", "all"])
 def test_arms_that_are_equal_at_their_best_rates_are_as_seldom_told_apart(world, seeds):
     assert simulated.cell(world, seeds)["best rates"] < 0.05 + SLACK
 

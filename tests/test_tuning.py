@@ -1,5 +1,6 @@
 import dataclasses
 import json
+import math
 import re
 import shlex
 import sys
@@ -44,13 +45,19 @@ def searched(study, valid_loss):
 
 
 def distance(best):
-    return lambda experiment: abs(tuning.half_decades(experiment.optimizer.lr) - tuning.half_decades(best)) + 1.0
+    return lambda experiment: abs(2 * math.log10(experiment.optimizer.lr / best)) + 1.0
 
 
 @given(st.integers(-12, 6))
 def test_rates_are_one_or_three_times_a_power_of_ten(place):
     assert tuning.half_decades(tuning.rate(place)) == place
     assert tuning.rate(place + 2) == pytest.approx(10 * tuning.rate(place))
+
+
+@given(st.integers(-12, 6))
+def test_a_rate_between_two_is_about_as_far_from_either(place):
+    low, between, high = (tuning.rate(place + away) for away in (0, tuning.BETWEEN, 1))
+    assert low * 1.6 < between < high / 1.6
 
 
 def test_everyone_gets_seven_rates_around_its_centre_and_the_same_schedule(tiny_study):
@@ -130,8 +137,10 @@ def test_the_trials_of_an_experiment_are_known_in_every_round(tiny_study):
     first, second = (search.trials_of([number]) for number in tiny_study.numbers[:2])
     assert (first, second) == (list(range(1, 8)), list(range(8, 15)))
     search.learn(rows_of(trials, lambda e: 1.0 if e.number <= 7 and e.optimizer.lr == 1e-2 else 2.0 + e.optimizer.lr))
-    search.next_round()
-    assert (search.trials_of(tiny_study.numbers[:1]), search.trials_of(tiny_study.numbers[1:2])) == ([], [1, 2])
+    for expected in ([1, 2], [3, 4]), ([], [1, 2]):  # the one looks between the rates, the other beyond them
+        trials = search.next_round()
+        assert (search.trials_of(tiny_study.numbers[:1]), search.trials_of(tiny_study.numbers[1:2])) == expected
+        search.learn(rows_of(trials, lambda e: 2.0 + e.optimizer.lr))
 
 
 def test_sgd_and_momentum_can_reach_thirty():
@@ -147,12 +156,22 @@ def test_an_inner_winner_ends_the_search(tiny_study):
     assert not search.on_edge(adam)
 
 
-@pytest.mark.parametrize(("best", "rounds"), [(3e-3, 1), (0.3, 2), (1.0, 3), (10.0, 4)])
+def test_the_last_round_tries_a_quarter_decade_to_either_side_and_takes_the_lowest_point_between(tiny_study):
+    only_adam = dataclasses.replace(tiny_study, experiments=tiny_study.experiments[:1])
+    search, asked = searched(only_adam, lambda e: 2.0 + 0.3 * (2 * math.log10(e.optimizer.lr / 0.0123)) ** 2)
+    assert [len(study.experiments) for study in asked] == [7, 2]
+    assert [e.optimizer.lr for e in asked[1].experiments] == [0.0056, 0.018]
+    found = search.result()["rates"][tiny_study.experiments[0].slug]
+    assert found["lr"] == 0.012
+    assert len(found["trials"]) == 9
+
+
+@pytest.mark.parametrize(("best", "rounds"), [(3e-3, 2), (0.3, 3), (1.0, 4), (10.0, 5)])
 def test_a_winner_on_the_edge_widens_the_search_on_its_side(tiny_study, best, rounds):
     only_adam = dataclasses.replace(tiny_study, experiments=tiny_study.experiments[:1])
     search, asked = searched(only_adam, distance(best))
     assert len(asked) == rounds
-    assert search.result()["rates"][only_adam.experiments[0].slug]["lr"] == best
+    assert search.result()["rates"][only_adam.experiments[0].slug]["lr"] == pytest.approx(best, rel=0.05)
 
 
 def test_a_winner_that_never_lies_inside_is_said_to_be_on_the_edge(tiny_study):
@@ -377,6 +396,7 @@ def test_no_rate_in_use_is_on_the_edge_of_what_was_searched(name, slug):
     found = rates.chosen(name)["rates"][slug]
     finished = {trial["lr"]: trial["valid_loss"] for trial in found["trials"] if trial["valid_loss"] is not None}
     lrs = [trial["lr"] for trial in found["trials"]]
+    best = lrs.index(min(finished, key=finished.get))
     assert len(lrs) >= 7
-    assert min(lrs) < found["lr"] < max(lrs)
-    assert found["lr"] == min(finished, key=finished.get)
+    assert 0 < best < len(lrs) - 1
+    assert lrs[best - 1] < found["lr"] < lrs[best + 1]

@@ -260,6 +260,14 @@ class Judge:
         elif len({_grid(study.trials(side)) for side in sides}) > 1:
             tried = words.joined(f"{len(study.trials(side))} for #{side.number}" for side in sides)
             yield f"the search tried {tried}, as it goes on where the best rate is on the edge"
+        last = self._looks[-1]
+        if last.verdict in (looks.BETTER, looks.WORSE) and last.interval:
+            behind = sides[0] if last.verdict == looks.BETTER else sides[1]
+            if (might := study.left_open(behind)) >= abs(last.interval.mean) - last.interval.half_width:
+                yield (
+                    f"as far as the search for its learning rate can tell, #{behind.number} might be up to "
+                    f"{words.small(might)} nats per token lower at a better rate: the verdict is of the two at theirs"
+                )
 
 
 def _seeds(found: Collection[int]) -> str:

@@ -1,8 +1,9 @@
-"""One search for all: the same half-decade grid of learning rates, the same short schedules, for every experiment.
+"""One search for all: the same grid of learning rates, the same short schedules, for every experiment.
 
 A trial is a run like any other. An experiment's winner is the rate with the lowest valid nats in a complete schedule of
-half the study's epochs or steps, cut short on a large text, on a seed that no study uses. A winner on the edge of what
-was searched widens the search on that side, until it lies inside.
+half the study's epochs or steps, cut short on a large text, on a seed that no study uses. The grid has half decades; a
+winner on its edge widens it on that side, until it lies inside. Then a last round tries a quarter decade to either
+side, and what is chosen is the lowest point of a parabola there (`analysis/optimum.py`).
 """
 
 import dataclasses
@@ -13,6 +14,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
+from bakeoff.analysis.optimum import optimum
 from bakeoff.analysis.rows import Row, StudyRows, require_undamaged
 from bakeoff.errors import UserError
 from bakeoff.identity import fits, identity, purpose
@@ -28,6 +30,8 @@ STEPS = 700
 REACH = 3
 #: Rates that are added beyond an edge, and how often.
 WIDENING, ROUNDS = 2, 5
+#: Half decades to either side of the winner that the last round tries.
+BETWEEN = 0.5
 
 #: The names of a round's study, and of the file that a search leaves in its folder.
 ROUND, FILE = "round-{}", "rates.json"
@@ -103,13 +107,14 @@ def threads(folder: Path, jobs: int | None) -> int:
     return int(begun.study["budget"]["threads"]) if begun.exists else share_of_cores(jobs)
 
 
-def rate(half_decades: int) -> float:
-    """The learning rate so many half decades above 1, as 1 or 3 times a power of ten: ..., 0.3, 1, 3, 10, 30, ..."""
-    return float(f"{3 if half_decades % 2 else 1}e{half_decades // 2}")
+def rate(half_decades: float) -> float:
+    """The learning rate so many half decades above 1: 0.3, 0.56, 1, 1.8, 3, 5.6, 10, ... a quarter decade apart."""
+    digits = 0 if float(half_decades).is_integer() else 1
+    return float(f"{10 ** (half_decades / 2):.{digits}e}")
 
 
 def half_decades(learning_rate: float) -> int:
-    """The inverse of `rate`, for the nearest one."""
+    """The inverse of `rate`, for the nearest whole one."""
     return round(2 * math.log10(learning_rate))
 
 
@@ -124,13 +129,11 @@ class Search:
     def __init__(self, study: Study, threads: int = 1) -> None:
         self.study, self.threads = study, max(1, threads)
         self.rounds = 0
-        self.trials: dict[str, dict[int, Json]] = {experiment.slug: {} for experiment in study.experiments}
+        self.trials: dict[str, dict[float, Json]] = {experiment.slug: {} for experiment in study.experiments}
 
     def next_round(self) -> Study | None:
-        """The trials to do next, as a study; None when every winner lies inside what was searched, or time is up."""
-        wanted = (
-            [(e, place) for e in self.study.experiments for place in self._wanted(e)] if self.rounds < ROUNDS else []
-        )
+        """The trials to do next, as a study; None when nothing is left to try."""
+        wanted = [(e, place) for e in self.study.experiments for place in self._wanted(e)]
         if not wanted:
             return None
         self.rounds += 1
@@ -199,24 +202,26 @@ class Search:
         steps = min(-(-STEPS // epochs), budget.epoch_steps or STEPS)
         return dataclasses.replace(budget, epochs=epochs, epoch_steps=steps)
 
-    def _wanted(self, experiment: Experiment) -> Iterable[int]:
+    def _wanted(self, experiment: Experiment) -> Iterable[float]:
         places = self.trials[experiment.slug]
         if not places:
             centre = half_decades(type(experiment.optimizer)().lr)
             return range(centre - REACH, centre + REACH + 1)
         best = self._best(experiment.slug)
-        if best == max(places):
-            return range(best + 1, best + 1 + WIDENING)
-        return range(best - WIDENING, best) if best == min(places) else ()
+        if self.on_edge(experiment.slug):
+            beyond = range(1, WIDENING + 1) if best == max(places) else range(-WIDENING, 0)
+            return [best + away for away in beyond] if self.rounds < ROUNDS else ()
+        return () if any(place % 1 for place in places) else (best - BETWEEN, best + BETWEEN)
 
-    def _best(self, slug: str) -> int:
+    def _best(self, slug: str) -> float:
         """The place of the lowest valid nats; of the lowest rate, where nothing was finished."""
         trials = self.trials[slug]
         return min(sorted(trials), key=lambda place: trials[place]["valid_loss"] or math.inf)
 
     def _chosen(self, slug: str) -> Json:
-        trials = self.trials[slug]
-        return {"lr": rate(self._best(slug)), "trials": [trials[place] for place in sorted(trials)]}
+        trials = [self.trials[slug][place] for place in sorted(self.trials[slug])]
+        found = optimum({t["lr"]: math.inf if t["valid_loss"] is None else t["valid_loss"] for t in trials})
+        return {"lr": found.rate if found else rate(self._best(slug)), "trials": trials}
 
 
 def shortened(budget: Budget, steps: int) -> Budget:
@@ -227,7 +232,7 @@ def shortened(budget: Budget, steps: int) -> Budget:
     return dataclasses.replace(budget, steps=steps, **shorter)
 
 
-def _trial(place: int, row: Row) -> Json:
+def _trial(place: float, row: Row) -> Json:
     done = row.status == "finished" and row.valid is not None
     valid = row.valid.as_json() if done and row.valid else {}
     return {

@@ -12,6 +12,7 @@ from typing import Any
 from bakeoff import rates
 from bakeoff.analysis import diagnosis, evaluations, statistics
 from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point, WithCounts
+from bakeoff.analysis.optimum import COARSE, left_open, optimum
 from bakeoff.analysis.probe import Probe, probe
 from bakeoff.analysis.reported import Reported, reported
 from bakeoff.analysis.statistics import Comparison
@@ -398,8 +399,12 @@ class StudyRows:
         """How much less the first pays on valid, by the seeds that both finished; None where there is none."""
         key = (first.number, second.number)
         if key not in self._compared:
-            self._compared[key] = _compare(first, second, self.noise)
+            self._compared[key] = _compare(first, second, self.noise, (self.left_open(first), self.left_open(second)))
         return self._compared[key]
+
+    def left_open(self, experiment: Repeats) -> float:
+        """By how much it might be lower at its best learning rate, as far as the search says; 0 without a search."""
+        return left_open(self.trial_losses(experiment), experiment.entry["learning_rate"]) or 0.0
 
     def ties(self, best: Repeats, others: Iterable[Repeats]) -> tuple[Repeats, ...]:
         """Those of the others that cannot be told from the best; a lost run is no tie."""
@@ -429,6 +434,15 @@ class StudyRows:
         found = ((self.study["tuning"] or {}).get("rates") or {}).get(experiment.entry["slug"])
         return list(found["trials"]) if found else []
 
+    def trial_losses(self, experiment: Repeats) -> dict[float, float]:
+        """The loss of every trial by its rate, in order; infinite where it did not finish."""
+        return {t["lr"]: math.inf if t["valid_loss"] is None else t["valid_loss"] for t in self.trials(experiment)}
+
+    def is_coarse(self, experiment: Repeats) -> bool:
+        """Whether the search for its learning rate, as of earlier versions, tried half decades alone."""
+        found = optimum(self.trial_losses(experiment))
+        return found is not None and found.distance > COARSE
+
     def has_interior_rate(self, experiment: Repeats) -> bool:
         """Whether its learning rate is what a search found, and lower and higher ones were tried as well."""
         found = ((self.study["tuning"] or {}).get("rates") or {}).get(experiment.entry["slug"])
@@ -448,7 +462,7 @@ def require_undamaged(rows: Iterable[Row]) -> None:
             raise UserError(row.error or "", status=1)
 
 
-def _compare(first: Repeats, second: Repeats, noise: Noise) -> Comparison | None:
+def _compare(first: Repeats, second: Repeats, noise: Noise, left_open: tuple[float, float]) -> Comparison | None:
     seeds = sorted(first.losses.keys() & second.losses.keys())
     if not seeds:
         return None
@@ -464,6 +478,7 @@ def _compare(first: Repeats, second: Repeats, noise: Noise) -> Comparison | None
         deviation=noise.of(first.rows[0].model, second.rows[0].model),
         over_documents=statistics.over_documents(differences, counts),
         documents=len(counts),
+        left_open=left_open,
     )
 
 

@@ -31,6 +31,8 @@ SAME, UNDECIDED, CANNOT_TELL, NOT_MEASURED = "the same", "undecided", "cannot be
 ANSWERED = "answered"
 #: That of what nobody has measured here.
 REPORTED = "reported, not measured here"
+#: What becomes of a verdict that is sure of the experiments as they were run, and not of more.
+LEANING_BY = {YES: LEANING_YES, NO: LEANING_NO}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +64,8 @@ class Comparison:
         deviation: The typical deviation between seeds, by which a difference of one or two seeds is judged.
         over_documents: The 95 % interval of the mean gain over documents of valid; None where there are too few.
         documents: How many those are.
+        left_open: By how much the first, and the second, might be lower at its best learning rate, as far as the
+            searches for these can tell, in nats per token; 0 where nothing was searched.
     """
 
     first_loss: float
@@ -70,6 +74,7 @@ class Comparison:
     deviation: float
     over_documents: Interval | None = None
     documents: int = 0
+    left_open: tuple[float, float] = (0.0, 0.0)
 
     @property
     def gain(self) -> float:
@@ -87,9 +92,25 @@ class Comparison:
         return over_seeds(self.gains)
 
     @property
-    def verdict(self) -> str:
-        """Whether the first is better."""
+    def as_run(self) -> str:
+        """Whether the first is better at the learning rates of the two."""
         return verdict(self.gains, self.deviation, self.over_documents)
+
+    @property
+    def verdict(self) -> str:
+        """Whether the first is better, each at its best learning rate: leaning where the searches leave that open."""
+        return LEANING_BY[self.as_run] if self.by_rates else self.as_run
+
+    @property
+    def by_rates(self) -> bool:
+        """Whether it is decided at these learning rates, and might be otherwise at the best one of who is behind."""
+        uncertain = self.over_seeds.half_width if self.over_seeds else LEANING * self.deviation
+        return self.as_run in LEANING_BY and abs(self.gain) - uncertain <= self.might_gain
+
+    @property
+    def might_gain(self) -> float:
+        """What the searches leave open of the one that is behind, in nats per token."""
+        return self.left_open[1 if self.gain > 0 else 0]
 
     @property
     def decided(self) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import words
-from bakeoff.analysis import statistics
+from bakeoff.analysis import optimum, statistics
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.records import RunFolder
 from bakeoff.report.text import say
@@ -87,6 +87,7 @@ def _facts(study: StudyRows) -> Json:
     return {
         "study": study,
         "constants": statistics,
+        "placed": optimum.within,
         "declared": study.study,
         "machines": list(dict.fromkeys(say("protocol", "environment", row.environment) for row in begun)),
         "kinds": sorted({row.memory["kind"] for row in study.rows if row.memory}),

@@ -40,7 +40,7 @@ class Contrast(Pair):
         the settings that lost.
         """
         special = self.kind == DECAY or (self.kind == MOMENTUM and decay(self.first) == decay(self.second))
-        return special and super().verdict == NO
+        return special and self.compared is not None and self.compared.as_run == NO
 
     @property
     def verdict(self) -> str:

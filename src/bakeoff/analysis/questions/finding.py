@@ -59,7 +59,7 @@ def command(study: StudyRows, experiments: Iterable[Repeats], compared: Comparis
         experiments: That are compared.
         compared: What came of it; None where nothing did.
     """
-    if compared is None or compared.decided or compared.verdict == SAME:
+    if compared is None or compared.decided or compared.by_rates or compared.verdict == SAME:
         return None
     numbers = ",".join(map(str, sorted(e.number for e in experiments)))
     seeds = NEXT_SEEDS if len(compared.gains) < FEWEST_SEEDS else compared.seeds_to_decide

@@ -174,7 +174,7 @@ class Facts:
 
         In nats per token; infinite where it diverged.
         """
-        trials = _trials(self.contrast.study, self.contrast.second)
+        trials = self.contrast.study.trial_losses(self.contrast.second)
         first, second = self.lengths or (math.nan, 1.0)
         rate = self.contrast.second.entry["learning_rate"] * first / second
         return next((loss - min(trials.values()) for lr, loss in trials.items() if math.isclose(lr, rate)), None)
@@ -189,7 +189,7 @@ class Facts:
             return None
         scales = [side.traits["step_scale"] for side in self.contrast.sides]
         first, second = (
-            {float(f"{rate * scale:.6g}"): loss for rate, loss in _trials(self.contrast.study, side).items()}
+            {float(f"{rate * scale:.6g}"): loss for rate, loss in self.contrast.study.trial_losses(side).items()}
             for side, scale in zip(self.contrast.sides, scales, strict=True)
         )
         learned = self.contrast.study.unigram.valid.loss - NEAR
@@ -219,7 +219,7 @@ class Facts:
     @cached_property
     def equal_rates(self) -> EqualRates | None:
         """With and without decay at equal rates; None where no search has tried both, up to the best without decay."""
-        decayed, plain = (_trials(self.contrast.study, side) for side in self.contrast.sides)
+        decayed, plain = (self.contrast.study.trial_losses(side) for side in self.contrast.sides)
         gains = {rate: plain[rate] - decayed[rate] for rate in decayed.keys() & plain.keys()}
         gains = {rate: gains[rate] for rate in sorted(gains) if math.isfinite(gains[rate])}
         if not gains or not self.contrast.compared:
@@ -295,15 +295,9 @@ def _mean_rate(budget: Mapping[str, Any], steps: int) -> float:
     return float(1 - (rising + falling) / 2 / steps)
 
 
-def _trials(study: StudyRows, experiment: Repeats) -> dict[float, float]:
-    """The loss of every trial of the search by its rate, in order; infinite where it did not finish."""
-    trials = study.trials(experiment)
-    return {trial["lr"]: math.inf if trial["valid_loss"] is None else trial["valid_loss"] for trial in trials}
-
-
 def rate_ranges(study: StudyRows) -> dict[int, RateRange]:
     """How sensitive each experiment is to its learning rate, by number; what no search has tried is left out."""
-    return {e.number: found for e in study.experiments if (found := _range(_trials(study, e)))}
+    return {e.number: found for e in study.experiments if (found := _range(study.trial_losses(e)))}
 
 
 def _range(trials: dict[float, float]) -> RateRange | None:

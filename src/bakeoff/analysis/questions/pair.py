@@ -72,7 +72,8 @@ class Pair:
         named = shlex.quote(self.study.study["source"] or self.study.study["study"])
         if any(row.status not in ("finished", "diverged") for side in self.sides for row in side.rows):
             return f"bakeoff run {named} --only {','.join(map(str, sorted(side.number for side in self.sides)))}"
-        if self.rates != SEARCHED:
+        coarse = self.compared is not None and self.compared.by_rates and any(map(self.study.is_coarse, self.sides))
+        if self.rates != SEARCHED or coarse:
             return f"bakeoff tune {named}"
         probes = (probe(self.study, side) for side in self.sides if side.failure)
         return next(filter(None, probes), None) or command(self.study, self.sides, self.compared)
