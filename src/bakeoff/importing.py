@@ -167,7 +167,7 @@ def _events(folder: Path, told: Told) -> Curves:
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: PLC0415
     except ImportError as error:
-        raise UserError("reading event files needs a package: pip install tensorboard") from error
+        raise UserError("reading event files needs a package: pip install 'bakeoff[tensorboard]'") from error
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
     events.Reload()
     scalars = ((tag, event.step, event.value) for tag in events.Tags()["scalars"] for event in events.Scalars(tag))
