@@ -76,9 +76,9 @@ def write(folder: StudyFolder) -> None:
     """Write a study's page as it is now, with a link to its report where there is one."""
     report = folder.report / PAGE
     to = [("report", report.relative_to(folder.path).as_posix())] if report.is_file() else []
-    text = shell(links(to) + of(folder, datetime.now(UTC)))
+    whole = shell(links(to) + of(folder, datetime.now(UTC)))
     with written_atomically(folder.path / NAME) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(whole, encoding="utf-8")
 
 
 class Page:
