@@ -47,7 +47,7 @@ def fuzzed(request):
 @pytest.fixture
 def bakeoff(monkeypatch, capsys, tmp_path):
     """The command line in this process; nothing trains, and nothing is fetched."""
-    monkeypatch.setattr(verbs, "do", lambda *arguments: [])
+    monkeypatch.setattr(verbs, "do", lambda *arguments, **options: [])
     monkeypatch.setattr(bench, "measure", lambda told, *, fast: (_ for _ in ()).throw(UserError("not here")))
     monkeypatch.setattr(corpora, "load", functools.partial(_only_own, corpora.load))
     monkeypatch.setattr(figures, "draw", lambda study, folder: build.NO_FIGURES)

@@ -553,8 +553,8 @@ def test_threads_wait_as_they_should_in_a_worker(session, monkeypatch):
 def test_the_results_that_are_kept_are_finished_results_of_the_studies_as_they_are_declared(name):
     folder = StudyFolder(ROOT / "results" / name)
     session = runner.Session(
-        declared=study,
         study=runner.resolve(STUDIES[name], folder, CPU),
+        declared=STUDIES[name],
         folder=folder,
         tokens=None,
         device=CPU,
