@@ -1,7 +1,7 @@
 """How far the best learning rate of whole runs lies from that of the trials which chose it.
 
 `bakeoff run examples/around.py` trains experiments of `quick` over the whole budget, at the rate that the kept search
-found and at others beside it, and `python -m bakeoff.rates.drift quick runs/around*` compares.
+found and at others beside it, and `python -m bakeoff.analysis.drift quick runs/around*` compares.
 """
 
 import math
