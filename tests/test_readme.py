@@ -17,6 +17,8 @@ PAGES = [
     ROOT / "docs" / "assignment.md",
     ROOT / "docs" / "choose.md",
     ROOT / "docs" / "cluster.md",
+    ROOT / "docs" / "index.md",
+    ROOT / "docs" / "reference.md",
     ROOT / "docs" / "reliability.md",
     ROOT / "docs" / "seed.md",
     ROOT / "docs" / "performance.md",
