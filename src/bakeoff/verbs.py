@@ -61,8 +61,7 @@ def run(
     on. What changes what is computed (`corpus`, `epochs`, `precision`, `threads`) makes another study folder.
 
     Args:
-        study: A built-in study's name, the path of a Python file that defines `study`, or a study that has no classes
-            but Bakeoff's.
+        study: A built-in study's name, a Python file that defines `study`, or a study of Bakeoff's classes alone.
         only: Numbers of the experiments to run, such as `[1, 5]`.
         again: Numbers of experiments whose runs that are over are trained anew; one that is not over goes on. After
             an interrupt the same call goes on.
@@ -82,8 +81,8 @@ def run(
     Raises:
         UserError: What was asked for cannot be done; its text says how to mend that.
     """
-    console, out = process.console(), Path(out)
-    found = find(study, out, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
+    console = process.console()
+    found = find(study, Path(out), corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
     asked, anew = numbers("--only", only, found.study), numbers("--again", again, found.study) or []
     asked, at_once = asked and [*asked, *anew], parse_jobs(str(jobs or ("1" if executor == "local" else "auto")))
     if tensorboard:
@@ -92,11 +91,10 @@ def run(
         clustered(executor, address) as cluster,
         opened(found, device, at_once, console, anew, cluster=cluster) as session,
     ):
-        missing = session.missing(asked, anew)
-        growing = [events.Growing(session.folder, functools.partial(progress.say, console))] if tensorboard else []
-        with progress.following(*growing) as also:
-            failed = do(session, missing, at_once, console, also, again=anew) if missing else []
-        failed += session.damaged(asked)
+        missing, told = session.missing(asked, anew), functools.partial(progress.say, console)
+        with progress.following(*([events.Growing(session.folder, told)] if tensorboard else [])) as also:
+            done = do(session, missing, at_once, console, also, again=anew) if missing else []
+        failed = [*done, *session.damaged(asked)]
     results = reported(found.folder, console) if write_report else Results(folder=found.folder, page=None)
     return dataclasses.replace(results, failed=(*failed, *results.failed))
 
