@@ -279,10 +279,10 @@ class Judge:
         last = self._looks[-1]
         if last.verdict in (looks.BETTER, looks.WORSE) and last.interval:
             behind = sides[0] if last.verdict == looks.BETTER else sides[1]
-            if (might := study.left_open(behind)) >= abs(last.interval.mean) - last.interval.half_width:
+            if study.left_open(behind) >= abs(last.interval.mean) - last.interval.half_width:
                 yield (
-                    f"as far as the search for its learning rate can tell, #{behind.number} might be up to "
-                    f"{words.small(might)} nats per token lower at a better rate: the verdict is of the two at theirs"
+                    f"the search has not looked closely enough around the learning rate of #{behind.number} to rule "
+                    "out that a better one makes up for it: the verdict is of the two at theirs"
                 )
 
 
