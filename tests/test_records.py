@@ -235,7 +235,7 @@ def test_going_on_cuts_off_what_the_checkpoint_does_not_know(folder):
     for epoch in range(3):
         folder.append(evaluation(epoch))
     folder.finish(ENDINGS[FAILED])
-    folder.go_on({"identity": "a", "run": {"path": "moved"}}, {"device": "cpu"}, 2)
+    folder.go_on({"identity": "a", "run": {"path": "moved"}}, {"device": "cpu"}, 2, None)
     assert folder.history() == [evaluation(0), evaluation(1)]
     assert (folder.summary, folder.spec["run"]) == (None, {"path": "moved"})
 
@@ -243,8 +243,19 @@ def test_going_on_cuts_off_what_the_checkpoint_does_not_know(folder):
 def test_going_on_without_all_evaluations_is_refused_and_changes_nothing(folder):
     folder.append(evaluation(0))
     with pytest.raises(ValueError, match="its history has 1 evaluations of 2"):
-        folder.go_on({"identity": "a", "run": {}}, {"device": "cpu"}, 2)
+        folder.go_on({"identity": "a", "run": {}}, {"device": "cpu"}, 2, None)
     assert folder.history() == [evaluation(0)]
+
+
+def test_going_on_is_refused_where_an_evaluation_is_another_than_the_checkpoint_knew(folder):
+    folder.append(evaluation(0))
+    known = folder.history_sha256
+    folder.append(evaluation(1))
+    folder.go_on({"identity": "a", "run": {}}, {"device": "cpu"}, 1, known)
+    assert (folder.history(), folder.history_sha256) == ([evaluation(0)], known)
+    (folder.path / "history.jsonl").write_text(json.dumps(evaluation(0) | {"train_seconds": 0.25}) + "\n")
+    with pytest.raises(ValueError, match="its history is not what it was when the checkpoint was taken"):
+        folder.go_on({"identity": "a", "run": {}}, {"device": "cpu"}, 1, known)
 
 
 RECORDS = {

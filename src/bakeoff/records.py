@@ -484,20 +484,34 @@ class RunFolder:
         write_record(self.path / "spec.json", spec)
         write_record(self.path / "environment.json", environment)
 
-    def go_on(self, spec: Json, environment: Json, evaluations: int) -> None:
+    @property
+    def history_sha256(self) -> str:
+        """The checksum of the history as it is."""
+        return sha256_of(self.path / "history.jsonl")
+
+    def go_on(self, spec: Json, environment: Json, evaluations: int, sha256: str | None) -> None:
         """Go on from a checkpoint that knew that many evaluations: later ones are cut off, to be made again.
 
+        Args:
+            spec: What the run computes.
+            environment: Where.
+            evaluations: How many the checkpoint knew.
+            sha256: The checksum of a history of them alone; None where the checkpoint does not tell.
+
         Raises:
-            ValueError: They are not there.
+            ValueError: They are not there, or they are others.
         """
-        path, history = self.path / "history.jsonl", self.history()
+        history = self.history()
         if len(history) < evaluations:
             raise ValueError(f"its history has {len(history)} evaluations of {evaluations}")
+        known = "".join(map(_as_line, history[:evaluations]))
+        if sha256 not in (None, hashlib.sha256(known.encode()).hexdigest()):
+            raise ValueError("its history is not what it was when the checkpoint was taken")
         self.reopen()
         write_record(self.path / "spec.json", spec)
         write_record(self.path / "environment.json", environment)
-        with written_atomically(path) as temporary:
-            temporary.write_text("".join(map(_as_line, history[:evaluations])), encoding="utf-8")
+        with written_atomically(self.path / "history.jsonl") as temporary:
+            temporary.write_text(known, encoding="utf-8")
 
     def append(self, evaluation: Json) -> None:
         """Add a line to the history and see it onto the disk."""
