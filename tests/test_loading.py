@@ -4,13 +4,14 @@ import contextlib
 import dataclasses
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
 import torch
 
 import bakeoff
-from bakeoff import checkpoints, data
+from bakeoff import checkpoints, cli, data
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
@@ -120,6 +121,17 @@ def test_runs_in_each_others_places_are_shown_as_damaged(session, tmp_path):
     assert "it holds another run than study.json declares" in row.error
 
 
+def test_a_run_of_an_earlier_version_or_that_was_declared_with_no_other_is_loaded(session, tmp_path):
+    folder = StudyFolder(shutil.copytree(session[0].folder.path, tmp_path / "moved"))
+    declared = read_json(folder.path / "study.json")
+    run = folder.path / session[1].relative_to(session[0].folder.path)
+    bakeoff.load(run)
+    bakeoff.load(run.rename(run.with_name("seed-7")))
+    del declared["runs"]
+    write_record(folder.path / "study.json", declared)
+    bakeoff.load(run.with_name("seed-7"))
+
+
 @pytest.mark.parametrize("name", ["kn2", "kn5+cache"])
 def test_a_loaded_floor_is_the_one_that_was_measured(session, name):
     opened, path = session
@@ -212,6 +224,31 @@ def copied(own, tmp_path):
     """The same in a copy that may be damaged."""
     folder = shutil.copytree(own[0].parents[1], tmp_path / "own")
     return [folder / path.relative_to(own[0].parents[1]) for path in own]
+
+
+def call(arguments, monkeypatch, capsys):
+    """A command's exit status, standard output and standard error, its last line alone."""
+    monkeypatch.setattr(sys, "argv", ["bakeoff", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    out, err = capsys.readouterr()
+    return ended.value.code, out, err.splitlines()[-1]
+
+
+def test_a_whole_folder_of_another_run_is_refused_wherever_a_model_is_asked_for(copied, tmp_path, monkeypatch, capsys):
+    ours, theirs = copied
+    ours.rename(tmp_path / "aside")
+    theirs.rename(ours)
+    (tmp_path / "aside").rename(theirs)
+    says = "is damaged (it holds another run than study.json declares, by its settings or its code): move it to where"
+    with pytest.raises(UserError) as refused:
+        bakeoff.load(ours)
+    assert str(refused.value).startswith(f"{ours} {says}")
+    for arguments in (["sample", ours, "a"], ["export", ours, tmp_path / "exported", "--to", "transformers"]):
+        status, out, err = call(arguments, monkeypatch, capsys)
+        assert (status, out) == (1, "")
+        assert err.startswith(f"bakeoff: {ours} {says}")
+    assert not (tmp_path / "exported").exists()
 
 
 def test_an_own_model_is_loaded_where_it_is_trusted_wherever_it_was_moved(own, capfd):

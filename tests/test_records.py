@@ -434,6 +434,18 @@ def test_a_whole_run_that_is_not_what_the_study_declares_is_damaged_and_its_fold
     assert (records.history, records.documents) == ([], {})
 
 
+def test_a_run_without_a_spec_is_known_by_its_summary(folder):
+    (complete(folder).path / "spec.json").unlink()
+    assert (folder.identity, RunFolder(folder.path, "a").status) == ("a", FINISHED)
+    assert RunFolder(folder.path, "b").read().summary["error"].startswith(f"{folder.path} is damaged (it holds another")
+    folder.write_probe({})
+    probe = folder.path / "probe.json"
+    assert json.loads(probe.read_text())["identity"] == "a"
+    probe.unlink()
+    unsealed(folder.path / "summary.json")
+    assert (folder.identity, RunFolder(folder.path, "b").status) == (None, FINISHED)
+
+
 def test_of_a_run_that_is_to_be_done_anew_as_another_nothing_is_shown_but_how_it_ended(folder):
     folder.append(evaluation(0))
     assert RunFolder(folder.path, "b").read() == (MISSING, {}, {}, {}, {}, [], {})

@@ -91,12 +91,16 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
         trust: Whether the study file that is kept with the study may be executed, if the model is defined there.
 
     Raises:
-        UserError: The folder is no run's, or the run has kept no weights, or they or the tokenizer are damaged, or its
-            model needs a study file that is not trusted or is not what was kept.
+        UserError: The folder is no run's, or another's than its study declares there, or the run has kept no weights,
+            or they or the tokenizer are damaged, or its model needs a study file that is not trusted or is not what was
+            kept.
     """
-    folder, study = RunFolder(path), StudyFolder(path.resolve().parent.parent)
+    place = path.resolve()
+    folder, study = RunFolder(path), StudyFolder(place.parent.parent)
     if folder.spec is None or not folder.best_weights.is_file() or not study.exists:
         raise UserError(f"{path} is no folder of a run with weights, such as runs/quick/01-lstm-1-adam/seed-0")
+    declared = (study.study.get("runs") or {}).get(f"{place.parent.name}/{place.name}")
+    dataclasses.replace(folder, declared=declared).require_declared()
     run = folder.spec["run"]
     tokenizer = _tokenizer(study)
     symbols, length = tokenizer.get_vocab_size(), run["budget"]["sequence_length"]

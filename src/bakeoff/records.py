@@ -355,6 +355,11 @@ class RunFolder:
         return self._read("spec.json", {"identity": _text, "run": {}})
 
     @property
+    def identity(self) -> str | None:
+        """Of the run that it holds, as spec.json or else the summary says; None where neither does."""
+        return (self.spec or self.summary or {}).get("identity")
+
+    @property
     def environment(self) -> Json:
         """Where the run was computed."""
         return self._read_left("environment.json", {"device?": _text}) or {}
@@ -393,7 +398,7 @@ class RunFolder:
     def probe(self) -> Json | None:
         """What short counter-experiments to it came to; None where there were none since it was trained."""
         found = self._read(_PROBE, PROBE)
-        if found and self.spec and found.get("identity") != self.spec["identity"]:
+        if found and self.identity not in (None, found.get("identity")):
             raise DamagedError(self.path / _PROBE, "it is of another run than the spec.json beside it")
         return found
 
@@ -440,18 +445,31 @@ class RunFolder:
         Raises:
             DamagedError: One is not what was written, they contradict each other, or they are of another run.
         """
-        spec, summary = self.spec, self.summary or {}
+        summary = self.summary or {}
         history, documents = self.history(), self.documents or {}
         if fault := _documents_fault(documents, summary, history):
             raise DamagedError(self.path / "documents.json", fault)
         alive = self.path.is_dir() and is_locked(self.path / "run.lock")
         status = summary.get("status", RUNNING if alive else MISSING)
-        if spec is None or self.declared in (None, spec["identity"]):
-            return Records(status, summary, self.environment, documents, self.texts or {}, history, self.probe or {})
         if status in (FINISHED, DIVERGED):
+            self.require_declared()
+        elif not self._is_declared:
+            return Records(status, summary, {}, {}, {}, [], {})
+        return Records(status, summary, self.environment, documents, self.texts or {}, history, self.probe or {})
+
+    @property
+    def _is_declared(self) -> bool:
+        return self.declared is None or self.identity in (None, self.declared)
+
+    def require_declared(self) -> None:
+        """See that it holds the run that its study declares there, as far as both tell.
+
+        Raises:
+            DamagedError: It holds another.
+        """
+        if not self._is_declared:
             what = "it holds another run than study.json declares, by its settings or its code"
             raise DamagedError(self.path, what, f"move it to where it belongs, or {MEND}")
-        return Records(status, summary, {}, {}, {}, [], {})
 
     def require_left(self, path: Path, mend: str = MEND) -> None:
         """See that a file is what the run left there when it was over, as far as its summary tells.
@@ -530,7 +548,7 @@ class RunFolder:
 
     def write_probe(self, probe: Json) -> None:
         """Keep what short counter-experiments to it came to."""
-        write_record(self.path / _PROBE, ({"identity": self.spec["identity"]} if self.spec else {}) | probe)
+        write_record(self.path / _PROBE, ({"identity": self.identity} if self.identity else {}) | probe)
 
     def finish(self, summary: Json) -> None:
         """Declare the run over, with its identity if it has a result, and the checksum of everything that it left.
