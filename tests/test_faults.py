@@ -292,7 +292,7 @@ def wrong_after_damage(case, calm, path):
         return first
     for name in re.findall(r"(\S+) is damaged \(.*\): remove it and repeat the command", first.said):
         (case.folder / name).unlink()
-    for name in re.findall(r"(\S+)/history.jsonl is damaged .* remove the summary.json beside it", first.said):
+    for name in re.findall(r"(\S+)/\S+ is damaged .* remove the summary.json beside it", first.said):
         (case.folder / name / "summary.json").unlink()
     wrong = case.ends_undisturbed(calm)
     return wrong and (first, wrong)

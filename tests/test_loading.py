@@ -15,7 +15,7 @@ from bakeoff import checkpoints, cli, data
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
-from bakeoff.loading import best_floor
+from bakeoff.loading import best_floor, best_run
 from bakeoff.records import RunFolder, StudyFolder, read_json, write_record
 from bakeoff.runner import open_session
 from bakeoff.study_file import find_study
@@ -104,10 +104,25 @@ def test_weights_of_another_run_are_refused_in_words(session):
     tensors, facts = checkpoints.load(folder.best_weights)
     checkpoints.save(folder.best_weights, {name: tensor + 1 for name, tensor in tensors.items()}, facts)
     with pytest.raises(
-        UserError, match=r"best\.safetensors is damaged [^\n]*: remove the summary\.json beside it and run"
+        UserError,
+        match=r"best\.safetensors is damaged [^\n]*: put back what .*, or remove the summary\.json beside it and run",
     ):
         bakeoff.load(session[1])
     folder.best_weights.write_bytes(before)
+
+
+def test_where_weights_were_removed_the_records_stay_whole_and_who_asks_for_a_model_is_told(session, tmp_path):
+    folder = StudyFolder(shutil.copytree(session[0].folder.path, tmp_path / "study"))
+    run = RunFolder(folder.path / session[1].relative_to(session[0].folder.path))
+    assert best_run(folder.path) == run.path
+    run.best_weights.unlink()
+    assert [row.status for row in read_rows(folder).rows] == ["finished"]
+    with pytest.raises(
+        UserError, match=r"best\.safetensors is damaged \(it is not there\): put back what the run left"
+    ):
+        bakeoff.load(run.path)
+    with pytest.raises(UserError, match=r"study has no weights, only records: put back a run's best\.safetensors, or"):
+        best_run(folder.path)
 
 
 def test_runs_in_each_others_places_are_shown_as_damaged(session, tmp_path):

@@ -187,11 +187,37 @@ def test_a_damaged_record_names_the_one_file_to_remove_and_removing_it_is_enough
     path = complete(folder).path / f"{name}.json"
     path.write_bytes(content)
     assert folder.status == DAMAGED
+    left = name in ("environment", "documents")
     assert folder.read().summary["error"].startswith(f"{path} is damaged (")
-    assert folder.read().summary["error"].endswith("): remove it and repeat the command")
+    advice = "remove the summary.json beside it" if left else "remove it"
+    assert folder.read().summary["error"].endswith(f"): {advice} and repeat the command")
     assert "\n" not in folder.read().summary["error"][:200]
-    path.unlink()
+    (folder.path / "summary.json" if left else path).unlink()
+    folder.start({"identity": "a", "run": {}}, {"device": "cpu"}) if left else None
     assert folder.status != DAMAGED
+
+
+@pytest.mark.parametrize("status", [FINISHED, DIVERGED])
+@pytest.mark.parametrize("name", ["environment.json", "documents.json", "texts.json", "history.jsonl"])
+def test_a_record_that_was_there_when_the_run_was_over_and_is_gone_is_damaged(folder, name, status):
+    (complete(folder, status).path / name).unlink()
+    error = folder.read().summary["error"]
+    assert (folder.status, error.startswith(f"{folder.path / name} is damaged (")) == (DAMAGED, True)
+    assert error.endswith("): remove the summary.json beside it and repeat the command")
+    (folder.path / "summary.json").unlink()
+    assert folder.status == MISSING
+
+
+def test_weights_and_what_a_run_never_left_may_be_away(folder):
+    folder.best_weights.write_bytes(b"weights")
+    complete(folder).best_weights.unlink()
+    assert folder.status == FINISHED
+    with pytest.raises(DamagedError, match=r"best\.safetensors is damaged \(it is not there\): remove the summary"):
+        folder.require_left(folder.best_weights)
+    for name in ("documents.json", "texts.json"):
+        (folder.path / name).unlink()
+    folder.finish(ENDINGS[FINISHED])
+    assert (folder.status, folder.documents, folder.texts) == (FINISHED, None, None)
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,9 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
     """
     place = path.resolve()
     folder, study = RunFolder(path), StudyFolder(place.parent.parent)
+    mend = "put back what the run left there, or remove the summary.json beside it and run the study again"
+    if folder.spec and study.exists:
+        folder.require_left(folder.best_weights, mend)
     if folder.spec is None or not folder.best_weights.is_file() or not study.exists:
         raise UserError(f"{path} is no folder of a run with weights, such as runs/quick/01-lstm-1-adam/seed-0")
     declared = (study.study.get("runs") or {}).get(f"{place.parent.name}/{place.name}")
@@ -105,8 +108,6 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
     tokenizer = _tokenizer(study)
     symbols, length = tokenizer.get_vocab_size(), run["budget"]["sequence_length"]
     architecture = _architecture(run, study, trust=trust)
-    mend = "remove the summary.json beside it and run the study again"
-    folder.require_left(folder.best_weights, mend)
     try:
         weights = checkpoints.load(folder.best_weights).tensors
     except ValueError as error:
@@ -177,14 +178,17 @@ def best_run(path: Path) -> Path:
     if RunFolder(path).spec is not None:
         return path
     study = only_study(path)
-    losses = {
-        study.path / row.folder: row.valid.loss
-        for row in read_rows(study).rows
-        if row.finished and row.valid and RunFolder(study.path / row.folder).best_weights.is_file()
-    }
-    if not losses:
+    rows = read_rows(study).rows
+    losses = {study.path / row.folder: row.valid.loss for row in rows if row.finished and row.valid}
+    kept = [folder for folder in losses if RunFolder(folder).best_weights.is_file()]
+    if losses and not kept:
+        raise UserError(
+            f"{study.path} has no weights, only records: put back a run's best.safetensors, or remove a summary.json, "
+            "so that bakeoff run trains that one anew"
+        )
+    if not kept:
         raise UserError(f"{study.path} has no finished run with weights: bakeoff run trains what is missing")
-    return min(losses, key=lambda folder: losses[folder])
+    return min(kept, key=lambda folder: losses[folder])
 
 
 def _tokenizer(study: StudyFolder) -> Tokenizer:

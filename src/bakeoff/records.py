@@ -205,8 +205,8 @@ DECLARED: Shape = STUDY | {
 
 #: The folder of studies that other ones took the place of.
 EARLIER = "earlier"
-#: How to go on without most of them.
-MEND = "remove it and repeat the command"
+#: How to go on without most of them, and without what the summary has a checksum of.
+MEND, MEND_LEFT = "remove it and repeat the command", "remove the summary.json beside it and repeat the command"
 
 
 class DamagedError(UserError):
@@ -420,8 +420,7 @@ class RunFolder:
         except (OSError, ValueError, RecursionError) as error:
             fault = str(error)
         if fault:
-            mend = "remove the summary.json beside it and repeat" if summary else "it is begun anew by repeating"
-            raise DamagedError(path, fault, f"{mend} the command")
+            raise DamagedError(path, fault, MEND_LEFT if summary else "it is begun anew by repeating the command")
         return history
 
     @property
@@ -471,13 +470,17 @@ class RunFolder:
             what = "it holds another run than study.json declares, by its settings or its code"
             raise DamagedError(self.path, what, f"move it to where it belongs, or {MEND}")
 
-    def require_left(self, path: Path, mend: str = MEND) -> None:
+    def require_left(self, path: Path, mend: str = MEND_LEFT) -> None:
         """See that a file is what the run left there when it was over, as far as its summary tells.
 
         Raises:
-            DamagedError: It is another; the error says how to go on.
+            DamagedError: It is another, or is not there; the error says how to go on.
         """
-        if (self.summary or {}).get(f"{path.stem}_sha256") not in (None, sha256_of(path)):
+        if (told := (self.summary or {}).get(f"{path.stem}_sha256")) is None:
+            return
+        if not path.is_file():
+            raise DamagedError(path, "it is not there", mend)
+        if told != sha256_of(path):
             raise DamagedError(path, "its checksum is another", mend)
 
     def _read(self, name: str, shape: Shape) -> Json | None:
@@ -485,9 +488,10 @@ class RunFolder:
         return read_json(path, shape) if path.is_file() else None
 
     def _read_left(self, name: str, shape: Shape) -> Json | None:
-        if (record := self._read(name, shape)) is not None:
-            self.require_left(self.path / name)
-        return record
+        """A record that does not go alone: where the summary tells of it, without it the run is to be done anew."""
+        path = self.path / name
+        self.require_left(path)
+        return self._read(name, shape)
 
     def reopen(self) -> None:
         """Forget how an earlier try ended."""
