@@ -280,7 +280,7 @@ def test_nothing_is_executed_for_a_model_of_bakeoffs_whatever_trained_it(own, ca
 
 
 def test_an_own_model_is_not_loaded_without_trust(own, capfd):
-    with pytest.raises(UserError, match=r"mine\.py defines bakeoff_study\.Wide: read it, then load with trust=True"):
+    with pytest.raises(UserError, match=r"mine\.py defines bakeoff_study\.Wide: read it, then say --trust, or"):
         bakeoff.load(own[0])
     assert capfd.readouterr() == ("", "")
 

@@ -212,7 +212,7 @@ def test_nothing_is_executed_but_what_was_kept_and_that_only_where_it_is_trusted
     kept, evil = there.code / "planted.py", there.code / "evil.py"
     evil.write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\n{kept.read_text()}")
     write_record(there.path / "study.json", read_json(there.path / "study.json") | {"source": str(evil)})
-    assert f"{kept.relative_to(tmp_path)} defines bakeoff_study.Mine: read it, then" in refused(())
+    assert f"{kept.relative_to(tmp_path)} defines bakeoff_study.Mine: read it, then say --trust" in refused(())
     suspect = probing.find(there, 1, trust=True)
     assert (type(suspect.run.optimizer).__name__, suspect.source) == ("Mine", kept)
     kept.write_text(evil.read_text())

@@ -242,7 +242,8 @@ def _trusted(study: StudyFolder, foreign: set[str], *, trust: bool) -> Path | No
     kept = study.code / next(iter(checksums))
     if not trust:
         raise UserError(
-            f"{kept} defines {', '.join(sorted(foreign))}: read it, then load with trust=True, which executes it"
+            f"{kept} defines {', '.join(sorted(foreign))}: read it, then say --trust, or trust=True in Python, which "
+            "executes it"
         )
     try:
         same = sources.checksums(kept) == checksums
