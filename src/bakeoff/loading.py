@@ -96,14 +96,15 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
             kept.
     """
     place = path.resolve()
-    folder, study = RunFolder(path), StudyFolder(place.parent.parent)
+    study = StudyFolder(place.parent.parent)
+    declared = study.study.get("runs") if study.exists else None
+    folder = RunFolder(path, (declared or {}).get(f"{place.parent.name}/{place.name}"))
     mend = "put back what the run left there, or remove the summary.json beside it and run the study again"
     if folder.spec and study.exists:
+        folder.require_declared()
         folder.require_left(folder.best_weights, mend)
     if folder.spec is None or not folder.best_weights.is_file() or not study.exists:
         raise UserError(f"{path} is no folder of a run with weights, such as runs/quick/01-lstm-1-adam/seed-0")
-    declared = (study.study.get("runs") or {}).get(f"{place.parent.name}/{place.name}")
-    dataclasses.replace(folder, declared=declared).require_declared()
     run = folder.spec["run"]
     tokenizer = _tokenizer(study)
     symbols, length = tokenizer.get_vocab_size(), run["budget"]["sequence_length"]

@@ -508,8 +508,8 @@ class RunFolder:
 
     @property
     def history_sha256(self) -> str:
-        """The checksum of the history as it is."""
-        return sha256_of(self.path / "history.jsonl")
+        """The checksum of the history as it is, whatever ends its lines here."""
+        return hashlib.sha256((self.path / "history.jsonl").read_text(encoding="utf-8").encode()).hexdigest()
 
     def go_on(self, spec: Json, environment: Json, evaluations: int, sha256: str | None) -> None:
         """Go on from a checkpoint that knew that many evaluations: later ones are cut off, to be made again.

@@ -40,7 +40,7 @@ def find_study(asked: str | Path | Study) -> tuple[Study, Path | None]:
                 f"runs have processes of their own, which do not know {own[0]}: define it and `study` in a Python file,"
                 " and name that file"
             )
-        return _recordable(asked), None
+        return _with_checksum(_recordable(asked)), None
     if asked in STUDIES:
         return STUDIES[str(asked)], None
     path = Path(asked)
@@ -49,14 +49,14 @@ def find_study(asked: str | Path | Study) -> tuple[Study, Path | None]:
         raise UserError(f"unknown study {str(asked)!r}: use {known}, or a Python file that defines `study`")
     if not path.is_file():
         raise UserError(f"no study file {path}")
-    return _recordable(load_study(path)), path.resolve()
+    return _with_checksum(_recordable(load_study(path))), path.resolve()
 
 
 def _recordable(study: Study) -> Study:
-    """The study with the checksum of the user's own text in its corpus, so that an edited text is another corpus.
+    """The study, once records can hold every field of its models and optimizers.
 
     Raises:
-        UserError: A field cannot be told from others by its value, or is no JSON.
+        UserError: One cannot be told from others by its value, or is no JSON.
     """
     for spec in (spec for e in study.experiments for spec in (e.architecture, e.optimizer)):
         for field in dataclasses.fields(spec):
@@ -69,6 +69,11 @@ def _recordable(study: Study) -> Study:
                     f"{type(spec).__name__} has a field {field.name} that cannot be kept in records ({error}): "
                     "give it a finite number, text, a truth value, None, or a tuple of them"
                 ) from error
+    return study
+
+
+def _with_checksum(study: Study) -> Study:
+    """The study with the checksum of the user's own text in its corpus, so that an edited text is another corpus."""
     corpus = study.corpus
     if corpus.path is None or corpus.sha256:
         return study
