@@ -137,6 +137,8 @@ MISTAKES = [
     (["status", "absent", "--json"], "no study in absent"),
     (["status", CORPUS], f"no study in {CORPUS}"),
     (["report", "nothing"], "no study in nothing"),
+    (["import", "nothing", "--into", "absent"], "no study in absent"),
+    (["import", "nothing"], "Missing option '--into'"),
 ]
 
 

@@ -161,6 +161,13 @@ def test_standard_output_is_the_reports_path_and_progress_is_elsewhere(finished,
     assert "\x1b" not in finished.stderr
 
 
+def test_the_page_beside_the_study_ends_with_what_became_of_it_and_leads_to_the_report(finished, study_folder):
+    page = " ".join((study_folder / "live.html").read_text().split())
+    assert "2 finished; left to run: nothing. As of " in page
+    assert 'href="report/index.html"' in page
+    assert "as it goes on: out/mine/live.html" in finished.stderr
+
+
 def test_a_users_model_and_optimizer_are_trained_and_reported_like_ours(study_folder):
     results = json.loads((study_folder / "report/results.json").read_text())
     rows = {row["model"]: row for row in results["rows"]}
@@ -244,7 +251,7 @@ def test_status_is_one_json_document(study_folder, monkeypatch, capsys):
     status, out, err = call(["status", study_folder.parent, "--json"], monkeypatch, capsys)
     assert (status, err) == (0, "")
     (study,) = json.loads(out)["studies"]
-    assert set(study) == {"study", "folder", "counts", "seconds_left", "runs"}
+    assert set(study) == {"study", "folder", "counts", "seconds_left", "runs", "reported"}
     assert study["counts"] == dict.fromkeys(STATUSES, 0) | {"finished": 2}
     assert study["seconds_left"] == 0
     keys = {"number", "model", "layers", "optimizer", "seed", "status", "epochs", "best_epoch", "error", "folder"}
@@ -527,7 +534,7 @@ def test_help_lists_exactly_the_registered_studies(monkeypatch, capsys):
 OPTIONS = {
     "run": {
         *("--only", "--again", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads"),
-        "--jobs",
+        *("--jobs", "--tensorboard"),
         *("--report", "--no-report", "--help"),
     },
     "choose": {"--minutes", "--memory", "--out", "--device", "--seed", "--report", "--no-report", "--help"},
@@ -550,6 +557,7 @@ OPTIONS = {
     "verify": {"--run", "--seed", "--training", "--no-training", "--trust", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},
+    "import": {"--into", "--corpus", "--tokens", "--valid", "--train", "--name", "--help"},
     "measure": {"--corpus", "--split", "--window", "--device", "--precision", "--json", "--help"},
 }
 

@@ -6,12 +6,14 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bakeoff import cli, costs, data, sampling
+from bakeoff import cli, costs, data, sampling, verbs
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import QUICK
+from bakeoff.identity import encode, identity
 from bakeoff.models import GPT1
 from bakeoff.optimizers import OPTIMIZERS
+from bakeoff.runner import open_session
 from bakeoff.sampling import Sampling
 from bakeoff.spec import Architecture, Budget
 from bakeoff.training import evaluation_steps
@@ -75,6 +77,18 @@ def test_runs_that_the_disk_does_not_hold_are_not_begun(text, tmp_path, monkeypa
     with pytest.raises(UserError, match=r"\Awhat is to do of quick takes about \d+ MB of disk, and 10 MB are free in "):
         cli.run(corpus=text[0].path, only="1", epochs=1, out=tmp_path)
     assert not list(tmp_path.rglob("history.jsonl"))
+
+
+def test_runs_that_are_to_be_done_again_stay_where_the_disk_does_not_hold_new_ones(study, tmp_path, monkeypatch):
+    folder = tmp_path / "tiny"
+    with open_session(study, folder, CPU) as session:
+        for run in session.study.runs:
+            session.folder.run(run.slug).start({"identity": identity(run), "run": encode(run)}, {})
+            session.folder.run(run.slug).finish({"status": "diverged", "error": "a reason"})
+    monkeypatch.setattr(costs.shutil, "disk_usage", lambda path: SimpleNamespace(free=10_000))
+    with pytest.raises(UserError, match="MB of disk"):
+        verbs.run(study, again=[1], out=tmp_path)
+    assert len(list(folder.rglob("summary.json"))) == len(study.experiments)
 
 
 def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatch):

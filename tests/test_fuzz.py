@@ -10,12 +10,13 @@ import re
 import shutil
 import sys
 import tokenize
+import webbrowser
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bakeoff import cli, data, verbs
+from bakeoff import cli, data, verbs, watching
 from bakeoff.bench import table as bench
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
@@ -46,11 +47,13 @@ def fuzzed(request):
 @pytest.fixture
 def bakeoff(monkeypatch, capsys, tmp_path):
     """The command line in this process; nothing trains, and nothing is fetched."""
-    monkeypatch.setattr(verbs, "do", lambda *arguments: [])
+    monkeypatch.setattr(verbs, "do", lambda *arguments, **options: [])
     monkeypatch.setattr(bench, "measure", lambda told, *, fast: (_ for _ in ()).throw(UserError("not here")))
     monkeypatch.setattr(corpora, "load", functools.partial(_only_own, corpora.load))
     monkeypatch.setattr(figures, "draw", lambda study, folder: build.NO_FIGURES)
     monkeypatch.setattr(pdf, "write", lambda told, drawn, path: None)
+    monkeypatch.setattr(watching.Server, "serve_forever", _interrupted)
+    monkeypatch.setattr(webbrowser, "open", lambda url: None)
     monkeypatch.chdir(tmp_path)
 
     def call(*arguments):
@@ -66,6 +69,10 @@ def bakeoff(monkeypatch, capsys, tmp_path):
         return ended.value.code, told.out, told.err
 
     return call
+
+
+def _interrupted(server):
+    raise KeyboardInterrupt
 
 
 def _only_own(load, corpus):

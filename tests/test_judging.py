@@ -118,7 +118,7 @@ def test_looks_are_read_as_they_are_written_and_the_usual_ones_are_the_commands(
         ([-0.1, -0.11, -0.105], "worse", 3),
         ([0.001, -0.001, 0.0], SAME, 3),
         ([0.0, 0.1, 0.05, 0.06, 0.055], UNDECIDED, 8),
-        ([0.02, 0.1, 0.06, 0.05, 0.07], "better", 5),
+        ([0.1, 0.2, 0.15, 0.14, 0.16], "better", 5),
     ],
 )
 def test_it_stops_as_soon_as_the_answer_is_known(judged, session, gains, verdict, seeds):
@@ -138,14 +138,14 @@ def test_the_other_way_round_it_says_the_opposite(judged):
 
 
 def test_the_json_is_what_is_promised(judged):
-    judgement = judged([0.02, 0.1, 0.06, 0.05, 0.07])
+    judgement = judged([0.1, 0.2, 0.15, 0.14, 0.16])
     told = json.loads(json.dumps(judgement.as_json()))
     assert set(told) == {
         *("verdict", "difference", "low", "high", "seeds", "looks", "margin", "smallest_effect", "reservations")
     }
     assert told["looks"][-1] == {"seeds": 5, "level": 0.0199, "low": told["low"], "high": told["high"]}
     assert told["low"] < told["difference"] < told["high"]
-    assert told["difference"] == pytest.approx(0.06)
+    assert told["difference"] == pytest.approx(0.15)
     assert (told["verdict"], told["seeds"], told["margin"], told["reservations"]) == ("better", 5, SAME_WITHIN, [])
     assert told["smallest_effect"] > 0
 
@@ -157,13 +157,13 @@ def test_more_seeds_than_the_study_declares_change_nothing_for_its_report(judged
 
 
 def test_the_text_has_every_number_of_the_verdict_and_tells_test_with_it(judged):
-    text = terminal.judgement_text(judged([0.02, 0.1, 0.06, 0.05, 0.07]))
+    text = terminal.judgement_text(judged([0.1, 0.2, 0.15, 0.14, 0.16]))
     assert text.splitlines()[0].startswith("Better: #2 (1-layer GPT-1, SGD, learning rate 0.1) against #1 (")
     assert "on valid after five seeds." in text
-    assert "It pays 0.060 nats per token less: a gain of 0.0" in text
+    assert "It pays 0.150 nats per token less: a gain of 0." in text
     assert " at the level of 0.0199 that each look has. Within 0.01 to either side the two would be the same." in text
-    assert "\n  after three seeds: undecided, with a gain of −0.1" in text  # noqa: RUF001 (the sign of minus)
-    assert "On test, which decided nothing: 3.044 nats per token against 3.104." in text
+    assert "\n  after three seeds: undecided, with a gain of −0.0" in text  # noqa: RUF001 (the sign of minus)
+    assert "On test, which decided nothing: 2.954 nats per token against 3.104." in text
     assert "reservation" not in text
 
 
@@ -272,7 +272,7 @@ REMEDY = f"`{TUNE}` searches for both alike, and this command then judges with w
 
 
 STEEP = (
-    "as far as the search for its learning rate can tell, #1 might be up to 0.125 nats per token lower at a better "
+    "as far as the search for its learning rate can tell, #1 might be up to 0.231 nats per token lower at a better "
     "rate: the verdict is of the two at theirs"
 )
 
@@ -318,13 +318,30 @@ def test_kept_results_are_judged_without_training(tmp_path):
     shutil.copytree(ROOT / "results" / "quick", tmp_path / "quick")
     folder, study = StudyFolder(tmp_path / "quick"), STUDIES["quick"]
     resolved = runner.resolve(study, folder, CPU)
-    session = runner.Session(study=resolved, folder=folder, tokens=None, device=CPU, source=None)
+    session = runner.Session(study=resolved, declared=study, folder=folder, tokens=None, device=CPU, source=None)
     question = judging.Question(study=study, baseline=2, candidate=3, looks=(3, 5))
     judge = judging.Judge(question, session, TUNE)
     assert judge.next_look().missing() == []
     assert judge.learn().verdict == "worse"
     assert judge.next_look() is None
-    assert [text.partition(",")[0] for text in judge.judgement().reservations] == ["runs of seeds 0"]
+    assert [text.partition(",")[0] for text in judge.judgement().reservations] == [
+        "runs of seeds 0",
+        "as far as the search for its learning rate can tell",
+    ]
+
+
+def test_what_is_to_be_done_again_is_forgotten_once_nothing_speaks_against_a_verdict(judged, session, study):
+    judged([0.1, 0.11, 0.105])
+    question = judging.Question(study=study, baseline=1, candidate=2, looks=(3, 5))
+    judge = judging.Judge(question, session, TUNE)
+    summaries = {path: path.read_bytes() for path in session.folder.path.glob("*/seed-*/summary.json")}
+    end(session, next(iter(session.study.runs)), 3.0, sources="earlier")
+    other = session.folder.path / "01-lstm-1-adam" / "seed-0" / "summary.json"
+    with pytest.raises(UserError, match=r"runs of 1,2 that different code computed"):
+        judge.forget([2])
+    assert all(path.is_file() for path in summaries)
+    judge.forget([1])
+    assert {path.parent.parent.name for path in summaries if not path.is_file()} == {other.parent.parent.name}
 
 
 # --- the command ------------------------------------------------------------------------------------------------------

@@ -16,6 +16,8 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     ROOT / "docs" / "assignment.md",
     ROOT / "docs" / "choose.md",
+    ROOT / "docs" / "index.md",
+    ROOT / "docs" / "reference.md",
     ROOT / "docs" / "reliability.md",
     ROOT / "docs" / "seed.md",
     ROOT / "docs" / "performance.md",

@@ -414,14 +414,58 @@ def test_what_is_done_again_is_trained_from_its_beginning_and_goes_on_from_there
     set_status(session, run, FAILED)
     folder = session.folder.run(run.slug)
     folder.checkpoint.write_bytes(b"of an earlier try")
-    assert run not in session.missing([2], again=[1])
-    assert folder.ended, "it is not among those to do"
     assert run in session.missing(again=[1])
+    assert folder.ended, "it is asked for, and not forgotten yet"
+    session.forget([1])
     assert not folder.ended
     assert not folder.checkpoint.exists()
-    folder.checkpoint.write_bytes(b"of this one")
-    assert run in session.missing(again=[1])
-    assert folder.checkpoint.exists()
+    for status in (None, FAILED):  # cut off, or killed for memory
+        if status:
+            folder.finish({"status": status, "error": "a reason"})
+        folder.checkpoint.write_bytes(b"of this one")
+        session.forget([1])
+        assert run in session.missing(again=[1])
+        assert folder.checkpoint.exists()
+
+
+def test_what_is_done_again_is_done_once_however_often_its_command_is_repeated(session):
+    first, second, _ = session.study.runs
+    for run in (first, second):
+        set_status(session, run, DIVERGED)
+    session.forget([1, 2])
+    set_status(session, first, DIVERGED)  # and the second is cut off
+    assert session.missing([1, 2], again=[1, 2]) == [second]
+    session.forget([1, 2])
+    assert session.folder.run(first.slug).ended
+    set_status(session, second, DIVERGED)
+    assert session.missing([1, 2], again=[1, 2]) == [first, second], "asked again when all is over, it is meant"
+
+
+def with_code(study, code):
+    return dataclasses.replace(study, experiments=tuple(dataclasses.replace(e, code=code) for e in study.experiments))
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix == ".json"}
+
+
+def test_a_study_of_other_code_is_refused_before_anything_of_it_is_written(study, tmp_path):
+    path, before, after = tmp_path / study.name, with_code(study, "a" * 12), with_code(study, "b" * 12)
+    with open_session(before, path, CPU) as session:
+        run = session.study.runs[0]
+        folder = session.folder.run(run.slug)
+        folder.start({"identity": identity(run), "run": encode(run)}, {})
+        folder.finish({"status": DIVERGED, "error": "a reason", "identity": identity(run)})
+    kept = contents(path)
+    with pytest.raises(UserError, match="has results of 1 by other code"), open_session(after, path, CPU):
+        pass
+    with open_session(after, path, CPU, again=[1]) as session:
+        assert session.missing(again=[1]) == list(session.study.runs)
+        assert contents(path) == kept, "not before it is forgotten"
+        session.declare()
+        session.forget([1])
+    assert contents(path) != kept
+    assert not folder.ended
 
 
 def test_a_folder_of_another_study_is_refused_and_left_alone(tmp_path, study):
@@ -509,7 +553,12 @@ def test_threads_wait_as_they_should_in_a_worker(session, monkeypatch):
 def test_the_results_that_are_kept_are_finished_results_of_the_studies_as_they_are_declared(name):
     folder = StudyFolder(ROOT / "results" / name)
     session = runner.Session(
-        study=runner.resolve(STUDIES[name], folder, CPU), folder=folder, tokens=None, device=CPU, source=None
+        study=runner.resolve(STUDIES[name], folder, CPU),
+        declared=STUDIES[name],
+        folder=folder,
+        tokens=None,
+        device=CPU,
+        source=None,
     )
     assert folder.study["identity"] == identity(STUDIES[name])
     assert session.missing() == []

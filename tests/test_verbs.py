@@ -7,18 +7,19 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 import bakeoff
 import fakes
 from bakeoff import verbs
 from bakeoff.errors import UserError
 from bakeoff.models import LSTM
-from bakeoff.records import StudyFolder
+from bakeoff.records import RunFolder, StudyFolder
 
 
 @pytest.fixture(scope="module")
 def results(tiny_study, tmp_path_factory):
-    return bakeoff.run(tiny_study, out=tmp_path_factory.mktemp("runs"), epochs=1)
+    return bakeoff.run(tiny_study, out=tmp_path_factory.mktemp("runs"), epochs=1, tensorboard=True)
 
 
 def test_a_study_is_run_and_reported(results):
@@ -27,6 +28,22 @@ def test_a_study_is_run_and_reported(results):
     assert results.page == results.folder / "report" / "index.html"
     assert results.page.is_file()
     assert results.rows()["status"].to_list() == ["finished", "finished"]
+
+
+def test_event_files_have_grown_beside_its_runs(results):
+    for run in results.folder.glob("*/seed-0"):
+        found = EventAccumulator(str(results.folder / "tensorboard" / run.relative_to(results.folder)))
+        found.Reload()
+        steps = [line["step"] for line in RunFolder(run).history()]
+        assert [event.step for event in found.Scalars("loss/valid")] == steps
+        assert [event.step for event in found.Scalars("final/test_perplexity")] == steps[-1:]
+
+
+def test_event_files_need_their_library_before_anything_is_done(tiny_study, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    with pytest.raises(UserError, match=r"pip install 'bakeoff\[tensorboard\]'"):
+        bakeoff.run(tiny_study, out=tmp_path, tensorboard=True)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_again_it_does_only_what_is_missing(results, tiny_study, capfd):

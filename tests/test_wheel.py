@@ -60,7 +60,7 @@ def test_the_wheel_carries_every_file_of_the_package_and_nothing_else(wheel):
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 #: What is imported only where somebody asks for it.
-OPTIONAL = {"accelerate", "schedulefree", "tensorboardX", "transformers", "vl_convert"}
+OPTIONAL = {"accelerate", "schedulefree", "tensorboard", "tensorboardX", "transformers", "vl_convert"}
 
 
 def distributions(modules):

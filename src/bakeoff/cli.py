@@ -140,8 +140,8 @@ def run(
     again: Annotated[
         str | None,
         typer.Option(
-            help="Numbers of experiments whose runs that are over are trained anew, such as 1,5. After Ctrl-C repeat "
-            "the command without it: what is over then is of now."
+            help="Numbers of experiments whose runs that are over are trained anew, such as 1,5; after Ctrl-C the same "
+            "command goes on."
         ),
     ] = None,
     seeds: Annotated[
@@ -154,6 +154,9 @@ def run(
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
     jobs: JobsOption = "1",
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Let event files for TensorBoard grow in the study's tensorboard/.")
+    ] = False,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the report at the end.")] = True,
 ) -> int:
     """Run what is missing of a study, then write its report.
@@ -176,6 +179,7 @@ def run(
             precision=precision,
             threads=threads,
             jobs=jobs,
+            tensorboard=tensorboard,
             write_report=report,
         )
     )
@@ -351,15 +355,16 @@ def tune(
     while (round_ := search.next_round()) is not None:
         if moved := tuning.put_aside(folder, round_):
             say(f"{round_.name} follows from other results than there are now: moved to {moved}, and begun anew")
-        with open_session(round_, folder / round_.name, resolve_device(device), source) as session:
-            try:
-                missing = session.missing(again=search.trials_of(anew))
-            except OtherCodeError as error:
-                numbers = search.experiments_of(error.numbers)
-                raise OtherCodeError(session.folder.path, numbers, source, "bakeoff tune") from error
-            if missing:
-                for failure in verbs.do(session, missing, at_once, console):
-                    say(failure)
+        trials = search.trials_of(anew)
+        at = folder / round_.name, resolve_device(device), source
+        try:
+            with open_session(round_, *at, again=trials) as session:
+                if missing := session.missing(again=trials):
+                    for failure in verbs.do(session, missing, at_once, console, again=trials):
+                        say(failure)
+        except OtherCodeError as error:
+            numbers = search.experiments_of(error.numbers)
+            raise OtherCodeError(at[0], numbers, source, "bakeoff tune") from error
         search.learn(read_rows(session.folder))
         if failed := search.failed():
             say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
@@ -446,13 +451,13 @@ def judge(
     question = judging.Question(
         study=found.study, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
     )
-    anew = verbs.numbers("--again", again, question.pair)
+    anew = verbs.numbers("--again", again, question.pair) or ()
     at_once, planned = parse_jobs(jobs), 0
     tune = tuning.command(out, found.study, found.built_in, found.source)
-    with verbs.opened(found, device, at_once, console) as session:
+    with verbs.opened(found, device, at_once, console, anew) as session:
         judge = judging.Judge(question, session, tune)
         if anew:
-            judge.whole.missing(again=anew)
+            judge.forget(anew)
         while (part := judge.next_look()) is not None:
             if missing := part.missing():
                 if not planned:
@@ -659,6 +664,40 @@ def export(
         say(f"the best run is {run_folder}")
     loaded_by = transformers.export(run_folder, folder, trust=trust)
     show(f"exported: {folder}, which {loaded_by or 'bakeoff.load'} loads")
+
+
+@app.command(name="import", rich_help_panel=TAKE)
+def import_(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="What another program wrote of a run: a folder with trainer_state.json, with event files of "
+            "TensorBoard, or of BakeoffCallback; or a CSV file with the columns step or epoch, and valid_loss."
+        ),
+    ],
+    *,
+    into: Annotated[Path, typer.Option(help="The study's folder.")],
+    corpus: Annotated[
+        str | None, typer.Option(help="The study's own corpus, where the run's valid was that; as for run.")
+    ] = None,
+    tokens: Annotated[
+        int | None, typer.Option(help="How many tokens of its own valid has, where the run does not tell.", min=1)
+    ] = None,
+    valid: Annotated[str | None, typer.Option(help="What the loss on valid is called there.")] = None,
+    train: Annotated[str | None, typer.Option(help="What the loss on train is called there.")] = None,
+    name: Annotated[str | None, typer.Option(help="What it is to be called; by default as its folder.")] = None,
+) -> None:
+    """Show a run of another program with a study, as reported, not measured here: it enters no rank and no verdict.
+
+    In status, watch and the report. With --corpus its loss becomes bits per byte, beside the floors. For example
+    `bakeoff import my-trainer --into runs/quick`; importing again takes what has come since.
+    """
+    from bakeoff import importing
+    from bakeoff.records import only_study
+
+    study, told = only_study(into), importing.Told(valid, train, corpus, tokens, name)
+    called = importing.bring(folder, study, told)
+    show(f"{called} is shown with {study.path}, as reported: `bakeoff status {into}`, `bakeoff report {into}`")
 
 
 @app.command(rich_help_panel=TAKE)

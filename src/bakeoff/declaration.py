@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import accounting, sources, texts
-from bakeoff.data import Tokens, tokenizers
+from bakeoff.data import Tokens, overlap, tokenizers
 from bakeoff.data.splits import SPLITS
 from bakeoff.identity import encode, fits, identity
 from bakeoff.models import ARCHITECTURES, count_parameters, ngram
@@ -68,10 +68,16 @@ def _corpus(study: Study, tokens: Tokens | None) -> Json:
                 "tokens": len(stream.tokens_N),
                 "words": stream.words,
                 "bytes": stream.bytes,
+                **_shared(tokens.shared.get(split)),
             }
             for split, stream in tokens.splits.items()
         }
     )
+
+
+def _shared(share: float | None) -> Json:
+    """Which share of a split's runs of tokens stands in train; nothing of train itself."""
+    return {} if share is None else {"shared": {"tokens": overlap.TOKENS, "share": share}}
 
 
 def _experiment(experiment: Experiment, budget: Budget, vocabulary: int) -> Json:

@@ -27,7 +27,7 @@ from bakeoff.analysis.rows import Repeats, Row, StudyRows, read_rows, require_un
 from bakeoff.analysis.statistics import MOST_SEEDS, SAME_WITHIN, UNDECIDED
 from bakeoff.errors import UserError
 from bakeoff.records import DIVERGED, FINISHED, LARGEST, LOOKS, read_json, write_record
-from bakeoff.runner import Session
+from bakeoff.runner import OtherCodeError, Session
 from bakeoff.spec import Run, Study
 
 #: Seeds at each look, where no others are declared.
@@ -162,6 +162,18 @@ class Judge:
         self._over = self._declared()
         self._looks: list[Look] = []
 
+    def forget(self, again: Collection[int]) -> None:
+        """Make runs of one of the two, or both, missing that are over, once nothing else speaks against a verdict.
+
+        Raises:
+            UserError: Records of another run are damaged, or different code has computed it.
+        """
+        rows = [row for side in self._sides(self._read(self.whole)) for row in side.rows if row.number not in again]
+        require_undamaged(rows)
+        self._require_one_code(rows, self.whole.missing(again=again))
+        self._session.declare()
+        self.whole.forget(again)
+
     def next_look(self) -> Session | None:
         """The session for the next look; None once the answer is known, or all looks were taken.
 
@@ -174,7 +186,11 @@ class Judge:
         part = self._with(self.question.looks[taken])
         rows = [row for side in self._sides(self._read(part)) for row in side.rows]
         require_undamaged(rows)
-        self._require_one_code(rows, part.missing())
+        try:
+            missing = part.missing()
+        except OtherCodeError as error:  # of seeds that are this comparison's alone
+            raise OtherCodeError(self.whole.folder.path, error.numbers, part.source, "bakeoff judge") from error
+        self._require_one_code(rows, missing)
         return part
 
     def learn(self) -> Look:

@@ -181,10 +181,11 @@ def open_anew(declared: Study, folder: StudyFolder, device: torch.device, source
     """
     if folder.exists and folder.study["identity"] != identity(declared):
         folder.undeclare()
-    with open_session(declared, folder.path, device, source) as session:
+    with open_session(declared, folder.path, device, source, again=declared.numbers) as session:
         specs = {run: folder.run(run.slug).spec for run in session.study.runs if folder.run(run.slug).ended}
         others = [run.number for run, spec in specs.items() if spec and spec["identity"] != identity(run)]
-        session.missing(again=others)
+        session.declare()
+        session.forget(others)
         yield session
 
 

@@ -1,6 +1,7 @@
 """What a user sees while runs are at work: bars on a terminal, plain lines in a pipe; both on standard error."""
 
 import contextlib
+import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -22,6 +23,8 @@ from rich.progress import (
 from bakeoff import runner, words
 from bakeoff.data import Tokens
 from bakeoff.errors import plain
+from bakeoff.records import StudyFolder
+from bakeoff.report import live
 from bakeoff.spec import Budget, Corpus, Run
 
 Json = dict[str, Any]
@@ -47,6 +50,24 @@ def redraws(console: Console) -> bool:
 def display(runs: Sequence[Run], console: Console) -> Display:
     """Bars where they can move, lines elsewhere."""
     return Bars(runs, console) if redraws(console) else Lines(runs, console)
+
+
+@contextlib.contextmanager
+def following(*displays: Display, also: Sequence[runner.Observer] = ()) -> Iterator[runner.Observer]:
+    """Whoever tells this tells all of them, in their order, and those who need not be opened after them."""
+    with contextlib.ExitStack() as stack:
+        told: list[runner.Observer] = [*(stack.enter_context(display) for display in displays), *also]
+
+        def tell(run: Run, message: Json) -> None:
+            for each in told:
+                each(run, message)
+
+        yield tell
+
+
+def page(study: StudyFolder, console: Console) -> live.Page:
+    """The page that lies beside a study while its runs are at work."""
+    return live.Page(study, functools.partial(say, console))
 
 
 @contextlib.contextmanager

@@ -4,6 +4,7 @@ STUDY/study.json · tokenizer.json · code/ (the user's study file, if there is 
 STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · texts.json
                            · best.safetensors · summary.json (written last: the run is over)
                            · probe.json (short counter-experiments)
+STUDY/reported/NAME.json (runs that other programs report: none of ours)
 """
 
 import hashlib
@@ -57,6 +58,11 @@ def _flag(value: object) -> bool:
 
 def _number(value: object) -> bool:
     return type(value) in (int, float) and -LARGEST < value < LARGEST  # type: ignore[operator]
+
+
+def finite(value: object) -> bool:
+    """Whether it is a number that a record may hold."""
+    return _number(value)
 
 
 def _count(value: object) -> bool:
@@ -164,8 +170,23 @@ PROBE: dict[str, Shape] = {
     "smaller?": {"number": _count, "start": START},
 }
 _PROBE = "probe.json"
+#: What another program reports of a run: where it was, and its loss there, in nats per token of its own.
+REPORTED: dict[str, Shape] = {
+    CHECKSUM: _text,
+    **dict.fromkeys(("by", "unit"), _text),
+    "valid": [[_number] * 2],
+    "train": [[_number] * 2],
+    **dict.fromkeys(("tokens?", "bytes?"), _positive),
+    "checked?": _flag,
+}
 TITLES: Shape = [{"name": _text, "title": _text}]
-SPLIT: Shape = {"documents?": _count, "tokens": _positive, "words": _positive, "bytes": _positive}
+SPLIT: Shape = {
+    "documents?": _count,
+    "tokens": _positive,
+    "words": _positive,
+    "bytes": _positive,
+    "shared?": {"tokens": _positive, "share": _number},
+}
 #: What `study.json` has for a report beside what a command goes on from.
 DECLARED: Shape = STUDY | {
     "corpus": {
@@ -203,6 +224,9 @@ DECLARED: Shape = STUDY | {
 }
 
 
+#: Which runs of a study are being trained anew.
+AGAIN = "again.json"
+DONE_AGAIN: dict[str, Shape] = {CHECKSUM: _text, "runs": [_text]}
 #: The folder of studies that other ones took the place of.
 EARLIER = "earlier"
 #: How to go on without most of them, and without what the summary has a checksum of.
@@ -626,9 +650,39 @@ class StudyFolder:
         """The report's folder."""
         return self.path / "report"
 
+    def report_of(self, name: str) -> Path:
+        """The record of what another program reports of a run, by its name here."""
+        return self.path / "reported" / f"{name}.json"
+
+    @property
+    def reported(self) -> list[tuple[str, Json]]:
+        """What other programs report of their runs, by name; of one whose record is damaged, the `error` alone."""
+        found: list[tuple[str, Json]] = []
+        for path in sorted(self.report_of("*").parent.glob("*.json")):
+            try:
+                found.append((path.stem, read_json(path, REPORTED, "import it again")))
+            except DamagedError as error:
+                found.append((path.stem, {"error": str(error)}))
+        return found
+
     def run(self, slug: str) -> RunFolder:
         """The folder of one run, by the run's slug."""
         return RunFolder(self.path / slug)
+
+    @property
+    def done_again(self) -> list[str]:
+        """Slugs of runs that are trained anew, as far as the command that was asked for it has come.
+
+        None once all of them are over: whoever asks again then means it.
+        """
+        path = self.path / AGAIN
+        slugs: list[str] = read_json(path, DONE_AGAIN)["runs"] if path.is_file() else []
+        over = all(self.run(slug).status in (FINISHED, DIVERGED) for slug in slugs)
+        return [] if over else slugs
+
+    def keep_done_again(self, slugs: list[str]) -> None:
+        """Keep which those are."""
+        write_record(self.path / AGAIN, {"runs": slugs})
 
     def undeclare(self) -> None:
         """Forget what was declared, but for the runs: another study can take them over."""

@@ -70,6 +70,7 @@ class Session:
 
     Attributes:
         study: With precision and threads resolved.
+        declared: The same before anything was resolved.
         folder: Where it lies.
         tokens: Its corpus.
         device: Where its runs compute.
@@ -77,10 +78,20 @@ class Session:
     """
 
     study: Study
+    declared: Study
     folder: StudyFolder
     tokens: Tokens
     device: torch.device
     source: Path | None
+
+    def declare(self) -> None:
+        """Write what the study is: `study.json`, its tokenizer, and the code of its study file."""
+        write_record(self.folder.path / "study.json", declare(self.study, self.tokens, self.declared, self.source))
+        with written_atomically(self.folder.tokenizer) as temporary:
+            temporary.write_text(self.tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
+        for name, content in sources.read(self.source).items() if self.source else ():
+            with written_atomically(self.folder.code / name) as temporary:
+                temporary.write_bytes(content)
 
     def holds(self, memory_bytes: int) -> int:
         """How many runs this machine holds at a time, by its cores and its free memory; one where they share a GPU.
@@ -101,23 +112,43 @@ class Session:
 
         Args:
             only: Numbers of experiments; None for all.
-            again: Numbers of those whose runs that are over are made missing. One that is not over goes on.
+            again: Numbers of those whose runs that are over are missing as well, until `forget` makes them so.
 
         Raises:
             UserError: A run that is over, and not to be done again, is another one than the study declares, or was
                 made by other code; then nothing is changed.
         """
         statuses = {run: self.folder.run(run.slug).status for run in self._asked(only)}
-        over = [run for run in statuses if statuses[run] in (FINISHED, DIVERGED) and run.number not in again]
+        done_again = self.folder.done_again
+        over = [
+            run
+            for run in statuses
+            if statuses[run] in (FINISHED, DIVERGED) and (run.number not in again or run.slug in done_again)
+        ]
         self._require_declared(over)
         for run in over:
             self.folder.run(run.slug).tidy()
-        for folder in (self.folder.run(run.slug) for run in statuses if run.number in again):
-            if folder.ended:
-                folder.checkpoint.unlink(missing_ok=True)  # first, so that none is gone on from
-                folder.reopen()
-        damaged = [run for run in statuses if statuses[run] == DAMAGED and self.folder.run(run.slug).ended]
+        damaged = [
+            run
+            for run in statuses
+            if statuses[run] == DAMAGED and run.number not in again and self.folder.run(run.slug).ended
+        ]
         return [run for run in statuses if run not in over and run not in damaged]
+
+    def forget(self, again: Collection[int]) -> None:
+        """Make the runs of those experiments missing that are over, so that they are trained anew.
+
+        What a command that was not through with it has made of them stays: done, or a checkpoint to go on from.
+        """
+        done = list(self.folder.done_again)
+        for run in self.study.runs:
+            if run.number in again and run.slug not in done:
+                folder = self.folder.run(run.slug)
+                if folder.ended:
+                    folder.checkpoint.unlink(missing_ok=True)  # first, so that none is gone on from
+                    folder.reopen()
+                done.append(run.slug)
+                self.folder.keep_done_again(done)  # after it: one that is not named here is forgotten once more
 
     def damaged(self, only: Sequence[int] | None = None) -> list[str]:
         """What is wrong with runs that are over and not missing therefore, and how to mend it."""
@@ -168,8 +199,13 @@ def prepare(corpus: Corpus, budget: Budget, told: Told = lambda *_: None) -> Tok
 
 
 @contextlib.contextmanager
-def open_session(
-    declared: Study, path: Path, device: torch.device, source: Path | None = None, jobs: int | None = 1
+def open_session(  # noqa: PLR0913, PLR0917 (each says something else of what is opened)
+    declared: Study,
+    path: Path,
+    device: torch.device,
+    source: Path | None = None,
+    jobs: int | None = 1,
+    again: Collection[int] = (),
 ) -> Iterator[Session]:
     """Prepare a study's corpus and folder; until the session is closed no other command gets at the study.
 
@@ -179,10 +215,12 @@ def open_session(
         device: Where the runs compute.
         source: The user's study file, if the study comes from one.
         jobs: How many runs at a time are to share the cores, if the study is started now; None for one a core.
+        again: Numbers of experiments whose runs may be of other code, as they are to be trained anew. With any, what
+            there is of a study stays as it is until `Session.declare`.
 
     Raises:
         UserError: The corpus cannot be used, a model cannot be built, the folder cannot be written or holds another
-            study, or another command has it.
+            study or runs of other code, or another command has it.
     """
     _require_writable(path)
     tokens = tokens_of(declared)
@@ -191,13 +229,11 @@ def open_session(
         for written in (path, *folder.code.glob("**")):
             remove_leftovers(written)
         study = resolve(declared, folder, device, jobs)
-        write_record(path / "study.json", declare(study, tokens, declared, source))
-        with written_atomically(folder.tokenizer) as temporary:
-            temporary.write_text(tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
-        for name, content in sources.read(source).items() if source else ():
-            with written_atomically(folder.code / name) as temporary:
-                temporary.write_bytes(content)
-        yield Session(study=study, folder=folder, tokens=tokens, device=device, source=source)
+        session = Session(study=study, declared=declared, folder=folder, tokens=tokens, device=device, source=source)
+        session.missing(again=again)  # before anything is written, as it refuses what is not of this study
+        if not (again and folder.exists):
+            session.declare()
+        yield session
 
 
 def tokens_of(declared: Study, told: Told = lambda *_: None) -> Tokens:

@@ -36,6 +36,7 @@ def status_json(folder: StudyFolder, rows: StudyRows) -> Json:
         "counts": count_statuses(rows),
         "seconds_left": seconds_left(rows),
         "runs": [{name: getattr(row, name) for name in kept} for row in rows.rows],
+        "reported": [vars(run) for run in rows.reported],
     }
 
 
@@ -54,7 +55,18 @@ def status_text(folder: StudyFolder, rows: StudyRows) -> str:
     ending += "".join(f"\n{plain(row.error or '')}" for row in rows.rows if row.status == DAMAGED)
     ending += f"\nthe next `bakeoff run` will {what_is_next(rows)}"
     heads = ["#", "model", "layers", "optimizer", "seed", "status", f"{rows.unit}s", "valid ppl"]
-    return f"{columns(heads, lines)}\n{ending}"
+    return f"{columns(heads, lines)}\n{ending}{_reported_text(rows)}"
+
+
+def _reported_text(rows: StudyRows) -> str:
+    """What other programs report of their runs, under a heading that says so; nothing where there is nothing."""
+    if not rows.reported:
+        return ""
+    from bakeoff.analysis.questions.reported import facts
+    from bakeoff.report import text
+
+    head, *lines = text.grid("reported", facts(rows)) or []
+    return f"\n\nreported, not measured here:\n{columns(head, lines)}"
 
 
 def description_text(description: Json) -> str:

@@ -5,9 +5,10 @@ Mistakes are raised as `UserError`; progress is shown on standard error, or in a
 
 import contextlib
 import dataclasses
+import functools
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -23,11 +24,13 @@ from bakeoff.choosing.planning import Request
 from bakeoff.choosing.search import NAMES
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
+from bakeoff.export import tensorboard as events
 from bakeoff.files import remove_leftovers, require_ours
 from bakeoff.measure import resolve_device
 from bakeoff.records import FAILED, StudyFolder
+from bakeoff.report import live
 from bakeoff.report.results import Results, report
-from bakeoff.runner import Session, folder_name, open_session, parse_jobs
+from bakeoff.runner import Observer, Session, folder_name, open_session, parse_jobs
 from bakeoff.spec import Run, Study
 from bakeoff.study_file import find_study
 
@@ -45,6 +48,7 @@ def run(
     precision: str = "auto",
     threads: int | None = None,
     jobs: str | int = 1,
+    tensorboard: bool = False,
     write_report: bool = True,
 ) -> Results:
     """Run what is missing of a study, then write its report.
@@ -56,7 +60,8 @@ def run(
         study: A built-in study's name, the path of a Python file that defines `study`, or a study that has no classes
             but Bakeoff's.
         only: Numbers of the experiments to run, such as `[1, 5]`.
-        again: Numbers of experiments whose runs that are over are trained anew; one that is not over goes on.
+        again: Numbers of experiments whose runs that are over are trained anew; one that is not over goes on. After
+            an interrupt the same call goes on.
         seeds: Repeat every experiment with this many seeds; those of earlier calls stay.
         corpus: A built-in corpus's name, a text file, or a folder with `train.txt`, `valid.txt`, `test.txt`.
         epochs: Passes over the train split, instead of the study's.
@@ -65,6 +70,7 @@ def run(
         precision: `auto`, `fp32` or `bf16`; fixed when a study is started.
         threads: Processor threads of a run, instead of its share of the cores that are allowed.
         jobs: Runs at a time, or `auto`; more than one spoils timings.
+        tensorboard: Whether event files for TensorBoard grow beside the runs, in the study's `tensorboard/`.
         write_report: Whether to.
 
     Raises:
@@ -72,11 +78,16 @@ def run(
     """
     console, out = process.console(), Path(out)
     found = find(study, out, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
-    asked, anew = numbers("--only", only, found.study), numbers("--again", again, found.study)
-    at_once = parse_jobs(str(jobs))
-    with opened(found, device, at_once, console) as session:
-        missing, damaged = session.missing(asked, anew or ()), session.damaged(asked)
-        failed = [*(do(session, missing, at_once, console) if missing else []), *damaged]
+    asked, anew = numbers("--only", only, found.study), numbers("--again", again, found.study) or []
+    asked, at_once = asked and [*asked, *anew], parse_jobs(str(jobs))
+    if tensorboard:
+        events.require()
+    with opened(found, device, at_once, console, anew) as session:
+        missing = session.missing(asked, anew)
+        growing = [events.Growing(session.folder, functools.partial(progress.say, console))] if tensorboard else []
+        with progress.following(*growing) as also:
+            failed = do(session, missing, at_once, console, also, again=anew) if missing else []
+        failed += session.damaged(asked)
     results = reported(found.folder, console) if write_report else Results(folder=found.folder, page=None)
     return dataclasses.replace(results, failed=(*failed, *results.failed))
 
@@ -212,20 +223,33 @@ def numbers(option: str, given: str | Sequence[int] | None, study: Study) -> lis
 
 
 @contextlib.contextmanager
-def opened(found: Found, device: str, at_once: int | None, console: Console) -> Iterator[Session]:
+def opened(
+    found: Found, device: str, at_once: int | None, console: Console, again: Collection[int] = ()
+) -> Iterator[Session]:
     """The session of a study, once its text is ready."""
     study, folder, _, source = found
     require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
     progress.prepare(study.corpus, study.budget, console)
     with contextlib.ExitStack() as stack:
         with console.status(f"preparing {study.corpus.name}"):
-            session = stack.enter_context(open_session(study, folder, resolve_device(device), source, at_once))
+            session = stack.enter_context(open_session(study, folder, resolve_device(device), source, at_once, again))
         yield session
 
 
-def do(session: Session, missing: Sequence[Run], at_once: int | None, console: Console) -> list[str]:
-    """Say what the missing runs will cost, and do them; a line for each that failed."""
-    return train(session, missing, say_cost(session, missing, at_once, console), console)
+def do(
+    session: Session,
+    missing: Sequence[Run],
+    at_once: int | None,
+    console: Console,
+    *also: Observer,
+    again: Collection[int] = (),
+) -> list[str]:
+    """Say what the missing runs will cost, forget what is done again, and do them; a line for each that failed."""
+    jobs = say_cost(session, missing, at_once, console)
+    if again:
+        session.declare()
+        session.forget(again)
+    return train(session, missing, jobs, console, *also)
 
 
 def say_cost(
@@ -252,18 +276,25 @@ def say_cost(
     return jobs
 
 
-def train(session: Session, missing: Sequence[Run], jobs: int, console: Console) -> list[str]:
-    """Do the missing runs, `jobs` at a time; a line for each that failed."""
-    with progress.display(missing, console) as observer:
+def train(session: Session, missing: Sequence[Run], jobs: int, console: Console, *also: Observer) -> list[str]:
+    """Do the missing runs, `jobs` at a time; a line for each that failed.
+
+    Progress and the study's page are told what they say, and whoever else is named.
+    """
+    progress.say(console, f"as it goes on: {session.folder.path / live.NAME}")
+    displays = progress.display(missing, console), progress.page(session.folder, console)
+    with progress.following(*displays, also=also) as observer:
         session.run(missing, jobs, observer)
     records = {run.slug: session.folder.run(run.slug).read() for run in missing}
     return [f"{slug} failed: {kept.summary['error']}" for slug, kept in records.items() if kept.status == FAILED]
 
 
 def reported(folder: Path, console: Console) -> Results:
-    """The results of a study, once its report is written."""
+    """The results of a study, once its report is written, to which its page leads then."""
     with console.status("writing the report"):
-        return report(folder)
+        results = report(folder)
+    progress.page(StudyFolder(folder), console).draw()
+    return results
 
 
 def _bytes(given: str | None) -> float | None:

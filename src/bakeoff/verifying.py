@@ -251,7 +251,9 @@ class Verification:
                 _counts(review, each, tokens)
                 _weights(review, each, run, tokens)
             if each is self.again:
-                session = Session(study=study, folder=folder, tokens=tokens, device=_device(each), source=source)
+                session = Session(
+                    study=study, declared=study, folder=folder, tokens=tokens, device=_device(each), source=source
+                )
                 self._session = session, run
         if gone := sum(not each.folder.best_weights.is_file() for each, _, _ in runs):
             review.not_checked.append(f"{folder.path}: the best weights of {words.plural(gone, 'run')}: not there")

@@ -96,3 +96,11 @@ def test_a_split_of_exactly_one_sequence_is_enough(tiny_study, tokens):
 def test_an_unknown_tokenizer_is_told_in_one_line(tiny_study):
     with pytest.raises(UserError, match=r"\Aunknown tokenizer 'words'[^\n]*bpe[^\n]*\Z"):
         data.prepare(tiny_study.corpus, dataclasses.replace(tiny_study.budget, tokenizer="words"))
+
+
+def test_what_of_test_stands_in_train_too_is_measured(prepared, tiny_corpus_file):
+    test = "".join(own_text.read(tiny_corpus_file)["test"])
+    plain, leaked = prepared("plain"), prepared("leaked", train=test)
+    assert plain.shared["test"] < 0.02
+    assert leaked.shared["test"] > 0.9
+    assert leaked.shared["valid"] == pytest.approx(plain.shared["valid"], abs=0.02)

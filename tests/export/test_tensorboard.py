@@ -1,6 +1,7 @@
 """Event files, read back by TensorBoard itself."""
 
 import sys
+from types import SimpleNamespace
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -49,7 +50,7 @@ def test_every_point_is_there_at_its_step_and_time(study, tmp_path):
     assert folders == {row.folder for row in rows}
     for row in rows:
         found, expected = read(tmp_path / "events" / row.folder), {}
-        for scalar in (*tensorboard.curves(row), *tensorboard.finals(row)):
+        for scalar in (*tensorboard.curves(row.history), *tensorboard.finals(row)):
             expected.setdefault(scalar.tag, []).append((scalar.step, scalar.when, scalar.value))
         assert set(found.Tags()["scalars"]) == set(expected)
         for tag, points in expected.items():
@@ -95,6 +96,72 @@ def test_settings_stand_beside_the_final_figures(study, tmp_path):
     assert (settings["seed"].number_value, settings["device"].string_value) == (0, "cpu")
     assert {"final/valid_perplexity", "final/test_bits_per_byte"} <= figures
     assert found["02-gpt1-1-sgd"][1] == set()
+
+
+SLUG = "01-lstm-1-adam/seed-0"
+RUN = SimpleNamespace(slug=SLUG)
+EVALUATION, END = {"event": "evaluation"}, {"event": "end"}
+
+
+def points(folder):
+    found = read(folder)
+    return {
+        tag: [(event.step, event.wall_time, event.value) for event in found.Scalars(tag)]
+        for tag in found.Tags()["scalars"]
+    }
+
+
+def as_exported(study, folder):
+    tensorboard.export(study.path, folder)
+    return {path.parent.name: points(path) for path in folder.glob("*/*")}
+
+
+def test_events_grow_while_runs_are_at_work_and_end_as_what_is_exported(study, tmp_path):
+    run = study.run(SLUG)
+    summary, lines = run.summary, run.history()
+    run.reopen()
+    (run.path / "history.jsonl").unlink()
+    there = study.path / tensorboard.FOLDER / SLUG
+    # The first command is interrupted after four evaluations; the second goes on from a checkpoint that knew two.
+    with tensorboard.Growing(study, pytest.fail) as growing:
+        for number, line in enumerate(lines[:4], start=1):
+            run.append(line)
+            growing(RUN, {"event": "step"})
+            growing(RUN, EVALUATION)
+            assert len(points(there)["loss/valid"]) == number
+    with tensorboard.Growing(study, pytest.fail) as growing:
+        assert len(points(there)["loss/valid"]) == 4
+        run.go_on(run.spec, run.environment, 2)
+        run.append(lines[2])
+        growing(RUN, EVALUATION)
+        assert [step for step, *_ in points(there)["loss/valid"]] == [0, 100, 200]
+        run.append(lines[3])
+        run.append(lines[4])
+        run.finish(summary)
+        growing(RUN, END)
+    found = {path.parent.name: points(path) for path in (study.path / tensorboard.FOLDER).glob("*/*")}
+    expected = as_exported(study, tmp_path / "events")
+    assert set(found) == set(expected) == {"01-lstm-1-adam", "02-gpt1-1-sgd"}
+    for name, tags in expected.items():
+        assert {tag: sorted(of) for tag, of in found[name].items()} == {tag: sorted(of) for tag, of in tags.items()}
+
+
+def test_a_reader_of_an_earlier_file_forgets_what_stood_there(study):
+    with tensorboard.Growing(study, pytest.fail) as growing:
+        reader = read(growing.folder / SLUG)
+        growing(RUN, EVALUATION)
+        reader.Reload()
+        assert [event.step for event in reader.Scalars("loss/valid")] == [0, 100, 200, 300, 400]
+
+
+def test_events_that_cannot_be_written_are_said_once_and_disturb_nothing(study):
+    said = []
+    (study.path / tensorboard.FOLDER).write_text("in the way")
+    with tensorboard.Growing(study, said.append) as growing:
+        growing(RUN, EVALUATION)
+        growing(RUN, END)
+    assert len(said) == 1
+    assert said[0].startswith(f"{study.path / tensorboard.FOLDER} is not written any more: ")
 
 
 def test_what_cannot_be_exported_is_told(study, tmp_path, monkeypatch):

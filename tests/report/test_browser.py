@@ -6,6 +6,9 @@ import shutil
 import pytest
 from playwright.sync_api import sync_playwright
 
+import fakes
+from bakeoff.report import live
+
 #: Set where a missing browser is an error and not a reason to skip.
 REQUIRED = "BAKEOFF_BROWSER_REQUIRED"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
@@ -239,3 +242,25 @@ def test_names_of_users_run_nothing(opened, nasty_built):
     page = opened(nasty_built.page)
     assert page.heard == []
     assert page.locator("script").count() == 1
+
+
+def test_the_page_of_a_study_at_work_follows_it_from_the_disk_in_its_place(browser, tmp_path):
+    curve = [4.6, 4.5]
+    study = fakes.write_study(tmp_path / "a & b", {(1, "lstm", 1, "adam"): curve}, endings={1: None})
+    live.write(study)
+    page = browser.new_page(viewport={"width": 390, "height": 300})
+    page.set_default_timeout(PATIENCE)
+    heard = []
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.goto((study.path / live.NAME).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    page.evaluate("window.same = true; scrollTo(0, 120); document.querySelector('.scroll').scrollLeft = 40")
+    fakes.write_run(study.run("01-lstm-1-adam/seed-0"), [*curve, 4.4], ending=None)
+    live.write(study)
+    page.wait_for_function("document.querySelector('progress').value === 3")
+    assert page.evaluate("window.same") is True
+    assert page.evaluate("[scrollY, document.querySelector('.scroll').scrollLeft]") == [120, 40]
+    assert page.locator("iframe").count() == 0
+    assert heard == []
+    page.close()

@@ -55,3 +55,18 @@ def test_a_report_of_a_budget_in_steps_speaks_of_steps_and_passes(tmp_path):
     said += [part for each in tables for part in (each["caption"], *(c["head"] for c in each["columns"]))]
     assert not [line for line in said if "epoch" in line.replace("-epochs", "")]
     golden("report-in-steps.txt", "\n".join(said) + "\n")
+
+
+def test_text_of_test_that_stands_in_train_is_said_on_the_first_screen(tmp_path):
+    def leaked(study):
+        study["corpus"]["valid"] |= {"shared": {"tokens": 20, "share": 0.001}}
+        study["corpus"]["test"] |= {"shared": {"tokens": 20, "share": 0.88}}
+
+    study = fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): fakes.falling(4.5)}, edit=leaked)
+    said = told(study)
+    assert (
+        "88 % of test stands word for word in train: what a model remembers counts as what it can do."
+        in said.replace("\u00a0", " ")
+    )
+    facts = dict(protocol.of(study, tmp_path)["facts"])
+    assert facts["Valid"].endswith("; 0.10\u00a0% of its runs of 20 tokens stand in train")

@@ -14,6 +14,7 @@ from bakeoff.analysis import diagnosis, evaluations, statistics
 from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point, WithCounts
 from bakeoff.analysis.optimum import COARSE, left_open, optimum
 from bakeoff.analysis.probe import Probe, probe
+from bakeoff.analysis.reported import Reported, reported
 from bakeoff.analysis.statistics import Comparison
 from bakeoff.errors import UserError, plain
 from bakeoff.metrics import Tally
@@ -288,6 +289,7 @@ class StudyRows:
         baselines: The floors.
         noise: How much another seed changes a loss, typically.
         texts: How a floor goes on after the runs' prompts, by these; empty in folders that do not say.
+        reported: Runs that other programs trained and measured: no rows.
     """
 
     study: Json
@@ -296,12 +298,19 @@ class StudyRows:
     baselines: tuple[Baseline, ...]
     noise: Noise
     texts: dict[str, str]
+    reported: tuple[Reported, ...] = ()
     _compared: dict[tuple[int, int], Comparison | None] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def seeds(self) -> int:
         """How many seeds the study declares."""
         return len(self.study["seeds"])
+
+    @property
+    def shared(self) -> dict[str, float]:
+        """Which share of valid, and of test, stands in train as well; nothing in folders that do not say."""
+        found = {split: self.study["corpus"][split].get("shared") for split in ("valid", "test")}
+        return {split: shared["share"] for split, shared in found.items() if shared}
 
     @property
     def unit(self) -> str:
@@ -512,6 +521,7 @@ def read_rows(folder: StudyFolder, seeds: Sequence[int] = ()) -> StudyRows:
         baselines=baselines,
         noise=noise,
         texts=_texts(declared.get("texts")),
+        reported=tuple(reported(name, _shown(record)) for name, record in folder.reported),
     )
 
 

@@ -25,10 +25,11 @@ EXACT_FLIPS = 12
 #: More seeds than these nobody runs.
 MOST_SEEDS = 100
 
-#: What a verdict may be; the last is for questions that ask which or how much.
+#: What a verdict may be; `ANSWERED` is for questions of which or how much, `REPORTED` of what was measured elsewhere.
 YES, NO, LEANING_YES, LEANING_NO = "yes", "no", "leaning yes", "leaning no"
 SAME, UNDECIDED, CANNOT_TELL, NOT_MEASURED = "the same", "undecided", "cannot be told", "not measured"
 ANSWERED = "answered"
+REPORTED = "reported, not measured here"
 #: What becomes of a verdict that is sure of the experiments as they were run, and not of more.
 LEANING_BY = {YES: LEANING_YES, NO: LEANING_NO}
 

@@ -240,7 +240,8 @@ class Choice:
             self._put_aside(folder)
         with runner.open_session(study, folder.path, self.request.device) as session:
             if missing := session.missing():
-                with progress.display(missing, self.console) as shown:
+                shows = progress.display(missing, self.console), progress.page(session.folder, self.console)
+                with progress.following(*shows) as shown:
 
                     def observe(run: Run, message: Json) -> None:
                         shown(run, message)

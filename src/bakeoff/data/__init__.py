@@ -2,8 +2,9 @@
 
 import functools
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tokenizers import Tokenizer
 
-from bakeoff.data import corpora, sequences, tokenizers
+from bakeoff.data import corpora, overlap, sequences, tokenizers
 from bakeoff.data.cache import cache_folder, entry
 from bakeoff.data.sequences import TokenStream
 from bakeoff.data.splits import SPLITS, hash_fraction
@@ -20,8 +21,8 @@ from bakeoff.spec import Budget, Corpus
 
 #: Is told what is being done, and the share that is done, if it is known.
 Told = Callable[[str, float | None], object]
-#: An entry of the cache keeps the tokenizer in this file.
-TOKENIZER = "tokenizer.json"
+#: An entry of the cache keeps the tokenizer in this file, and what its splits share with train in that one.
+TOKENIZER, SHARED = "tokenizer.json", "shared.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +35,7 @@ class Tokens:
         tokenizer: Trained on the train split alone.
         splits: The streams of `train`, `valid` and `test`.
         train_sample: Whole train documents, as many tokens as valid has: what "train" means in every evaluation.
+        shared: Which share of the runs of `overlap.TOKENS` tokens in `valid`, and in `test`, stands in train as well.
     """
 
     key: str
@@ -41,6 +43,7 @@ class Tokens:
     tokenizer: Tokenizer
     splits: dict[str, TokenStream]
     train_sample: TokenStream
+    shared: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def vocabulary(self) -> int:
@@ -71,6 +74,10 @@ def prepare(corpus: Corpus, budget: Budget, told: Told = lambda *_: None) -> Tok
             doing = f"{text.name}: tokenizing {split}"
             count = _count_lossy if kind.lossy else text.count
             sequences.write(folder / split, documents, tokenizer, count=count, told=partial(told, doing))
+        told(f"{text.name}: looking for test in train", None)
+        streams = {split: sequences.read(folder / split).tokens_N for split in SPLITS}
+        found = {split: overlap.shared_runs(streams[split], streams["train"]) for split in ("valid", "test")}
+        (folder / SHARED).write_text(json.dumps(found), encoding="utf-8")
         if corpora.load(corpus).sha256 != text.sha256:
             raise UserError(f"{text.source} was changed while it was read: repeat the command", status=1)
 
@@ -80,7 +87,8 @@ def prepare(corpus: Corpus, budget: Budget, told: Told = lambda *_: None) -> Tok
         _require_a_sequence(text.name, split, tokens, budget.sequence_length)
     tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
     sample = sample_documents(splits["train"], splits["valid"].targets)
-    return Tokens(key=key, text=text, tokenizer=tokenizer, splits=splits, train_sample=sample)
+    shared = json.loads((folder / SHARED).read_text(encoding="utf-8"))
+    return Tokens(key=key, text=text, tokenizer=tokenizer, splits=splits, train_sample=sample, shared=shared)
 
 
 def is_prepared(corpus: Corpus, budget: Budget) -> bool:

@@ -3,17 +3,25 @@
 Runs keep their folders' names, by which TensorBoard tells them apart.
 """
 
+import contextlib
 import math
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
+from bakeoff.analysis import evaluations
 from bakeoff.analysis.evaluations import Point
-from bakeoff.analysis.rows import Row, read_rows
-from bakeoff.errors import UserError
+from bakeoff.analysis.rows import Row, budget_unit, read_rows
+from bakeoff.errors import UserError, plain
 from bakeoff.files import new_folder
 from bakeoff.records import RunFolder, StudyFolder, only_study
+from bakeoff.spec import Run
+
+Json = dict[str, Any]
+#: Where the event files of a study at work are, in its folder.
+FOLDER = "tensorboard"
 
 
 class Scalar(NamedTuple):
@@ -29,6 +37,61 @@ class Scalar(NamedTuple):
     when: float
 
 
+def require() -> None:
+    """See that the library is there.
+
+    Raises:
+        UserError: It is not.
+    """
+    try:
+        import tensorboardX  # noqa: F401, PLC0415 (not everyone has it)
+    except ImportError as error:
+        raise UserError("event files need a package: pip install 'bakeoff[tensorboard]'") from error
+
+
+class Events:
+    """A run's event file, in the place of those before it; it can be read while it grows.
+
+    The library's own writer has a queue and a thread, which hang where a disk is full.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        from tensorboardX import event_file_writer, summary  # noqa: PLC0415
+        from tensorboardX.proto import event_pb2  # noqa: PLC0415
+
+        folder.mkdir(parents=True, exist_ok=True)
+        for earlier in folder.glob("events.out.tfevents.*"):
+            earlier.unlink()
+        self._event, self._summary = event_pb2.Event, summary
+        self._file = event_file_writer.EventsWriter(str(folder / "events"), f".{time.time_ns()}")
+        self._points = 0
+        # Whoever has read an earlier file has to forget what stands in it.
+        begun = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        self._file.write_event(self._event(step=0, wall_time=time.time(), session_log=begun))
+
+    def follow(self, history: Sequence[Point]) -> None:
+        """Add what a history has more than the last time."""
+        self._add(curves(history, self._points))
+        self._points = len(history)
+
+    def end(self, row: Row) -> None:
+        """Add settings and final figures, and close it."""
+        figures = {scalar.tag: scalar.value for scalar in finals(row)}
+        for part in self._summary.hparams(settings(row), figures):
+            self._file.write_event(self._event(wall_time=_when(row.history[0]), summary=part))
+        self._add(finals(row))
+        self.close()
+
+    def close(self) -> None:
+        """Close it, with what it has."""
+        self._file.close()
+
+    def _add(self, scalars: Iterable[Scalar]) -> None:
+        for tag, value, step, when in scalars:
+            self._file.write_event(self._event(step=step, wall_time=when, summary=self._summary.scalar(tag, value)))
+        self._file.flush()
+
+
 def export(path: Path, folder: Path) -> None:
     """Write a study's evaluated runs, or one run, into a folder, which is there whole or not at all.
 
@@ -39,21 +102,70 @@ def export(path: Path, folder: Path) -> None:
     Raises:
         UserError: The folder holds something, the library is missing, or there is no such study or nothing in it.
     """
-    try:
-        from tensorboardX import SummaryWriter, summary  # noqa: PLC0415 (not everyone has it)
-    except ImportError as error:
-        raise UserError("exporting needs a package: pip install 'bakeoff[tensorboard]'") from error
+    require()
     rows = _rows(path)
     if not rows:
         raise UserError(f"no run in {path} has been evaluated yet: bakeoff run goes on with it")
     with new_folder(folder) as new:
         for row in rows:
-            figures = {scalar.tag: scalar.value for scalar in finals(row)}
-            with SummaryWriter(logdir=str(new / row.folder)) as writer:
-                for part in summary.hparams(settings(row), figures):
-                    writer.file_writer.add_summary(part, walltime=_when(row.history[0]))
-                for scalar in (*curves(row), *finals(row)):
-                    writer.add_scalar(*scalar)
+            _write(new, row)
+
+
+class Growing:
+    """The event files of a study, in its folder, which grow while its runs are at work.
+
+    What is there in the beginning is written anew, as it may be of runs that are gone on with from an earlier step.
+    What goes wrong is said once, and disturbs no run.
+    """
+
+    def __init__(self, study: StudyFolder, say: Callable[[str], object]) -> None:
+        self.study, self.folder, self.say = study, study.path / FOLDER, say
+        self._unit = budget_unit(study.study)
+        self._open: dict[str, Events] = {}
+        self._failed = False
+
+    def __enter__(self) -> Self:
+        with self._harmless():
+            for row in read_rows(self.study).rows:
+                if row.history:
+                    _write(self.folder, row)
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        with self._harmless():
+            for events in self._open.values():
+                events.close()
+
+    def __call__(self, run: Run, message: Json) -> None:
+        """Add what was measured, and in the end what is told of the whole run."""
+        if self._failed or message["event"] not in ("evaluation", "end"):
+            return
+        with self._harmless():
+            history = [evaluations.point(line, self._unit) for line in self.study.run(run.slug).history()]
+            if history:
+                self._follow(run.slug, history, ended=message["event"] == "end")
+
+    def _follow(self, slug: str, history: Sequence[Point], *, ended: bool) -> None:
+        if slug not in self._open:
+            self._open[slug] = Events(self.folder / slug)
+        self._open[slug].follow(history)
+        if ended:
+            row = next(row for row in read_rows(self.study).rows if row.folder == slug)
+            self._open.pop(slug).end(row)
+
+    @contextlib.contextmanager
+    def _harmless(self) -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 (whatever it was)
+            self._failed = True
+            self.say(f"{self.folder} is not written any more: {plain(' '.join(str(error).split()))}")
+
+
+def _write(folder: Path, row: Row) -> None:
+    events = Events(folder / row.folder)
+    events.follow(row.history)
+    events.end(row)
 
 
 def _rows(path: Path) -> list[Row]:
@@ -73,19 +185,19 @@ def settings(row: Row) -> dict[str, str | float]:
     return {name: value if isinstance(value, int | float) else str(value) for name, value in told.items()}
 
 
-def curves(row: Row) -> Iterator[Scalar]:
-    """Every evaluation of a run, and the samples of valid between them.
+def curves(history: Sequence[Point], known: int = 0) -> Iterator[Scalar]:
+    """Every evaluation of a run but the first, which are known, and the samples of valid before each.
 
     A sample's time lies between those of the evaluations around it, as its seconds of training do.
     """
-    for point in row.history:
+    for point in history[known:]:
         for split, tally in (("train", point.train), ("valid", point.valid)):
             for figure in ("loss", "perplexity", "bits_per_byte"):
                 yield Scalar(f"{figure}/{split}", getattr(tally, figure), point.step, _when(point))
         for tag, value in (("perplexity/train_running", point.running_perplexity), ("clipped", point.clipped)):
             if value is not None:
                 yield Scalar(tag, value, point.step, _when(point))
-    for before, after in pairwise(row.history):
+    for before, after in pairwise(history[max(known - 1, 0) :]):
         pace = (_when(after) - _when(before)) / ((after.train_seconds - before.train_seconds) or math.inf)
         for sample in after.samples:
             when = _when(before) + pace * (sample.train_seconds - before.train_seconds)

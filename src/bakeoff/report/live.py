@@ -1,21 +1,46 @@
-"""What a study at work looks like now: how far it is, what failed, and its curves against the floors."""
+"""What a study at work looks like now: how far it is, what failed, and its curves against the floors.
 
-from collections.abc import Sequence
+`bakeoff watch` serves it, and while a command runs a study it lies beside it as a page that needs no server.
+"""
+
+import functools
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Self
 
 import jinja2
 
 from bakeoff import words
-from bakeoff.analysis.outlook import count_statuses, seconds_left
+from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
+from bakeoff.analysis.questions import reported
 from bakeoff.analysis.rows import read_rows
+from bakeoff.errors import plain
+from bakeoff.files import written_atomically
 from bakeoff.records import StudyFolder
-from bakeoff.report import page
+from bakeoff.report import page, text
+from bakeoff.report.build import PAGE
 from bakeoff.report.figures import overlays, pictures
+from bakeoff.report.figures import reported as elsewhere
+from bakeoff.report.figures.style import Chart
+
+Json = dict[str, Any]
+#: The page's name in a study's folder.
+NAME = "live.html"
+#: Seconds between two drawings, at least.
+INTERVAL = 3.0
+#: The most that drawing takes of the time of the runs beside it, as a share of a core.
+SHARE = 0.004
 
 
-def shell() -> str:
-    """The page around what changes, which its script asks for again and again."""
+def shell(now: str = "") -> str:
+    """The page around what changes, which its script asks for again and again: of a server or, from now on, of itself.
+
+    Args:
+        now: What it shows at first; without it there is a server to ask.
+    """
     return _template("live.html").render(
-        style=page.part("page.css"), palette=page.palette(), script=page.part("live.js")
+        style=page.part("page.css"), palette=page.palette(), script=page.part("live.js"), now=now
     )
 
 
@@ -24,20 +49,84 @@ def links(to: Sequence[tuple[str, str]]) -> str:
     return _template("live-links.html").render(links=to)
 
 
-def of(folder: StudyFolder) -> str:
-    """A study as it is now, as a piece of HTML."""
+def of(folder: StudyFolder, drawn: datetime | None = None) -> str:
+    """A study as it is now, as a piece of HTML; with the time where that is not the time at which it is read."""
     study = read_rows(folder)
     counts = count_statuses(study)
     return _template("live-study.html").render(
         study=study,
         counts=[f"{count} {status}" for status, count in counts.items() if count],
         left=seconds_left(study),
+        then=what_is_next(study),
+        drawn=drawn,
         floor=study.lowest_floor,
         failed=[row for row in study.rows if row.error],
         several=study.seeds > 1,
-        figures=[page.inline(pictures.drawn(chart), chart.title) for chart in overlays.draw(study)],
+        figures=_inline(overlays.draw(study)),
+        reported=text.grid("reported", reported.facts(study)) if study.reported else None,
+        elsewhere=_inline(elsewhere.draw(study)),
     )
 
 
+def _inline(charts: Iterable[Chart]) -> list[str]:
+    return [page.inline(pictures.drawn(chart), chart.title) for chart in charts]
+
+
+def write(folder: StudyFolder) -> None:
+    """Write a study's page as it is now, with a link to its report where there is one."""
+    report = folder.report / PAGE
+    to = [("report", report.relative_to(folder.path).as_posix())] if report.is_file() else []
+    whole = shell(links(to) + of(folder, datetime.now(UTC)))
+    with written_atomically(folder.path / NAME) as temporary:
+        temporary.write_text(whole, encoding="utf-8")
+
+
+class Page:
+    """The page of a study while its runs are at work: drawn anew when there is something new, and in the end.
+
+    Drawing is done by the process of the command, while its workers train, and takes processor time that they may need:
+    the more it takes, the more rarely it is done. Whatever goes wrong with it is said once, and disturbs nothing.
+
+    Attributes:
+        seconds: Processor seconds that all drawing has taken.
+        drawings: How many there were.
+    """
+
+    def __init__(self, folder: StudyFolder, say: Callable[[str], object]) -> None:
+        self.folder, self.say = folder, say
+        self.seconds, self.drawings = 0.0, 0
+        self._news, self._due, self._failed = False, 0.0, False
+
+    def __enter__(self) -> Self:
+        self.draw()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.draw()
+
+    def __call__(self, run: object, message: Json) -> None:  # noqa: ARG002
+        """Draw it, if something was measured or ended since the last time, and that was long enough ago.
+
+        Not when a run ends: the next one would have to wait.
+        """
+        self._news |= message["event"] in ("evaluation", "end")
+        if self._news and message["event"] != "end" and time.monotonic() >= self._due:
+            self.draw()
+
+    def draw(self) -> None:
+        """Draw it now."""
+        began, self._news = time.thread_time(), False
+        try:
+            write(self.folder)
+        except Exception as error:  # noqa: BLE001 (whatever it was)
+            if not self._failed:
+                self.say(f"{self.folder.path / NAME} could not be drawn: {plain(' '.join(str(error).split()))}")
+            self._failed = True
+        took = time.thread_time() - began
+        self.seconds, self.drawings = self.seconds + took, self.drawings + 1
+        self._due = time.monotonic() + max(INTERVAL, took / SHARE)
+
+
+@functools.cache
 def _template(name: str) -> jinja2.Template:
     return words.environment(jinja2.PackageLoader("bakeoff.report"), markup=True).get_template(name)

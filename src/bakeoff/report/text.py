@@ -38,7 +38,7 @@ def finding(found: Finding) -> Json:
 
 #: What the first screen shows side by side, and the sentences under it, the gravest first.
 TILES = ("quality", "time", "memory", "parameters", "trouble")
-NOTES = ("unfinished", "falling", "budgets", "carried", "seeds", "clocks", "rates")
+NOTES = ("unfinished", "leaked", "falling", "budgets", "carried", "seeds", "clocks", "rates")
 
 
 def answer(facts: answers.Facts) -> Json:

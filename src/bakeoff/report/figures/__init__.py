@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bakeoff.analysis.rows import StudyRows
-from bakeoff.report.figures import costs, curves, deciles, depth, overlays, pictures, rates
+from bakeoff.report.figures import costs, curves, deciles, depth, overlays, pictures, rates, reported
 from bakeoff.report.figures.style import Chart, Figure
 from bakeoff.report.kept import Kept
 
@@ -40,7 +40,7 @@ def draw(study: StudyRows, kept: Kept) -> Figures:
     alone = drawn(curves.draw(study))
     return Figures(
         overlays=drawn(overlays.draw(study)),
-        study=drawn(chart for kind in (costs, depth, deciles, rates) for chart in kind.draw(study)),
+        study=drawn(chart for kind in (costs, depth, deciles, rates, reported) for chart in kind.draw(study)),
         alone=alone,
         panels=tuple(map(curves.small, alone)),
     )

@@ -1,0 +1,213 @@
+"""What other programs wrote of their runs, brought into a study: as reported, not as measured.
+
+Losses are taken to be what language models report: the mean negative log-likelihood of a token, in nats.
+"""
+
+import csv
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from bakeoff.data import corpora
+from bakeoff.errors import UserError
+from bakeoff.records import StudyFolder, write_record
+
+Json = dict[str, Any]
+#: What trainers call the loss on valid and on train, as a key, a tag or a column.
+VALID = ("eval_loss", "eval/loss", "valid_loss", "val_loss", "loss/valid", "valid/loss", "val/loss", "valid", "val")
+TRAIN = ("loss", "train_loss", "train/loss", "loss/train", "train")
+#: What they call a place, the best first.
+PLACES = ("step", "global_step", "epoch")
+#: The file of a folder that `BakeoffCallback` wrote, and that of transformers.
+CALLBACK, STATE = "bakeoff.json", "trainer_state.json"
+#: How much its count of bytes may differ from the corpus's, as a share: what is cut into blocks loses the last one.
+TOLERANCE = 0.02
+#: No loss in nats per token comes near it.
+LARGEST = 1e6
+
+
+class Told(NamedTuple):
+    """What whoever imports a run says of it.
+
+    Attributes:
+        valid: What the loss on valid is called in what is read, None for any known name; `train` likewise.
+        corpus: The study's own, where valid was that; without it the run compares with nothing.
+        tokens: How many tokens valid has, by the run's own tokenizer.
+        name: What the run is called here; by default as its folder.
+    """
+
+    valid: str | None = None
+    train: str | None = None
+    corpus: str | None = None
+    tokens: int | None = None
+    name: str | None = None
+
+
+class Curves(NamedTuple):
+    """What was read.
+
+    Attributes:
+        by: What wrote it.
+        unit: What places are in.
+        valid: Places and losses, and `train` likewise.
+        tokens: Of valid, by its own tokenizer, where that is told; `bytes` likewise.
+    """
+
+    by: str
+    unit: str
+    valid: list[tuple[float, float]]
+    train: list[tuple[float, float]]
+    tokens: int | None = None
+    bytes: int | None = None
+
+
+def bring(folder: Path, into: StudyFolder, told: Told) -> str:
+    """Keep what a folder, or a CSV file, reports with a study, in the place of what was kept under the same name.
+
+    Returns:
+        Its name.
+
+    Raises:
+        UserError: It is no run of any known kind, or valid was another text.
+    """
+    found, study = read(folder, told), into.declared
+    counts = _counts(folder, found, study["corpus"], told) if told.corpus is not None else {}
+    called = re.sub(r"[^\w.-]+", "-", told.name or folder.resolve().stem).strip("-.") or "run"
+    curves = {"by": found.by, "unit": found.unit, "valid": found.valid, "train": found.train}
+    write_record(into.report_of(called), curves | counts)
+    return called
+
+
+def _counts(folder: Path, found: Curves, corpus: Json, told: Told) -> Json:
+    """What makes bits per byte of its losses, if it can be what it is said to be."""
+    chosen, whole = corpora.choose(told.corpus or ""), corpus["valid"]["bytes"]
+    if chosen.name != corpus["name"] or chosen.sha256 not in (None, corpus["sha256"]):
+        raise UserError(f"the study's corpus is {corpus['name']}, and {told.corpus} another: losses would not compare")
+    if found.bytes is not None and abs(found.bytes - whole) > TOLERANCE * whole:
+        raise UserError(
+            f"{folder} was measured on {found.bytes:,} bytes, and valid of {told.corpus} has {whole:,}: another text"
+        )
+    tokens, size = told.tokens or found.tokens, found.bytes or whole
+    if tokens is None:
+        raise UserError(f"{folder} does not tell how many tokens valid has by its own tokenizer: say it with --tokens")
+    if tokens > size:
+        raise UserError(f"valid has {size:,} bytes, too few for {tokens:,} tokens")
+    return {"tokens": tokens, "bytes": size, "checked": found.bytes is not None}
+
+
+def read(folder: Path, told: Told) -> Curves:
+    """Read what a trainer wrote, of whichever kind it is.
+
+    Raises:
+        UserError: It is of none, or lacks what is needed.
+    """
+    if not folder.exists():
+        raise UserError(f"there is no {folder}")
+    if (path := folder / CALLBACK).is_file():
+        return _log(path, "BakeoffCallback", told)
+    if states := [*folder.glob(STATE), *folder.glob(f"checkpoint-*/{STATE}")]:
+        return _log(
+            max(states, key=lambda path: _count(_json(path), "global_step") or 0), "Trainer of transformers", told
+        )
+    if any(folder.glob("*.tfevents.*")):
+        return _events(folder, told)
+    tables = [folder] if folder.is_file() and folder.suffix == ".csv" else sorted(folder.glob("*.csv"))
+    if len(tables) == 1:
+        return _table(tables[0], told)
+    if tables:
+        raise UserError(f"{folder} holds several CSV files: name one of {', '.join(path.name for path in tables)}")
+    raise UserError(
+        f"{folder} is no run of a known kind: it holds no {STATE}, no event files of TensorBoard, no CSV file, and "
+        "nothing of BakeoffCallback"
+    )
+
+
+def _log(path: Path, by: str, told: Told) -> Curves:
+    """A log of `transformers`: a list of entries, each with some of the keys."""
+    state = _json(path)
+    log = state.get("log_history")
+    if not isinstance(log, list) or not all(isinstance(entry, dict) for entry in log):
+        raise UserError(f"{path} has no log_history")
+    tokens, size = (_count(state.get("valid"), key) for key in ("tokens", "bytes"))
+    return _curves(path, by, log, told)._replace(tokens=tokens, bytes=size)
+
+
+def _count(found: object, key: str) -> int | None:
+    """A number of some object, if it is there and one that counts."""
+    count = found.get(key) if isinstance(found, dict) else None
+    return count if type(count) is int and count > 0 else None
+
+
+def _json(path: Path) -> Json:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise UserError(f"{path} is no object")
+    return found
+
+
+def _table(path: Path, told: Told) -> Curves:
+    """A CSV file, whose first line names its columns."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = list(csv.DictReader(file))
+    except (OSError, ValueError, csv.Error) as error:
+        raise UserError(f"{path} cannot be read: {error}") from error
+    entries = [{key.strip(): cell for key, cell in line.items() if key and cell not in (None, "")} for line in lines]
+    return _curves(path, "a CSV file", entries, told)
+
+
+def _events(folder: Path, told: Told) -> Curves:
+    """Event files, of which a run that was gone on with has several."""
+    try:
+        from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: PLC0415
+    except ImportError as error:
+        raise UserError("reading event files needs a package: pip install 'bakeoff[tensorboard]'") from error
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
+    events.Reload()
+    scalars = ((tag, event.step, event.value) for tag in events.Tags()["scalars"] for event in events.Scalars(tag))
+    return _curves(folder, "TensorBoard events", [{"step": step, tag: value} for tag, step, value in scalars], told)
+
+
+def _curves(path: Path, by: str, entries: Iterable[Mapping[str, Any]], told: Told) -> Curves:
+    """Both losses of entries, at the place that all with a loss of valid have.
+
+    Raises:
+        UserError: There is no such place, or no loss of valid; the keys that are there are listed.
+    """
+    entries = list(entries)
+    keys = dict.fromkeys(key for entry in entries for key in entry)
+    valid, train = _named(told.valid, VALID, keys), _named(told.train, TRAIN, keys)
+    listed = ", ".join(keys) or "nothing"
+    if valid is None:
+        asked = told.valid or f"loss on valid ({', '.join(VALID[:4])}, …; --valid names another)"
+        raise UserError(f"{path} has no {asked}: it has {listed}")
+    measured = [entry for entry in entries if valid in entry]
+    place = next((place for place in PLACES if all(place in entry for entry in measured)), None)
+    if place is None:
+        raise UserError(f"{path} has neither a step nor an epoch beside {valid}: it has {listed}")
+    losses = _curve(path, entries, place, valid)
+    if not losses:
+        raise UserError(f"{path} has no finite {valid} below {LARGEST:,.0f}")
+    return Curves(
+        by, "epoch" if place == "epoch" else "step", losses, _curve(path, entries, place, train) if train else []
+    )
+
+
+def _named(asked: str | None, known: Iterable[str], keys: Mapping[str, object]) -> str | None:
+    return next((key for key in ([asked] if asked else known) if key in keys), None)
+
+
+def _curve(path: Path, entries: Iterable[Mapping[str, Any]], place: str, key: str) -> list[tuple[float, float]]:
+    """What is a loss of it, in the order of places; of a place that is there twice, what was written last."""
+    number: Callable[[Any], float] = float
+    try:
+        found = {number(entry[place]): number(entry[key]) for entry in entries if key in entry and place in entry}
+    except (TypeError, ValueError, OverflowError) as error:
+        raise UserError(f"{path}: {place} and {key} have to be numbers ({error})") from error
+    return sorted((at, loss) for at, loss in found.items() if 0 <= at < math.inf and 0 <= loss < LARGEST)

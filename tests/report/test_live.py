@@ -1,0 +1,107 @@
+"""The page that lies beside a study while its runs are at work."""
+
+import json
+import re
+from types import SimpleNamespace
+
+import pytest
+
+import fakes
+from bakeoff.files import TEMPORARY
+from bakeoff.report import live
+
+RUNS = {(1, "lstm", 1, "adam"): [4.6, 4.5], (2, "lstm", 1, "sgd"): None}
+EVALUATION, STEP, END = ({"event": event} for event in ("evaluation", "step", "end"))
+
+
+@pytest.fixture
+def study(tmp_path):
+    return fakes.write_study(tmp_path / "fake", RUNS, endings={1: {"status": "diverged", "error": "</main><b>"}})
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Time that passes when it is told to, and a page that takes as long to draw as it is told to."""
+    clock = SimpleNamespace(now=100.0, drawing=0.5, processor=0.0, drawn=[])
+
+    def write(folder):
+        clock.drawn.append(clock.now)
+        clock.processor += clock.drawing
+
+    monkeypatch.setattr(live.time, "monotonic", lambda: clock.now)
+    monkeypatch.setattr(live.time, "thread_time", lambda: clock.processor)
+    monkeypatch.setattr(live, "write", write)
+    return clock
+
+
+def test_it_has_everything_in_it_and_fetches_nothing(study):
+    live.write(study)
+    text = (study.path / live.NAME).read_text()
+    assert (text.count("<tr>"), text.count("<svg"), text.count("<main")) == (3, 2, 1)
+    assert "<b>#1 diverged</b>: &lt;/main&gt;&lt;b&gt;" in text
+    assert re.findall(r"https?://[^\"]*", text) == ["http://www.w3.org/2000/svg"] * 2
+    assert not re.search(r'(?:src|href)="', text)
+    assert [path.name for path in study.path.glob(f"{TEMPORARY}*")] == []
+
+
+def test_it_leads_to_the_report_once_that_is_there(study):
+    study.report.mkdir()
+    (study.report / "index.html").write_text("")
+    live.write(study)
+    assert '<a href="report/index.html">report</a>' in (study.path / live.NAME).read_text()
+
+
+def test_it_is_drawn_at_both_ends_and_between_only_for_news_and_never_when_a_run_ends(clock):
+    clock.drawing = 0.001
+    with live.Page(SimpleNamespace(), print) as page:
+        for seconds, message in [(1, EVALUATION), (1, STEP), (1, STEP), (9, STEP), (1, END), (1, STEP), (1, STEP)]:
+            clock.now += seconds
+            page(None, message)
+    assert clock.drawn == [100, 103, 114, 115]
+    assert page.drawings == 4
+
+
+@pytest.mark.parametrize("drawing", [0.001, 0.1, 2.0])
+def test_the_longer_it_takes_the_more_rarely_it_is_drawn(clock, drawing):
+    clock.drawing = drawing
+    with live.Page(SimpleNamespace(), print) as page:
+        while clock.now < 10_000:
+            clock.now += 0.25
+            page(None, EVALUATION)
+        while_at_work = page.seconds - drawing
+    assert while_at_work / 9_900 < 0.005
+    assert max(after - before for before, after in zip(clock.drawn, clock.drawn[1:], strict=False)) <= max(
+        live.INTERVAL + 0.25, drawing / live.SHARE + 0.25
+    )
+
+
+def test_what_goes_wrong_with_it_is_said_once_and_disturbs_nothing(study):
+    (study.path / live.NAME).mkdir()
+    said = []
+    with live.Page(study, said.append) as page:
+        page(None, EVALUATION)
+        (study.path / "study.json").write_text("{")
+    assert len(said) == 1
+    assert said[0].startswith(f"{study.path / live.NAME} could not be drawn: ")
+    assert len(said[0].splitlines()) == 1
+    assert list(study.path.glob(f"{TEMPORARY}*")) == []
+
+
+def test_an_interrupt_is_no_failure(study, monkeypatch):
+    def interrupted(folder):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(live, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        live.Page(study, print).draw()
+
+
+def test_it_follows_what_is_written(study):
+    with live.Page(study, print):
+        run = next(study.path.glob("01-*/seed-0/history.jsonl"))
+        line = json.loads(run.read_text().splitlines()[-1])
+        (run.parent / "summary.json").unlink()
+        with run.open("a") as file:
+            file.write(json.dumps(line | {"epoch": 3, "step": 300}) + "\n")
+        assert 'value="2"' in (study.path / live.NAME).read_text()
+    assert 'value="3"' in (study.path / live.NAME).read_text()

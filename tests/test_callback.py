@@ -1,0 +1,66 @@
+"""Inside someone's own training: a real, tiny `Trainer`."""
+
+import pytest
+import torch
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    PreTrainedTokenizerFast,
+    Trainer,
+    TrainingArguments,
+    default_data_collator,
+)
+
+from bakeoff import importing
+from bakeoff.callback import BakeoffCallback
+from bakeoff.data import corpora, tokenizers
+from bakeoff.importing import Told
+
+BLOCK = 16
+
+
+@pytest.fixture(scope="module")
+def text(tiny_corpus_file):
+    return corpora.load(corpora.choose(str(tiny_corpus_file)))
+
+
+@pytest.fixture(scope="module")
+def trained(text, tmp_path_factory):
+    """A run of two epochs, the second one gone on with by another `Trainer`; and how its valid was cut into blocks."""
+    folder, bpe = tmp_path_factory.mktemp("trainer"), tokenizers.train_bpe(text.splits["train"], 280)
+    blocks = {}
+    for split in ("train", "valid"):
+        ids = torch.tensor(bpe.encode("\n".join(text.splits[split])).ids)
+        blocks[split] = [{"input_ids": row, "labels": row} for row in ids.split(BLOCK) if len(row) == BLOCK]
+    config = GPT2Config(vocab_size=280, n_embd=16, n_head=2, n_layer=1, n_positions=BLOCK)
+    quiet = {"report_to": [], "disable_tqdm": True, "logging_steps": 20, "save_strategy": "epoch", "use_cpu": True}
+    for epochs in (1, 2):
+        trainer = Trainer(
+            GPT2LMHeadModel(config),
+            TrainingArguments(str(folder / "out"), num_train_epochs=epochs, eval_strategy="epoch", **quiet),
+            train_dataset=blocks["train"],
+            eval_dataset=blocks["valid"],
+            data_collator=default_data_collator,
+            processing_class=PreTrainedTokenizerFast(tokenizer_object=bpe),
+            callbacks=[BakeoffCallback(folder / "run")],
+        )
+        trainer.train(resume_from_checkpoint=epochs > 1)
+    return folder, trainer.state.log_history, blocks["valid"]
+
+
+def test_its_folder_has_every_loss_that_the_trainer_logged(trained):
+    folder, log, _ = trained
+    found = importing.read(folder / "run", Told())
+    assert found.by == "BakeoffCallback"
+    assert found.valid == [(entry["step"], entry["eval_loss"]) for entry in log if "eval_loss" in entry]
+    assert found.train == [(entry["step"], entry["loss"]) for entry in log if "loss" in entry]
+    assert len(found.valid) == 2
+    assert importing.read(folder / "out", Told()).valid == found.valid
+
+
+def test_it_counts_what_valid_has(trained, text):
+    folder, _, blocks = trained
+    found = importing.read(folder / "run", Told())
+    assert found.tokens == len(blocks) * (BLOCK - 1)
+    whole = sum(len(document.encode()) for document in text.splits["valid"])
+    assert found.bytes == pytest.approx(whole, rel=importing.TOLERANCE)
