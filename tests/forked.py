@@ -98,7 +98,8 @@ def library(folder: Path) -> Path | None:
 
 
 def outcomes(study: Path) -> dict:
-    """What each run found, without its seconds, and the bytes of its weights."""
+    """What each run found, without its seconds, where it was computed, and the bytes of its weights."""
+    passing = (CHECKSUM, "commit")  # which changes while somebody works here
     found = {}
     for run in sorted(study.glob("*/seed-*")):
         lines = [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
@@ -107,8 +108,10 @@ def outcomes(study: Path) -> dict:
                 del measured[key]
         summary = json.loads((run / "summary.json").read_text())
         assert summary["status"] == "finished"
-        measured = summary["test"], summary["with_counts"]
-        found[run.parent.name] = lines, measured, (run / "best.safetensors").read_bytes()
+        measured = summary["test"], summary["with_counts"], summary["windows"], summary["best_epoch"]
+        records = [json.loads((run / f"{name}.json").read_text()) for name in ("documents", "texts", "environment")]
+        beside = [{key: record[key] for key in record if key not in passing} for record in records]
+        found[run.parent.name] = lines, measured, beside, (run / "best.safetensors").read_bytes()
     return found
 
 

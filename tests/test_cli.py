@@ -555,7 +555,7 @@ OPTIONS = {
         *("--baseline", "--candidate", "--looks", "--margin", "--again", "--corpus", "--epochs", "--out", "--device"),
         *("--precision", "--threads", "--jobs", "--json", "--help"),
     },
-    "probe": {"--device", "--json", "--help"},
+    "probe": {"--device", "--trust", "--json", "--help"},
     "bench": {"--fast", "--busy", "--json", "--help"},
     "verify": {"--run", "--seed", "--training", "--no-training", "--trust", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},

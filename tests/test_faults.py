@@ -272,11 +272,18 @@ def flip(content):
     return content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
 
 
+def change_a_digit(content):
+    """Of what was measured, in a record that tells of it: as good a number."""
+    at = max(content.find(b'"valid"'), 0)
+    return content[:at] + re.sub(rb"[1-8]", lambda digit: bytes([digit[0][0] + 1]), content[at:], count=1)
+
+
 DAMAGES = {
     "gone": None,
     "empty": lambda content: b"",
     "cut": lambda content: content[: len(content) // 2],
     "flipped": flip,
+    "another digit": change_a_digit,
 }
 #: What no command reads again; weights of a run that is over are checked when they are loaded.
 NOT_READ = {"small.py", ".lock", "run.lock", "log.txt", "best.safetensors"}
@@ -292,7 +299,7 @@ def wrong_after_damage(case, calm, path):
         return first
     for name in re.findall(r"(\S+) is damaged \(.*\): remove it and repeat the command", first.said):
         (case.folder / name).unlink()
-    for name in re.findall(r"(\S+)/history.jsonl is damaged .* remove the summary.json beside it", first.said):
+    for name in re.findall(r"(\S+)/\S+ is damaged .* remove the summary.json beside it", first.said):
         (case.folder / name / "summary.json").unlink()
     wrong = case.ends_undisturbed(calm)
     return wrong and (first, wrong)
@@ -303,11 +310,24 @@ def damaged_files(calm):
     return [path for path in files if path.name not in NOT_READ and path.suffix != ".lock"]
 
 
-def survey_damages(new_case, calm, damages):
+@pytest.fixture(scope="module")
+def cut_off(new_case, calm):
+    """The study in the middle of its run, which was killed as the command was: with a checkpoint and no summary."""
+    case = new_case()
+    case.run(fault="killed before", at=calm.done.operations * 3 // 4)
+    (run,) = case.study.glob("*/seed-*")
+    (run / "summary.json").unlink(missing_ok=True)
+    assert (run / "checkpoint.safetensors").is_file()
+    assert (run / "history.jsonl").is_file()
+    return case
+
+
+def survey_damages(new_case, calm, damages, before=None):
+    """What is wrong after each damage of the study as it was before, by default as it ends undisturbed."""
     wrong = {}
     for path, damage in damages:
         case = new_case()
-        shutil.copytree(calm.disk, case.disk)
+        shutil.copytree((before or calm).disk, case.disk)
         target = case.folder / path
         content = target.read_bytes()
         target.unlink() if DAMAGES[damage] is None else target.write_bytes(DAMAGES[damage](content))
@@ -327,3 +347,19 @@ def test_after_some_damages_the_command_ends_as_if_there_was_none(new_case, calm
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_after_any_damage_the_command_ends_as_if_there_was_none(new_case, calm, damage):
     survey_damages(new_case, calm, [(path, damage) for path in damaged_files(calm)])
+
+
+def test_after_a_damage_of_a_run_that_is_not_over_the_command_ends_as_if_there_was_none(new_case, calm, cut_off):
+    (run,) = (path.relative_to(cut_off.folder) for path in cut_off.study.glob("*/seed-*"))
+    damages = [(run / "history.jsonl", "another digit"), (run / "checkpoint.safetensors", "flipped")]
+    survey_damages(new_case, calm, damages, cut_off)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_after_any_damage_of_a_run_that_is_not_over_the_command_ends_as_if_there_was_none(
+    new_case, calm, cut_off, damage
+):
+    weights = [path.relative_to(cut_off.folder) for path in cut_off.study.rglob("*.safetensors")]
+    files = {*damaged_files(cut_off), *weights}
+    survey_damages(new_case, calm, [(path, damage) for path in sorted(files)], cut_off)

@@ -4,17 +4,18 @@ import contextlib
 import dataclasses
 import json
 import shutil
+import sys
 
 import numpy as np
 import pytest
 import torch
 
 import bakeoff
-from bakeoff import checkpoints, data
+from bakeoff import checkpoints, cli, data
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
-from bakeoff.loading import best_floor
+from bakeoff.loading import best_floor, best_run
 from bakeoff.records import RunFolder, StudyFolder, read_json, write_record
 from bakeoff.runner import open_session
 from bakeoff.study_file import find_study
@@ -103,10 +104,25 @@ def test_weights_of_another_run_are_refused_in_words(session):
     tensors, facts = checkpoints.load(folder.best_weights)
     checkpoints.save(folder.best_weights, {name: tensor + 1 for name, tensor in tensors.items()}, facts)
     with pytest.raises(
-        UserError, match=r"best\.safetensors is damaged [^\n]*: remove the summary\.json beside it and run"
+        UserError,
+        match=r"best\.safetensors is damaged [^\n]*: put back what .*, or remove the summary\.json beside it and run",
     ):
         bakeoff.load(session[1])
     folder.best_weights.write_bytes(before)
+
+
+def test_where_weights_were_removed_the_records_stay_whole_and_who_asks_for_a_model_is_told(session, tmp_path):
+    folder = StudyFolder(shutil.copytree(session[0].folder.path, tmp_path / "study"))
+    run = RunFolder(folder.path / session[1].relative_to(session[0].folder.path))
+    assert best_run(folder.path) == run.path
+    run.best_weights.unlink()
+    assert [row.status for row in read_rows(folder).rows] == ["finished"]
+    with pytest.raises(
+        UserError, match=r"best\.safetensors is damaged \(it is not there\): put back what the run left"
+    ):
+        bakeoff.load(run.path)
+    with pytest.raises(UserError, match=r"study has no weights, only records: put back a run's best\.safetensors, or"):
+        best_run(folder.path)
 
 
 def test_runs_in_each_others_places_are_shown_as_damaged(session, tmp_path):
@@ -118,6 +134,17 @@ def test_runs_in_each_others_places_are_shown_as_damaged(session, tmp_path):
     (row,) = read_rows(folder).rows
     assert (row.status, row.valid, row.history) == ("damaged", None, ())
     assert "it holds another run than study.json declares" in row.error
+
+
+def test_a_run_of_an_earlier_version_or_that_was_declared_with_no_other_is_loaded(session, tmp_path):
+    folder = StudyFolder(shutil.copytree(session[0].folder.path, tmp_path / "moved"))
+    declared = read_json(folder.path / "study.json")
+    run = folder.path / session[1].relative_to(session[0].folder.path)
+    bakeoff.load(run)
+    bakeoff.load(run.rename(run.with_name("seed-7")))
+    del declared["runs"]
+    write_record(folder.path / "study.json", declared)
+    bakeoff.load(run.with_name("seed-7"))
 
 
 @pytest.mark.parametrize("name", ["kn2", "kn5+cache"])
@@ -214,6 +241,31 @@ def copied(own, tmp_path):
     return [folder / path.relative_to(own[0].parents[1]) for path in own]
 
 
+def call(arguments, monkeypatch, capsys):
+    """A command's exit status, standard output and standard error, its last line alone."""
+    monkeypatch.setattr(sys, "argv", ["bakeoff", *map(str, arguments)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    out, err = capsys.readouterr()
+    return ended.value.code, out, err.splitlines()[-1]
+
+
+def test_a_whole_folder_of_another_run_is_refused_wherever_a_model_is_asked_for(copied, tmp_path, monkeypatch, capsys):
+    ours, theirs = copied
+    ours.rename(tmp_path / "aside")
+    theirs.rename(ours)
+    (tmp_path / "aside").rename(theirs)
+    says = "is damaged (it holds another run than study.json declares, by its settings or its code): move it to where"
+    with pytest.raises(UserError) as refused:
+        bakeoff.load(ours)
+    assert str(refused.value).startswith(f"{ours} {says}")
+    for arguments in (["sample", ours, "a"], ["export", ours, tmp_path / "exported", "--to", "transformers"]):
+        status, out, err = call(arguments, monkeypatch, capsys)
+        assert (status, out) == (1, "")
+        assert err.startswith(f"bakeoff: {ours} {says}")
+    assert not (tmp_path / "exported").exists()
+
+
 def test_an_own_model_is_loaded_where_it_is_trusted_wherever_it_was_moved(own, capfd):
     model, _ = bakeoff.load(own[0], trust=True)
     assert type(model).__name__ == "LSTMModel"
@@ -228,7 +280,7 @@ def test_nothing_is_executed_for_a_model_of_bakeoffs_whatever_trained_it(own, ca
 
 
 def test_an_own_model_is_not_loaded_without_trust(own, capfd):
-    with pytest.raises(UserError, match=r"mine\.py defines bakeoff_study\.Wide: read it, then load with trust=True"):
+    with pytest.raises(UserError, match=r"mine\.py defines bakeoff_study\.Wide: read it, then say --trust, or"):
         bakeoff.load(own[0])
     assert capfd.readouterr() == ("", "")
 

@@ -196,8 +196,9 @@ def test_a_tokenizer_that_does_not_fit_is_refused(with_tokenizer, corpus, make, 
         measured(with_tokenizer(make), corpus)
 
 
-def test_what_sees_later_tokens_is_refused(bpe, corpus, tmp_path):
+def test_what_sees_later_tokens_is_refused_before_it_is_measured(bpe, corpus, tmp_path, monkeypatch):
     saved(tmp_path, BertLMHeadModel(BertConfig(vocab_size=bpe.get_vocab_size(), **SMALL)), bpe)
+    monkeypatch.setattr(measuring, "_nats", lambda *_: pytest.fail("it is measured"))
     with pytest.raises(UserError, match="bert is no causal language model: its places see later tokens"):
         measured(tmp_path, corpus)
 
@@ -264,6 +265,43 @@ def test_a_length_that_the_configuration_does_not_tell_is_asked_for(gpt2, corpus
     with pytest.raises(UserError, match=r"gpt2 fails in windows of 1024 tokens \(.*\); --window takes fewer"):
         measured(gpt2, corpus)
     assert measured(gpt2, corpus, window=40).cost.nats > 0
+
+
+def with_config(folder, into, **changes):
+    """A copy of the model whose configuration says something else."""
+    shutil.copytree(folder, into, dirs_exist_ok=True)
+    config = json.loads((folder / "config.json").read_text())
+    (into / "config.json").write_text(json.dumps(config | changes))
+    return into
+
+
+@pytest.fixture(scope="module")
+def llama(bpe, tmp_path_factory):
+    """A model whose places are numbered by no table, so that there may be any number of them."""
+    torch.manual_seed(0)
+    model = LlamaForCausalLM(LlamaConfig(vocab_size=bpe.get_vocab_size(), max_position_embeddings=32, **SMALL))
+    return saved(tmp_path_factory.mktemp("llama"), model, bpe)
+
+
+@pytest.mark.parametrize("places", [-1, -5, 0])
+def test_no_number_of_places_is_no_bound(llama, corpus, tmp_path, monkeypatch, places):
+    monkeypatch.setattr(measuring, "WINDOW", 24)
+    unbounded = with_config(llama, tmp_path, max_position_embeddings=places)
+    assert measured(unbounded, corpus).window == 24
+    assert measured(unbounded, corpus, window=48).window == 48
+    with pytest.raises(
+        UserError, match=r"llama fails in windows of 2000000000 tokens \(sequence length must be a whole"
+    ):
+        measured(unbounded, corpus, window=2_000_000_000)
+
+
+def test_a_configuration_that_asks_for_tuples_changes_nothing(gpt2, corpus, tmp_path):
+    assert measured(with_config(gpt2, tmp_path, return_dict=False), corpus).cost == measured(gpt2, corpus).cost
+
+
+def test_a_window_of_one_token_is_measured(gpt2, corpus, text):
+    found = measured(gpt2, corpus, window=1)
+    assert found.cost.nats == pytest.approx(by_the_library(gpt2, text.splits["valid"], 1)[0], rel=1e-5)
 
 
 def test_what_is_missing_or_unknown_is_said_before_any_work(gpt2, corpus, tmp_path):

@@ -13,7 +13,7 @@ from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.models import GPT, GPT1, LSTM
 from bakeoff.optimizers import Adam
-from bakeoff.records import CHECKSUM, StudyFolder
+from bakeoff.records import CHECKSUM, StudyFolder, read_json, write_record
 from bakeoff.report import contents
 from bakeoff.report.build import NO_FIGURES
 from bakeoff.spec import Budget
@@ -81,12 +81,9 @@ def trained(tiny_corpus_file, tmp_path_factory):
 
 @pytest.fixture
 def there(trained, tmp_path, monkeypatch):
-    """A copy of it, whose study file is the copy's, as the present folder."""
+    """A copy of it as the present folder, whose study file has gone."""
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
-    record = tmp_path / "runs" / "planted" / "study.json"
-    told = json.loads(record.read_text())
-    del told[CHECKSUM]
-    record.write_text(json.dumps(told | {"source": str(tmp_path / "planted.py")}))
+    (tmp_path / "planted.py").unlink()
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(runner.Session, "run", in_process)
     return StudyFolder(tmp_path / "runs" / "planted")
@@ -94,10 +91,10 @@ def there(trained, tmp_path, monkeypatch):
 
 @pytest.fixture
 def command(there, monkeypatch, capsys):
-    """`bakeoff probe runs/planted …`: its exit status, standard output and standard error."""
+    """`bakeoff probe --trust runs/planted …`: its exit status, standard output and standard error."""
 
-    def command(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bakeoff", "probe", "runs/planted", *map(str, arguments)])
+    def command(*arguments, trust=("--trust",)):
+        monkeypatch.setattr(sys, "argv", ["bakeoff", "probe", *trust, "runs/planted", *map(str, arguments)])
         with pytest.raises(SystemExit) as ended:
             cli.main()
         return ended.value.code, *capsys.readouterr()
@@ -186,7 +183,7 @@ def test_a_start_that_fails_is_no_finding(command, there, monkeypatch):
     assert there.run("02-lstm-1-adam/seed-0").probe is None
 
 
-def test_bad_input_is_one_line(there, command, tmp_path, tiny_corpus_file):
+def test_bad_input_is_one_line(there, command):
     def refused(number):
         status, said, told = command(number)
         assert (said, told.count("\n")) == ("", 1)
@@ -203,13 +200,39 @@ def test_bad_input_is_one_line(there, command, tmp_path, tiny_corpus_file):
         if status:
             run.finish({"status": status, "error": "no room"})
         assert says in refused(2)[1]
-    # The study file is mended, then away.
-    file = tmp_path / "planted.py"
-    file.write_text(file.read_text().replace('"My Adam"', '"My own Adam"'))
-    assert "planted.py has other code than this run was declared with" in refused(1)[1]
-    file.rename(tmp_path / "moved.py")
-    assert "planted.py is not there, which defines the classes of #1" in refused(1)[1]
     assert command("one")[0] == 2
+
+
+def test_nothing_is_executed_but_what_was_kept_and_that_only_where_it_is_trusted(there, command, tmp_path):
+    def refused(trust):
+        status, said, told = command(1, trust=trust)
+        assert (status, said, told.count("\n")) == (2, "", 1)
+        return told
+
+    kept, evil = there.code / "planted.py", there.code / "evil.py"
+    evil.write_text(f"open({str(tmp_path / 'executed')!r}, 'w')\n{kept.read_text()}")
+    write_record(there.path / "study.json", read_json(there.path / "study.json") | {"source": str(evil)})
+    assert f"{kept.relative_to(tmp_path)} defines bakeoff_study.Mine: read it, then say --trust" in refused(())
+    suspect = probing.find(there, 1, trust=True)
+    assert (type(suspect.run.optimizer).__name__, suspect.source) == ("Mine", kept)
+    kept.write_text(evil.read_text())
+    assert "is not what was kept with the study, so it is not executed" in refused(("--trust",))
+    assert probing.find(there, 2).source is None  # all of it is Bakeoff's own
+    assert not (tmp_path / "executed").exists()
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Fast(Adam):
+    def __post_init__(self):
+        if self.lr < 0.1:
+            raise ValueError("lr must be at least 0.1")
+
+
+def test_a_rate_that_the_optimizer_refuses_is_said(there):
+    suspect = probing.find(there, 2)
+    fast = dataclasses.replace(suspect, run=dataclasses.replace(suspect.run, optimizer=Fast(lr=0.5)))
+    with pytest.raises(UserError, match=r"#2 cannot be tried at a tenth of its rate: lr must be at least 0\.1"):
+        fast.starts()
 
 
 def test_what_this_version_cannot_read_and_a_text_that_is_away_are_told(there, tmp_path):

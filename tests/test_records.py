@@ -187,11 +187,37 @@ def test_a_damaged_record_names_the_one_file_to_remove_and_removing_it_is_enough
     path = complete(folder).path / f"{name}.json"
     path.write_bytes(content)
     assert folder.status == DAMAGED
+    left = name in ("environment", "documents")
     assert folder.read().summary["error"].startswith(f"{path} is damaged (")
-    assert folder.read().summary["error"].endswith("): remove it and repeat the command")
+    advice = "remove the summary.json beside it" if left else "remove it"
+    assert folder.read().summary["error"].endswith(f"): {advice} and repeat the command")
     assert "\n" not in folder.read().summary["error"][:200]
-    path.unlink()
+    (folder.path / "summary.json" if left else path).unlink()
+    folder.start({"identity": "a", "run": {}}, {"device": "cpu"}) if left else None
     assert folder.status != DAMAGED
+
+
+@pytest.mark.parametrize("status", [FINISHED, DIVERGED])
+@pytest.mark.parametrize("name", ["environment.json", "documents.json", "texts.json", "history.jsonl"])
+def test_a_record_that_was_there_when_the_run_was_over_and_is_gone_is_damaged(folder, name, status):
+    (complete(folder, status).path / name).unlink()
+    error = folder.read().summary["error"]
+    assert (folder.status, error.startswith(f"{folder.path / name} is damaged (")) == (DAMAGED, True)
+    assert error.endswith("): remove the summary.json beside it and repeat the command")
+    (folder.path / "summary.json").unlink()
+    assert folder.status == MISSING
+
+
+def test_weights_and_what_a_run_never_left_may_be_away(folder):
+    folder.best_weights.write_bytes(b"weights")
+    complete(folder).best_weights.unlink()
+    assert folder.status == FINISHED
+    with pytest.raises(DamagedError, match=r"best\.safetensors is damaged \(it is not there\): remove the summary"):
+        folder.require_left(folder.best_weights)
+    for name in ("documents.json", "texts.json"):
+        (folder.path / name).unlink()
+    folder.finish(ENDINGS[FINISHED])
+    assert (folder.status, folder.documents, folder.texts) == (FINISHED, None, None)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +261,7 @@ def test_going_on_cuts_off_what_the_checkpoint_does_not_know(folder):
     for epoch in range(3):
         folder.append(evaluation(epoch))
     folder.finish(ENDINGS[FAILED])
-    folder.go_on({"identity": "a", "run": {"path": "moved"}}, {"device": "cpu"}, 2)
+    folder.go_on({"identity": "a", "run": {"path": "moved"}}, {"device": "cpu"}, 2, None)
     assert folder.history() == [evaluation(0), evaluation(1)]
     assert (folder.summary, folder.spec["run"]) == (None, {"path": "moved"})
 
@@ -243,8 +269,19 @@ def test_going_on_cuts_off_what_the_checkpoint_does_not_know(folder):
 def test_going_on_without_all_evaluations_is_refused_and_changes_nothing(folder):
     folder.append(evaluation(0))
     with pytest.raises(ValueError, match="its history has 1 evaluations of 2"):
-        folder.go_on({"identity": "a", "run": {}}, {"device": "cpu"}, 2)
+        folder.go_on({"identity": "a", "run": {}}, {"device": "cpu"}, 2, None)
     assert folder.history() == [evaluation(0)]
+
+
+def test_going_on_is_refused_where_an_evaluation_is_another_than_the_checkpoint_knew(folder):
+    folder.append(evaluation(0))
+    known = folder.history_sha256
+    folder.append(evaluation(1))
+    folder.go_on({"identity": "a", "run": {}}, {"device": "cpu"}, 1, known)
+    assert (folder.history(), folder.history_sha256) == ([evaluation(0)], known)
+    (folder.path / "history.jsonl").write_text(json.dumps(evaluation(0) | {"train_seconds": 0.25}) + "\n")
+    with pytest.raises(ValueError, match="its history is not what it was when the checkpoint was taken"):
+        folder.go_on({"identity": "a", "run": {}}, {"device": "cpu"}, 1, known)
 
 
 RECORDS = {
@@ -421,6 +458,18 @@ def test_a_whole_run_that_is_not_what_the_study_declares_is_damaged_and_its_fold
     assert records.status == DAMAGED
     assert records.summary["error"].startswith(f"{folder.path} is damaged (it holds another run than study.json decl")
     assert (records.history, records.documents) == ([], {})
+
+
+def test_a_run_without_a_spec_is_known_by_its_summary(folder):
+    (complete(folder).path / "spec.json").unlink()
+    assert (folder.identity, RunFolder(folder.path, "a").status) == ("a", FINISHED)
+    assert RunFolder(folder.path, "b").read().summary["error"].startswith(f"{folder.path} is damaged (it holds another")
+    folder.write_probe({})
+    probe = folder.path / "probe.json"
+    assert json.loads(probe.read_text())["identity"] == "a"
+    probe.unlink()
+    unsealed(folder.path / "summary.json")
+    assert (folder.identity, RunFolder(folder.path, "b").status) == (None, FINISHED)
 
 
 def test_of_a_run_that_is_to_be_done_anew_as_another_nothing_is_shown_but_how_it_ended(folder):

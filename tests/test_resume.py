@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import itertools
+import json
 import shutil
 
 import numpy as np
@@ -447,6 +448,14 @@ def cut_the_first_line(path):
     path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
 
 
+def change_a_digit(path):
+    """In the first line, and so that it is as good a loss."""
+    first, rest = path.read_text().split("\n", 1)
+    line = json.loads(first)
+    line["valid"]["nats"] *= 1.001
+    path.write_text(f"{json.dumps(line)}\n{rest}")
+
+
 DAMAGES = {
     "cut off": lambda folder: folder.checkpoint.write_bytes(folder.checkpoint.read_bytes()[:100]),
     "empty": lambda folder: folder.checkpoint.write_bytes(b""),
@@ -459,6 +468,7 @@ DAMAGES = {
     "no history": lambda folder: (folder.path / "history.jsonl").unlink(),
     "a history with a hole": lambda folder: cut_the_first_line(folder.path / "history.jsonl"),
     "a history that is cut off": lambda folder: (folder.path / "history.jsonl").write_text("{"),
+    "a history with another loss": lambda folder: change_a_digit(folder.path / "history.jsonl"),
     "no best weights": lambda folder: folder.best_weights.unlink(),
     "damaged best weights": lambda folder: flip(folder.best_weights),
     "weights of another run": lambda folder: rewrite(folder.best_weights, run="another"),
@@ -481,6 +491,15 @@ def test_a_damaged_record_beside_a_whole_checkpoint_costs_nothing(job, calm, fol
     assert resumed(job) == []
     assert folder.summary["resumed_at_step"] == [30]
     assert folder.status == FINISHED
+    assert outcome(folder) == calm
+
+
+def test_a_checkpoint_of_a_version_that_kept_no_checksum_of_the_history_is_gone_on_from(job, calm, folder):
+    kept = checkpoints.load(folder.checkpoint).facts["kept"]
+    del kept["history_sha256"]
+    rewrite(folder.checkpoint, kept=kept)
+    assert resumed(job) == []
+    assert folder.summary["resumed_at_step"] == [30]
     assert outcome(folder) == calm
 
 

@@ -1,5 +1,6 @@
 """A study by name, or from a user's file whose errors name their line."""
 
+import dataclasses
 import json
 
 import pytest
@@ -167,6 +168,36 @@ def test_a_class_that_is_not_there_any_more_is_named(adam, source):
     edit(adam, "own, theirs = Adam", "own, theirs = Madam")
     with pytest.raises(UserError, match=r"defines bakeoff_study\.Adam, which a run needs"):
         decode_run(run, source and adam)
+
+
+@pytest.mark.parametrize(
+    ("field", "why"),
+    [
+        ("parts: list = field(default_factory=list)", "unhashable type: 'list'"),
+        ("parts: object = print", "Object of type builtin_function_or_method is not JSON serializable"),
+        ("parts: object = torch.float32", "Object of type dtype is not JSON serializable"),
+        ("parts: float = float('inf')", "Out of range float values are not JSON compliant"),
+        ("parts: object = (1.0, {2.0})", "unhashable type: 'set'"),
+        ("parts: object = frozenset({1})", "Object of type frozenset is not JSON serializable"),
+        ("parts: str = '\\ud800'", "surrogates not allowed"),
+    ],
+)
+def test_a_field_that_no_record_can_hold_is_refused_with_its_class_before_anything_is_written(adam, field, why):
+    edit(adam, "    factor:", f"    {field}\n    factor:")
+    edit(adam, "import dataclass\n", "import dataclass, field\n")
+    edit(adam, "import bakeoff.optimizers", "import bakeoff.optimizers\nimport torch")
+    with pytest.raises(
+        UserError, match=rf"\AAdam has a field parts that cannot be kept in records \(.*{why}.*\): give"
+    ):
+        find_study(str(adam))
+
+
+def test_a_study_of_bakeoffs_own_classes_is_looked_at_as_well():
+    study = STUDIES["quick"]
+    betas = [0.9, 0.99]
+    experiment = dataclasses.replace(study.experiments[0], optimizer=Adam(betas=betas))
+    with pytest.raises(UserError, match="Adam has a field betas that cannot be kept in records"):
+        find_study(dataclasses.replace(study, experiments=(experiment,)))
 
 
 def test_loading_a_study_leaves_nothing_beside_it(adam):

@@ -4,6 +4,7 @@ import math
 import re
 import shlex
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.identity import fits, identity
 from bakeoff.metrics import Tally
-from bakeoff.optimizers import OPTIMIZERS
+from bakeoff.optimizers import OPTIMIZERS, Adam
 from bakeoff.records import CHECKSUM, StudyFolder, write_record
 from bakeoff.spec import Budget
 from bakeoff.study_file import find_study
@@ -172,6 +173,47 @@ def test_a_winner_on_the_edge_widens_the_search_on_its_side(tiny_study, best, ro
     search, asked = searched(only_adam, distance(best))
     assert len(asked) == rounds
     assert search.result()["rates"][only_adam.experiments[0].slug]["lr"] == pytest.approx(best, rel=0.05)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bounded(Adam):
+    """An optimizer that takes some rates alone, and has a field without a default."""
+
+    low: float
+    high: float
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not self.low < self.lr < self.high:
+            raise ValueError("lr is out of bounds")
+
+
+def bounded(study, low, high):
+    optimizer = Bounded(low=low, high=high, lr=math.sqrt(low * high))
+    return dataclasses.replace(study, experiments=(dataclasses.replace(study.experiments[0], optimizer=optimizer),))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "best", "asked", "found"),
+    [
+        ((1e-5, 0.02), 1.0, [[1e-4, 3e-4, 1e-3, 3e-3, 1e-2], [0.0056, 0.018]], 0.018),  # it ends above
+        ((2e-3, 0.9), 1e-5, [[3e-3, 1e-2, 3e-2, 1e-1], [0.0056]], 3e-3),  # below, where not even a quarter is left
+        ((2e-4, 0.5), 1.0, [[3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1], [0.3], [0.18]], 0.3),
+        ((1e-5, 0.9), 1e-2, [[1e-4, 3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1], [0.0056, 0.018]], 1e-2),
+    ],
+)
+def test_where_an_optimizer_refuses_a_rate_the_search_ends_on_that_side(tiny_study, bounds, best, asked, found):
+    study = bounded(tiny_study, *bounds)
+    search, rounds = searched(study, distance(best))
+    assert [[e.optimizer.lr for e in trials.experiments] for trials in rounds] == asked
+    assert search.result()["rates"][study.experiments[0].slug]["lr"] == pytest.approx(found, rel=0.05)
+    assert fits(search.result(), study)  # though it would not take the rate that stands for any
+    assert study.tuned(search.result())
+
+
+def test_an_optimizer_that_takes_none_of_the_first_rates_is_named(tiny_study):
+    with pytest.raises(UserError, match=r"\A#1 takes none of the rates from 0\.0001 to 0\.1 that a search tries first"):
+        tuning.Search(bounded(tiny_study, 2.0, 3.0)).next_round()
 
 
 def test_a_winner_that_never_lies_inside_is_said_to_be_on_the_edge(tiny_study):

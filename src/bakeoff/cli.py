@@ -497,6 +497,7 @@ def probe(
     number: Annotated[int, typer.Argument(help="The number of an experiment.")],
     *,
     device: DeviceOption = "auto",
+    trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> int:
     """Find out whether a run that learned nothing, or is behind a smaller model, fails for its recipe.
@@ -511,7 +512,7 @@ def probe(
     from bakeoff.records import only_study
 
     console, study = process.console(), only_study(folder)
-    suspect = probing.find(study, number)
+    suspect = probing.find(study, number, trust=trust)
     if suspect.other_code:
         say(f"#{number} was computed by other code of Bakeoff than is here, which repeats its start")
     with contextlib.ExitStack() as stack:

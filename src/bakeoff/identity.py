@@ -58,13 +58,23 @@ def decode(data: Any, types: Mapping[str, type]) -> Any:  # noqa: ANN401
 
 def identity(spec: object) -> str:
     """Twelve hexadecimal digits of the SHA-256 of the spec's canonical JSON, without defaults."""
-    canonical = json.dumps(encode(spec, minimal=True), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    return _digest(encode(spec, minimal=True))
 
 
 def purpose(study: Study) -> str:
-    """The identity of a study but for its learning rates: what a search for them is good for."""
-    return identity(study.with_rates(dict.fromkeys((experiment.slug for experiment in study.experiments), 1.0)))
+    """The identity of a study but for its learning rates: what a search for them is good for.
+
+    They all count as 1, which not every optimizer takes.
+    """
+    encoded = encode(study, minimal=True)
+    for experiment in encoded["experiments"]:
+        experiment["optimizer"]["lr"] = 1.0
+    return _digest(encoded)
+
+
+def _digest(encoded: object) -> str:
+    canonical = json.dumps(encoded, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
 
 def stem(run: Run) -> tuple[str, int] | None:

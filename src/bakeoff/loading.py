@@ -91,18 +91,24 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
         trust: Whether the study file that is kept with the study may be executed, if the model is defined there.
 
     Raises:
-        UserError: The folder is no run's, or the run has kept no weights, or they or the tokenizer are damaged, or its
-            model needs a study file that is not trusted or is not what was kept.
+        UserError: The folder is no run's, or another's than its study declares there, or the run has kept no weights,
+            or they or the tokenizer are damaged, or its model needs a study file that is not trusted or is not what was
+            kept.
     """
-    folder, study = RunFolder(path), StudyFolder(path.resolve().parent.parent)
+    place = path.resolve()
+    study = StudyFolder(place.parent.parent)
+    declared = study.study.get("runs") if study.exists else None
+    folder = RunFolder(path, (declared or {}).get(f"{place.parent.name}/{place.name}"))
+    mend = "put back what the run left there, or remove the summary.json beside it and run the study again"
+    if folder.spec and study.exists:
+        folder.require_declared()
+        folder.require_left(folder.best_weights, mend)
     if folder.spec is None or not folder.best_weights.is_file() or not study.exists:
         raise UserError(f"{path} is no folder of a run with weights, such as runs/quick/01-lstm-1-adam/seed-0")
     run = folder.spec["run"]
     tokenizer = _tokenizer(study)
     symbols, length = tokenizer.get_vocab_size(), run["budget"]["sequence_length"]
     architecture = _architecture(run, study, trust=trust)
-    mend = "remove the summary.json beside it and run the study again"
-    folder.require_left(folder.best_weights, mend)
     try:
         weights = checkpoints.load(folder.best_weights).tensors
     except ValueError as error:
@@ -173,14 +179,17 @@ def best_run(path: Path) -> Path:
     if RunFolder(path).spec is not None:
         return path
     study = only_study(path)
-    losses = {
-        study.path / row.folder: row.valid.loss
-        for row in read_rows(study).rows
-        if row.finished and row.valid and RunFolder(study.path / row.folder).best_weights.is_file()
-    }
-    if not losses:
+    rows = read_rows(study).rows
+    losses = {study.path / row.folder: row.valid.loss for row in rows if row.finished and row.valid}
+    kept = [folder for folder in losses if RunFolder(folder).best_weights.is_file()]
+    if losses and not kept:
+        raise UserError(
+            f"{study.path} has no weights, only records: put back a run's best.safetensors, or remove a summary.json, "
+            "so that bakeoff run trains that one anew"
+        )
+    if not kept:
         raise UserError(f"{study.path} has no finished run with weights: bakeoff run trains what is missing")
-    return min(losses, key=lambda folder: losses[folder])
+    return min(kept, key=lambda folder: losses[folder])
 
 
 def _tokenizer(study: StudyFolder) -> Tokenizer:
@@ -234,7 +243,8 @@ def _trusted(study: StudyFolder, foreign: set[str], *, trust: bool) -> Path | No
     kept = study.code / next(iter(checksums))
     if not trust:
         raise UserError(
-            f"{kept} defines {', '.join(sorted(foreign))}: read it, then load with trust=True, which executes it"
+            f"{kept} defines {', '.join(sorted(foreign))}: read it, then say --trust, or trust=True in Python, which "
+            "executes it"
         )
     try:
         same = sources.checksums(kept) == checksums

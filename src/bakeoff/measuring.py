@@ -1,7 +1,8 @@
 """What a causal language model of `transformers` costs on a corpus, counted as every run of a study is."""
 
+import contextlib
 import tempfile
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,10 +65,11 @@ class Borrowed(nn.Module):
         tokens_1xL = torch.arange(length)[None] % symbols
         changed = tokens_1xL.clone()
         changed[:, -1] = (changed[:, -1] + 1) % symbols
-        before, after = self.logits(tokens_1xL)[:, :-1], self.logits(changed)[:, :-1]
+        before, after = self.logits(tokens_1xL), self.logits(changed)
         if not before.isfinite().all():
             raise ValueError("its logits are not finite")
-        return bool((before - after).abs().max() > ROUNDING * before.abs().max())
+        earlier = (before - after)[:, :-1].abs()  # of a single place there is none
+        return bool((earlier > ROUNDING * before.abs().max()).any())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,22 +146,18 @@ def measure(request: Request, device: torch.device, told: Told = lambda *_: None
     model, tokenizer = _read(folder)
     kind, config = model.model.config.model_type, model.model.config.get_text_config()
     length = _window(kind, config, request.window)
+    with _failing_in_one_line(folder, kind, length):
+        budget = Budget(sequence_length=length, precision=resolve_precision(request.precision, device))
+        ahead = model.looks_ahead(config.vocab_size, min(COMPARED, length))
+    if ahead:
+        raise UserError(f"{folder}: {kind} is no causal language model: its places see later tokens")
     tokens = runner.prepare(request.corpus, FLOORS, told)
     stream = _stream(folder, tokenizer, tokens, split, told)
     if (largest := int(stream.tokens_N.max())) >= config.vocab_size:
         raise UserError(f"{folder}: its tokenizer has a symbol {largest}, its model {config.vocab_size} symbols")
-    budget = Budget(sequence_length=length, precision=resolve_precision(request.precision, device))
-    try:
-        ahead = model.looks_ahead(config.vocab_size, min(COMPARED, length))
+    with _failing_in_one_line(folder, kind, length):
         nats = _nats(model.to(device), stream, budget, device, lambda share: told(f"measuring {split}", share))
         cost = tally(stream, nats)
-    except (RuntimeError, ValueError, IndexError) as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"{folder}: {kind} fails in windows of {length} tokens ({why}); --window takes fewer"
-        ) from error
-    if ahead:
-        raise UserError(f"{folder}: {kind} is no causal language model: its places see later tokens")
     floor = min(ngram.baselines(tokens, FLOORS.sequence_length), key=lambda floor: floor["valid"]["nats"])
     return Measurement(
         folder=folder,
@@ -198,7 +196,7 @@ def _read(folder: Path) -> tuple[Borrowed, Tokenizer]:
     there: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
     try:
         model, told = AutoModelForCausalLM.from_pretrained(
-            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, **there
+            folder, dtype=torch.float32, use_safetensors=True, output_loading_info=True, return_dict=True, **there
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, **there)
     except Exception as error:
@@ -214,8 +212,21 @@ def _read(folder: Path) -> tuple[Borrowed, Tokenizer]:
     return Borrowed(model).eval(), backend
 
 
+@contextlib.contextmanager
+def _failing_in_one_line(folder: Path, kind: str, length: int) -> Iterator[None]:
+    """Whatever a model of the library's raises."""
+    try:
+        yield
+    except Exception as error:
+        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(
+            f"{folder}: {kind} fails in windows of {length} tokens ({why}); --window takes fewer"
+        ) from error
+
+
 def _window(kind: str, config: Any, asked: int | None) -> int:  # noqa: ANN401
-    most = min((found for name in PLACES if (found := getattr(config, name, None))), default=None)
+    told = [getattr(config, name, None) for name in PLACES]
+    most = min((places for places in told if isinstance(places, int) and places > 0), default=None)  # -1 for no bound
     length = asked or min(WINDOW, most or WINDOW)
     if most is not None and length > most:
         raise UserError(f"{kind} has {most} places, too few for windows of {length} tokens")

@@ -31,10 +31,10 @@ from bakeoff.analysis.rows import Row, StudyRows, read_rows, require_undamaged
 from bakeoff.data import Tokens
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
+from bakeoff.loading import decoded_run
 from bakeoff.records import DAMAGED, FAILED, RunFolder, StudyFolder
 from bakeoff.runner import Session, open_session
 from bakeoff.spec import Architecture, Budget, Experiment, Run, Study
-from bakeoff.study_file import decode_run, foreign_types
 from bakeoff.training import evaluation_steps
 
 Json = dict[str, Any]
@@ -58,7 +58,8 @@ class Suspect:
         row: What became of it.
         run: What it computes.
         smaller: The run of a smaller model that it is behind, with that one's number; None where it learned nothing.
-        source: The study file that defines some of it; None where all is Bakeoff's own.
+        source: The study file as it was kept with the study, where that defines some of it; None where all is
+            Bakeoff's own.
     """
 
     study: StudyFolder
@@ -79,10 +80,17 @@ class Suspect:
         return told is not None and told != provenance.code()["sources"]
 
     def starts(self) -> dict[str, Run]:
-        """Every start that has the budget in common, by what is changed in it, as a run of the whole length."""
+        """Every start that has the budget in common, by what is changed in it, as a run of the whole length.
+
+        Raises:
+            UserError: The optimizer refuses a lower rate.
+        """
         optimizer, found = self.run.optimizer, {OWN: self.run}
         for change, divisor in SLOWER.items():
-            slower = dataclasses.replace(optimizer, lr=optimizer.lr / divisor)
+            try:
+                slower = dataclasses.replace(optimizer, lr=optimizer.lr / divisor)
+            except ValueError as error:
+                raise UserError(f"#{self.row.number} cannot be tried at a {change} of its rate: {error}") from error
             found[change] = dataclasses.replace(self.run, optimizer=slower)
         if architecture := pre_norm(self.run.architecture):
             found[PRE_NORM] = dataclasses.replace(self.run, architecture=architecture)
@@ -134,12 +142,17 @@ class Suspect:
         return next(row.probe for row in read_rows(self.study).rows if row.folder == self.row.folder and row.probe)
 
 
-def find(study: StudyFolder, number: int) -> Suspect:
+def find(study: StudyFolder, number: int, *, trust: bool = False) -> Suspect:
     """The run of an experiment that there is something to be found out about.
+
+    Args:
+        study: Its study.
+        number: The experiment's.
+        trust: Whether the study file that is kept with the study may be executed, if it defines what the run computes.
 
     Raises:
         UserError: There is no such experiment; it has no run that is over; none learned nothing or is behind a smaller
-            model; or the code here does not define what it computes.
+            model; or it needs a study file that is not trusted or is not what was kept.
     """
     rows = read_rows(study)
     experiment = next((e for e in rows.experiments if e.number == number), None)
@@ -150,12 +163,12 @@ def find(study: StudyFolder, number: int) -> Suspect:
     if found is None:
         raise UserError(_why_not(study, experiment.rows))
     row, smaller = found
-    run, source = _run_of(study, row)
+    run, source = _run_of(study, row, trust=trust)
     return Suspect(
         study=study,
         row=row,
         run=run,
-        smaller=_run_of(study, smaller)[0] if smaller else None,
+        smaller=_run_of(study, smaller, trust=trust)[0] if smaller else None,
         source=source,
     )
 
@@ -196,18 +209,14 @@ def _why_not(study: StudyFolder, rows: tuple[Row, ...]) -> str:
     return f"#{row.number} has learned, and no smaller model of its kind does better: there is nothing to probe"
 
 
-def _run_of(study: StudyFolder, row: Row) -> tuple[Run, Path | None]:
+def _run_of(study: StudyFolder, row: Row, *, trust: bool) -> tuple[Run, Path | None]:
     """What a run computes, and the study file where that defines some of it."""
     folder = RunFolder(study.path / row.folder)
-    encoded = (folder.spec or {}).get("run")
-    if encoded is None:
+    if folder.spec is None:
         raise UserError(f"{folder.path} has no spec.json, which says what it computes: bakeoff run writes it anew")
-    told = study.study["source"]
-    source = Path(told) if told and foreign_types(encoded) else None
-    if source and not source.is_file():
-        raise UserError(f"{source} is not there, which defines the classes of #{row.number}: put it back")
     try:
-        return decode_run(encoded, source), source
+        run, source = decoded_run(folder, study, trust=trust)
+        return run, source and source.resolve()
     except (LookupError, TypeError, ValueError) as error:
         raise UserError(f"#{row.number} is of other code than is here, which cannot read it ({error})") from error
 

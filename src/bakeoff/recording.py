@@ -41,6 +41,7 @@ class Kept:
         alone: Whether it has had the machine to itself all along.
         environment: Where it is computed, and by which code.
         evaluations: How many lines its history has.
+        history_sha256: Its checksum when the last checkpoint was taken; None in those of versions that did not keep it.
         best: The best of them.
         resumed_at_step: Where it went on after it had been cut off.
     """
@@ -48,6 +49,7 @@ class Kept:
     alone: bool
     environment: Json
     evaluations: int = 0
+    history_sha256: str | None = None
     best: Best = field(default_factory=Best)
     resumed_at_step: list[int] = field(default_factory=list)
 

@@ -229,8 +229,8 @@ AGAIN = "again.json"
 DONE_AGAIN: dict[str, Shape] = {CHECKSUM: _text, "runs": [_text]}
 #: The folder of studies that other ones took the place of.
 EARLIER = "earlier"
-#: How to go on without most of them.
-MEND = "remove it and repeat the command"
+#: How to go on without most of them, and without what the summary has a checksum of.
+MEND, MEND_LEFT = "remove it and repeat the command", "remove the summary.json beside it and repeat the command"
 
 
 class DamagedError(UserError):
@@ -384,6 +384,11 @@ class RunFolder:
         return self._read("spec.json", {"identity": _text, "run": {}})
 
     @property
+    def identity(self) -> str | None:
+        """Of the run that it holds, as spec.json or else the summary says; None where neither does."""
+        return (self.spec or self.summary or {}).get("identity")
+
+    @property
     def environment(self) -> Json:
         """Where the run was computed."""
         return self._read_left("environment.json", {"device?": _text}) or {}
@@ -422,7 +427,7 @@ class RunFolder:
     def probe(self) -> Json | None:
         """What short counter-experiments to it came to; None where there were none since it was trained."""
         found = self._read(_PROBE, PROBE)
-        if found and self.spec and found.get("identity") != self.spec["identity"]:
+        if found and self.identity not in (None, found.get("identity")):
             raise DamagedError(self.path / _PROBE, "it is of another run than the spec.json beside it")
         return found
 
@@ -444,8 +449,7 @@ class RunFolder:
         except (OSError, ValueError, RecursionError) as error:
             fault = str(error)
         if fault:
-            mend = "remove the summary.json beside it and repeat" if summary else "it is begun anew by repeating"
-            raise DamagedError(path, fault, f"{mend} the command")
+            raise DamagedError(path, fault, MEND_LEFT if summary else "it is begun anew by repeating the command")
         return history
 
     @property
@@ -469,26 +473,43 @@ class RunFolder:
         Raises:
             DamagedError: One is not what was written, they contradict each other, or they are of another run.
         """
-        spec, summary = self.spec, self.summary or {}
+        summary = self.summary or {}
         history, documents = self.history(), self.documents or {}
         if fault := _documents_fault(documents, summary, history):
             raise DamagedError(self.path / "documents.json", fault)
         alive = self.path.is_dir() and is_locked(self.path / "run.lock")
         status = summary.get("status", RUNNING if alive else MISSING)
-        if spec is None or self.declared in (None, spec["identity"]):
-            return Records(status, summary, self.environment, documents, self.texts or {}, history, self.probe or {})
         if status in (FINISHED, DIVERGED):
+            self.require_declared()
+        elif not self._is_declared:
+            return Records(status, summary, {}, {}, {}, [], {})
+        return Records(status, summary, self.environment, documents, self.texts or {}, history, self.probe or {})
+
+    @property
+    def _is_declared(self) -> bool:
+        return self.declared is None or self.identity in (None, self.declared)
+
+    def require_declared(self) -> None:
+        """See that it holds the run that its study declares there, as far as both tell.
+
+        Raises:
+            DamagedError: It holds another.
+        """
+        if not self._is_declared:
             what = "it holds another run than study.json declares, by its settings or its code"
             raise DamagedError(self.path, what, f"move it to where it belongs, or {MEND}")
-        return Records(status, summary, {}, {}, {}, [], {})
 
-    def require_left(self, path: Path, mend: str = MEND) -> None:
+    def require_left(self, path: Path, mend: str = MEND_LEFT) -> None:
         """See that a file is what the run left there when it was over, as far as its summary tells.
 
         Raises:
-            DamagedError: It is another; the error says how to go on.
+            DamagedError: It is another, or is not there; the error says how to go on.
         """
-        if (self.summary or {}).get(f"{path.stem}_sha256") not in (None, sha256_of(path)):
+        if (told := (self.summary or {}).get(f"{path.stem}_sha256")) is None:
+            return
+        if not path.is_file():
+            raise DamagedError(path, "it is not there", mend)
+        if told != sha256_of(path):
             raise DamagedError(path, "its checksum is another", mend)
 
     def _read(self, name: str, shape: Shape) -> Json | None:
@@ -496,9 +517,10 @@ class RunFolder:
         return read_json(path, shape) if path.is_file() else None
 
     def _read_left(self, name: str, shape: Shape) -> Json | None:
-        if (record := self._read(name, shape)) is not None:
-            self.require_left(self.path / name)
-        return record
+        """A record that does not go alone: where the summary tells of it, without it the run is to be done anew."""
+        path = self.path / name
+        self.require_left(path)
+        return self._read(name, shape)
 
     def reopen(self) -> None:
         """Forget how an earlier try ended."""
@@ -513,20 +535,34 @@ class RunFolder:
         write_record(self.path / "spec.json", spec)
         write_record(self.path / "environment.json", environment)
 
-    def go_on(self, spec: Json, environment: Json, evaluations: int) -> None:
+    @property
+    def history_sha256(self) -> str:
+        """The checksum of the history as it is, whatever ends its lines here."""
+        return hashlib.sha256((self.path / "history.jsonl").read_text(encoding="utf-8").encode()).hexdigest()
+
+    def go_on(self, spec: Json, environment: Json, evaluations: int, sha256: str | None) -> None:
         """Go on from a checkpoint that knew that many evaluations: later ones are cut off, to be made again.
 
+        Args:
+            spec: What the run computes.
+            environment: Where.
+            evaluations: How many the checkpoint knew.
+            sha256: The checksum of a history of them alone; None where the checkpoint does not tell.
+
         Raises:
-            ValueError: They are not there.
+            ValueError: They are not there, or they are others.
         """
-        path, history = self.path / "history.jsonl", self.history()
+        history = self.history()
         if len(history) < evaluations:
             raise ValueError(f"its history has {len(history)} evaluations of {evaluations}")
+        known = "".join(map(_as_line, history[:evaluations]))
+        if sha256 not in (None, hashlib.sha256(known.encode()).hexdigest()):
+            raise ValueError("its history is not what it was when the checkpoint was taken")
         self.reopen()
         write_record(self.path / "spec.json", spec)
         write_record(self.path / "environment.json", environment)
-        with written_atomically(path) as temporary:
-            temporary.write_text("".join(map(_as_line, history[:evaluations])), encoding="utf-8")
+        with written_atomically(self.path / "history.jsonl") as temporary:
+            temporary.write_text(known, encoding="utf-8")
 
     def append(self, evaluation: Json) -> None:
         """Add a line to the history and see it onto the disk."""
@@ -545,7 +581,7 @@ class RunFolder:
 
     def write_probe(self, probe: Json) -> None:
         """Keep what short counter-experiments to it came to."""
-        write_record(self.path / _PROBE, ({"identity": self.spec["identity"]} if self.spec else {}) | probe)
+        write_record(self.path / _PROBE, ({"identity": self.identity} if self.identity else {}) | probe)
 
     def finish(self, summary: Json) -> None:
         """Declare the run over, with its identity if it has a result, and the checksum of everything that it left.

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import json
 import runpy
 import sys
 import traceback
@@ -13,7 +14,7 @@ from bakeoff import sources
 from bakeoff.data import own_text
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
-from bakeoff.identity import decode, is_bakeoffs, type_name, types
+from bakeoff.identity import decode, encode, is_bakeoffs, type_name, types
 from bakeoff.models import ARCHITECTURES, Transformers
 from bakeoff.optimizers import OPTIMIZERS
 from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Run, Study
@@ -30,7 +31,8 @@ def find_study(asked: str | Path | Study) -> tuple[Study, Path | None]:
     """The study that is asked for by its name, by a user's file or as itself, and the file where it comes from one.
 
     Raises:
-        UserError: There is none, its file has an error in it, or it has classes that are defined in no study file.
+        UserError: There is none, its file has an error in it, or it has classes that are defined in no study file, or
+            fields that no record can hold.
     """
     if isinstance(asked, Study):
         if own := sorted(type_name(kind) for kind in types(asked) if not is_bakeoffs(kind)):
@@ -38,7 +40,7 @@ def find_study(asked: str | Path | Study) -> tuple[Study, Path | None]:
                 f"runs have processes of their own, which do not know {own[0]}: define it and `study` in a Python file,"
                 " and name that file"
             )
-        return _with_checksum(asked), None
+        return _with_checksum(_recordable(asked)), None
     if asked in STUDIES:
         return STUDIES[str(asked)], None
     path = Path(asked)
@@ -47,7 +49,27 @@ def find_study(asked: str | Path | Study) -> tuple[Study, Path | None]:
         raise UserError(f"unknown study {str(asked)!r}: use {known}, or a Python file that defines `study`")
     if not path.is_file():
         raise UserError(f"no study file {path}")
-    return _with_checksum(load_study(path)), path.resolve()
+    return _with_checksum(_recordable(load_study(path))), path.resolve()
+
+
+def _recordable(study: Study) -> Study:
+    """The study, once records can hold every field of its models and optimizers.
+
+    Raises:
+        UserError: One cannot be told from others by its value, or is no JSON.
+    """
+    for spec in (spec for e in study.experiments for spec in (e.architecture, e.optimizer)):
+        for field in dataclasses.fields(spec):
+            try:
+                value = getattr(spec, field.name)
+                hash(value)
+                json.dumps(encode(value), allow_nan=False, ensure_ascii=False).encode()
+            except (TypeError, ValueError) as error:
+                raise UserError(
+                    f"{type(spec).__name__} has a field {field.name} that cannot be kept in records ({error}): "
+                    "give it a finite number, text, a truth value, None, or a tuple of them"
+                ) from error
+    return study
 
 
 def _with_checksum(study: Study) -> Study:

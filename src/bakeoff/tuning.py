@@ -2,10 +2,12 @@
 
 A trial is a run like any other. An experiment's winner is the rate with the lowest valid nats in a complete schedule of
 half the study's epochs or steps, cut short on a large text, on a seed that no study uses. The grid has half decades; a
-winner on its edge widens it on that side, until it lies inside. Then a last round tries a quarter decade to either
-side, and what is chosen is the lowest point of a parabola there (`analysis/optimum.py`).
+winner on its edge widens it on that side, until it lies inside or the optimizer refuses what lies beyond. Then a last
+round tries a quarter decade to either side, and what is chosen is the lowest point of a parabola there
+(`analysis/optimum.py`).
 """
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -132,7 +134,11 @@ class Search:
         self.trials: dict[str, dict[float, Json]] = {experiment.slug: {} for experiment in study.experiments}
 
     def next_round(self) -> Study | None:
-        """The trials to do next, as a study; None when nothing is left to try."""
+        """The trials to do next, as a study; None when nothing is left to try.
+
+        Raises:
+            UserError: An optimizer takes none of the rates that are tried first.
+        """
         wanted = [(e, place) for e in self.study.experiments for place in self._wanted(e)]
         if not wanted:
             return None
@@ -205,13 +211,20 @@ class Search:
     def _wanted(self, experiment: Experiment) -> Iterable[float]:
         places = self.trials[experiment.slug]
         if not places:
-            centre = half_decades(type(experiment.optimizer)().lr)
-            return range(centre - REACH, centre + REACH + 1)
+            centre = half_decades(type(experiment.optimizer).lr)
+            around = range(centre - REACH, centre + REACH + 1)
+            if not (taken := _taken(experiment, around)):
+                raise UserError(
+                    f"#{experiment.number} takes none of the rates from {rate(around[0]):g} to {rate(around[-1]):g} "
+                    "that a search tries first: give its lr a default among those that it takes"
+                )
+            return taken
         best = self._best(experiment.slug)
         if self.on_edge(experiment.slug):
             beyond = range(1, WIDENING + 1) if best == max(places) else range(-WIDENING, 0)
-            return [best + away for away in beyond] if self.rounds < ROUNDS else ()
-        return () if any(place % 1 for place in places) else (best - BETWEEN, best + BETWEEN)
+            if taken := _taken(experiment, [best + away for away in beyond]):
+                return taken if self.rounds < ROUNDS else ()
+        return () if any(place % 1 for place in places) else _taken(experiment, (best - BETWEEN, best + BETWEEN))
 
     def _best(self, slug: str) -> float:
         """The place of the lowest valid nats; of the lowest rate, where nothing was finished."""
@@ -230,6 +243,16 @@ def shortened(budget: Budget, steps: int) -> Budget:
     parts = {name: getattr(budget, name) for name in ("epoch_steps", "warmup_steps", "decay_steps")}
     shorter = {name: part and max(1, part * steps // whole) for name, part in parts.items()}
     return dataclasses.replace(budget, steps=steps, **shorter)
+
+
+def _taken(experiment: Experiment, places: Iterable[float]) -> list[float]:
+    """Those places whose rates the optimizer does not refuse: on the side where it does, the search has an end."""
+    taken = []
+    for place in places:
+        with contextlib.suppress(ValueError):
+            dataclasses.replace(experiment.optimizer, lr=rate(place))
+            taken.append(place)
+    return taken
 
 
 def _trial(place: float, row: Row) -> Json:

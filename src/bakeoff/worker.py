@@ -276,7 +276,7 @@ class _Recording:
         self._best_weights(before.best)
         checkpoints.restore(training, state)
         before.resumed(training.step, alone=self.kept.alone, environment=self.kept.environment)
-        self.folder.go_on(self.spec, before.environment, before.evaluations)
+        self.folder.go_on(self.spec, before.environment, before.evaluations, before.history_sha256)
         self.kept, self.checkpointed = before, before.best.epoch
         self.memory.readings = Readings(**state.facts["memory"])
 
@@ -333,6 +333,7 @@ class _Recording:
         with self.clock.measuring("checkpoint"):
             started = time.perf_counter()
             tensors, facts = checkpoints.take(training)
+            self.kept.history_sha256 = self.folder.history_sha256
             facts |= {
                 "identity": self.spec["identity"],
                 "stem": stem(self.run),

@@ -238,6 +238,14 @@ def test_files_in_the_way_elsewhere_are_not_overwritten(one, tmp_path):
     assert (mine.read_text(), names(mine.parent)) == ("mine", {"index.html", ".lock"})
 
 
+@pytest.mark.parametrize("name", [".files", ".kept.json", "index.html"])
+def test_a_folder_in_the_way_is_named_and_nothing_is_changed(one, name):
+    (one.report / name).mkdir(parents=True)
+    with pytest.raises(UserError, match=rf"report/{name} is a folder where a report has a file: move it away, or"):
+        build(one)
+    assert names(one.report) == {name, ".lock"}
+
+
 def test_a_report_that_is_not_whole_is_not_there(one, monkeypatch):
     build(one)
     before = {path: path.read_bytes() for path in one.report.rglob("*") if path.is_file()}

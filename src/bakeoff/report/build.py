@@ -146,7 +146,7 @@ def _put(new: Path, target: Path, *, owned: bool) -> None:
         owned: Whether the folder is the study's own, where what has a name of ours is ours.
 
     Raises:
-        UserError: A file that no report made is in the way.
+        UserError: A file that no report made is in the way, or a folder.
     """
     made = [path.relative_to(new).as_posix() for path in sorted(new.rglob("*")) if path.is_file()]
     (new / MANIFEST).write_text("".join(f"{name}\n" for name in [*made, MANIFEST]), encoding="utf-8")
@@ -156,6 +156,8 @@ def _put(new: Path, target: Path, *, owned: bool) -> None:
         known = []
     if not owned and (alien := next((name for name in made if name not in known and (target / name).exists()), None)):
         raise UserError(f"{target / alien} was not made by a report: move it away, or name another folder")
+    if folder := next((name for name in [*made, MANIFEST] if (target / name).is_dir()), None):
+        raise UserError(f"{target / folder} is a folder where a report has a file: move it away, or name another --out")
     (target / PAGE).unlink(missing_ok=True)
     stale = set(known) - {*made, MANIFEST}
     for path in target.rglob("*"):  # only what is there, as the list may have been tampered with, and name anything
