@@ -1,3 +1,4 @@
+import math
 import shutil
 from pathlib import Path
 from types import SimpleNamespace
@@ -70,7 +71,7 @@ def test_a_search_shows_what_it_chose_and_where_it_was_on_the_edge(tiny_study, b
     search = tuning.Search(tiny_study)
     for places in search.trials.values():
         for place in range(-8, -1):
-            loss = abs(place - tuning.half_decades(best)) + 1.0
+            loss = (2 * math.log10(tuning.rate(place) / best)) ** 2 + 1.0
             places[place] = {"lr": tuning.rate(place), "valid_loss": loss, "valid_perplexity": loss * 10}
     assert says in terminal.tuning_text(search).splitlines()[1]
 
