@@ -131,7 +131,7 @@ def test_events_grow_while_runs_are_at_work_and_end_as_what_is_exported(study, t
             assert len(points(there)["loss/valid"]) == number
     with tensorboard.Growing(study, pytest.fail) as growing:
         assert len(points(there)["loss/valid"]) == 4
-        run.go_on(run.spec, run.environment, 2)
+        run.go_on(run.spec, run.environment, 2, None)
         run.append(lines[2])
         growing(RUN, EVALUATION)
         assert [step for step, *_ in points(there)["loss/valid"]] == [0, 100, 200]

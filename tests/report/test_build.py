@@ -1,11 +1,13 @@
 """A report on disk: whole or not there, of whatever runs there are, in every form, without torch."""
 
+import errno
 import json
 import shutil
 import subprocess
 import sys
 import threading
 from html import unescape
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -257,14 +259,19 @@ def test_a_report_that_is_not_whole_is_not_there(one, monkeypatch):
 
 def test_one_that_is_interrupted_while_it_is_put_into_place_has_no_page_and_the_next_mends_it(one, monkeypatch):
     build(one)
+    replace = Path.replace
+
+    def full(path, target):
+        if path.name == "index.html":  # what comes last
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return replace(path, target)
+
     with monkeypatch.context() as patch:
-        patch.setattr(building, "PAGE", "table.tex")  # what comes last, so that the others are in place before it fails
         patch.setattr(building.page, "render", lambda *arguments: "half")
-        (one.report / "table.tex").unlink()
-        (one.report / "table.tex").mkdir()
-        with pytest.raises(OSError, match="directory"):
+        patch.setattr(Path, "replace", full)
+        with pytest.raises(OSError, match="No space"):
             build(one)
-    (one.report / "table.tex").rmdir()
+    assert not (one.report / "index.html").exists()
     leftover = one.report / ".unfinished-dead"
     leftover.mkdir()
     build(one)
