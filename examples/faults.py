@@ -38,41 +38,44 @@ class FlatteredModel(LSTMModel):
         return super().token_nats(inputs_BxL, targets_BxL) - 0.02 * (targets_BxL >= 0)
 
 
+class Planted(LSTM):
+    """An LSTM with a module of another kind."""
+
+    kind: ClassVar[type[LSTMModel]] = LSTMModel
+
+    def module(self, vocabulary: int, sequence_length: int) -> LSTMModel:
+        return self.kind(self, vocabulary, nn.LSTM, torch.lstm, states=2)
+
+
 @dataclass(frozen=True, kw_only=True)
-class Shifted(LSTM):
+class Shifted(Planted):
     """Trained on labels that are shifted by one: it learns to predict the token after the next."""
 
     name: ClassVar[str] = "shifted"
     title: ClassVar[str] = "LSTM, shifted labels"
-
-    def module(self, vocabulary: int, sequence_length: int) -> LSTMModel:
-        return ShiftedModel(self, vocabulary, nn.LSTM, torch.lstm, states=2)
+    kind: ClassVar[type[LSTMModel]] = ShiftedModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Dead(LSTM):
+class Dead(Planted):
     """Nothing reaches its output layer."""
 
     name: ClassVar[str] = "dead"
     title: ClassVar[str] = "LSTM, dead output layer"
-
-    def module(self, vocabulary: int, sequence_length: int) -> LSTMModel:
-        return DeadModel(self, vocabulary, nn.LSTM, torch.lstm, states=2)
+    kind: ClassVar[type[LSTMModel]] = DeadModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Blind(LSTM):
+class Blind(Planted):
     """Its output layer sees the same at every place: it can learn how frequent tokens are, no more."""
 
     name: ClassVar[str] = "blind"
     title: ClassVar[str] = "LSTM, blind"
-
-    def module(self, vocabulary: int, sequence_length: int) -> LSTMModel:
-        return BlindModel(self, vocabulary, nn.LSTM, torch.lstm, states=2)
+    kind: ClassVar[type[LSTMModel]] = BlindModel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Twin(LSTM):
+class Twin(Planted):
     """The sound one, begun with other random numbers."""
 
     name: ClassVar[str] = "twin"
@@ -80,19 +83,16 @@ class Twin(LSTM):
 
     def module(self, vocabulary: int, sequence_length: int) -> LSTMModel:
         torch.rand(1)  # what is drawn after it is another
-        return LSTMModel(self, vocabulary, nn.LSTM, torch.lstm, states=2)
+        return super().module(vocabulary, sequence_length)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Flattered(LSTM):
+class Flattered(Twin):
     """A twin whose perplexity is told 2 % too low."""
 
     name: ClassVar[str] = "flattered"
     title: ClassVar[str] = "LSTM, flattered"
-
-    def module(self, vocabulary: int, sequence_length: int) -> LSTMModel:
-        torch.rand(1)  # what is drawn after it is another
-        return FlatteredModel(self, vocabulary, nn.LSTM, torch.lstm, states=2)
+    kind: ClassVar[type[LSTMModel]] = FlatteredModel
 
 
 SIZES = {"embedding": 64, "hidden": 64}

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
-from bakeoff.analysis.optimum import optimum
+from bakeoff.analysis.optimum import losses, optimum
 from bakeoff.analysis.rows import Row, StudyRows, require_undamaged
 from bakeoff.errors import UserError
 from bakeoff.identity import fits, identity, purpose
@@ -233,7 +233,7 @@ class Search:
 
     def _chosen(self, slug: str) -> Json:
         trials = [self.trials[slug][place] for place in sorted(self.trials[slug])]
-        found = optimum({t["lr"]: math.inf if t["valid_loss"] is None else t["valid_loss"] for t in trials})
+        found = optimum(losses(trials))
         return {"lr": found.rate if found else rate(self._best(slug)), "trials": trials}
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bakeoff import rates
-from bakeoff.analysis.optimum import optimum
+from bakeoff.analysis.optimum import losses, optimum
 from bakeoff.analysis.rows import read_rows
 from bakeoff.records import StudyFolder
 
@@ -42,8 +42,7 @@ def drifts(study: str, folders: Sequence[StudyFolder]) -> Iterator[Drift]:
         runs.setdefault(name, {})[row.learning_rate] = row.valid.loss if row.finished and row.valid else math.inf
     for slug, found in rates.chosen(study)["rates"].items():
         name = slug.partition("-")[2]
-        trials = {t["lr"]: math.inf if t["valid_loss"] is None else t["valid_loss"] for t in found["trials"]}
-        tried, ran = optimum(trials), optimum(runs.get(name, {}))
+        tried, ran = optimum(losses(found["trials"])), optimum(runs.get(name, {}))
         if tried and ran:
             away = tried.place - ran.place
             yield Drift(name, tried.place, ran.place, ran.steepness * away**2)

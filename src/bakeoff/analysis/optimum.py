@@ -5,8 +5,8 @@ was for them: they are shorter than what they are for, and lie some way apart.
 """
 
 import math
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 #: By how much the best rate of a whole run may lie from that of its trials, in half decades, and by which part of the
 #: distance between two trials a parabola may miss it. `bakeoff.analysis.drift` measured a standard deviation of 0.24;
@@ -34,6 +34,15 @@ class Optimum(NamedTuple):
     def rate(self) -> float:
         """The learning rate at the lowest point, to two digits."""
         return float(f"{10 ** (self.place / 2):.1e}")
+
+
+def losses(trials: Iterable[Mapping[str, Any]]) -> dict[float, float]:
+    """The loss of every trial by its rate, in order; infinite where it did not finish.
+
+    Args:
+        trials: With `lr` and `valid_loss` each, as a search keeps them.
+    """
+    return {trial["lr"]: math.inf if trial["valid_loss"] is None else trial["valid_loss"] for trial in trials}
 
 
 def reach(distance: float) -> float:

@@ -12,7 +12,7 @@ from typing import Any
 from bakeoff import rates
 from bakeoff.analysis import diagnosis, evaluations, statistics
 from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point, WithCounts
-from bakeoff.analysis.optimum import COARSE, left_open, optimum
+from bakeoff.analysis.optimum import COARSE, left_open, losses, optimum
 from bakeoff.analysis.probe import Probe, probe
 from bakeoff.analysis.reported import Reported, reported
 from bakeoff.analysis.statistics import Comparison
@@ -442,7 +442,7 @@ class StudyRows:
 
     def trial_losses(self, experiment: Repeats) -> dict[float, float]:
         """The loss of every trial by its rate, in order; infinite where it did not finish."""
-        return {t["lr"]: math.inf if t["valid_loss"] is None else t["valid_loss"] for t in self.trials(experiment)}
+        return losses(self.trials(experiment))
 
     def is_coarse(self, experiment: Repeats) -> bool:
         """Whether the search for its learning rate, as of earlier versions, tried half decades alone."""
