@@ -2,12 +2,12 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from bakeoff.analysis.optimum import DRIFT, MISSED, left_open, optimum, within
 
-places = st.lists(st.floats(-8, 4), min_size=3, max_size=9, unique_by=lambda place: round(4 * place))
+places = st.lists(st.integers(-64, 32).map(lambda eighths: eighths / 8), min_size=3, max_size=9, unique=True)
 
 
 def by_rate(places, loss):
@@ -16,8 +16,9 @@ def by_rate(places, loss):
 
 @given(places, st.floats(-8, 4), st.floats(0.05, 5))
 def test_the_lowest_point_of_a_parabola_is_found_wherever_trials_lie_around_it(places, best, steepness):
+    nearest, second = sorted(places, key=lambda place: abs(place - best))[:2]
+    assume(abs(second - best) - abs(nearest - best) > 1e-6)  # else either may be the best trial
     found = optimum(by_rate(places, lambda place: 3 + steepness * (place - best) ** 2))
-    nearest = min(places, key=lambda place: abs(place - best))
     if nearest in (min(places), max(places)):
         assert found is None
         return
