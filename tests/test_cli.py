@@ -491,6 +491,18 @@ def test_a_verb_imports_only_what_it_needs(arguments, modules, study_folder):
     assert done.stdout
 
 
+def test_where_all_is_done_run_imports_no_scipy(study_folder):
+    program = [sys.executable, "-c", WITHOUT.format(modules={"scipy"})]
+    done = subprocess.run(
+        [*program, "run", "study.py", "--out", "out", "--no-report"],
+        cwd=study_folder.parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(("commit", "told"), [(None, ""), ("0123abc-dirty", " (commit 0123abc-dirty)")])
 def test_the_version_is_the_distributions_with_the_commit_of_a_checkout(commit, told, monkeypatch, capsys):
     monkeypatch.setattr("bakeoff.provenance._commit", lambda: commit)

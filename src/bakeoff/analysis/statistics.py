@@ -219,7 +219,7 @@ def _student(mean: float, error: float, freedom: int, level: float) -> Interval:
 
 
 @functools.cache
-def quantile(freedom: int, level: float) -> float:
+def quantile(freedom: float, level: float) -> float:
     """How many standard errors Student's interval of that level reaches to either side."""
     from scipy import special  # noqa: PLC0415 (importing it takes longer than `bakeoff status` does without)
 

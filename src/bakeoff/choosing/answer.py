@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from scipy import stats
 
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.rows import Row
+from bakeoff.analysis.statistics import quantile
 from bakeoff.choosing.choice import Chosen
 from bakeoff.choosing.curve import Foretold, curve
 from bakeoff.choosing.search import Search
@@ -186,7 +186,7 @@ def better(search: Search, runner_up: int, deviation: Deviation) -> float:
     if not math.isfinite(changed):  # one of them had diverged
         return 0.0 if behind > 0 else 0.5
     chance = deviation.bits * math.sqrt(1 / len(mine) + 1 / len(others))
-    return float(stats.norm.sf(behind / math.hypot(chance, changed)))
+    return statistics.NormalDist().cdf(-behind / math.hypot(chance, changed))
 
 
 def _outlook(chosen: Chosen, deviation: Deviation) -> tuple[tuple[Outlook, ...], str | None]:
@@ -218,5 +218,5 @@ def _points(search: Search, contender: int) -> list[tuple[float, float]]:
 
 
 def _around(foretold: Foretold, freedom: float) -> Expected:
-    reach = float(stats.t.ppf((1 + LEVEL) / 2, freedom)) * foretold.deviation
+    reach = quantile(freedom, LEVEL) * foretold.deviation
     return Expected(mean=foretold.mean, low=foretold.mean - reach, high=foretold.mean + reach)

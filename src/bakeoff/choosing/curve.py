@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import softmax
 
 #: Exponents of the law that are thought possible, each as likely as the others. Sizes in names: B exponents, N points.
 EXPONENTS_B = np.linspace(0.1, 0.6, 21)
@@ -59,6 +58,8 @@ def curve(points: Sequence[tuple[float, float]], deviation: float) -> Curve:
         points: Seconds, which are not the same in all, and bits per byte.
         deviation: How much another seed changes the latter.
     """
+    from scipy.special import softmax  # noqa: PLC0415 (importing it takes longer than all else that `run` needs here)
+
     x_N, y_N = (np.array(values) for values in zip(*points, strict=True))
     powers_BxN = x_N ** -EXPONENTS_B[:, None]
     centres_B = powers_BxN.mean(axis=1)
