@@ -14,19 +14,20 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(VENV)/.installed
 	$(BIN)/bakeoff run quick
 
-# Two processes with a thread each; the tests of a file share what they trained, so they stay together.
+# Two processes with a thread each; the tests of a file share what they trained, so they stay together. Files come in
+# their order, as otherwise those with the fewest tests would be the last, which take the longest.
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 slow: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow
 
 # Again and again beside two busy programs: what passes by luck fails here. All that starts processes or threads,
-# waits for them, times them or kills them; the other tests compute the same however long it takes. (A scheduler may
-# share the cores among sessions: the busy programs have sessions of their own.)
-busy: export TESTS = $(addprefix tests/, bench choosing executors report/test_browser.py report/test_build.py data/test_hub.py \
-	$(patsubst %, test_%.py, bad_input cli costs faults forkserver fuzz large_text measure memory process \
-	progress provenance readme recording resume runner terminal threads torture training tuning worker))
+# waits for them, times them or kills them, the longest first; the other tests compute the same however long it takes.
+# (A scheduler may share the cores among sessions: the busy programs have sessions of their own.)
+busy: export TESTS = $(addprefix tests/, executors choosing $(patsubst %, test_%.py, cli forkserver faults runner worker tuning \
+	costs process bad_input fuzz threads memory measure readme verbs watching progress provenance) \
+	report/test_browser.py report/test_build.py data/test_hub.py bench)
 busy: export WORKERS = 4
 busy: $(VENV)/.installed-dev
 	for each in 1 2; do setsid $(BIN)/python -c 'while True: pass' & others="$$others $$!"; done; \

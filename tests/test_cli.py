@@ -186,15 +186,17 @@ def test_a_third_time_nothing_is_run_and_nothing_changes(folder, study_folder, m
     assert {path: path.stat().st_mtime_ns for slug in SLUGS for path in (study_folder / slug).iterdir()} == before
 
 
-def test_a_model_that_fails_is_a_result_with_exit_status_1_and_the_others_are_trained(folder, tmp_path):
+def test_a_model_that_fails_is_a_result_with_exit_status_1_and_the_others_are_trained(
+    folder, tmp_path, monkeypatch, capsys
+):
     """And a study file may print, here and in the runs' own processes."""
     small = (folder / "study.py").read_text().replace("Table(vocabulary)", "Table(vocabulary - 250)")
     path = folder / "fails.py"
     path.write_text(f"{small}print('hello')\n")
-    done = bakeoff("run", path, "--out", tmp_path, "--no-report", "--epochs", "1")
-    assert done.returncode == 1
-    assert f"{SLUGS[0]} failed: " in done.stderr
-    assert "Traceback" not in done.stderr
+    status, _, err = call(["run", path, "--out", tmp_path, "--no-report", "--epochs", "1"], monkeypatch, capsys)
+    assert status == 1
+    assert f"{SLUGS[0]} failed: " in err
+    assert "Traceback" not in err
     statuses = [json.loads(path.read_text())["status"] for path in sorted(tmp_path.glob("*/*/*/summary.json"))]
     assert statuses == ["failed", "finished"]
     assert [path.parts[-3] for path in tmp_path.glob("*/*/*/best.safetensors")] == ["02-lstm-1-adam"]
@@ -360,7 +362,7 @@ def test_describe_tells_the_rates_that_run_would_use(folder, tmp_path, monkeypat
     assert [entry["learning_rate"] for entry in json.loads(out)["experiments"]] == [0.1, 0.01]
 
 
-@pytest.mark.parametrize("study", ["quick", "modern", "seed"])
+@pytest.mark.parametrize("study", ["quick", "seed"])
 def test_describe_in_words_has_a_line_for_every_experiment(study, monkeypatch, capsys):
     monkeypatch.setattr("bakeoff.data.is_here", lambda corpus, budget: False)
     status, out, _ = call(["describe", study], monkeypatch, capsys)
@@ -491,16 +493,9 @@ def test_a_verb_imports_only_what_it_needs(arguments, modules, study_folder):
     assert done.stdout
 
 
-def test_where_all_is_done_run_imports_no_scipy(study_folder):
-    program = [sys.executable, "-c", WITHOUT.format(modules={"scipy"})]
-    done = subprocess.run(
-        [*program, "run", "study.py", "--out", "out", "--no-report"],
-        cwd=study_folder.parents[1],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+def test_run_begins_without_scipy():
+    code = "import sys; from bakeoff import verbs; sys.exit('scipy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize(("commit", "told"), [(None, ""), ("0123abc-dirty", " (commit 0123abc-dirty)")])

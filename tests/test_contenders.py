@@ -9,6 +9,7 @@ import pytest
 from bakeoff.models import ARCHITECTURES, GLR, GPT, GPT1, GRU, LSTM, Transformers
 from bakeoff.optimizers import OPTIMIZERS, Lion, Muon, NAdam, ScheduleFreeAdamW
 from bakeoff.records import FINISHED, RunFolder
+from bakeoff.spec import Budget
 from bakeoff.worker import Job, work
 
 MODELS = {
@@ -29,7 +30,7 @@ ALL = [
 
 @pytest.mark.parametrize(("model", "optimizer"), ALL)
 def test_a_contender_learns_at_its_default_rate_and_is_recorded(tiny_study, tmp_path, model, optimizer):
-    study = tiny_study.with_shared(precision="fp32", threads=1, epochs=2)
+    study = tiny_study.with_shared(precision="fp32", threads=1, epochs=Budget.epochs, steps=60, epoch_steps=30)
     run = dataclasses.replace(study.runs[0], architecture=MODELS[model], optimizer=optimizer())
     work(Job(run=run, folder=tmp_path, device="cpu", alone=True), lambda message: None)
     folder = RunFolder(tmp_path)

@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 import fakes
-from bakeoff import rates
+from bakeoff import declaration, rates
 from bakeoff.declaration import describe
 from bakeoff.experiments import (
     MODERN,
@@ -21,6 +21,13 @@ from bakeoff.identity import fits
 from bakeoff.models import LSTM
 from bakeoff.optimizers import Momentum
 from bakeoff.spec import Experiment
+
+
+@pytest.fixture(autouse=True)
+def without_accounting(monkeypatch):
+    """What is described here is not what steps keep in memory, which takes seconds to compute."""
+    monkeypatch.setattr(declaration.accounting, "memory", lambda *_: None)
+
 
 #: All parameters of `seed`, and those that learn.
 SEED_PARAMETERS = {
