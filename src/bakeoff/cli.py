@@ -73,12 +73,12 @@ _JOBS = (
 )
 JobsOption = Annotated[str, typer.Option(help=_JOBS)]
 ExecutorOption = Annotated[
-    str, typer.Option(help="local, or ray: on the nodes of a Ray cluster, which see --out as this machine does.")
+    str, typer.Option(help="local; or ray or slurm: on nodes of a cluster, which see --out as this machine does.")
 ]
 AddressOption = Annotated[
     str | None,
     typer.Option(
-        help="Of the cluster, HOST:PORT. By default one that runs on this machine, or else one is started here."
+        help="Of the Ray cluster, HOST:PORT. By default one that runs on this machine, or else one is started here."
     ),
 ]
 TrialsOption = Annotated[

@@ -15,9 +15,8 @@ from bakeoff import costs, data, models, sources, texts
 from bakeoff.data import Tokens, Told
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
-from bakeoff.executors import Task, do
+from bakeoff.executors import Cluster, Task, do
 from bakeoff.executors.local import Local, worker_environment
-from bakeoff.executors.ray import Ray
 from bakeoff.files import free_folder, remove_leftovers, written_atomically
 from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
@@ -74,9 +73,9 @@ class Session:
     tokens: Tokens
     device: torch.device
     source: Path | None
-    cluster: Ray | None = None
+    cluster: Cluster | None = None
 
-    def on(self, cluster: Ray | None) -> "Session":
+    def on(self, cluster: Cluster | None) -> "Session":
         """The same, with its runs done on a cluster; for None it is this one.
 
         Raises:

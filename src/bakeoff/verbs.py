@@ -25,7 +25,9 @@ from bakeoff.choosing.planning import Request
 from bakeoff.choosing.search import NAMES
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
-from bakeoff.executors.ray import Ray, connected
+from bakeoff.executors import Cluster
+from bakeoff.executors.ray import connected
+from bakeoff.executors.slurm import Slurm
 from bakeoff.export import tensorboard as events
 from bakeoff.files import remove_leftovers, require_ours
 from bakeoff.measure import resolve_device
@@ -73,8 +75,8 @@ def run(
         precision: `auto`, `fp32` or `bf16`; fixed when a study is started.
         threads: Processor threads of a run, instead of its share of the cores that are allowed.
         jobs: Runs at a time, or `auto`; more than one spoils timings. By default one, and on a cluster `auto`.
-        executor: `local`, or `ray` for the nodes of a Ray cluster that shares `out`.
-        address: The cluster's, `HOST:PORT`; by default one that runs on this machine, or else one is started here.
+        executor: `local`; or `ray` or `slurm`, for nodes that share `out`.
+        address: The Ray cluster's, `HOST:PORT`; by default one that runs on this machine, or else one is started here.
         tensorboard: Whether event files for TensorBoard grow beside the runs, in the study's `tensorboard/`.
         write_report: Whether to.
 
@@ -229,7 +231,7 @@ def numbers(option: str, given: str | Sequence[int] | None, study: Study) -> lis
     return [int(part) for part in parts]
 
 
-def clustered(executor: str, address: str | None) -> contextlib.AbstractContextManager[Ray | None]:
+def clustered(executor: str, address: str | None) -> contextlib.AbstractContextManager[Cluster | None]:
     """The cluster that is asked for; None for this machine.
 
     Raises:
@@ -237,14 +239,16 @@ def clustered(executor: str, address: str | None) -> contextlib.AbstractContextM
     """
     if executor == "ray":
         return connected(address)
-    if executor != "local":
-        raise UserError(f"unknown executor {executor!r}: use local or ray")
     if address is not None:
-        raise UserError("--address is that of a cluster: use it with --executor ray")
+        raise UserError("--address is that of a Ray cluster: use it with --executor ray")
+    if executor == "slurm":
+        return contextlib.nullcontext(Slurm())
+    if executor != "local":
+        raise UserError(f"unknown executor {executor!r}: use local, ray or slurm")
     return contextlib.nullcontext()
 
 
-def device_of(name: str, cluster: Ray | None, precision: str) -> torch.device:
+def device_of(name: str, cluster: Cluster | None, precision: str) -> torch.device:
     """The device of that name, here or on a cluster's nodes.
 
     Raises:
@@ -270,7 +274,7 @@ def opened(
     console: Console,
     again: Collection[int] = (),
     *,
-    cluster: Ray | None = None,
+    cluster: Cluster | None = None,
 ) -> Iterator[Session]:
     """The session of a study, once its text is ready."""
     study, folder, _, source = found
@@ -311,7 +315,7 @@ def say_cost(
         here = session.device if _is_here(session.device) else torch.device("cpu")
         cost = costs.estimate(missing, session.tokens, here)
     held = session.holds(cost.memory_bytes)
-    jobs = at_once or held
+    jobs = min(at_once or held, len(missing))
     disk = cost.disk_bytes(jobs)
     costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
     threads = words.plural(study.budget.threads or 1, "thread")

@@ -12,7 +12,7 @@ import torch
 
 from bakeoff import measure, verbs
 from bakeoff.errors import UserError
-from bakeoff.executors import Task, do, ray
+from bakeoff.executors import Task, do, node, ray
 from bakeoff.executors.local import SAME_BITS_ON_CUDA
 from bakeoff.records import FAILED, RunFolder
 
@@ -61,7 +61,7 @@ def refused(executor="ray", address=None):
 
 
 def test_an_executor_is_one_that_there_is_and_an_address_is_a_clusters():
-    assert refused("slurm") == "unknown executor 'slurm': use local or ray"
+    assert refused("pbs") == "unknown executor 'pbs': use local, ray or slurm"
     assert "--executor ray" in refused("local", "10.0.0.1:6379")
 
 
@@ -186,7 +186,7 @@ def test_every_node_that_does_runs_is_looked_at_before_anything_is_trained(tmp_p
     def get(node, timeout):
         if node == "silent":
             raise LostError("Traceback\nModuleNotFoundError: No module named 'bakeoff'")
-        return ray._versions() | ({"torch": "1.0"} if node == "old" else {}), []
+        return ray.versions() | ({"torch": "1.0"} if node == "old" else {}), []
 
     def node(name, **resources):
         return {"Alive": True, "Resources": resources, "NodeID": name, "NodeManagerAddress": f"that-is-{name}"}
@@ -231,17 +231,17 @@ def test_a_node_does_a_run_as_this_machine_would_and_says_the_end_itself(tmp_pat
         given.append(dict(environment))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(ray, "started_anew", start)
+    monkeypatch.setattr(node, "started_anew", start)
     RunFolder(tmp_path / "run").progress.mkdir(parents=True)  # what cannot be written is not told
     with pytest.raises(KeyboardInterrupt):
-        ray._on_node(Task(tmp_path / "run", ""), {"CUDA_VISIBLE_DEVICES": ""})
+        node.work(Task(tmp_path / "run", ""), {"CUDA_VISIBLE_DEVICES": ""})
     assert "OMP_NUM_THREADS" not in given[0], "Ray's own"
     assert given[0]["CUDA_VISIBLE_DEVICES"] == ""
     assert SAME_BITS_ON_CUDA.items() <= given[0].items()
 
 
 def test_messages_are_read_on_once_they_are_whole(tmp_path):
-    progress = ray._Progress(tmp_path / "progress.jsonl")
+    progress = node.Progress(tmp_path / "progress.jsonl")
     assert list(progress) == []
     for written, read in (
         ('{"a": 1}\n{"a"', [{"a": 1}]),

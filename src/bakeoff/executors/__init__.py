@@ -55,6 +55,35 @@ class Executor(Protocol):
         """Stop whatever is at work."""
 
 
+class Cluster(Executor, Protocol):
+    """An executor on other machines, which share the study's folder."""
+
+    def device(self, name: str) -> str:
+        """The device of that name on its nodes; `auto` is for it to decide.
+
+        Raises:
+            UserError: No node has such a device.
+        """
+
+    def check(self, folder: Path, read: Sequence[Path]) -> None:
+        """See that tasks can be done there, as far as that can be seen before.
+
+        Args:
+            folder: The study's.
+            read: What runs read elsewhere.
+
+        Raises:
+            UserError: They cannot.
+        """
+
+    def reserve(self, threads: int, memory_bytes: int, device: str) -> int:
+        """How many tasks can be begun at a time, if each gets so much, as from now on it does.
+
+        Raises:
+            UserError: No node has that much.
+        """
+
+
 def do(tasks: Sequence[Task], executor: Executor, at_once: int, tell: Callable[[Task, Json], None]) -> None:
     """Do tasks, so many at once; on an interrupt, stop them and leave what is unfinished to the next time.
 

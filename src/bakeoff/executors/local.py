@@ -155,7 +155,7 @@ class Local:
         if status < 0:
             memory = " (out of memory?)" if -status == signal.SIGKILL else ""
             return Ended(f"killed by signal {-status}{memory}")
-        return Ended(_last_line(task.folder / "log.txt"))
+        return Ended(last_line(task.folder / "log.txt"))
 
     def _stop_silent(self) -> None:
         """Kill the workers that have said nothing for so long that they must hang; suspended ones do not."""
@@ -170,6 +170,7 @@ class Local:
                 worker.child.process.kill()
 
 
-def _last_line(log: Path) -> str:
+def last_line(log: Path) -> str:
+    """The last that a process has printed."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     return lines[-1] if lines else "the worker ended without a word"

@@ -8,29 +8,23 @@ lost with its node on another one, where it goes on from its checkpoint.
 
 import contextlib
 import importlib
-import json
 import os
-import platform
 import secrets
 import signal
 import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from bakeoff import provenance, words
+from bakeoff import words
 from bakeoff.errors import UserError
-from bakeoff.executors import Ended, Task, do
-from bakeoff.executors.local import Local, started_anew, worker_environment
+from bakeoff.executors import Ended, Task
+from bakeoff.executors.node import LOOK, Progress, difference, unseen, versions, work
 from bakeoff.files import TEMPORARY
-from bakeoff.records import RunFolder
 
 Json = dict[str, Any]
-#: Seconds between two looks at what the nodes have written, and between two steps that a node writes of.
-LOOK = 1.0
 #: Seconds that an address may take to answer, that every node may, and that cancelled tasks may take to end.
 REACHED, ANSWERED, STOPPED = 5.0, 120.0, 10.0
 #: How often a run that was lost with its node is begun on another one.
@@ -45,8 +39,6 @@ SETTINGS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
-#: What the results depend on, beside Python and the package itself.
-PACKAGES = ("torch", "numpy", "tokenizers")
 
 
 @contextlib.contextmanager
@@ -85,9 +77,9 @@ class Ray:
     def __init__(self, ray: Any) -> None:  # noqa: ANN401 (the module, which need not be installed)
         self.ray = ray
         self.active: dict[Any, Task] = {}
-        self.progress: dict[Task, _Progress] = {}
+        self.progress: dict[Task, Progress] = {}
         self.looked = time.monotonic()
-        self.task = ray.remote(max_calls=1, max_retries=RETRIES, scheduling_strategy="SPREAD")(_on_node)
+        self.task = ray.remote(max_calls=1, max_retries=RETRIES, scheduling_strategy="SPREAD")(work)
         self.share: Json = {}
 
     def device(self, name: str) -> str:
@@ -139,7 +131,7 @@ class Ray:
             for node in [node for node in self._nodes() if node["Resources"].get("CPU")]:
                 there = look.options(scheduling_strategy=affinity(node["NodeID"], soft=False))
                 asked[there.remote(probe, read)] = node["NodeManagerAddress"]
-            ours = _versions()
+            ours = versions()
             for answer, address in asked.items():
                 try:
                     fault = difference(ours, *self.ray.get(answer, timeout=ANSWERED))
@@ -152,8 +144,7 @@ class Ray:
 
     def submit(self, task: Task) -> None:
         """Have a node start a task as soon as it has room."""
-        self.progress[task] = _Progress(RunFolder(task.folder).progress)
-        self.progress[task].path.unlink(missing_ok=True)
+        self.progress[task] = Progress.begun(task)
         environment = {name: value for name, value in os.environ.items() if name.startswith("BAKEOFF_")}
         if not self.share["num_gpus"]:
             environment["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides only those that are reserved for others
@@ -193,64 +184,10 @@ class Ray:
         return [node for node in self.ray.nodes() if node["Alive"]]
 
 
-class _Progress:
-    """The messages in a file that another machine writes on: a line each, whole ones only."""
-
-    def __init__(self, path: Path) -> None:
-        self.path, self.read = path, 0
-
-    def __iter__(self) -> Iterator[Json]:
-        with contextlib.suppress(FileNotFoundError), self.path.open("rb") as file:  # opened anew, or a share shows old
-            file.seek(self.read)
-            for line in file:
-                if line.endswith(b"\n"):
-                    self.read += len(line)
-                    with contextlib.suppress(ValueError):  # a node was lost while it wrote, and another wrote on
-                        yield json.loads(line)
-
-
-def _on_node(task: Task, environment: dict[str, str]) -> Json:
-    """Do one task in a process of this node; how that ended."""
-    os.environ.pop("OMP_NUM_THREADS", None)  # which Ray has set; a run has its own threads
-    os.environ.update(environment)
-    ending, wrote = Json(), 0.0
-
-    def tell(_: Task, message: Json) -> None:
-        nonlocal wrote
-        if message["event"] == "end":
-            ending.update(message)
-        elif message["event"] != "step" or time.monotonic() - wrote >= LOOK:
-            wrote = time.monotonic()
-            # Nothing but what is shown is lost where that fails.
-            with contextlib.suppress(OSError), RunFolder(task.folder).progress.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(message) + "\n")
-
-    task.folder.mkdir(parents=True, exist_ok=True)
-    tell(task, {"event": "note", "text": f"on {platform.node()}"})
-    do([task], Local(lambda log: started_anew(worker_environment(), log)), 1, tell)
-    return ending
-
-
 def _look(probe: Path, read: Sequence[Path]) -> tuple[Json, list[str]]:
     """This node's versions, and what it does not see or cannot write."""
     seen = probe.is_file() and probe.read_text(encoding="utf-8") == probe.name and os.access(probe.parent, os.W_OK)
-    return _versions(), [*([] if seen else [str(probe.parent)]), *(str(path) for path in read if not path.exists())]
-
-
-def _versions() -> Json:
-    """What decides the bits that a machine computes, as far as software does."""
-    code = {name: value for name, value in provenance.code().items() if name != "commit"}
-    return {**code, "python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
-
-
-def difference(ours: Json, theirs: Json, unseen: Sequence[str]) -> str | None:
-    """What keeps a node from doing runs, and what mends it; None if nothing does."""
-    if others := [name for name in ours if theirs.get(name) != ours[name]]:
-        name = others[0]
-        return f"has {name} {theirs.get(name)}, and this machine {ours[name]}: install the same on both"
-    if unseen:
-        return f"does not see {unseen[0]}, or cannot write there: put it on a file system that all machines share"
-    return None
+    return versions(), [*([] if seen else [str(probe.parent)]), *unseen(read)]
 
 
 def _require_reachable(address: str | None) -> None:
