@@ -91,6 +91,19 @@ def test_runs_that_are_to_be_done_again_stay_where_the_disk_does_not_hold_new_on
     assert len(list(folder.rglob("summary.json"))) == len(study.experiments)
 
 
+@pytest.mark.parametrize("seeds", [None, 3])
+def test_where_the_disk_does_not_hold_it_a_study_stays_as_it_is(study, tmp_path, monkeypatch, seeds):
+    if seeds:
+        with open_session(study, tmp_path / "tiny", CPU):
+            pass
+    monkeypatch.setattr(costs.shutil, "disk_usage", lambda path: SimpleNamespace(free=10_000))
+    kept = {path: path.read_bytes() for path in tmp_path.rglob("*.json")}
+    with pytest.raises(UserError, match="MB of disk"):
+        verbs.run(study, seeds=seeds, tensorboard=True, out=tmp_path)
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*.json")} == kept
+    assert not list(tmp_path.rglob("tensorboard"))
+
+
 def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatch):
     probe = costs.Probe(step=1.0, evaluated_token=0.0, memory_bytes=0)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)

@@ -7,12 +7,13 @@ import math
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 import fakes
-from bakeoff import cli, judging, provenance, runner, terminal
+from bakeoff import cli, costs, judging, provenance, runner, terminal
 from bakeoff.analysis.statistics import SAME, SAME_WITHIN, UNDECIDED
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
@@ -406,3 +407,27 @@ def test_a_run_that_fails_leaves_it_without_a_verdict(judge, tmp_path, monkeypat
     assert err.splitlines()[-1] == (
         "bakeoff: there is no verdict while a run has failed; repeat the command to try it again"
     )
+
+
+def test_what_is_judged_anew_stays_where_the_disk_does_not_hold_it_and_may_be_damaged(judge, tmp_path, monkeypatch):
+    """What is damaged is forgotten whole, so that it damages nothing else."""
+    trained = []
+
+    def ended(session, runs, jobs, observer):
+        trained.extend(runs)
+        for run in runs:
+            end(session, run, 3.0 + run.seed / 100 - run.number / 1000)
+
+    monkeypatch.setattr(provenance, "code", lambda: {"sources": "now"})
+    monkeypatch.setattr(runner.Session, "run", ended)
+    assert judge()[0] == 0
+    summaries = {path: path.read_bytes() for path in tmp_path.rglob("summary.json")}
+    (next(iter(sorted(summaries))).with_name("texts.json")).write_text("no record")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(costs.shutil, "disk_usage", lambda path: SimpleNamespace(free=10_000))
+        assert judge("--again", "1,2")[0] != 0
+    assert {path: path.read_bytes() for path in tmp_path.rglob("summary.json")} == summaries
+    trained.clear()
+    assert judge("--again", "1,2")[0] == 0
+    assert len(trained) == len(summaries)
+    assert not list(tmp_path.rglob("texts.json"))

@@ -27,7 +27,7 @@ from bakeoff.models import GPT, GPT1
 from bakeoff.models.decoder import DecoderModel
 from bakeoff.optimizers import SGD, Muon
 from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder
-from bakeoff.runner import folder_name, open_session, parse_jobs
+from bakeoff.runner import folder_name, open_session, open_undeclared, parse_jobs
 from bakeoff.spec import Study
 from bakeoff.threads import waiting
 
@@ -415,31 +415,39 @@ def test_what_is_done_again_is_trained_from_its_beginning_and_goes_on_from_there
     set_status(session, run, FAILED)
     folder = session.folder.run(run.slug)
     folder.checkpoint.write_bytes(b"of an earlier try")
+    (folder.path / "texts.json").write_text("damaged")
     assert run in session.missing(again=[1])
     assert folder.ended, "it is asked for, and not forgotten yet"
     session.forget([1])
-    assert not folder.ended
-    assert not folder.checkpoint.exists()
-    for status in (None, FAILED):  # cut off, or killed for memory
-        if status:
-            folder.finish({"status": status, "error": "a reason"})
-        folder.checkpoint.write_bytes(b"of this one")
-        session.forget([1])
-        assert run in session.missing(again=[1])
-        assert folder.checkpoint.exists()
+    assert {path.name for path in folder.path.iterdir()} <= {"spec.json", "environment.json", "run.lock"}
+    folder.checkpoint.write_bytes(b"of this one")
+    session.forget([1])
+    assert run in session.missing(again=[1])
+    assert folder.checkpoint.exists(), "what was cut off goes on"
 
 
-def test_what_is_done_again_is_done_once_however_often_its_command_is_repeated(session):
+def test_whoever_asks_again_means_it_whatever_was_asked_before(session):
     first, second, _ = session.study.runs
-    for run in (first, second):
-        set_status(session, run, DIVERGED)
-    session.forget([1, 2])
-    set_status(session, first, DIVERGED)  # and the second is cut off
-    assert session.missing([1, 2], again=[1, 2]) == [second]
-    session.forget([1, 2])
-    assert session.folder.run(first.slug).ended
-    set_status(session, second, DIVERGED)
-    assert session.missing([1, 2], again=[1, 2]) == [first, second], "asked again when all is over, it is meant"
+    for again in ([1, 2], [1], [1, 2]):
+        for run in (first, second):
+            set_status(session, run, DIVERGED)
+        expected = [run for run in (first, second) if run.number in again]
+        assert session.missing([1, 2], again=again) == expected
+        session.forget(again)
+        assert session.missing([1, 2]) == expected
+
+
+def test_what_is_asked_again_may_be_of_any_code(session):
+    """As where code was edited between an interrupt and the same command."""
+    run = session.study.runs[0]
+    before = dataclasses.replace(run, code="0" * 12)
+    folder = session.folder.run(run.slug)
+    folder.start({"identity": identity(before), "run": encode(before)}, {})
+    folder.finish({"status": DIVERGED, "error": "a reason"})
+    session.forget([1])
+    folder.start({"identity": identity(before), "run": encode(before)}, {})
+    folder.finish({"status": DIVERGED, "error": "done again, by code that was edited since"})
+    assert run in session.missing(again=[1])
 
 
 def with_code(study, code):
@@ -460,13 +468,30 @@ def test_a_study_of_other_code_is_refused_before_anything_of_it_is_written(study
     kept = contents(path)
     with pytest.raises(UserError, match="has results of 1 by other code"), open_session(after, path, CPU):
         pass
-    with open_session(after, path, CPU, again=[1]) as session:
+    with open_undeclared(after, path, CPU, again=[1]) as session:
         assert session.missing(again=[1]) == list(session.study.runs)
         assert contents(path) == kept, "not before it is forgotten"
-        session.declare()
         session.forget([1])
+        session.declare()
     assert contents(path) != kept
     assert not folder.ended
+
+
+def test_where_specs_are_gone_other_code_is_refused_all_the_same(study, tmp_path):
+    path, before, after = tmp_path / study.name, with_code(study, "a" * 12), with_code(study, "b" * 12)
+    with open_session(before, path, CPU) as session:
+        folders = [session.folder.run(run.slug) for run in session.study.runs[:2]]
+        for run, folder in zip(session.study.runs, folders, strict=False):
+            folder.start({"identity": identity(run), "run": encode(run)}, {})
+            folder.finish({"status": DIVERGED, "error": "a reason"})
+            (folder.path / "spec.json").unlink()
+    kept = contents(path)
+    with pytest.raises(UserError, match="has results of 1,2 by other code"), open_session(after, path, CPU):
+        pass
+    assert contents(path) == kept
+    with open_session(before, path, CPU) as session:
+        assert [folder.spec["identity"] for folder in folders] == [*map(identity, session.study.runs[:2])]
+        assert {folder.status for folder in folders} == {DIVERGED}
 
 
 def test_a_folder_of_another_study_is_refused_and_left_alone(tmp_path, study):

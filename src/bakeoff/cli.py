@@ -120,7 +120,8 @@ def main() -> None:
 
 
 def _say_stopped() -> None:
-    say("stopped; repeat the command to go on with what is missing")
+    without = " without --again" if any(word.startswith("--again") for word in sys.argv) else ""
+    say(f"stopped; repeat the command{without} to go on with what is missing")
 
 
 @app.callback(invoke_without_command=True)
@@ -147,8 +148,8 @@ def run(
     again: Annotated[
         str | None,
         typer.Option(
-            help="Numbers of experiments whose runs that are over are trained anew, such as 1,5; after Ctrl-C the same "
-            "command goes on."
+            help="Numbers of experiments whose runs that are over are trained anew, such as 1,5; after Ctrl-C the "
+            "command without it goes on."
         ),
     ] = None,
     seeds: Annotated[
@@ -354,7 +355,7 @@ def tune(
     from bakeoff.analysis.rows import read_rows
     from bakeoff.files import remove_leftovers
     from bakeoff.records import write_record
-    from bakeoff.runner import OtherCodeError, open_session, parse_jobs
+    from bakeoff.runner import OtherCodeError, open_undeclared, parse_jobs
     from bakeoff.study_file import find_study
 
     console, at_once = process.console(), parse_jobs(jobs)
@@ -371,11 +372,10 @@ def tune(
                 say(f"{round_.name} follows from other results than there are now: moved to {moved}, and begun anew")
             trials, at = search.trials_of(anew), folder / round_.name
             try:
-                with open_session(round_, at, where, source, again=trials) as here:
+                with open_undeclared(round_, at, where, source, again=trials) as here:
                     session = here.on(cluster)
-                    if missing := session.missing(again=trials):
-                        for failure in verbs.do(session, missing, at_once, console, again=trials):
-                            say(failure)
+                    for failure in verbs.do(session, session.missing(again=trials), at_once, console, again=trials):
+                        say(failure)
             except OtherCodeError as error:
                 numbers = search.experiments_of(error.numbers)
                 raise OtherCodeError(at, numbers, source, "bakeoff tune") from error
@@ -470,8 +470,10 @@ def judge(
     tune = tuning.command(out, found.study, found.built_in, found.source)
     with verbs.opened(found, device, at_once, console, anew) as session:
         judge = judging.Judge(question, session, tune)
-        if anew:
+        if anew and session.folder.exists:
+            planned = verbs.say_cost(judge.whole, judge.whole.missing(again=anew), at_once, console)
             judge.forget(anew)
+        session.declare()
         while (part := judge.next_look()) is not None:
             if missing := part.missing():
                 if not planned:

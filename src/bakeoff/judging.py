@@ -171,7 +171,6 @@ class Judge:
         rows = [row for side in self._sides(self._read(self.whole)) for row in side.rows if row.number not in again]
         require_undamaged(rows)
         self._require_one_code(rows, self.whole.missing(again=again))
-        self._session.declare()
         self.whole.forget(again)
 
     def next_look(self) -> Session | None:

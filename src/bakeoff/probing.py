@@ -33,7 +33,7 @@ from bakeoff.errors import UserError
 from bakeoff.identity import identity
 from bakeoff.loading import decoded_run
 from bakeoff.records import DAMAGED, FAILED, RunFolder, StudyFolder
-from bakeoff.runner import Session, open_session
+from bakeoff.runner import Session, open_undeclared
 from bakeoff.spec import Architecture, Budget, Experiment, Run, Study
 from bakeoff.training import evaluation_steps
 
@@ -181,7 +181,7 @@ def open_anew(declared: Study, folder: StudyFolder, device: torch.device, source
     """
     if folder.exists and folder.study["identity"] != identity(declared):
         folder.undeclare()
-    with open_session(declared, folder.path, device, source, again=declared.numbers) as session:
+    with open_undeclared(declared, folder.path, device, source, again=declared.numbers) as session:
         specs = {run: folder.run(run.slug).spec for run in session.study.runs if folder.run(run.slug).ended}
         others = [run.number for run, spec in specs.items() if spec and spec["identity"] != identity(run)]
         session.declare()

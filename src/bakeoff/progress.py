@@ -53,10 +53,10 @@ def display(runs: Sequence[Run], console: Console) -> Display:
 
 
 @contextlib.contextmanager
-def following(*displays: Display, also: Sequence[runner.Observer] = ()) -> Iterator[runner.Observer]:
-    """Whoever tells this tells all of them, in their order, and those who need not be opened after them."""
+def following(*displays: Display) -> Iterator[runner.Observer]:
+    """Whoever tells this tells all of them, in their order."""
     with contextlib.ExitStack() as stack:
-        told: list[runner.Observer] = [*(stack.enter_context(display) for display in displays), *also]
+        told = [stack.enter_context(display) for display in displays]
 
         def tell(run: Run, message: Json) -> None:
             for each in told:

@@ -224,9 +224,6 @@ DECLARED: Shape = STUDY | {
 }
 
 
-#: Which runs of a study are being trained anew.
-AGAIN = "again.json"
-DONE_AGAIN: dict[str, Shape] = {CHECKSUM: _text, "runs": [_text]}
 #: The folder of studies that other ones took the place of.
 EARLIER = "earlier"
 #: How to go on without most of them, and without what the summary has a checksum of.
@@ -526,12 +523,20 @@ class RunFolder:
         """Forget how an earlier try ended."""
         (self.path / "summary.json").unlink(missing_ok=True)
 
+    def clear(self) -> None:
+        """Forget an earlier try: its checkpoint first, so that nobody goes on from it, then all else that it left."""
+        names = ("summary.json", "history.jsonl", "documents.json", "texts.json", _PROBE)
+        for leftover in (
+            self.checkpoint,
+            *(self.path / name for name in names),
+            self.best_weights,
+            self.earlier_weights,
+        ):
+            leftover.unlink(missing_ok=True)
+
     def start(self, spec: Json, environment: Json) -> None:
         """Begin anew: whatever an earlier try left behind is removed."""
-        names = ("summary.json", "history.jsonl", "documents.json", "texts.json", _PROBE)
-        leftovers = [self.path / name for name in names]
-        for leftover in (*leftovers, self.best_weights, self.earlier_weights, self.checkpoint):
-            leftover.unlink(missing_ok=True)
+        self.clear()
         write_record(self.path / "spec.json", spec)
         write_record(self.path / "environment.json", environment)
 
@@ -673,21 +678,6 @@ class StudyFolder:
     def run(self, slug: str) -> RunFolder:
         """The folder of one run, by the run's slug."""
         return RunFolder(self.path / slug)
-
-    @property
-    def done_again(self) -> list[str]:
-        """Slugs of runs that are trained anew, as far as the command that was asked for it has come.
-
-        None once all of them are over: whoever asks again then means it.
-        """
-        path = self.path / AGAIN
-        slugs: list[str] = read_json(path, DONE_AGAIN)["runs"] if path.is_file() else []
-        over = all(self.run(slug).status in (FINISHED, DIVERGED) for slug in slugs)
-        return [] if over else slugs
-
-    def keep_done_again(self, slugs: list[str]) -> None:
-        """Keep which those are."""
-        write_record(self.path / AGAIN, {"runs": slugs})
 
     def undeclare(self) -> None:
         """Forget what was declared, but for the runs: another study can take them over."""

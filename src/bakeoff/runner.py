@@ -22,7 +22,7 @@ from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
 from bakeoff.measure import available_memory, resolve_precision, return_freed_memory, usable_cores
 from bakeoff.models import ngram
-from bakeoff.records import DAMAGED, DIVERGED, FINISHED, StudyFolder, write_record
+from bakeoff.records import DAMAGED, DIVERGED, FINISHED, DamagedError, StudyFolder, write_record
 from bakeoff.spec import Budget, Corpus, Run, Study
 from bakeoff.worker import Job
 
@@ -88,13 +88,19 @@ class Session:
         return dataclasses.replace(self, folder=folder, source=source, cluster=cluster)
 
     def declare(self) -> None:
-        """Write what the study is: `study.json`, its tokenizer, and the code of its study file."""
+        """Write what the study is: `study.json`, its tokenizer, the code of its study file, specs that are gone."""
         write_record(self.folder.path / "study.json", declare(self.study, self.tokens, self.declared, self.source))
         with written_atomically(self.folder.tokenizer) as temporary:
             temporary.write_text(self.tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
         for name, content in sources.read(self.source).items() if self.source else ():
             with written_atomically(self.folder.code / name) as temporary:
                 temporary.write_bytes(content)
+        for run in self.study.runs:
+            folder = self.folder.run(run.slug)
+            if folder.ended and not (folder.path / "spec.json").is_file():
+                with contextlib.suppress(DamagedError):  # its summary is damaged, too
+                    if folder.identity in (None, identity(run)):
+                        write_record(folder.path / "spec.json", {"identity": identity(run), "run": encode(run)})
 
     def holds(self, memory_bytes: int) -> int:
         """How many runs this machine holds at a time, by its cores and its free memory; one where they share a GPU.
@@ -129,37 +135,20 @@ class Session:
                 made by other code; then nothing is changed.
         """
         statuses = {run: self.folder.run(run.slug).status for run in self._asked(only)}
-        done_again = self.folder.done_again
-        over = [
-            run
-            for run in statuses
-            if statuses[run] in (FINISHED, DIVERGED) and (run.number not in again or run.slug in done_again)
-        ]
+        kept = {run: status for run, status in statuses.items() if run.number not in again}
+        over = [run for run, status in kept.items() if status in (FINISHED, DIVERGED)]
         self._require_declared(over)
         for folder in (self.folder.run(run.slug) for run in over):
             folder.tidy()
             folder.progress.unlink(missing_ok=True)  # nobody reads on
-        damaged = [
-            run
-            for run in statuses
-            if statuses[run] == DAMAGED and run.number not in again and self.folder.run(run.slug).ended
-        ]
+        damaged = [run for run, status in kept.items() if status == DAMAGED and self.folder.run(run.slug).ended]
         return [run for run in statuses if run not in over and run not in damaged]
 
     def forget(self, again: Collection[int]) -> None:
-        """Make the runs of those experiments missing that are over, so that they are trained anew.
-
-        What a command that was not through with it has made of them stays: done, or a checkpoint to go on from.
-        """
-        done = list(self.folder.done_again)
-        for run in self.study.runs:
-            if run.number in again and run.slug not in done:
-                folder = self.folder.run(run.slug)
-                if folder.ended:
-                    folder.checkpoint.unlink(missing_ok=True)  # first, so that none is gone on from
-                    folder.reopen()
-                done.append(run.slug)
-                self.folder.keep_done_again(done)  # after it: one that is not named here is forgotten once more
+        """Make the runs of those experiments missing that are over, so that they are trained anew."""
+        for folder in (self.folder.run(run.slug) for run in self.study.runs if run.number in again):
+            if folder.ended:
+                folder.clear()
 
     def damaged(self, only: Sequence[int] | None = None) -> list[str]:
         """What is wrong with runs that are over and not missing therefore, and how to mend it."""
@@ -192,20 +181,16 @@ class Session:
         return [run for run in self.study.runs if only is None or run.number in only]
 
     def _require_declared(self, runs: Sequence[Run]) -> None:
-        others = {run: spec for run in runs if (spec := self._spec(run))["identity"] != identity(run)}
-        for run, spec in others.items():
-            if identity(dataclasses.replace(run, code=spec["run"].get("code"))) != spec["identity"]:
-                path = self.folder.run(run.slug).path
-                raise UserError(f"{path} holds another run than the study declares: choose another --out", status=1)
+        folders = {run: self.folder.run(run.slug) for run in runs}
+        others = {run: folder for run, folder in folders.items() if folder.identity not in (None, identity(run))}
+        for run, folder in others.items():  # without its spec, the code may be all that is another
+            spec = folder.spec
+            if spec and identity(dataclasses.replace(run, code=spec["run"].get("code"))) != spec["identity"]:
+                raise UserError(
+                    f"{folder.path} holds another run than the study declares: choose another --out", status=1
+                )
         if others:
             raise OtherCodeError(self.folder.path, sorted({run.number for run in others}), self.source)
-
-    def _spec(self, run: Run) -> Json:
-        """What a run is by its folder; where that was damaged and removed, it is what the study declares there."""
-        folder = self.folder.run(run.slug)
-        if folder.spec is None:
-            write_record(folder.path / "spec.json", {"identity": identity(run), "run": encode(run)})
-        return folder.spec or {}
 
 
 def prepare(corpus: Corpus, budget: Budget, told: Told = lambda *_: None) -> Tokens:
@@ -228,7 +213,21 @@ def prepare(corpus: Corpus, budget: Budget, told: Told = lambda *_: None) -> Tok
 
 
 @contextlib.contextmanager
-def open_session(  # noqa: PLR0913, PLR0917 (each says something else of what is opened)
+def open_session(
+    declared: Study, path: Path, device: torch.device, source: Path | None = None, jobs: int | None = 1
+) -> Iterator[Session]:
+    """Open a session as `open_undeclared` does, and declare what the study is.
+
+    Raises:
+        UserError: As there.
+    """
+    with open_undeclared(declared, path, device, source, jobs) as session:
+        session.declare()
+        yield session
+
+
+@contextlib.contextmanager
+def open_undeclared(  # noqa: PLR0913, PLR0917 (each says something else of what is opened)
     declared: Study,
     path: Path,
     device: torch.device,
@@ -238,14 +237,15 @@ def open_session(  # noqa: PLR0913, PLR0917 (each says something else of what is
 ) -> Iterator[Session]:
     """Prepare a study's corpus and folder; until the session is closed no other command gets at the study.
 
+    What there is of the study stays as it is until `Session.declare`, for which there may be a reason not to come.
+
     Args:
         declared: What to run, with the options of the command line in it.
         path: The study's folder.
         device: Where the runs compute.
         source: The user's study file, if the study comes from one.
         jobs: How many runs at a time are to share the cores, if the study is started now; None for one a core.
-        again: Numbers of experiments whose runs may be of other code, as they are to be trained anew. With any, what
-            there is of a study stays as it is until `Session.declare`.
+        again: Numbers of experiments whose runs may be of other code, as they are to be trained anew.
 
     Raises:
         UserError: The corpus cannot be used, a model cannot be built, the folder cannot be written or holds another
@@ -259,9 +259,7 @@ def open_session(  # noqa: PLR0913, PLR0917 (each says something else of what is
             remove_leftovers(written)
         study = resolve(declared, folder, device, jobs)
         session = Session(study=study, declared=declared, folder=folder, tokens=tokens, device=device, source=source)
-        session.missing(again=again)  # before anything is written, as it refuses what is not of this study
-        if not (again and folder.exists):
-            session.declare()
+        session.missing(again=again)  # refuses what is not of this study
         yield session
 
 

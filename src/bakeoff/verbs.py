@@ -34,7 +34,7 @@ from bakeoff.measure import resolve_device
 from bakeoff.records import FAILED, StudyFolder
 from bakeoff.report import live
 from bakeoff.report.results import Results, report
-from bakeoff.runner import Observer, Session, folder_name, open_session, parse_jobs
+from bakeoff.runner import Session, folder_name, open_undeclared, parse_jobs
 from bakeoff.spec import Run, Study
 from bakeoff.study_file import find_study
 
@@ -65,8 +65,8 @@ def run(
     Args:
         study: A built-in study's name, a Python file that defines `study`, or a study of Bakeoff's classes alone.
         only: Numbers of the experiments to run, such as `[1, 5]`.
-        again: Numbers of experiments whose runs that are over are trained anew; one that is not over goes on. After
-            an interrupt the same call goes on.
+        again: Numbers of experiments whose runs that are over are trained anew. After an interrupt, the same call
+            without it goes on.
         seeds: Repeat every experiment with this many seeds; those of earlier calls stay.
         corpus: A built-in corpus's name, a text file, or a folder with `train.txt`, `valid.txt`, `test.txt`.
         epochs: Passes over the train split, instead of the study's.
@@ -93,9 +93,8 @@ def run(
         clustered(executor, address) as cluster,
         opened(found, device, at_once, console, anew, cluster=cluster) as session,
     ):
-        missing, told = session.missing(asked, anew), functools.partial(progress.say, console)
-        with progress.following(*([events.Growing(session.folder, told)] if tensorboard else [])) as also:
-            done = do(session, missing, at_once, console, also, again=anew) if missing else []
+        grown = [events.Growing(session.folder, functools.partial(progress.say, console))] if tensorboard else []
+        done = do(session, session.missing(asked, anew), at_once, console, *grown, again=anew)
         failed = [*done, *session.damaged(asked)]
     results = reported(found.folder, console) if write_report else Results(folder=found.folder, page=None)
     return dataclasses.replace(results, failed=(*failed, *results.failed))
@@ -276,14 +275,14 @@ def opened(
     *,
     cluster: Cluster | None = None,
 ) -> Iterator[Session]:
-    """The session of a study, once its text is ready."""
+    """The session of a study, once its text is ready; nothing of the study is declared yet."""
     study, folder, _, source = found
     require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
     progress.prepare(study.corpus, study.budget, console)
     with contextlib.ExitStack() as stack:
         with console.status(f"preparing {study.corpus.name}"):
             where = device_of(device, cluster, study.budget.precision)
-            session = stack.enter_context(open_session(study, folder, where, source, at_once, again)).on(cluster)
+            session = stack.enter_context(open_undeclared(study, folder, where, source, at_once, again)).on(cluster)
         yield session
 
 
@@ -292,15 +291,20 @@ def do(
     missing: Sequence[Run],
     at_once: int | None,
     console: Console,
-    *also: Observer,
+    *also: progress.Display,
     again: Collection[int] = (),
 ) -> list[str]:
-    """Say what the missing runs will cost, forget what is done again, and do them; a line for each that failed."""
-    jobs = say_cost(session, missing, at_once, console)
-    if again:
-        session.declare()
-        session.forget(again)
-    return train(session, missing, jobs, console, *also)
+    """Do the missing runs, and say before what that will cost; a line for each that failed.
+
+    Where the disk or the cluster has no room for them, whatever there is stays as it is.
+    """
+    jobs = say_cost(session, missing, at_once, console) if missing else 1
+    session.forget(again)
+    session.declare()
+    if missing:
+        return train(session, missing, jobs, console, *also)
+    with progress.following(*also):  # what they show of runs that are over
+        return []
 
 
 def say_cost(
@@ -329,14 +333,14 @@ def say_cost(
     return jobs
 
 
-def train(session: Session, missing: Sequence[Run], jobs: int, console: Console, *also: Observer) -> list[str]:
+def train(session: Session, missing: Sequence[Run], jobs: int, console: Console, *also: progress.Display) -> list[str]:
     """Do the missing runs, `jobs` at a time; a line for each that failed.
 
     Progress and the study's page are told what they say, and whoever else is named.
     """
     progress.say(console, f"as it goes on: {session.folder.path / live.NAME}")
     displays = progress.display(missing, console), progress.page(session.folder, console)
-    with progress.following(*displays, also=also) as observer:
+    with progress.following(*displays, *also) as observer:
         session.run(missing, jobs, observer)
     records = {run.slug: session.folder.run(run.slug).read() for run in missing}
     return [f"{slug} failed: {kept.summary['error']}" for slug, kept in records.items() if kept.status == FAILED]

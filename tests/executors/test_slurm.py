@@ -192,7 +192,7 @@ def test_a_node_that_is_not_as_this_machine_does_nothing_and_says_why(submitted,
 def test_whoever_stops_the_command_cancels_its_jobs(monkeypatch):
     monkeypatch.setitem(sys.modules, "submitit", SimpleNamespace())
     cancelled, cluster = [], slurm.Slurm()
-    job = SimpleNamespace(cancel=lambda check: cancelled.append(check))
+    job = SimpleNamespace(cancel=lambda **told: cancelled.append(told))
     cluster.active = {"a task": SimpleNamespace(job=job)}
     cluster.cancel()
-    assert cancelled == [False]
+    assert cancelled == [{"check": False}]

@@ -120,12 +120,12 @@ class Growing:
 
     def __init__(self, study: StudyFolder, say: Callable[[str], object]) -> None:
         self.study, self.folder, self.say = study, study.path / FOLDER, say
-        self._unit = budget_unit(study.study)
         self._open: dict[str, Events] = {}
         self._failed = False
 
     def __enter__(self) -> Self:
         with self._harmless():
+            self._unit = budget_unit(self.study.study)
             for row in read_rows(self.study).rows:
                 if row.history:
                     _write(self.folder, row)
