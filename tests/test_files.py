@@ -6,7 +6,7 @@ import stat
 
 import pytest
 
-from bakeoff.files import free_folder, is_regular, lock_at, write_json, written_atomically
+from bakeoff.files import free_folder, is_regular, lock_at, remove_leftovers, write_json, written_atomically
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
@@ -81,7 +81,18 @@ def test_a_write_that_fails_names_the_file_and_leaves_nothing(tmp_path):
     with pytest.raises(OSError, match="No space left on device") as caught:
         full()
     assert caught.value.filename == str(path)
+    assert str(caught.value) == f"[Errno 28] No space left on device: {str(path)!r}"
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_files_that_a_killed_process_left_are_removed(tmp_path):
+    left, kept = [".unfinished-0a.json", ".tmpx1Y2z3"], [".tmpnotes", "unfinished-0a", "a.tmpx1Y2z3"]
+    for name in (*left, *kept):
+        (tmp_path / name).touch()
+    for name in (".tmp", ".tmpfolder", ".tmp123456"):
+        (tmp_path / name).mkdir()
+    remove_leftovers(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {*kept, ".tmp", ".tmpfolder", ".tmp123456"}
 
 
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import math
+import os
 
 import pytest
 from hypothesis import given
@@ -173,6 +174,7 @@ def test_importing_again_takes_what_has_come_since(study, tmp_path):
             "time,valid_loss\n1,2\n",
             "has neither a step nor an epoch beside valid_loss: it has time, valid_loss",
         ),
+        ("a.csv", "step,valid_loss\n1e301,2\n", "has no finite valid_loss"),
         ("a.csv", "step,valid_loss\n1,low\n", "step and valid_loss have to be numbers"),
         ("a.csv", "", "it has nothing"),
         ("bakeoff.json", "{}", "bakeoff.json has no log_history"),
@@ -183,6 +185,17 @@ def test_bad_input_is_one_line(tmp_path, name, content, says):
     with pytest.raises(UserError, match=says) as error:
         read(tmp_path)
     assert len(str(error.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("name", ["trainer_state.json", "bakeoff.json", "a.csv", "events.out.tfevents.1"])
+def test_what_never_ends_is_not_read(study, tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(UserError, match=r"is no ordinary file|is no run of a known kind"):
+        read(tmp_path)
+    study.report_of("pipe").parent.mkdir(exist_ok=True)
+    os.mkfifo(study.report_of("pipe"))
+    study.report_of("two\nlines | and a bar").write_text("{}")
+    assert read_rows(study).reported == ()
 
 
 def test_events_without_the_loss_list_the_tags_that_are_there(tmp_path):

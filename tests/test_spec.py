@@ -218,6 +218,15 @@ def test_names_and_titles_have_only_what_is_there_to_be_seen(text):
             Study.of("mine", corpus=Corpus(name="c"), budget=Budget(), contenders=[(kind(), Adam())])
 
 
+@pytest.mark.parametrize("name", ["../x", "a/b", "..", ".hidden", "a\\b"])
+def test_names_that_lead_to_another_folder_are_refused(name):
+    with pytest.raises(ValueError, match=r"\Aa corpus's name becomes a folder's"):
+        Corpus(name=name)
+    kind = type("Mine", (LSTM,), {"name": name})
+    with pytest.raises(ValueError, match=r"\Athe name of Mine becomes a folder's"):
+        Study.of("mine", corpus=Corpus(name="c"), budget=Budget(), contenders=[(kind(), Adam())])
+
+
 def test_an_experiment_in_other_batches_has_the_same_epochs_and_the_same_tokens_in_each(tiny_study):
     usual, other = tiny_study.experiments
     study = dataclasses.replace(

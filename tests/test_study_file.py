@@ -170,6 +170,17 @@ def test_a_class_that_is_not_there_any_more_is_named(adam, source):
         decode_run(run, source and adam)
 
 
+#: Of a study file: what has a value that a record takes for another, and what cannot even be looked at.
+ODD = """
+import enum
+class Sign(enum.StrEnum):
+    OFF = "off"
+class Raising:
+    def __hash__(self):
+        raise RuntimeError("not today")
+"""
+
+
 @pytest.mark.parametrize(
     ("field", "why"),
     [
@@ -180,15 +191,41 @@ def test_a_class_that_is_not_there_any_more_is_named(adam, source):
         ("parts: object = (1.0, {2.0})", "unhashable type: 'set'"),
         ("parts: object = frozenset({1})", "Object of type frozenset is not JSON serializable"),
         ("parts: str = '\\ud800'", "surrogates not allowed"),
+        ("parts: object = Sign.OFF", "it is a Sign, <Sign.OFF: 'off'>, and would come back as another type"),
+        ("parts: object = (0, Sign.OFF)", "it is a Sign, "),
+        ("parts: object = Raising()", "not today"),
     ],
 )
-def test_a_field_that_no_record_can_hold_is_refused_with_its_class_before_anything_is_written(adam, field, why):
+def test_a_field_that_no_record_gives_back_is_refused_with_its_class_before_anything_is_written(adam, field, why):
     edit(adam, "    factor:", f"    {field}\n    factor:")
     edit(adam, "import dataclass\n", "import dataclass, field\n")
-    edit(adam, "import bakeoff.optimizers", "import bakeoff.optimizers\nimport torch")
+    edit(adam, "import bakeoff.optimizers", f"import bakeoff.optimizers\nimport torch\n{ODD}")
     with pytest.raises(
         UserError, match=rf"\AAdam has a field parts that cannot be kept in records \(.*{why}.*\): give"
     ):
+        find_study(str(adam))
+
+
+@pytest.mark.parametrize(
+    ("trait", "why"),
+    [
+        ("rule = {1, 2}", "unhashable type: 'set'"),
+        ("adaptive = object()", "not JSON serializable"),
+        ("step_scale = float('nan')", "not JSON compliant"),
+        ("step_scale = property(lambda self: 1 / 0)", "division by zero"),
+    ],
+)
+def test_a_trait_that_no_record_can_hold_is_refused_as_well(adam, trait, why):
+    edit(adam, "    factor:", f"    {trait}\n    factor:")
+    with pytest.raises(UserError, match=rf"\AAdam has a field {trait.split()[0]} that cannot be kept .*{why}"):
+        find_study(str(adam))
+
+
+@pytest.mark.parametrize("own", ["derived: int = field(default=1, init=False)", "type: str = 'a type'"])
+def test_a_field_of_which_nothing_can_be_built_is_refused(adam, own):
+    edit(adam, "    factor:", f"    {own}\n    factor:")
+    edit(adam, "import dataclass\n", "import dataclass, field\n")
+    with pytest.raises(UserError, match=r"\AAdam has a field (derived|type) that it could not be built of"):
         find_study(str(adam))
 
 

@@ -386,7 +386,7 @@ def tune(
     remove_leftovers(folder)
     write_record(folder / tuning.FILE, search.result())
     show(terminal.tuning_text(search))
-    show(f"rates: {folder / tuning.FILE}")
+    show(plain(f"rates: {folder / tuning.FILE}"))
     return 0
 
 
@@ -539,7 +539,7 @@ def probe(
         _print_json(terminal.probe_json(suspect.folder, found))
     else:
         show(terminal.probe_text(found))
-        show(f"runs: {sessions[0].folder.path.parent}; in the report after `bakeoff report {folder}`")
+        show(plain(f"runs: {sessions[0].folder.path.parent}; in the report after `bakeoff report {folder}`"))
     return 0
 
 
@@ -674,12 +674,12 @@ def export(
 
     if to == "tensorboard":
         tensorboard.export(run, folder)
-        show(f"exported: {folder}, which tensorboard --logdir reads")
+        show(plain(f"exported: {folder}, which tensorboard --logdir reads"))
         return
     if (run_folder := loading.best_run(run)) != run:
         say(f"the best run is {run_folder}")
     loaded_by = transformers.export(run_folder, folder, trust=trust)
-    show(f"exported: {folder}, which {loaded_by or 'bakeoff.load'} loads")
+    show(plain(f"exported: {folder}, which {loaded_by or 'bakeoff.load'} loads"))
 
 
 @app.command(name="import", rich_help_panel=TAKE)
@@ -713,7 +713,7 @@ def import_(
 
     study, told = only_study(into), importing.Told(valid, train, corpus, tokens, name)
     called = importing.bring(folder, study, told)
-    show(f"{called} is shown with {study.path}, as reported: `bakeoff status {into}`, `bakeoff report {into}`")
+    show(plain(f"{called} is shown with {study.path}, as reported: `bakeoff status {into}`, `bakeoff report {into}`"))
 
 
 @app.command(rich_help_panel=TAKE)
@@ -772,7 +772,7 @@ def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], int | N
 def _finish(results: "Results") -> int:
     """Say where the report is, and what went wrong; the exit status."""
     if results.page:
-        show(f"report: {results.page}")
+        show(plain(f"report: {results.page}"))
     for failure in results.failed:
         say(failure)
     return 1 if results.failed else 0

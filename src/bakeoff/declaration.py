@@ -12,7 +12,15 @@ from bakeoff.data.splits import SPLITS
 from bakeoff.identity import encode, fits, identity
 from bakeoff.models import ARCHITECTURES, count_parameters, ngram
 from bakeoff.optimizers import OPTIMIZERS
-from bakeoff.spec import Architecture, Budget, Experiment, Optimizer, Study
+from bakeoff.spec import (
+    TRAITS_OF_ARCHITECTURES,
+    TRAITS_OF_OPTIMIZERS,
+    Architecture,
+    Budget,
+    Experiment,
+    Optimizer,
+    Study,
+)
 
 Json = dict[str, Any]
 
@@ -106,10 +114,8 @@ def _experiment(experiment: Experiment, budget: Budget, vocabulary: int) -> Json
 
 def traits(architecture: Architecture, optimizer: Optimizer) -> Json:
     """What the two are beyond their numbers, as their classes say; null where one does not."""
-    of_optimizer = ("adaptive", "rule", "heavy_ball", "decoupled_decay", "step_scale", "schedule")
-    of_architecture = ("attends", "recurrent", "post_norm")
-    return {name: getattr(optimizer, name) for name in of_optimizer} | {
-        name: getattr(architecture, name) for name in of_architecture
+    return {name: getattr(optimizer, name) for name in TRAITS_OF_OPTIMIZERS} | {
+        name: getattr(architecture, name) for name in TRAITS_OF_ARCHITECTURES
     }
 
 

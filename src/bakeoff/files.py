@@ -41,7 +41,8 @@ def written_atomically(path: Path) -> Iterator[Path]:
         _sync_folder(path.parent)
     except OSError as error:
         if error.filename in (None, str(temporary)):  # a write that fails does not say where
-            error.filename, error.filename2 = str(path), None
+            error.filename = str(path)
+            del error.filename2  # None would be shown
         raise
     finally:
         temporary.unlink(missing_ok=True)
@@ -106,9 +107,10 @@ def _remove_link(path: Path) -> None:
 
 def remove_leftovers(folder: Path) -> None:
     """Remove what a killed process left half-written; nobody else may be writing in the folder."""
-    for prefix in (TEMPORARY, SAFETENSORS_TEMPORARY):
-        for leftover in folder.glob(f"{prefix}*"):
-            leftover.unlink(missing_ok=True)
+    for named in (f"{TEMPORARY}*", f"{SAFETENSORS_TEMPORARY}??????"):
+        for leftover in folder.glob(named):
+            if not leftover.is_dir():
+                leftover.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -5,7 +5,6 @@ Losses are taken to be what language models report: the mean negative log-likeli
 
 import csv
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, NamedTuple
 
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
+from bakeoff.files import is_regular
 from bakeoff.records import StudyFolder, write_record
 
 Json = dict[str, Any]
@@ -25,8 +25,8 @@ PLACES = ("step", "global_step", "epoch")
 CALLBACK, STATE = "bakeoff.json", "trainer_state.json"
 #: How much its count of bytes may differ from the corpus's, as a share: what is cut into blocks loses the last one.
 TOLERANCE = 0.02
-#: No loss in nats per token comes near it.
-LARGEST = 1e6
+#: No loss in nats per token comes near it, and no step.
+LARGEST, FARTHEST = 1e6, 1e15
 
 
 class Told(NamedTuple):
@@ -142,6 +142,7 @@ def _count(found: object, key: str) -> int | None:
 
 
 def _json(path: Path) -> Json:
+    _require_regular(path)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
@@ -151,8 +152,14 @@ def _json(path: Path) -> Json:
     return found
 
 
+def _require_regular(path: Path) -> None:
+    if not is_regular(path):
+        raise UserError(f"{path} is no ordinary file: copy what is in it to one")
+
+
 def _table(path: Path, told: Told) -> Curves:
     """A CSV file, whose first line names its columns."""
+    _require_regular(path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.DictReader(file))
@@ -168,6 +175,8 @@ def _events(folder: Path, told: Told) -> Curves:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: PLC0415
     except ImportError as error:
         raise UserError("reading event files needs a package: pip install 'bakeoff[tensorboard]'") from error
+    for path in folder.glob("*.tfevents.*"):
+        _require_regular(path)
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
     events.Reload()
     scalars = ((tag, event.step, event.value) for tag in events.Tags()["scalars"] for event in events.Scalars(tag))
@@ -210,4 +219,4 @@ def _curve(path: Path, entries: Iterable[Mapping[str, Any]], place: str, key: st
         found = {number(entry[place]): number(entry[key]) for entry in entries if key in entry and place in entry}
     except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{path}: {place} and {key} have to be numbers ({error})") from error
-    return sorted((at, loss) for at, loss in found.items() if 0 <= at < math.inf and 0 <= loss < LARGEST)
+    return sorted((at, loss) for at, loss in found.items() if 0 <= at < FARTHEST and 0 <= loss < LARGEST)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import os
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -95,7 +96,7 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
             or they or the tokenizer are damaged, or its model needs a study file that is not trusted or is not what was
             kept.
     """
-    place = path.resolve()
+    place = Path(os.path.abspath(path))  # noqa: PTH100 (where a link leads is another run's place)
     study = StudyFolder(place.parent.parent)
     declared = study.study.get("runs") if study.exists else None
     folder = RunFolder(path, (declared or {}).get(f"{place.parent.name}/{place.name}"))
@@ -106,14 +107,15 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
     if folder.spec is None or not folder.best_weights.is_file() or not study.exists:
         raise UserError(f"{path} is no folder of a run with weights, such as runs/quick/01-lstm-1-adam/seed-0")
     run = folder.spec["run"]
+    if place.name != f"seed-{run['seed']}" or not place.parent.name.startswith(f"{run['number']:02d}-"):
+        raise UserError(f"{path} holds seed {run['seed']} of experiment {run['number']}: put it back to where it was")
     tokenizer = _tokenizer(study)
     symbols, length = tokenizer.get_vocab_size(), run["budget"]["sequence_length"]
     architecture = _architecture(run, study, trust=trust)
     try:
-        weights = checkpoints.load(folder.best_weights).tensors
-    except ValueError as error:
-        raise DamagedError(folder.best_weights, str(error), mend) from error
-    model = architecture.rebuild(symbols, length, weights)
+        model = architecture.rebuild(symbols, length, checkpoints.load(folder.best_weights).tensors)
+    except (ValueError, RuntimeError) as error:
+        raise DamagedError(folder.best_weights, " ".join(str(error).split())[:120], mend) from error
     return Trained(architecture, length, model.eval(), tokenizer)
 
 

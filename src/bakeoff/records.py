@@ -12,6 +12,7 @@ import itertools
 import json
 import math
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -669,6 +670,8 @@ class StudyFolder:
         """What other programs report of their runs, by name; of one whose record is damaged, the `error` alone."""
         found: list[tuple[str, Json]] = []
         for path in sorted(self.report_of("*").parent.glob("*.json")):
+            if not (re.fullmatch(r"[\w.-]+", path.stem) and path.is_file()):
+                continue  # what was brought there is called otherwise
             try:
                 found.append((path.stem, read_json(path, REPORTED, "import it again")))
             except DamagedError as error:

@@ -80,6 +80,19 @@ def shown(name: object, what: str) -> None:
     )
 
 
+def foldable(name: object, what: str) -> None:
+    """See that a name that others will read leads to no other folder where it is part of one's.
+
+    Raises:
+        ValueError: It cannot.
+    """
+    shown(name, what)
+    _require(
+        re.fullmatch(r"[^./\\][^/\\]*", str(name)) is not None,
+        f"{what} becomes a folder's: no '/', no '\\' and no '.' in front, as in {name!r}",
+    )
+
+
 class LanguageModel(Protocol):
     """What the training loop asks of a model, besides being a `torch.nn.Module`."""
 
@@ -121,7 +134,7 @@ class Corpus:
     sha256: str | None = None
 
     def __post_init__(self) -> None:
-        shown(self.name, "a corpus's name")
+        foldable(self.name, "a corpus's name")
         for name in ("path", "sha256"):
             value = getattr(self, name)
             _require(value is None or isinstance(value, str), f"a corpus's {name} must be text, not {value!r}")
@@ -131,6 +144,11 @@ class Corpus:
                 counts and all(type(count) is int and 1 <= count <= MOST for count in self.documents),
                 f"documents must be three whole numbers from 1 to {MOST:,}, one a split, not {self.documents!r}",
             )
+
+
+#: What a class says of itself beyond its numbers; it is kept with a study.
+TRAITS_OF_ARCHITECTURES = ("attends", "recurrent", "post_norm")
+TRAITS_OF_OPTIMIZERS = ("adaptive", "rule", "heavy_ball", "decoupled_decay", "step_scale", "schedule")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -442,8 +460,8 @@ class Study:
         )
         for kinds in ({type(e.architecture) for e in self.experiments}, {type(e.optimizer) for e in self.experiments}):
             for kind in kinds:
-                for text in ("name", "title"):
-                    shown(getattr(kind, text, None), f"the {text} of {kind.__name__}")
+                foldable(getattr(kind, "name", None), f"the name of {kind.__name__}")
+                shown(getattr(kind, "title", None), f"the title of {kind.__name__}")
             alike = [name for name, count in Counter(kind.name for kind in kinds).items() if count > 1]
             _require(not alike, f"study {self.name} has two classes with the name {''.join(alike[:1])!r}: rename one")
 

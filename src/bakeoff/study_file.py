@@ -7,6 +7,7 @@ import runpy
 import sys
 import traceback
 from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,16 @@ from bakeoff.experiments import STUDIES
 from bakeoff.identity import decode, encode, is_bakeoffs, type_name, types
 from bakeoff.models import ARCHITECTURES, Transformers
 from bakeoff.optimizers import OPTIMIZERS
-from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Run, Study
+from bakeoff.spec import (
+    TRAITS_OF_ARCHITECTURES,
+    TRAITS_OF_OPTIMIZERS,
+    Architecture,
+    Budget,
+    Corpus,
+    Optimizer,
+    Run,
+    Study,
+)
 
 Json = dict[str, Any]
 
@@ -53,23 +63,45 @@ def find_study(asked: str | Path | Study) -> tuple[Study, Path | None]:
 
 
 def _recordable(study: Study) -> Study:
-    """The study, once records can hold every field of its models and optimizers.
+    """The study, once records give back every field and trait of its models and optimizers as it was.
 
     Raises:
-        UserError: One cannot be told from others by its value, or is no JSON.
+        UserError: One cannot be told from others by its value, or a record would make something else of it.
     """
-    for spec in (spec for e in study.experiments for spec in (e.architecture, e.optimizer)):
-        for field in dataclasses.fields(spec):
-            try:
-                value = getattr(spec, field.name)
-                hash(value)
-                json.dumps(encode(value), allow_nan=False, ensure_ascii=False).encode()
-            except (TypeError, ValueError) as error:
-                raise UserError(
-                    f"{type(spec).__name__} has a field {field.name} that cannot be kept in records ({error}): "
-                    "give it a finite number, text, a truth value, None, or a tuple of them"
-                ) from error
+    for experiment in study.experiments:
+        _require_recordable(experiment.architecture, TRAITS_OF_ARCHITECTURES)
+        _require_recordable(experiment.optimizer, TRAITS_OF_OPTIMIZERS)
     return study
+
+
+def _require_recordable(spec: Architecture | Optimizer, traits: Iterable[str]) -> None:
+    kind, fields = type(spec).__name__, dataclasses.fields(spec)
+    if derived := [field.name for field in fields if not field.init or field.name == "type"]:
+        raise UserError(f"{kind} has a field {derived[0]} that it could not be built of: rename it, and leave init on")
+    for name in (*(field.name for field in fields), *traits):
+        try:
+            value = getattr(spec, name)
+            hash(value)
+            written = json.dumps(encode(value), allow_nan=False, ensure_ascii=False)
+            written.encode()
+            if (given := _back(value, json.loads(written))) is not None:
+                raise TypeError(f"it is a {type(given).__name__}, {given!r}, and would come back as another type")  # noqa: TRY301 (with all else that is wrong with it)
+        except Exception as error:
+            raise UserError(
+                f"{kind} has a field {name} that cannot be kept in records ({' '.join(str(error).split())}): "
+                "give it a finite number, text, a truth value, None, or a tuple of them"
+            ) from error
+
+
+def _back(value: Any, read: Any) -> object | None:  # noqa: ANN401 (whatever a class holds)
+    """The first part of a value that is of another type where it is read again; None if there is none."""
+    if dataclasses.is_dataclass(value):
+        parts = [(getattr(value, field.name), read[field.name]) for field in dataclasses.fields(value)]
+    elif type(value) is tuple:
+        parts = list(zip(value, read, strict=True))
+    else:
+        return None if type(value) is type(read) else value
+    return next((given for part in parts if (given := _back(*part)) is not None), None)
 
 
 def _with_checksum(study: Study) -> Study:

@@ -164,6 +164,19 @@ def test_events_that_cannot_be_written_are_said_once_and_disturb_nothing(study):
     assert said[0].startswith(f"{study.path / tensorboard.FOLDER} is not written any more: ")
 
 
+def test_no_file_is_removed_where_a_link_leads(study, tmp_path):
+    theirs, said = tmp_path / "theirs" / "events.out.tfevents.1", []
+    theirs.parent.mkdir()
+    theirs.touch()
+    there = study.path / tensorboard.FOLDER / SLUG
+    there.parent.mkdir(parents=True)
+    there.symlink_to(theirs.parent)
+    with tensorboard.Growing(study, said.append):
+        assert theirs.exists()
+    assert len(said) == 1
+    assert "leads elsewhere" in said[0]
+
+
 def test_what_cannot_be_exported_is_told(study, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="is there and not empty"):
         tensorboard.export(study.path, study.path)

@@ -59,6 +59,8 @@ class Events:
         from tensorboardX import event_file_writer, summary  # noqa: PLC0415
         from tensorboardX.proto import event_pb2  # noqa: PLC0415
 
+        if folder.is_symlink() or folder.parent.is_symlink():
+            raise OSError(f"{folder} leads elsewhere")
         folder.mkdir(parents=True, exist_ok=True)
         for earlier in folder.glob("events.out.tfevents.*"):
             earlier.unlink()

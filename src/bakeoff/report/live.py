@@ -46,7 +46,7 @@ def shell(now: str = "") -> str:
 
 def links(to: Sequence[tuple[str, str]]) -> str:
     """Where else one can go, names and addresses, as a piece of HTML."""
-    return _template("live-links.html").render(links=to)
+    return _template("live-links.html").render(links=[(plain(name), address) for name, address in to])
 
 
 def of(folder: StudyFolder, drawn: datetime | None = None) -> str:
