@@ -124,6 +124,8 @@ MISTAKES = [
     (["describe", "unheard-of"], "unknown study"),
     (["describe", "raises.py", "--json"], "raises.py:2"),
     (["data", "bible"], "unknown corpus 'bible'"),
+    (["data", " "], "unknown corpus ' '"),
+    (["data", "../text"], "unknown corpus '../text'"),
     ([*JUDGE, "--candidate", "1"], "a comparison takes two experiments, not 1 twice"),
     ([*JUDGE, "--candidate", "2"], "--candidate takes a number of an experiment; study mine has 1"),
     ([*JUDGE, "--candidate", "x"], "--candidate"),

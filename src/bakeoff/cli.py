@@ -246,8 +246,9 @@ def data_(name: Annotated[str | None, typer.Argument(help="A corpus to fetch and
 
     names = list(corpora.CORPORA) if name is None else [name]
     for each in names:
-        text = corpora.load(Corpus(name=each)) if name or corpora.find(each).place() else None
-        show(terminal.corpus_text(each, corpora.find(each), text))
+        found = corpora.find(each)
+        text = corpora.load(Corpus(name=each)) if name or found.place() else None
+        show(terminal.corpus_text(each, found, text))
 
 
 @app.command(rich_help_panel=LOOK)
