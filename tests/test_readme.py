@@ -24,6 +24,8 @@ PAGES = [
     ROOT / "docs" / "performance.md",
     ROOT / "docs" / "wikitext-2.md",
     ROOT / "docs" / "how-sure.md",
+    ROOT / "docs" / "recipes.md",
+    ROOT / "docs" / "faq.md",
 ]
 README = PAGES[0].read_text(encoding="utf-8")
 
