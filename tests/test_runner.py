@@ -199,7 +199,7 @@ def test_a_worker_that_says_nothing_for_long_is_killed_and_that_is_the_reason(se
 def test_silence_does_not_count_while_the_worker_is_suspended(monkeypatch):
     now = [0.0]
     monkeypatch.setattr(local.time, "monotonic", lambda: now[0])
-    workers = local.Local(lambda log: None)
+    workers = local.Local(lambda environment, log: None)
     with psutil.Popen(["sleep", "60"]) as process:
         child = SimpleNamespace(process=process)
         workers.active[Task(Path("run"), "")] = worker = local._Worker(child=child, listener=None)
@@ -226,7 +226,7 @@ def test_silence_does_not_count_while_the_command_is_suspended(monkeypatch):
     """A suspended command looks at its workers again after an hour."""
     now = [0.0]
     monkeypatch.setattr(local.time, "monotonic", lambda: now[0])
-    workers = local.Local(lambda log: None)
+    workers = local.Local(lambda environment, log: None)
     process = SimpleNamespace(status=lambda: "sleeping", kill=lambda: pytest.fail("it was not silent"))
     child = SimpleNamespace(process=process)
     workers.active[Task(Path("run"), "")] = worker = local._Worker(child=child, listener=None)

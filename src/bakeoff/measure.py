@@ -96,6 +96,12 @@ def keep_freed_memory() -> None:
         _in_glibc("mallopt", option, value)
 
 
+def gpus() -> list[str]:
+    """What names each GPU that this process may use, in `CUDA_VISIBLE_DEVICES` of another one."""
+    count, visible = torch.cuda.device_count(), os.environ.get("CUDA_VISIBLE_DEVICES")
+    return (visible.split(",") if visible else [*map(str, range(count))])[:count]
+
+
 def return_freed_memory(device: torch.device) -> None:
     """Give back what was kept of freed tensors: to the system, as far as the C library is glibc, and to the GPU."""
     gc.collect()

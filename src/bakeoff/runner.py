@@ -16,11 +16,11 @@ from bakeoff.data import Tokens, Told
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
 from bakeoff.executors import Cluster, Task, do
-from bakeoff.executors.local import Local, worker_environment
+from bakeoff.executors.local import Local
 from bakeoff.files import free_folder, remove_leftovers, written_atomically
 from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
-from bakeoff.measure import available_memory, resolve_precision, return_freed_memory, usable_cores
+from bakeoff.measure import available_memory, gpus, resolve_precision, return_freed_memory, usable_cores
 from bakeoff.models import ngram
 from bakeoff.records import DAMAGED, DIVERGED, FINISHED, DamagedError, StudyFolder, write_record
 from bakeoff.spec import Budget, Corpus, Run, Study
@@ -103,7 +103,7 @@ class Session:
                         write_record(folder.path / "spec.json", {"identity": identity(run), "run": encode(run)})
 
     def holds(self, memory_bytes: int) -> int:
-        """How many runs this machine holds at a time, by its cores and its free memory; one where they share a GPU.
+        """How many runs this machine holds at a time, by its cores or GPUs and its free memory.
 
         Of a cluster, how many its nodes do; from then on each run gets so much of one.
 
@@ -120,8 +120,9 @@ class Session:
 
     @property
     def side_by_side(self) -> int:
-        """How many runs have cores of their own; one where they share a GPU."""
-        return max(1, usable_cores() // (self.study.budget.threads or 1)) if self.device.type == "cpu" else 1
+        """How many runs have cores of their own, or a GPU."""
+        cores = usable_cores() // (self.study.budget.threads or 1)
+        return max(1, {"cpu": cores, "cuda": len(gpus())}.get(self.device.type, 1))
 
     def missing(self, only: Sequence[int] | None = None, again: Collection[int] = ()) -> list[Run]:
         """The runs to do: not yet finished and not diverged.
@@ -163,7 +164,7 @@ class Session:
 
     def _here(self) -> Local:
         server = shared_server(self.device)
-        return Local(lambda log: server.start(worker_environment(), log), server.close)
+        return Local(server.start, server.close, gpus() if self.device.type == "cuda" else ())
 
     def _task(self, run: Run, *, alone: bool) -> Task:
         folder = self.folder.run(run.slug).path

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
@@ -76,12 +76,14 @@ class _Worker:
     Attributes:
         child: The process and its pipes.
         listener: Passes on what it says.
+        gpu: The one that is its own, where GPUs are given out.
         silence: Seconds since it last did, as far as it and this process were running.
         hung: Whether it was killed for that.
     """
 
     child: Child
     listener: threading.Thread
+    gpu: str | None = None
     silence: float = 0.0
     hung: bool = False
 
@@ -90,12 +92,18 @@ class Local:
     """The processes that are at work, and what they say.
 
     Args:
-        start: Starts one that writes whatever is printed into a log.
+        start: Starts one with an environment, that writes whatever is printed into a log.
         stop: Ends what starts them, if that is a process as well.
+        gpus: Their names; each process sees the one that the fewest others use.
     """
 
-    def __init__(self, start: Callable[[IO[str]], Child], stop: Callable[[], object] = lambda: None) -> None:
-        self.start, self.stop = start, stop
+    def __init__(
+        self,
+        start: Callable[[Mapping[str, str], IO[str]], Child],
+        stop: Callable[[], object] = lambda: None,
+        gpus: Sequence[str] = (),
+    ) -> None:
+        self.start, self.stop, self.gpus = start, stop, gpus
         self.said: Queue[tuple[Task, Json | None]] = Queue()
         self.active: dict[Task, _Worker] = {}
         self.looked = time.monotonic()
@@ -104,11 +112,13 @@ class Local:
         """Start a task, with the run's own log."""
         path = task.folder / "log.txt"
         path.unlink(missing_ok=True)  # where it is a link, what that names is not ours
+        used = [worker.gpu for worker in self.active.values()]
+        gpu = min(self.gpus, key=used.count, default=None)
         with path.open("w", encoding="utf-8") as log:
-            child = self.start(log)
+            child = self.start(worker_environment() | ({} if gpu is None else {"CUDA_VISIBLE_DEVICES": gpu}), log)
         listener = threading.Thread(target=self._listen, args=(task, child), daemon=True)
         listener.start()
-        self.active[task] = _Worker(child=child, listener=listener)
+        self.active[task] = _Worker(child=child, listener=listener, gpu=gpu)
         with contextlib.suppress(BrokenPipeError):  # it died at once; its end tells why
             child.stdin.write(task.line + "\n")
             child.stdin.flush()

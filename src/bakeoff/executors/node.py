@@ -15,7 +15,7 @@ from typing import Any
 
 from bakeoff import provenance
 from bakeoff.executors import Task, do
-from bakeoff.executors.local import Local, started_anew, worker_environment
+from bakeoff.executors.local import Local, started_anew
 from bakeoff.records import RunFolder
 
 Json = dict[str, Any]
@@ -70,7 +70,7 @@ def work(task: Task, environment: dict[str, str]) -> Json:
 
     task.folder.mkdir(parents=True, exist_ok=True)
     tell(task, {"event": "note", "text": f"on {platform.node()}"})
-    do([task], Local(lambda log: started_anew(worker_environment(), log)), 1, tell)
+    do([task], Local(started_anew), 1, tell)
     return ending
 
 
