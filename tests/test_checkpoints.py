@@ -118,7 +118,7 @@ def test_an_interrupted_write_leaves_the_last_one_whole(path, monkeypatch):
 
 @pytest.mark.parametrize("prefix", [TEMPORARY, SAFETENSORS_TEMPORARY])
 def test_what_a_killed_process_left_half_written_is_removed(tmp_path, prefix):
-    (tmp_path / f"{prefix}abc").write_bytes(b"half")
+    (tmp_path / f"{prefix}a1B2c3").write_bytes(b"half")
     (tmp_path / "history.jsonl").write_text("{}\n")
     remove_leftovers(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["history.jsonl"]

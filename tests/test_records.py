@@ -156,7 +156,7 @@ def test_a_summary_that_cannot_be_written_leaves_the_run_not_over(folder):
 
 def test_what_a_killed_process_left_of_a_run_that_is_over_is_removed(folder):
     complete(folder)
-    for path in (folder.checkpoint, folder.earlier_weights, folder.path / f"{TEMPORARY}1", folder.path / ".tmpabc"):
+    for path in (folder.checkpoint, folder.earlier_weights, folder.path / f"{TEMPORARY}1", folder.path / ".tmpa1B2c3"):
         path.write_bytes(b"left")
     folder.tidy()
     assert {path.name for path in folder.path.iterdir()} == {

@@ -326,8 +326,8 @@ def test_what_a_killed_command_left_half_written_goes(study, tmp_path):
         set_status(session, over, DIVERGED)
     folder = session.folder.run(over.slug)
     code = path / "code" / "beside"
-    leftovers = [path / ".unfinished-1.json", code / ".unfinished-2.py", path / ".tmpabc", folder.path / ".tmpabc"]
-    leftovers += [folder.checkpoint]
+    leftovers = [path / ".unfinished-1.json", code / ".unfinished-2.py", path / ".tmpa1B2c3"]
+    leftovers += [folder.path / ".tmpa1B2c3", folder.checkpoint]
     code.mkdir(parents=True)
     for leftover in leftovers:
         leftover.write_bytes(b"half")

@@ -16,6 +16,8 @@ from bakeoff.errors import UserError
 from bakeoff.executors import Ended, Task, node, slurm
 from bakeoff.executors.node import Progress
 from bakeoff.records import FINISHED, RunFolder
+from bakeoff.study_file import find_study
+from bakeoff.worker import Job, work
 
 installed = pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="submitit is not installed")
 
@@ -34,7 +36,7 @@ class Recurrent(LSTM):
 study = Study.of(
     "queued",
     corpus=choose({corpus!r}),
-    budget=Budget(epochs=4, batch_size=4, sequence_length=16, vocabulary=300, threads=1, precision="fp32"),
+    budget=Budget(epochs=3, batch_size=4, sequence_length=16, vocabulary=300, threads=1, precision="fp32"),
     contenders=[(Recurrent(embedding=16, hidden=16, dropout=0.2), Adam(lr=1e-2))],
 )
 """
@@ -61,7 +63,9 @@ def command(tmp_path, tiny_corpus_file, monkeypatch):
 
 @installed
 def test_a_job_that_is_preempted_is_queued_again_and_ends_with_the_same_bits(command, tmp_path, monkeypatch, capsys):
-    assert command("--out", "calm") == 0
+    study, source = find_study("queued.py")
+    calm = RunFolder(tmp_path / "calm")
+    work(Job(run=study.runs[0], folder=calm.path, device="cpu", alone=True, source=source), lambda _: None)
     preempted, poll = [], slurm.Slurm.poll
 
     def preempting(self):
@@ -75,8 +79,9 @@ def test_a_job_that_is_preempted_is_queued_again_and_ends_with_the_same_bits(com
 
     monkeypatch.setattr(slurm.Slurm, "poll", preempting)
     assert command("--out", "there", "--executor", "slurm") == 0
-    assert preempted
-    calm, there = (RunFolder(tmp_path / out / RUN) for out in ("calm", "there"))
+    (submitted,) = preempted
+    assert submitted.job._process.wait() == 0
+    there = RunFolder(tmp_path / "there" / RUN)
     assert there.summary["resumed_at_step"]
     assert there.summary["alone"] is False
     assert there.best_weights.read_bytes() == calm.best_weights.read_bytes()
