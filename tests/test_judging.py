@@ -338,9 +338,9 @@ def test_what_is_to_be_done_again_is_forgotten_once_nothing_speaks_against_a_ver
     end(session, next(iter(session.study.runs)), 3.0, sources="earlier")
     other = session.folder.path / "01-lstm-1-adam" / "seed-0" / "summary.json"
     with pytest.raises(UserError, match=r"runs of 1,2 that different code computed"):
-        judge.forget([2])
+        judge.begin([2])
     assert all(path.is_file() for path in summaries)
-    judge.forget([1])
+    judge.begin([1])
     assert {path.parent.parent.name for path in summaries if not path.is_file()} == {other.parent.parent.name}
 
 
@@ -431,3 +431,10 @@ def test_what_is_judged_anew_stays_where_the_disk_does_not_hold_it_and_may_be_da
     assert judge("--again", "1,2")[0] == 0
     assert len(trained) == len(summaries)
     assert not list(tmp_path.rglob("texts.json"))
+
+
+def test_where_the_disk_does_not_hold_it_nothing_is_declared(judge, tmp_path, monkeypatch):
+    monkeypatch.setattr(costs.shutil, "disk_usage", lambda path: SimpleNamespace(free=10_000))
+    status, _, err = judge()
+    assert (status, "of disk" in err) == (1, True)
+    assert not list(tmp_path.rglob("*.json"))

@@ -117,8 +117,10 @@ def test_a_run_in_the_place_of_another_is_not_taken_for_it(session, tmp_path, pl
     shutil.copytree(run, other) if put == "copied" else other.symlink_to(run)
     with pytest.raises(UserError, match=r"\A[^\n]* holds seed 0 of experiment 1: put it back to where it was\Z"):
         bakeoff.load(other)
-    linked = tmp_path / "linked"
+    linked, alone = tmp_path / "linked", tmp_path / "alone"
     linked.symlink_to(study)
+    alone.symlink_to(run)
+    assert bakeoff.load(alone)._repr_html_(), "a link from elsewhere leads to the run"
     assert bakeoff.load(linked / run.relative_to(study)), "a link to the whole study is as good as the study"
 
 

@@ -120,7 +120,8 @@ def main() -> None:
 
 
 def _say_stopped() -> None:
-    without = " without --again" if any(word.startswith("--again") for word in sys.argv) else ""
+    again = any(word.startswith("--again") for word in sys.argv) and "tune" not in sys.argv[1:2]
+    without = ", without --again if it had begun to train," if again else ""
     say(f"stopped; repeat the command{without} to go on with what is missing")
 
 
@@ -344,7 +345,8 @@ def tune(
     executor: ExecutorOption = "local",
     address: AddressOption = None,
     again: Annotated[
-        str | None, typer.Option(help="Numbers of experiments whose trials are trained anew, such as 1,5.")
+        str | None,
+        typer.Option(help="Numbers of experiments whose trials are all trained anew, such as 1,5, also after Ctrl-C."),
     ] = None,
 ) -> int:
     """Search learning rates: the same grid and the same short schedules for every experiment.
@@ -467,19 +469,18 @@ def judge(
         study=found.study, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
     )
     anew = verbs.numbers("--again", again, question.pair) or ()
-    at_once, planned = parse_jobs(jobs), 0
+    at_once = parse_jobs(jobs)
     tune = tuning.command(out, found.study, found.built_in, found.source)
     with verbs.opened(found, device, at_once, console, anew) as session:
         judge = judging.Judge(question, session, tune)
-        if anew and session.folder.exists:
+        planned = 0
+        if judge.first.missing(again=anew):
             planned = verbs.say_cost(judge.whole, judge.whole.missing(again=anew), at_once, console)
-            judge.forget(anew)
-        session.declare()
+            progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
+        judge.begin(anew)
         while (part := judge.next_look()) is not None:
             if missing := part.missing():
-                if not planned:
-                    planned = verbs.say_cost(judge.whole, judge.whole.missing(), at_once, console)
-                    progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
+                planned = planned or verbs.say_cost(judge.whole, judge.whole.missing(), at_once, console)
                 if failed := verbs.train(part, missing, planned, console):
                     for failure in failed:
                         say(failure)

@@ -153,25 +153,28 @@ class Judge:
 
     Attributes:
         whole: The session for all that may be needed: the two experiments, with the seeds of the last look.
+        first: That for the first look.
     """
 
     def __init__(self, question: Question, session: Session, tune: str) -> None:
         self.question, self.tune = question, tune
         self._session = session
-        self.whole = self._with(question.looks[-1])
-        self._over = self._declared()
+        self.whole, self.first = self._with(question.looks[-1]), self._with(question.looks[0])
+        self._over: list[str] | None = None
         self._looks: list[Look] = []
 
-    def forget(self, again: Collection[int]) -> None:
-        """Make runs of one of the two, or both, missing that are over, once nothing else speaks against a verdict.
+    def begin(self, again: Collection[int] = ()) -> None:
+        """Declare the study; make runs of one of the two, or both, missing, once nothing speaks against a verdict.
 
         Raises:
             UserError: Records of another run are damaged, or different code has computed it.
         """
-        rows = [row for side in self._sides(self._read(self.whole)) for row in side.rows if row.number not in again]
-        require_undamaged(rows)
-        self._require_one_code(rows, self.whole.missing(again=again))
+        if again and self._session.folder.exists:
+            rows = [row for side in self._sides(self._read(self.whole)) for row in side.rows if row.number not in again]
+            require_undamaged(rows)
+            self._require_one_code(rows, self.whole.missing(again=again))
         self.whole.forget(again)
+        self._session.declare()
 
     def next_look(self) -> Session | None:
         """The session for the next look; None once the answer is known, or all looks were taken.
@@ -179,6 +182,8 @@ class Judge:
         Raises:
             UserError: Records of a run are damaged, or the look would compare what different code has computed.
         """
+        if self._over is None:
+            self._over = self._declared()
         taken = len(self._looks)
         if taken == len(self.question.looks) or (taken and self._looks[-1].verdict != UNDECIDED):
             return None
@@ -252,7 +257,7 @@ class Judge:
     def _reservations(self) -> Iterator[str]:
         """What speaks against believing the verdict, and what removes that."""
         study, sides = self._rows, self._sides(self._rows)
-        if seen := {run.seed for run in self._with(self._looks[-1].seeds).study.runs if run.slug in self._over}:
+        if seen := {run.seed for run in self._with(self._looks[-1].seeds).study.runs if run.slug in (self._over or ())}:
             yield (
                 f"runs of {_seeds(seen)} were over before these looks were declared: "
                 "whoever chose looks or experiments by them gets more false alarms than stated; other seeds, which a "

@@ -39,7 +39,9 @@ class LoadedRun(Loaded[nn.Module]):
     folder: RunFolder
 
     def _repr_html_(self) -> str:
-        path = self.folder.path.resolve()
+        path = Path(os.path.abspath(self.folder.path))  # noqa: PTH100 (as in `load_run`)
+        if not StudyFolder(path.parent.parent).exists:
+            path = path.resolve()
         study = read_rows(StudyFolder(path.parent.parent))
         rows = tuple(row for row in study.rows if row.folder == f"{path.parent.name}/{path.name}")
         return table.html(dataclasses.replace(study, rows=rows))
@@ -96,7 +98,9 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
             or they or the tokenizer are damaged, or its model needs a study file that is not trusted or is not what was
             kept.
     """
-    place = Path(os.path.abspath(path))  # noqa: PTH100 (where a link leads is another run's place)
+    place = Path(os.path.abspath(path))  # noqa: PTH100 (where a link in a study leads is another run's place)
+    if not StudyFolder(place.parent.parent).exists:
+        place = path.resolve()  # a link from elsewhere
     study = StudyFolder(place.parent.parent)
     declared = study.study.get("runs") if study.exists else None
     folder = RunFolder(path, (declared or {}).get(f"{place.parent.name}/{place.name}"))
@@ -156,7 +160,10 @@ def load_floor(study_folder: str | Path, name: str | None = None, told: Told = l
     spec = next((run.spec for _, _, run in study.declared_runs() if run.spec), None)
     if spec is None:
         raise UserError(f"no run of {study.path} was started, and they say what its text is: bakeoff run starts them")
-    corpus, budget = (decode(spec["run"][part], BUILT_IN) for part in ("corpus", "budget"))
+    try:
+        corpus, budget = (decode(spec["run"][part], BUILT_IN) for part in ("corpus", "budget"))
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{study.path} has a text or a budget that no study may have any more: {error}") from error
     tokens = data.prepare(corpus, budget, told)
     table = count_table.of_floor(Floor(name, weights[name]), tokens, budget.sequence_length)
     return Loaded(table, tokens.tokenizer)

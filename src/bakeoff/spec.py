@@ -43,7 +43,10 @@ def whole(spec: object, name: str, lowest: int, highest: int) -> None:
     Raises:
         ValueError: It is not.
     """
-    value = getattr(spec, name)
+    _require_whole(getattr(spec, name), name, lowest, highest)
+
+
+def _require_whole(value: object, name: str, lowest: int, highest: int) -> None:
     _require(
         isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest,
         f"{_words(name)} must be a whole number from {lowest:,} to {highest:,}, not {value!r}",
@@ -388,6 +391,7 @@ class Experiment:
     code: str | None = field(default=None, metadata=NOT_IDENTITY)
 
     def __post_init__(self) -> None:
+        whole(self, "number", 0, MOST)
         if self.batch_size is not None:
             whole(self, "batch_size", 1, MOST)
 
@@ -452,6 +456,8 @@ class Study:
             0 < len(self.seeds) <= MOST_SEEDS and _unique(self.seeds),
             f"a study has from 1 to {MOST_SEEDS:,} seeds, all different from each other",
         )
+        for seed in self.seeds:
+            _require_whole(seed, "seed", 0, LARGEST_SEED)
         _require(_unique(self.numbers), f"study {self.name} numbers two experiments alike")
         _require(
             self.budget.steps is None or all(e.batch_size is None for e in self.experiments),

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import enum
 import json
 import runpy
 import sys
@@ -75,33 +76,37 @@ def _recordable(study: Study) -> Study:
 
 
 def _require_recordable(spec: Architecture | Optimizer, traits: Iterable[str]) -> None:
-    kind, fields = type(spec).__name__, dataclasses.fields(spec)
-    if derived := [field.name for field in fields if not field.init or field.name == "type"]:
-        raise UserError(f"{kind} has a field {derived[0]} that it could not be built of: rename it, and leave init on")
-    for name in (*(field.name for field in fields), *traits):
+    kind, fields = type(spec).__name__, [field.name for field in dataclasses.fields(spec)]
+    mend = "give it a finite number, text, a truth value, None, or a tuple of them"
+    for name in (*fields, *traits):
         try:
             value = getattr(spec, name)
             hash(value)
-            written = json.dumps(encode(value), allow_nan=False, ensure_ascii=False)
-            written.encode()
-            if (given := _back(value, json.loads(written))) is not None:
-                raise TypeError(f"it is a {type(given).__name__}, {given!r}, and would come back as another type")  # noqa: TRY301 (with all else that is wrong with it)
+            json.dumps(encode(value), allow_nan=False, ensure_ascii=False).encode()
         except Exception as error:
-            raise UserError(
-                f"{kind} has a field {name} that cannot be kept in records ({' '.join(str(error).split())}): "
-                "give it a finite number, text, a truth value, None, or a tuple of them"
-            ) from error
+            why = " ".join(str(error).split())
+            raise UserError(f"{kind} has a field {name} that cannot be kept in records ({why}): {mend}") from error
+    try:
+        again = decode(json.loads(json.dumps(encode(spec))), {type_name(each): each for each in types(spec)})
+    except Exception as error:
+        why = " ".join(str(error).split())
+        raise UserError(
+            f"{kind} cannot be built again from its fields ({why}): leave init on, and call none of them type"
+        ) from error
+    for name in fields:
+        if not _same(getattr(spec, name), getattr(again, name)):
+            raise UserError(f"{kind} has a field {name} that comes back from a record as another value: {mend}")
 
 
-def _back(value: Any, read: Any) -> object | None:  # noqa: ANN401 (whatever a class holds)
-    """The first part of a value that is of another type where it is read again; None if there is none."""
-    if dataclasses.is_dataclass(value):
-        parts = [(getattr(value, field.name), read[field.name]) for field in dataclasses.fields(value)]
-    elif type(value) is tuple:
-        parts = list(zip(value, read, strict=True))
-    else:
-        return None if type(value) is type(read) else value
-    return next((given for part in parts if (given := _back(*part)) is not None), None)
+def _same(given: Any, again: Any) -> bool:  # noqa: ANN401 (whatever a class holds)
+    """Whether two values are equal and of equal types, in all their parts; numpy's floats are as good as Python's."""
+    if dataclasses.is_dataclass(given):
+        names = [field.name for field in dataclasses.fields(given)]
+        return type(given) is type(again) and all(_same(getattr(given, n), getattr(again, n)) for n in names)
+    if isinstance(given, tuple) and type(given) is type(again):
+        return len(given) == len(again) and all(map(_same, given, again))
+    alike = type(given) is type(again) or (isinstance(given, float) and not isinstance(given, enum.Enum))
+    return alike and bool(given == again)
 
 
 def _with_checksum(study: Study) -> Study:

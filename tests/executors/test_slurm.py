@@ -138,9 +138,24 @@ def test_sbatch_is_told_what_a_run_needs_and_begins_many_as_one_array(monkeypatc
         cluster.submit(task)
     assert cluster.poll() == []
     script = (tmp_path / "script").read_text()
+    assert f"{sys.executable} -P -u -m submitit" in script
     for option in ("array=0-2", "cpus-per-task=2", "mem=2GB", "gpus-per-node=1", "time=240", "job-name=bakeoff"):
         assert f"#SBATCH --{option}" in script
     assert [submitted.job.job_id for submitted in cluster.active.values()] == ["7_0", "7_1", "7_2"]
+
+
+@installed
+def test_what_sbatch_refuses_is_one_line(monkeypatch, tmp_path):
+    for name in ("srun", "sbatch"):
+        (tmp_path / name).write_text("#!/bin/sh\necho 'sbatch: error: invalid partition specified: nope' >&2\nexit 1\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    cluster = slurm.Slurm()
+    cluster.check(tmp_path / "study", [])
+    cluster.reserve(1, 10**9, "cpu")
+    cluster.submit(Task(tmp_path / "study" / "run", ""))
+    with pytest.raises(UserError, match=r"\ASlurm takes no job: [^\n]*invalid partition specified: nope[^\n]*\Z"):
+        cluster.poll()
 
 
 # --- how a job ends ---------------------------------------------------------------------------------------------------
@@ -171,6 +186,14 @@ def test_a_job_has_ended_when_it_writes_so_however_late_that_is_seen(submitted, 
     assert [message["event"] for message in submitted.look()] == ["note", "end"]
     submitted.tidy(failed=False)
     assert not tmp_path.exists()
+
+
+def test_a_job_that_is_suspended_is_not_lost(submitted, monkeypatch):
+    monkeypatch.setattr(slurm, "SHOWN", 0.0)
+    submitted.job.over, submitted.job.state = True, "SUSPENDED"  # submitit takes every state that it does not list so
+    assert submitted.look() == []
+    submitted.job.state = "FAILED"
+    assert submitted.look()
 
 
 def test_a_job_that_ended_without_a_word_is_lost_and_its_log_stays(submitted, monkeypatch, tmp_path):

@@ -10,6 +10,8 @@ import contextlib
 import importlib
 import math
 import platform
+import shlex
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,6 +33,8 @@ MOST = 1000
 #: Bytes that a process may take beside what its run was estimated to need: Slurm kills what takes more than it asked
 #: for, and a driver's libraries may not be a node's.
 MARGIN = 10**9
+#: States of a job that is not over, though submitit takes it to be.
+WAITING = ("SUSPENDED", "STOPPED", "CONFIGURING", "RESIZING", "SIGNALING", "STAGE_OUT", "SPECIAL_EXIT", "RESV_DEL_HOLD")
 #: Seconds that a shared folder may take to show what a job wrote that has ended.
 SHOWN = 90.0
 
@@ -67,7 +71,9 @@ class _Submitted:
 
     def look(self) -> list[Json | Ended]:
         """What it has written since the last look; if it has ended without a word of that, then `Ended`, too."""
-        if self.job.done() and self.ended is None:
+        if not self.job.done() or self.job.state in WAITING:
+            self.ended = None
+        elif self.ended is None:
             self.ended = time.monotonic()
         said: list[Json | Ended] = [
             Ended(message["why"]) if message["event"] == "refused" else message for message in self.progress
@@ -124,9 +130,9 @@ class Slurm:
         """
         self.read = read
         try:
-            self.executor = self.submitit.AutoExecutor(
-                folder / "slurm", cluster=ENGINE, **{f"{ENGINE}_max_num_timeout": REQUEUED}
-            )
+            python = shlex.join([sys.executable, "-P"])  # nothing is imported from the user's folder
+            options = {f"{ENGINE}_max_num_timeout": REQUEUED, f"{ENGINE}_python": python}
+            self.executor = self.submitit.AutoExecutor(folder / "slurm", cluster=ENGINE, **options)
         except RuntimeError as error:
             raise UserError(f"no Slurm here: run the command where sbatch works ({error})", status=1) from error
 
@@ -148,7 +154,12 @@ class Slurm:
     def poll(self) -> list[tuple[Task, Json | Ended]]:
         """What was written since the last look, and which jobs have ended."""
         if self.waiting:
-            jobs = self.executor.submit_array([_Job(task, versions(), self.read) for task in self.waiting])
+            ours = versions()
+            try:
+                jobs = self.executor.submit_array([_Job(task, ours, self.read) for task in self.waiting])
+            except Exception as error:  # submitit's own, with what sbatch said
+                why = " ".join(str(error).split())
+                raise UserError(f"Slurm takes no job: {why}", status=1) from error
             self.active |= {
                 task: _Submitted(job, progress)
                 for job, (task, progress) in zip(jobs, self.waiting.items(), strict=True)

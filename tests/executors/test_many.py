@@ -1,0 +1,82 @@
+"""A driver over 10,000 runs whose workers are stand-ins: what it takes, and that it may be killed."""
+
+import random
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from bakeoff.executors import Task, do, node, slurm
+from bakeoff.records import DIVERGED, RunFolder
+
+RUNS, AT_ONCE = 10_000, 100
+
+
+class Queue:
+    """Does what is submitted, at each look a few of those at work; nothing of a run is there but its summary."""
+
+    def __init__(self):
+        self.random, self.done = random.Random(0), []  # noqa: S311 (no secret)
+
+    def submit_array(self, jobs):
+        return [self._job(job.task) for job in jobs]
+
+    def _job(self, task):
+        paths = dict.fromkeys(("submission_file", "submitted_pickle", "result_pickle", "stdout", "stderr"), task.folder)
+        absent = {name: path / name for name, path in paths.items()}
+        return SimpleNamespace(done=lambda: self._look(task), paths=SimpleNamespace(**absent, folder=task.folder))
+
+    def _look(self, task):
+        node.say(task, {"event": "step", "step": 1})
+        if over := self.random.random() < 0.2:
+            self.done.append(task)
+            RunFolder(task.folder).finish({"status": DIVERGED, "error": "a stand-in"})
+            node.say(task, {"event": "end", "status": DIVERGED, "error": None})
+        return over
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    """One over that queue, which notes the processor time of each look, without what the queue itself takes."""
+    monkeypatch.setattr(slurm, "LOOK", 0.0)
+    monkeypatch.setattr("os.fsync", lambda handle: None)  # the disk's time is not the driver's
+    cluster, looks = slurm.Slurm(), []
+    cluster.executor, poll, queue = Queue(), cluster.poll, Queue._look
+    spent = [0.0]
+
+    def looked():
+        before, spent[0] = time.process_time(), 0.0
+        said = poll()
+        looks.append(time.process_time() - before - spent[0])
+        return said
+
+    def queued(self, task):
+        before = time.process_time()
+        over = queue(self, task)
+        spent[0] += time.process_time() - before
+        return over
+
+    monkeypatch.setattr(Queue, "_look", queued)
+    monkeypatch.setattr(cluster, "poll", looked)
+    return SimpleNamespace(cluster=cluster, looks=looks)
+
+
+@pytest.mark.slow
+def test_a_driver_of_ten_thousand_runs_takes_a_hundredth_of_a_core_and_may_be_killed(tmp_path, driver):
+    tasks = [Task(tmp_path / f"{number:05d}", "") for number in range(RUNS)]
+
+    def killed_half_way(_, message):
+        if message["event"] == "end" and len(driver.cluster.executor.done) >= RUNS // 2:
+            raise KeyboardInterrupt
+
+    driver.cluster.cancel = driver.cluster.active.clear
+    with pytest.raises(KeyboardInterrupt):
+        do(tasks, driver.cluster, AT_ONCE, killed_half_way)
+    missing = [task for task in tasks if not RunFolder(task.folder).ended]
+    assert len(missing) < RUNS
+    do(missing, driver.cluster, AT_ONCE, lambda *_: None)
+    done = driver.cluster.executor.done
+    assert len(done) == len(set(done)) == RUNS
+    assert all(RunFolder(task.folder).summary["status"] == DIVERGED for task in tasks)
+    # At a look a second, with a hundred runs at work.
+    assert sum(driver.looks) / len(driver.looks) < 0.01
