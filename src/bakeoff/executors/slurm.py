@@ -105,6 +105,7 @@ class Slurm:
             raise UserError(f"--executor slurm needs submitit: pip install 'bakeoff[slurm]' ({error})") from error
         self.executor: Any = None
         self.read: Sequence[Path] = ()
+        self.ours: Json = {}
         self.waiting: dict[Task, Progress] = {}
         self.active: dict[Task, _Submitted] = {}
 
@@ -128,7 +129,7 @@ class Slurm:
         Raises:
             UserError: This machine submits nothing to Slurm.
         """
-        self.read = read
+        self.read, self.ours = read, versions()
         try:
             python = shlex.join([sys.executable, "-P"])  # nothing is imported from the user's folder
             options = {f"{ENGINE}_max_num_timeout": REQUEUED, f"{ENGINE}_python": python}
@@ -154,9 +155,8 @@ class Slurm:
     def poll(self) -> list[tuple[Task, Json | Ended]]:
         """What was written since the last look, and which jobs have ended."""
         if self.waiting:
-            ours = versions()
             try:
-                jobs = self.executor.submit_array([_Job(task, ours, self.read) for task in self.waiting])
+                jobs = self.executor.submit_array([_Job(task, self.ours, self.read) for task in self.waiting])
             except Exception as error:  # submitit's own, with what sbatch said
                 why = " ".join(str(error).split())
                 raise UserError(f"Slurm takes no job: {why}", status=1) from error
