@@ -344,6 +344,17 @@ def test_what_is_to_be_done_again_is_forgotten_once_nothing_speaks_against_a_ver
     assert {path.parent.parent.name for path in summaries if not path.is_file()} == {other.parent.parent.name}
 
 
+@pytest.mark.parametrize("look", ["next_look", "missing"])
+def test_seeds_of_other_code_are_named_with_the_command_that_trains_them_anew(session, study, monkeypatch, look):
+    def of_other_code(self, only=None, again=()):
+        raise runner.OtherCodeError(self.folder.path, [2], None)
+
+    judge = judging.Judge(judging.Question(study=study, baseline=1, candidate=2, looks=(3, 5)), session, TUNE)
+    monkeypatch.setattr(runner.Session, "missing", of_other_code)
+    with pytest.raises(runner.OtherCodeError, match="bakeoff judge with --again 2 trains anew"):
+        judge.next_look() if look == "next_look" else judge.missing(judge.first)
+
+
 # --- the command ------------------------------------------------------------------------------------------------------
 
 TWO = STUDY_FILE.replace("Adam(lr=1e-2))]", "Adam(lr=1e-2)), (LSTM(embedding=8, hidden=8), Adam(lr=1e-3))]")

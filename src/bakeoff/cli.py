@@ -474,13 +474,13 @@ def judge(
     with verbs.opened(found, device, at_once, console, anew) as session:
         judge = judging.Judge(question, session, tune)
         planned = 0
-        if judge.first.missing(again=anew):
-            planned = verbs.say_cost(judge.whole, judge.whole.missing(again=anew), at_once, console)
+        if judge.missing(judge.first, anew):
+            planned = verbs.say_cost(judge.whole, judge.missing(judge.whole, anew), at_once, console)
             progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
         judge.begin(anew)
         while (part := judge.next_look()) is not None:
-            if missing := part.missing():
-                planned = planned or verbs.say_cost(judge.whole, judge.whole.missing(), at_once, console)
+            if missing := judge.missing(part):
+                planned = planned or verbs.say_cost(judge.whole, judge.missing(judge.whole), at_once, console)
                 if failed := verbs.train(part, missing, planned, console):
                     for failure in failed:
                         say(failure)

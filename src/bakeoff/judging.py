@@ -172,7 +172,7 @@ class Judge:
         if again and self._session.folder.exists:
             rows = [row for side in self._sides(self._read(self.whole)) for row in side.rows if row.number not in again]
             require_undamaged(rows)
-            self._require_one_code(rows, self.whole.missing(again=again))
+            self._require_one_code(rows, self.missing(self.whole, again))
         self.whole.forget(again)
         self._session.declare()
 
@@ -190,12 +190,19 @@ class Judge:
         part = self._with(self.question.looks[taken])
         rows = [row for side in self._sides(self._read(part)) for row in side.rows]
         require_undamaged(rows)
-        try:
-            missing = part.missing()
-        except OtherCodeError as error:  # of seeds that are this comparison's alone
-            raise OtherCodeError(self.whole.folder.path, error.numbers, part.source, "bakeoff judge") from error
-        self._require_one_code(rows, missing)
+        self._require_one_code(rows, self.missing(part))
         return part
+
+    def missing(self, part: Session, again: Collection[int] = ()) -> list[Run]:
+        """The runs to do of a look, or of all; those of `again` as well, whether they are over or not.
+
+        Raises:
+            OtherCodeError: Some are of other code; it names the command that trains these seeds anew.
+        """
+        try:
+            return part.missing(again=again)
+        except OtherCodeError as error:
+            raise OtherCodeError(self.whole.folder.path, error.numbers, part.source, "bakeoff judge") from error
 
     def learn(self) -> Look:
         """Look at the runs that the last `next_look` asked for, all of which are over."""

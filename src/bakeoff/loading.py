@@ -39,9 +39,7 @@ class LoadedRun(Loaded[nn.Module]):
     folder: RunFolder
 
     def _repr_html_(self) -> str:
-        path = Path(os.path.abspath(self.folder.path))  # noqa: PTH100 (as in `load_run`)
-        if not StudyFolder(path.parent.parent).exists:
-            path = path.resolve()
+        path = _place(self.folder.path)
         study = read_rows(StudyFolder(path.parent.parent))
         rows = tuple(row for row in study.rows if row.folder == f"{path.parent.name}/{path.name}")
         return table.html(dataclasses.replace(study, rows=rows))
@@ -98,9 +96,7 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
             or they or the tokenizer are damaged, or its model needs a study file that is not trusted or is not what was
             kept.
     """
-    place = Path(os.path.abspath(path))  # noqa: PTH100 (where a link in a study leads is another run's place)
-    if not StudyFolder(place.parent.parent).exists:
-        place = path.resolve()  # a link from elsewhere
+    place = _place(path)
     study = StudyFolder(place.parent.parent)
     declared = study.study.get("runs") if study.exists else None
     folder = RunFolder(path, (declared or {}).get(f"{place.parent.name}/{place.name}"))
@@ -121,6 +117,12 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
     except (ValueError, RuntimeError) as error:
         raise DamagedError(folder.best_weights, " ".join(str(error).split())[:120], mend) from error
     return Trained(architecture, length, model.eval(), tokenizer)
+
+
+def _place(path: Path) -> Path:
+    """Where a run lies in its study: a link in a study is no other run's place, and one from elsewhere leads there."""
+    place = Path(os.path.abspath(path))  # noqa: PTH100 (which follows no link)
+    return place if StudyFolder(place.parent.parent).exists else path.resolve()
 
 
 def _load_exported(path: Path) -> Loaded[nn.Module]:
