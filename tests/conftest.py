@@ -11,6 +11,7 @@ from hypothesis import settings
 import fakes
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
+from bakeoff.executors import local
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import SGD, Adam
 from bakeoff.spec import Budget, Corpus, Study
@@ -46,6 +47,19 @@ def ordinary_memory():
     with pytest.MonkeyPatch.context() as patch:
         for module in ("costs", "worker"):
             patch.setattr(f"bakeoff.{module}.keep_freed_memory", lambda: None)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_server_for_all_tests():
+    """Workers are forked from a server of their environment, into which pytest writes the name of each test."""
+    everything = local.worker_environment
+
+    def without_the_tests_name():
+        return {name: value for name, value in everything().items() if name != "PYTEST_CURRENT_TEST"}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(local, "worker_environment", without_the_tests_name)
         yield
 
 

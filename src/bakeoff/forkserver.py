@@ -30,8 +30,8 @@ from bakeoff.executors.local import Child, started_anew
 
 #: Of `prctl`, by linux/prctl.h: whose parent is gone becomes this process's child.
 PR_SET_CHILD_SUBREAPER = 36
-#: The longest message of the server: a process's number.
-NUMBER_BYTES = 16
+#: The longest messages: to the server, a folder; from it, a process's number.
+FOLDER_BYTES, NUMBER_BYTES = 4096, 16
 #: Seconds that a server may take to import and fork, and after which it is looked at in between.
 PATIENCE, LOOK = 300.0, 1.0
 
@@ -46,10 +46,10 @@ class ForkServer:
     def __init__(self, device: torch.device) -> None:
         self.forks = device.type == "cpu" and sys.platform == "linux" and _adopt_orphans()
         self.server: subprocess.Popen[bytes] | None = None
-        self.started: tuple[Mapping[str, str], Path] | None = None
+        self.started: Mapping[str, str] = {}
 
     def start(self, environment: Mapping[str, str], log: IO[str]) -> Child:
-        """A worker in that environment, which writes whatever is printed into the log."""
+        """A worker in that environment and this process's folder, which writes whatever is printed into the log."""
         forked = self._fork(environment, log) if self.forks else None
         return forked or started_anew(environment, log)  # which tells in its log why no server could be had
 
@@ -68,7 +68,7 @@ class ForkServer:
             for stack, descriptor in ((theirs, to_read), (theirs, to_write), (ours, stdin), (ours, stdout)):
                 stack.callback(os.close, descriptor)
             try:
-                socket.send_fds(self.control, [b"run"], [to_read, to_write, log.fileno()])
+                socket.send_fds(self.control, [os.fsencode(Path.cwd())], [to_read, to_write, log.fileno()])
                 number = self._answer()
             except ConnectionError:
                 number = b""
@@ -89,11 +89,10 @@ class ForkServer:
 
     def _serve(self, environment: Mapping[str, str], log: IO[str]) -> None:
         """See that there is a server of that environment, as what it says of threads is read when torch is imported."""
-        asked = dict(environment), Path.cwd()
-        if self.server is not None and self.server.poll() is None and self.started == asked:
+        if self.server is not None and self.server.poll() is None and self.started == environment:
             return
         self.close()
-        self.started = asked
+        self.started = dict(environment)
         self.control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.settimeout(LOOK)
         with theirs:
@@ -129,8 +128,8 @@ def main() -> None:
     provenance.imported()
     gc.freeze()  # a collection would write to what is shared with the children
     while True:
-        message, descriptors, _, _ = socket.recv_fds(control, NUMBER_BYTES, 3)
-        if not message:
+        folder, descriptors, _, _ = socket.recv_fds(control, FOLDER_BYTES, 3)
+        if not folder:
             return
         if _forked(control):
             break
@@ -138,6 +137,7 @@ def main() -> None:
             os.close(descriptor)
     control.close()
     os.setsid()
+    os.chdir(folder)
     for standard, descriptor in enumerate(descriptors):
         os.dup2(descriptor, standard)
         os.close(descriptor)
