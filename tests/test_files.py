@@ -6,7 +6,8 @@ import stat
 
 import pytest
 
-from bakeoff.files import free_folder, is_regular, lock_at, remove_leftovers, write_json, written_atomically
+from bakeoff.errors import UserError
+from bakeoff.files import free_folder, is_regular, lease_at, lock_at, remove_leftovers, write_json, written_atomically
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
@@ -51,6 +52,13 @@ def test_a_lock_that_is_a_link_is_replaced_and_what_it_names_is_left_alone(tmp_p
     with lock_at(path):
         assert path.is_file()
     assert precious.read_text() == "precious"
+
+
+@pytest.mark.parametrize("made", [lock_at, lease_at])
+def test_a_folder_in_the_place_of_a_lock_is_named(tmp_path, made):
+    (tmp_path / "run.lock").mkdir()
+    with pytest.raises(UserError, match=r"run\.lock is a folder, in the place of a lock: remove it"):
+        made(tmp_path / "run.lock")
 
 
 def test_a_share_that_synchronizes_no_folder_and_changes_no_mode_is_good_enough(tmp_path, monkeypatch):

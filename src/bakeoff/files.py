@@ -85,8 +85,12 @@ def write_json(path: Path, data: object) -> None:
 
 
 def lock_at(path: Path, timeout: float = -1) -> FileLock:
-    """The lock of that file, not yet taken. A link there, which is never followed, is nobody's lock and is removed."""
-    _remove_link(path)
+    """The lock of that file, not yet taken. A link there, which is never followed, is nobody's lock and is removed.
+
+    Raises:
+        UserError: A folder is in its place.
+    """
+    _make_way(path)
     return FileLock(path, timeout=timeout)
 
 
@@ -95,14 +99,20 @@ def lease_at(path: Path) -> SoftFileLease:
 
     It is renewed as long as this process lives. If another has taken it over all the same, as this machine stood still
     for longer than `LEASE`, the process ends at once.
+
+    Raises:
+        UserError: A folder is in its place.
     """
-    _remove_link(path)
+    _make_way(path)
     return SoftFileLease(path, lease_duration=LEASE, poll_interval=0.5, on_compromise=lambda _: os._exit(1))
 
 
-def _remove_link(path: Path) -> None:
+def _make_way(path: Path) -> None:
+    """See that a lock can be at that path."""
     if path.is_symlink():
         path.unlink(missing_ok=True)
+    elif path.is_dir():
+        raise UserError(f"{path} is a folder, in the place of a lock: remove it")
 
 
 def remove_leftovers(folder: Path) -> None:
