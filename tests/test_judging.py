@@ -391,6 +391,10 @@ def test_the_command_says_its_cost_goes_on_after_an_interrupt_and_answers_twice_
     status, out, err = judge("--json")
     assert status == 0
     assert "small: 5 of 8 runs to do on cpu" in err
+    decided = (tmp_path / "runs" / "small" / "decisions.txt").read_text().splitlines()
+    assert decided[0].startswith("after three seeds: ")
+    assert all(line in err for line in decided)
+    assert f"<li>{decided[-1]}" in (tmp_path / "runs" / "small" / "live.html").read_text()
     told = json.loads(out)
     assert told["verdict"] in ("better", "worse", "the same", "undecided")
     assert told["reservations"][-1] == (

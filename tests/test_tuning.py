@@ -310,7 +310,7 @@ def test_damaged_rates_name_the_command_that_writes_them_anew(options, source, t
         tuning.apply(tmp_path, declared, built_in, source)
     typed = shlex.split(re.search("repeat `bakeoff tune (.*)`", str(refused.value))[1])
     asked = {}
-    monkeypatch.setattr("bakeoff.study_file.find_study", lambda study: asked.update(study=study) or (built_in, source))
+    monkeypatch.setattr("bakeoff.verbs.find_study", lambda study: asked.update(study=study) or (built_in, source))
 
     def stopped(out, declared, built_in):
         asked.update(folder=folder(out, declared, built_in))
@@ -355,6 +355,10 @@ def test_a_damaged_trial_stops_the_search_before_anything_is_chosen(tune, tmp_pa
     folder = tmp_path / "runs" / "small-tune"
     found, leftover = (folder / "rates.json").read_bytes(), folder / ".unfinished-1.json"
     assert CHECKSUM in json.loads(found)
+    first, last = (folder / "decisions.txt").read_text().splitlines()
+    assert first == "round 1: 3 trials"
+    assert re.fullmatch(r"the best rates after round 1: 01-lstm-1-adam 0\.\d+ \(edge\)", last)
+    assert f"<li>{last}</li>" in (folder / "live.html").read_text()
     (_, _, run), *_ = StudyFolder(folder / "round-1").declared_runs()
     summary = run.path / "summary.json"
     whole = summary.read_text()

@@ -348,49 +348,29 @@ def tune(
         str | None,
         typer.Option(help="Numbers of experiments whose trials are all trained anew, such as 1,5, also after Ctrl-C."),
     ] = None,
-) -> int:
+) -> None:
     """Search learning rates: the same grid and the same short schedules for every experiment.
 
     Prints and stores what it chose, with every trial; `bakeoff run` with the same STUDY, --corpus, --epochs,
     --precision, --threads and --out uses it from then on. Ctrl-C is safe: repeat the command to go on.
     """
-    from bakeoff import progress, terminal, tuning, verbs
-    from bakeoff.analysis.rows import read_rows
-    from bakeoff.files import remove_leftovers
-    from bakeoff.records import write_record
-    from bakeoff.runner import OtherCodeError, open_undeclared, parse_jobs
-    from bakeoff.study_file import find_study
+    from bakeoff import terminal, verbs
 
-    console, at_once = process.console(), parse_jobs(jobs)
-    built_in, source = find_study(study)
-    declared = verbs.with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
-    anew = verbs.numbers("--again", again, declared) or ()
-    progress.prepare(declared.corpus, declared.budget, console)
-    folder = tuning.folder(out, declared, built_in)
-    search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
-    with verbs.clustered(executor, address) as cluster:
-        where = verbs.device_of(device, cluster, declared.budget.precision)
-        while (round_ := search.next_round()) is not None:
-            if moved := tuning.put_aside(folder, round_):
-                say(f"{round_.name} follows from other results than there are now: moved to {moved}, and begun anew")
-            trials, at = search.trials_of(anew), folder / round_.name
-            try:
-                with open_undeclared(round_, at, where, source, again=trials) as here:
-                    session = here.on(cluster)
-                    for failure in verbs.do(session, session.missing(again=trials), at_once, console, again=trials):
-                        say(failure)
-            except OtherCodeError as error:
-                numbers = search.experiments_of(error.numbers)
-                raise OtherCodeError(at, numbers, source, "bakeoff tune") from error
-            search.learn(read_rows(session.folder))
-            if failed := search.failed():
-                say(f"every trial of {', '.join(failed)} failed, so nothing is chosen; repeat the command to try again")
-                return 1
-    remove_leftovers(folder)
-    write_record(folder / tuning.FILE, search.result())
-    show(terminal.tuning_text(search))
-    show(plain(f"rates: {folder / tuning.FILE}"))
-    return 0
+    found = verbs.tune(
+        study,
+        corpus=corpus,
+        epochs=epochs,
+        out=out,
+        device=device,
+        precision=precision,
+        threads=threads,
+        jobs=jobs,
+        executor=executor,
+        address=address,
+        again=again,
+    )
+    show(terminal.tuning_text(found.search))
+    show(plain(f"rates: {found.path}"))
 
 
 @app.command(rich_help_panel=BE_SURE)
@@ -453,46 +433,34 @@ def judge(
     jobs: JobsOption = "1",
     again: Annotated[str | None, typer.Option(help="Numbers, of the two, to train anew, such as 1,5.")] = None,
     as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Judge whether one experiment is better than another: better, worse, the same, or undecided.
 
     For example `bakeoff judge quick --baseline 1 --candidate 2`. Trains both with the same seeds, looks after 3, 5 and
     8 of them, and stops once the answer is known; false alarms stay at 5 %. Runs that are there are used, and the
     study's own seeds stay as they are. Ctrl-C is safe: repeat the command to go on.
     """
-    from bakeoff import judging, progress, terminal, tuning, verbs
-    from bakeoff.runner import parse_jobs
+    from bakeoff import terminal, verbs
 
-    console = process.console()
-    found = verbs.find(study, out, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
-    question = judging.Question(
-        study=found.study, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
+    judgement = verbs.judge(
+        study,
+        baseline=baseline,
+        candidate=candidate,
+        looks=looks,
+        margin=margin,
+        corpus=corpus,
+        epochs=epochs,
+        out=out,
+        device=device,
+        precision=precision,
+        threads=threads,
+        jobs=jobs,
+        again=again,
     )
-    anew = verbs.numbers("--again", again, question.pair) or ()
-    at_once = parse_jobs(jobs)
-    tune = tuning.command(out, found.study, found.built_in, found.source)
-    with verbs.opened(found, device, at_once, console, anew) as session:
-        judge = judging.Judge(question, session, tune)
-        planned = 0
-        if judge.missing(judge.first, anew):
-            planned = verbs.say_cost(judge.whole, judge.missing(judge.whole, anew), at_once, console)
-            progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
-        judge.begin(anew)
-        while (part := judge.next_look()) is not None:
-            if missing := judge.missing(part):
-                planned = planned or verbs.say_cost(judge.whole, judge.missing(judge.whole), at_once, console)
-                if failed := verbs.train(part, missing, planned, console):
-                    for failure in failed:
-                        say(failure)
-                    say("there is no verdict while a run has failed; repeat the command to try it again")
-                    return 1
-            progress.say(console, terminal.look_text(judge.learn()))
-        judgement = judge.judgement()
     if as_json:
         _print_json(judgement.as_json())
     else:
         show(terminal.judgement_text(judgement))
-    return 0
 
 
 @app.command(rich_help_panel=BE_SURE)

@@ -117,6 +117,13 @@ def tuning_text(search: "Search") -> str:
     return columns(["experiment", "rate", "valid perplexity of each rate"], lines)
 
 
+def round_text(search: "Search") -> str:
+    """What a search has come to with its last round."""
+    found = search.result()["rates"]
+    chosen = (f"{slug} {words.rate(found[slug]['lr'])}{' (edge)' if search.on_edge(slug) else ''}" for slug in found)
+    return f"the best rates after round {search.rounds}: {', '.join(chosen)}"
+
+
 def plan_text(plan: "Plan") -> str:
     """What a study costs, how much another seed changes, and what more seeds cost and can see."""
     told, study = plan.as_json(), plan.study

@@ -1,4 +1,4 @@
-"""What the verbs `run` and `choose` do, for the command line and for Python alike.
+"""What the verbs `run`, `tune`, `judge` and `choose` do, for the command line and for Python alike.
 
 Mistakes are raised as `UserError`; progress is shown on standard error, or in a notebook's cell.
 """
@@ -17,24 +17,27 @@ from typing import Any, NamedTuple, TypedDict, Unpack
 import torch
 from rich.console import Console
 
-from bakeoff import costs, process, progress, terminal, tuning, words
+from bakeoff import costs, judging, process, progress, terminal, tuning, words
+from bakeoff.analysis.rows import read_rows
 from bakeoff.choosing.answer import Answer, answer
 from bakeoff.choosing.choice import Choice
 from bakeoff.choosing.kept import FILE
 from bakeoff.choosing.planning import Request
 from bakeoff.choosing.search import NAMES
 from bakeoff.data import corpora
+from bakeoff.decisions import Decisions
 from bakeoff.errors import UserError
 from bakeoff.executors import Cluster
 from bakeoff.executors.ray import connected
 from bakeoff.executors.slurm import Slurm
 from bakeoff.export import tensorboard as events
 from bakeoff.files import remove_leftovers, require_ours
+from bakeoff.judging import Judge, Judgement, Question
 from bakeoff.measure import resolve_device
-from bakeoff.records import FAILED, StudyFolder
+from bakeoff.records import FAILED, StudyFolder, write_record
 from bakeoff.report import live
 from bakeoff.report.results import Results, report
-from bakeoff.runner import Session, folder_name, open_undeclared, parse_jobs
+from bakeoff.runner import OtherCodeError, Session, folder_name, open_undeclared, parse_jobs
 from bakeoff.spec import Run, Study
 from bakeoff.study_file import find_study
 
@@ -98,6 +101,117 @@ def run(
         failed = [*done, *session.damaged(asked)]
     results = reported(found.folder, console) if write_report else Results(folder=found.folder, page=None)
     return dataclasses.replace(results, failed=(*failed, *results.failed))
+
+
+class Tuned(NamedTuple):
+    """What a search for learning rates found, and where it is kept."""
+
+    search: tuning.Search
+    path: Path
+
+
+def tune(
+    study: str | Path,
+    *,
+    corpus: str | Path | None = None,
+    epochs: int | None = None,
+    out: str | Path = "runs",
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    jobs: str = "auto",
+    executor: str = "local",
+    address: str | None = None,
+    again: str | None = None,
+) -> Tuned:
+    """Search learning rates for a study, round after round; the arguments are those of `run`.
+
+    Raises:
+        UserError: What was asked for cannot be done, or every trial of an experiment failed.
+    """
+    console, at_once = process.console(), parse_jobs(jobs)
+    built_in, source = find_study(study)
+    declared = with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
+    anew = numbers("--again", again, declared) or ()
+    progress.prepare(declared.corpus, declared.budget, console)
+    folder = tuning.folder(Path(out), declared, built_in)
+    search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
+    decide = Decisions(folder, functools.partial(progress.say, console))
+    with clustered(executor, address) as cluster:
+        where = device_of(device, cluster, declared.budget.precision)
+        while (round_ := search.next_round()) is not None:
+            if moved := tuning.put_aside(folder, round_):
+                process.say(f"{round_.name} follows from other results than there are now: moved to {moved}")
+            trials, at = search.trials_of(anew), folder / round_.name
+            try:
+                with open_undeclared(round_, at, where, source, again=trials) as here:
+                    session = here.on(cluster)
+                    decide(f"round {search.rounds}: {words.plural(len(round_.experiments), 'trial')}")
+                    for failure in do(session, session.missing(again=trials), at_once, console, again=trials):
+                        process.say(failure)
+            except OtherCodeError as error:
+                raise OtherCodeError(at, search.experiments_of(error.numbers), source, "bakeoff tune") from error
+            search.learn(read_rows(session.folder))
+            if failed := ", ".join(search.failed()):
+                told = f"every trial of {failed} failed, so nothing is chosen; repeat the command to try again"
+                raise UserError(told, status=1)
+            decide(terminal.round_text(search))
+            progress.page(session.folder, console).draw()
+    remove_leftovers(folder)
+    write_record(folder / tuning.FILE, search.result())
+    return Tuned(search, folder / tuning.FILE)
+
+
+def judge(
+    study: str | Path,
+    *,
+    baseline: int,
+    candidate: int,
+    looks: str = "3,5,8",
+    margin: float = 0.01,
+    corpus: str | Path | None = None,
+    epochs: int | None = None,
+    out: str | Path = "runs",
+    device: str = "auto",
+    precision: str = "auto",
+    threads: int | None = None,
+    jobs: str = "1",
+    again: str | None = None,
+) -> Judgement:
+    """Judge whether an experiment, the candidate, is better than the baseline, after as many seeds as that takes.
+
+    The arguments are those of `run`; `looks` are numbers of seeds after which it may stop, and within the `margin`, in
+    nats per token of valid, two are the same.
+
+    Raises:
+        UserError: What was asked for cannot be done, or a run failed, so that there is no verdict.
+    """
+    console, at_once = process.console(), parse_jobs(jobs)
+    found = find(study, Path(out), corpus=corpus, epochs=epochs, precision=precision, threads=threads)
+    question = Question(
+        study=found.study, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
+    )
+    anew = numbers("--again", again, question.pair) or ()
+    searching = tuning.command(Path(out), found.study, found.built_in, found.source)
+    decide = Decisions(found.folder, functools.partial(progress.say, console))
+    with opened(found, device, at_once, console, anew) as session:
+        judge, planned = Judge(question, session, searching), 0
+        if judge.missing(judge.first, anew):
+            planned = say_cost(judge.whole, judge.missing(judge.whole, anew), at_once, console)
+            progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
+        judge.begin(anew)
+        while (part := judge.next_look()) is not None:
+            if missing := judge.missing(part):
+                planned = planned or say_cost(judge.whole, judge.missing(judge.whole), at_once, console)
+                if failed := train(part, missing, planned, console):
+                    for failure in failed:
+                        process.say(failure)
+                    raise UserError(
+                        "there is no verdict while a run has failed; repeat the command to try it again", status=1
+                    )
+            decide(terminal.look_text(judge.learn()))
+            progress.page(part.folder, console).draw()
+        return judge.judgement()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -338,7 +452,7 @@ def train(session: Session, missing: Sequence[Run], jobs: int, console: Console,
 
     Progress and the study's page are told what they say, and whoever else is named.
     """
-    progress.say(console, f"as it goes on: {session.folder.path / live.NAME}")
+    progress.say(console, f"as it goes on: {live.path(session.folder)}")
     displays = progress.display(missing, console), progress.page(session.folder, console)
     with progress.following(*displays, *also) as observer:
         session.run(missing, jobs, observer)

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 import fakes
+from bakeoff.decisions import Decisions
 from bakeoff.files import TEMPORARY
 from bakeoff.report import live
 
@@ -49,6 +50,18 @@ def test_it_leads_to_the_report_once_that_is_there(study):
     (study.report / "index.html").write_text("")
     live.write(study)
     assert '<a href="report/index.html">report</a>' in (study.path / live.NAME).read_text()
+
+
+def test_the_page_of_a_part_lies_with_the_whole_and_shows_what_was_decided(study):
+    whole = study.path.parent
+    Decisions(whole, str)("rung 1: <GLR>")
+    study.report.mkdir()
+    (study.report / "index.html").write_text("")
+    live.write(study)
+    assert not (study.path / live.NAME).exists()
+    text = (whole / live.NAME).read_text()
+    assert "<li>rung 1: &lt;GLR&gt;</li>" in text
+    assert '<a href="fake/report/index.html">report</a>' in text
 
 
 def test_it_is_drawn_at_both_ends_and_between_only_for_news_and_never_when_a_run_ends(clock):

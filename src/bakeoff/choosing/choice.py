@@ -1,9 +1,11 @@
 """A choice as it is made: the rungs and the winner's run are trained, and what the answer is made of is found."""
 
+import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from rich.console import Console
@@ -16,10 +18,12 @@ from bakeoff.choosing.deadline import Deadline, EarlierError, OverdueError
 from bakeoff.choosing.kept import ANSWERING, FILE, Kept
 from bakeoff.choosing.planning import STARTING, Request
 from bakeoff.choosing.search import FINAL, NAMES, Found, Schedule, Search
+from bakeoff.decisions import Decisions
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
 from bakeoff.measure import resolve_precision, usable_cores
 from bakeoff.records import FINISHED, StudyFolder, find_studies
+from bakeoff.report import live
 from bakeoff.spec import Run, Study
 
 Json = dict[str, Any]
@@ -78,6 +82,8 @@ class Choice:
             threads=usable_cores(),
             precision=resolve_precision("auto", request.device),
         ).resumed()
+        self.say = functools.partial(progress.say, console)
+        self.decide = Decisions(folder, self.say)
         #: Names of its studies so far.
         self.used = set[str]()
 
@@ -90,7 +96,8 @@ class Choice:
         with self.kept.clock.watched():
             search = planning.planned(self.request, self.kept, self.console)
             for line in planning.told(search, self.kept):
-                self._say(line)
+                self.decide(line)
+            self.say(f"as it goes on: {self.folder / live.NAME}")
             self._climb(search)
             self._repeat(search)
             found = self._finish(search)
@@ -98,9 +105,6 @@ class Choice:
             if study.path.name not in self.used and any(map(study.path.match, NAMES)):
                 self._put_aside(study)
         return found
-
-    def _say(self, text: str) -> None:
-        progress.say(self.console, text)
 
     def _climb(self, search: Search) -> None:
         """The rungs, as far as the time goes: what the last run is to have is not touched."""
@@ -113,9 +117,11 @@ class Choice:
                 self.kept.write()
             planned = self.kept.trials[number]
             titles = words.joined(search.contenders[trials.contender].title for trials in planned)
-            self._say(f"rung {number + 1}: {titles}")
+            self.decide(f"rung {number + 1}: {titles}")
             for trials in planned:
                 search.learn(self._tried(search.trials(number, trials), number, trials.contender))
+            best = {trials.contender: search.best(trials.contender, number).valid for trials in planned}
+            self.decide(f"rung {number + 1}, bits per byte: {_ranked(search, best)}")
         if search.plan and all(math.isinf(found.valid) for found in search.found):
             raise UserError(
                 f"every trial failed or diverged; their reasons are in the folders of {self.folder}", status=1
@@ -135,9 +141,12 @@ class Choice:
             self.kept.write()
         if not self.kept.repeats:
             return
-        self._say(f"the best {words.spelled(len(finalists))} with {words.counted(self.kept.repeats, 'other seed')}")
+        seeds = words.counted(self.kept.repeats, "other seed")
+        self.decide(f"the best {words.spelled(len(finalists))} with {seeds}")
         for finalist in finalists:
             search.learn(self._tried(search.repeats(finalist, self.kept.repeats), last, finalist))
+        means = {finalist: fmean(search.repeated(finalist)) for finalist in finalists}
+        self.decide(f"their means over all seeds: {_ranked(search, means)}")
 
     def _tried(self, study: Study, rung: int, contender: int) -> list[Found]:
         rows = self._train(study)
@@ -163,7 +172,7 @@ class Choice:
             affordable = int(EVALUATING * seconds / max(1e-9, pace.measuring - STARTING))
             self.kept.final = search.schedule(seconds, min(MOST_EVALUATIONS, max(FEWEST_EVALUATIONS, affordable)))
             self.kept.write()
-        self._say(
+        self.decide(
             f"the last run: {search.contenders[search.winner].title}, learning rate {words.rate(search.rate)}, "
             f"{self.kept.final.steps:,} steps"
         )
@@ -221,7 +230,7 @@ class Choice:
             self.kept.final = found.schedule
             self.kept.write()
             falls = found.schedule.steps - found.schedule.decay_steps
-            self._say(
+            self.decide(
                 f"other programs take of the time: the learning rate falls from step {falls:,} on, and the last run "
                 f"ends after {found.schedule.steps:,} steps"
             )
@@ -253,4 +262,13 @@ class Choice:
 
     def _put_aside(self, study: StudyFolder) -> None:
         """Move a study of an earlier choice, whose records are gone, to where it is not taken for one of this."""
-        self._say(f"{study.path.name} is an earlier choice's: moved to {study.put_aside()}")
+        self.say(f"{study.path.name} is an earlier choice's: moved to {study.put_aside()}")
+
+
+def _ranked(search: Search, reached: Mapping[int, float]) -> str:
+    """Contenders with what they came to, the best first."""
+    best_first = sorted(reached.items(), key=lambda item: item[1])
+    return words.joined(
+        f"{search.contenders[contender].title} {words.small(valid) if math.isfinite(valid) else 'diverged'}"
+        for contender, valid in best_first
+    )

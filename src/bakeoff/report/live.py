@@ -7,11 +7,12 @@ import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Self
 
 import jinja2
 
-from bakeoff import words
+from bakeoff import decisions, words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.questions import reported
 from bakeoff.analysis.rows import read_rows
@@ -25,7 +26,7 @@ from bakeoff.report.figures import reported as elsewhere
 from bakeoff.report.figures.style import Chart
 
 Json = dict[str, Any]
-#: The page's name in a study's folder.
+#: The page's name.
 NAME = "live.html"
 #: Seconds between two drawings, at least.
 INTERVAL = 3.0
@@ -60,6 +61,7 @@ def of(folder: StudyFolder, drawn: datetime | None = None) -> str:
         then=what_is_next(study),
         drawn=drawn,
         floor=study.lowest_floor,
+        decided=decisions.read(folder.path),
         failed=[row for row in study.rows if row.error],
         several=study.seeds > 1,
         figures=_inline(overlays.draw(study)),
@@ -72,12 +74,17 @@ def _inline(charts: Iterable[Chart]) -> list[str]:
     return [page.inline(pictures.drawn(chart), chart.title) for chart in charts]
 
 
+def path(folder: StudyFolder) -> Path:
+    """Where a study's page lies: with the study, or with the choice or the search that it is a part of."""
+    return decisions.whole_of(folder.path) / NAME
+
+
 def write(folder: StudyFolder) -> None:
     """Write a study's page as it is now, with a link to its report where there is one."""
-    report = folder.report / PAGE
-    to = [("report", report.relative_to(folder.path).as_posix())] if report.is_file() else []
+    page, report = path(folder), folder.report / PAGE
+    to = [("report", report.relative_to(page.parent).as_posix())] if report.is_file() else []
     whole = shell(links(to) + of(folder, datetime.now(UTC)))
-    with written_atomically(folder.path / NAME) as temporary:
+    with written_atomically(page) as temporary:
         temporary.write_text(whole, encoding="utf-8")
 
 
@@ -120,7 +127,7 @@ class Page:
             write(self.folder)
         except Exception as error:  # noqa: BLE001 (whatever it was)
             if not self._failed:
-                self.say(f"{self.folder.path / NAME} could not be drawn: {plain(' '.join(str(error).split()))}")
+                self.say(f"{path(self.folder)} could not be drawn: {plain(' '.join(str(error).split()))}")
             self._failed = True
         took = time.thread_time() - began
         self.seconds, self.drawings = self.seconds + took, self.drawings + 1

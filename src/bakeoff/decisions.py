@@ -1,0 +1,45 @@
+"""What a command that trains in several parts has decided so far, in the words in which it said so.
+
+A text of a line each lies where all its parts do: in the folder of a choice, of a search for learning rates, or of a
+study that is judged. Pages show it while the command is at work, and it can be read afterwards.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from bakeoff.errors import plain
+from bakeoff.files import written_atomically
+
+#: The text's name.
+FILE = "decisions.txt"
+
+
+class Decisions:
+    """Says each decision, and keeps it.
+
+    Args:
+        folder: Where the text lies; what an earlier command has left there is replaced, as this one says it again.
+        say: Shows a line.
+    """
+
+    def __init__(self, folder: Path, say: Callable[[str], object]) -> None:
+        self.path, self.say = folder / FILE, say
+        self.lines: list[str] = []
+
+    def __call__(self, decision: str) -> None:
+        """Say it, and keep it."""
+        self.say(decision)
+        self.lines.append(plain(" ".join(decision.split())))
+        with written_atomically(self.path) as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in self.lines), encoding="utf-8")
+
+
+def whole_of(study: Path) -> Path:
+    """The folder of the choice or the search that a study is a part of; without one, its own."""
+    return study.parent if (study.parent / FILE).is_file() else study
+
+
+def read(study: Path) -> list[str]:
+    """What was decided so far of a study, or of the whole that it is a part of."""
+    path = whole_of(study) / FILE
+    return path.read_text(encoding="utf-8", errors="replace").splitlines() if path.is_file() else []
