@@ -12,12 +12,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 
 import torch
 from rich.console import Console
 
-from bakeoff import costs, judging, process, progress, terminal, tuning, words
+from bakeoff import costs, process, progress, terminal, tuning, words
 from bakeoff.analysis.rows import read_rows
 from bakeoff.choosing.answer import Answer, answer
 from bakeoff.choosing.choice import Choice
@@ -32,7 +32,6 @@ from bakeoff.executors.ray import connected
 from bakeoff.executors.slurm import Slurm
 from bakeoff.export import tensorboard as events
 from bakeoff.files import remove_leftovers, require_ours
-from bakeoff.judging import Judge, Judgement, Question
 from bakeoff.measure import resolve_device
 from bakeoff.records import FAILED, StudyFolder, write_record
 from bakeoff.report import live
@@ -40,6 +39,9 @@ from bakeoff.report.results import Results, report
 from bakeoff.runner import OtherCodeError, Session, folder_name, open_undeclared, parse_jobs
 from bakeoff.spec import Run, Study
 from bakeoff.study_file import find_study
+
+if TYPE_CHECKING:
+    from bakeoff.judging import Judgement
 
 
 def run(
@@ -177,7 +179,7 @@ def judge(
     threads: int | None = None,
     jobs: str = "1",
     again: str | None = None,
-) -> Judgement:
+) -> "Judgement":
     """Judge whether an experiment, the candidate, is better than the baseline, after as many seeds as that takes.
 
     The arguments are those of `run`; `looks` are numbers of seeds after which it may stop, and within the `margin`, in
@@ -186,16 +188,18 @@ def judge(
     Raises:
         UserError: What was asked for cannot be done, or a run failed, so that there is no verdict.
     """
+    from bakeoff import judging  # noqa: PLC0415 (scipy, which no other verb here needs, takes a second to import)
+
     console, at_once = process.console(), parse_jobs(jobs)
     found = find(study, Path(out), corpus=corpus, epochs=epochs, precision=precision, threads=threads)
-    question = Question(
+    question = judging.Question(
         study=found.study, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
     )
     anew = numbers("--again", again, question.pair) or ()
     searching = tuning.command(Path(out), found.study, found.built_in, found.source)
     decide = Decisions(found.folder, functools.partial(progress.say, console))
     with opened(found, device, at_once, console, anew) as session:
-        judge, planned = Judge(question, session, searching), 0
+        judge, planned = judging.Judge(question, session, searching), 0
         if judge.missing(judge.first, anew):
             planned = say_cost(judge.whole, judge.missing(judge.whole, anew), at_once, console)
             progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
