@@ -71,14 +71,21 @@ _JOBS = (
     "Runs at a time: a number, or auto for what cores and memory hold. They share the cores, as fixed when the study "
     "is started. More than 1 spoils timings."
 )
-JobsOption = Annotated[str, typer.Option(help=_JOBS)]
+JobsOption = Annotated[str | None, typer.Option(help=f"{_JOBS} By default 1, and on a cluster auto.")]
 ExecutorOption = Annotated[
-    str, typer.Option(help="local; or ray or slurm: on nodes of a cluster, which see --out as this machine does.")
+    str, typer.Option(help="local; or ray or slurm: on nodes of a cluster, which as a rule see --out as this machine.")
 ]
 AddressOption = Annotated[
     str | None,
     typer.Option(
         help="Of the Ray cluster, HOST:PORT. By default one that runs on this machine, or else one is started here."
+    ),
+]
+SharedOption = Annotated[
+    bool,
+    typer.Option(
+        "--shared-folder/--no-shared-folder",
+        help="Whether Ray's nodes may share --out; what they do not see is sent to them and comes back.",
     ),
 ]
 TrialsOption = Annotated[
@@ -162,9 +169,10 @@ def run(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
-    jobs: Annotated[str | None, typer.Option(help=f"{_JOBS} By default 1, and on a cluster auto.")] = None,
+    jobs: JobsOption = None,
     executor: ExecutorOption = "local",
     address: AddressOption = None,
+    shared_folder: SharedOption = True,
     tensorboard: Annotated[
         bool, typer.Option("--tensorboard", help="Let event files for TensorBoard grow in the study's tensorboard/.")
     ] = False,
@@ -192,6 +200,7 @@ def run(
             jobs=jobs,
             executor=executor,
             address=address,
+            shared_folder=shared_folder,
             tensorboard=tensorboard,
             write_report=report,
         )
@@ -344,6 +353,7 @@ def tune(
     jobs: TrialsOption = "auto",
     executor: ExecutorOption = "local",
     address: AddressOption = None,
+    shared_folder: SharedOption = True,
     again: Annotated[
         str | None,
         typer.Option(help="Numbers of experiments whose trials are all trained anew, such as 1,5, also after Ctrl-C."),
@@ -367,6 +377,7 @@ def tune(
         jobs=jobs,
         executor=executor,
         address=address,
+        shared_folder=shared_folder,
         again=again,
     )
     show(terminal.tuning_text(found.search))
@@ -430,7 +441,10 @@ def judge(
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     threads: ThreadsOption = None,
-    jobs: JobsOption = "1",
+    jobs: JobsOption = None,
+    executor: ExecutorOption = "local",
+    address: AddressOption = None,
+    shared_folder: SharedOption = True,
     again: Annotated[str | None, typer.Option(help="Numbers, of the two, to train anew, such as 1,5.")] = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -455,6 +469,9 @@ def judge(
         precision=precision,
         threads=threads,
         jobs=jobs,
+        executor=executor,
+        address=address,
+        shared_folder=shared_folder,
         again=again,
     )
     if as_json:

@@ -12,10 +12,12 @@ from typing import Any
 import torch
 
 from bakeoff import costs, data, models, sources, texts
-from bakeoff.data import Tokens, Told
+from bakeoff.data import Tokens, Told, own_text
+from bakeoff.data.cache import cache_folder
 from bakeoff.declaration import declare
 from bakeoff.errors import UserError
 from bakeoff.executors import Cluster, Task, do
+from bakeoff.executors.apart import CACHE
 from bakeoff.executors.local import Local
 from bakeoff.files import free_folder, remove_leftovers, written_atomically
 from bakeoff.forkserver import shared_server
@@ -27,6 +29,8 @@ from bakeoff.spec import Budget, Corpus, Run, Study
 from bakeoff.worker import Job
 
 Json = dict[str, Any]
+#: Where the worker of a run that was sent to another machine looks for a text and for a study file.
+TEXT, CODE = Path("text"), Path("code")
 #: Told of everything that a worker says, and of its end.
 Observer = Callable[[Run, Json], None]
 
@@ -79,13 +83,29 @@ class Session:
         """The same, with its runs done on a cluster; for None it is this one.
 
         Raises:
-            UserError: A node does not see what they read and write, or computes with other versions.
+            UserError: They cannot be done there: a node computes with other versions, say.
         """
         if cluster is None:
             return self
         folder, source = StudyFolder(self.folder.path.absolute()), self.source and self.source.absolute()
-        cluster.check(folder.path, [Path(each) for each in (source, self.study.corpus.path) if each])
-        return dataclasses.replace(self, folder=folder, source=source, cluster=cluster)
+        read = [Path(each) for each in (source, self.study.corpus.path) if each]
+        there = cluster.check(folder.path, read, self._packed)
+        return dataclasses.replace(self, folder=folder, source=source, cluster=there)
+
+    def _packed(self) -> dict[str, bytes]:
+        """All that runs read, by where the worker of a `_task` looks for it on a machine that has not got it."""
+        floors = ngram.counted(self.tokens, self.study.budget.sequence_length)
+        cached = [
+            (CACHE / file.relative_to(cache_folder()), file)
+            for e in (self.tokens.folder, floors)
+            for file in e.iterdir()
+        ]
+        text = Path(self.study.corpus.path) if self.study.corpus.path else None
+        own = [(TEXT / file.relative_to(text.parent), file) for file in own_text.files(text)] if text else []
+        code = sources.read(self.source) if self.source else {}
+        return {str(path): file.read_bytes() for path, file in (*cached, *own)} | {
+            str(CODE / name): content for name, content in code.items()
+        }
 
     def declare(self) -> None:
         """Write what the study is: `study.json`, its tokenizer, the code of its study file, specs that are gone."""
@@ -167,14 +187,16 @@ class Session:
         return Local(server.start, server.close, gpus() if self.device.type == "cuda" else ())
 
     def _task(self, run: Run, *, alone: bool) -> Task:
-        folder = self.folder.run(run.slug).path
+        folder, text = self.folder.run(run.slug).path, run.corpus.path
+        sent = self.cluster is not None and self.cluster.sends
         job = Job(
             run=run,
             folder=folder,
             device=self.device.type,
             alone=alone,
             trial=self.study.trial,
-            source=self.source,
+            source=CODE / self.source.name if sent and self.source else self.source,
+            text=TEXT / Path(text).name if sent and text else None,
         )
         return Task(folder, job.to_line())
 

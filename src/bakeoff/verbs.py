@@ -59,6 +59,7 @@ def run(
     jobs: str | int | None = None,
     executor: str = "local",
     address: str | None = None,
+    shared_folder: bool = True,
     tensorboard: bool = False,
     write_report: bool = True,
 ) -> Results:
@@ -70,8 +71,7 @@ def run(
     Args:
         study: A built-in study's name, a Python file that defines `study`, or a study of Bakeoff's classes alone.
         only: Numbers of the experiments to run, such as `[1, 5]`.
-        again: Numbers of experiments whose runs that are over are trained anew. After an interrupt, the same call
-            without it goes on.
+        again: Numbers of those whose runs that are over are trained anew; to be left out after an interrupt.
         seeds: Repeat every experiment with this many seeds; those of earlier calls stay.
         corpus: A built-in corpus's name, a text file, or a folder with `train.txt`, `valid.txt`, `test.txt`.
         epochs: Passes over the train split, instead of the study's.
@@ -80,8 +80,9 @@ def run(
         precision: `auto`, `fp32` or `bf16`; fixed when a study is started.
         threads: Processor threads of a run, instead of its share of the cores that are allowed.
         jobs: Runs at a time, or `auto`; more than one spoils timings. By default one, and on a cluster `auto`.
-        executor: `local`; or `ray` or `slurm`, for nodes that share `out`.
+        executor: `local`, `ray` or `slurm`.
         address: The Ray cluster's, `HOST:PORT`; by default one that runs on this machine, or else one is started here.
+        shared_folder: Whether Ray's nodes may share `out`. What they do not see is sent to them and comes back.
         tensorboard: Whether event files for TensorBoard grow beside the runs, in the study's `tensorboard/`.
         write_report: Whether to.
 
@@ -91,11 +92,11 @@ def run(
     console = process.console()
     found = find(study, Path(out), corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
     asked, anew = numbers("--only", only, found.study), numbers("--again", again, found.study) or []
-    asked, at_once = asked and [*asked, *anew], parse_jobs(str(jobs or ("1" if executor == "local" else "auto")))
+    asked, at_once = asked and [*asked, *anew], _at_once(jobs, executor)
     if tensorboard:
         events.require()
     with (
-        clustered(executor, address) as cluster,
+        clustered(executor, address, shared=shared_folder) as cluster,
         opened(found, device, at_once, console, anew, cluster=cluster) as session,
     ):
         grown = [events.Growing(session.folder, functools.partial(progress.say, console))] if tensorboard else []
@@ -124,6 +125,7 @@ def tune(
     jobs: str = "auto",
     executor: str = "local",
     address: str | None = None,
+    shared_folder: bool = True,
     again: str | None = None,
 ) -> Tuned:
     """Search learning rates for a study, round after round; the arguments are those of `run`.
@@ -139,7 +141,7 @@ def tune(
     folder = tuning.folder(Path(out), declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     decide = Decisions(folder, functools.partial(progress.say, console))
-    with clustered(executor, address) as cluster:
+    with clustered(executor, address, shared=shared_folder) as cluster:
         where = device_of(device, cluster, declared.budget.precision)
         while (round_ := search.next_round()) is not None:
             if moved := tuning.put_aside(folder, round_):
@@ -148,6 +150,7 @@ def tune(
             try:
                 with open_undeclared(round_, at, where, source, again=trials) as here:
                     session = here.on(cluster)
+                    say_where(session, console)
                     decide(f"round {search.rounds}: {words.plural(len(round_.experiments), 'trial')}")
                     for failure in do(session, session.missing(again=trials), at_once, console, again=trials):
                         process.say(failure)
@@ -177,7 +180,10 @@ def judge(
     device: str = "auto",
     precision: str = "auto",
     threads: int | None = None,
-    jobs: str = "1",
+    jobs: str | None = None,
+    executor: str = "local",
+    address: str | None = None,
+    shared_folder: bool = True,
     again: str | None = None,
 ) -> "Judgement":
     """Judge whether an experiment, the candidate, is better than the baseline, after as many seeds as that takes.
@@ -190,7 +196,7 @@ def judge(
     """
     from bakeoff import judging  # noqa: PLC0415 (scipy, which no other verb here needs, takes a second to import)
 
-    console, at_once = process.console(), parse_jobs(jobs)
+    console, at_once = process.console(), _at_once(jobs, executor)
     found = find(study, Path(out), corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     question = judging.Question(
         study=found.study, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
@@ -198,7 +204,10 @@ def judge(
     anew = numbers("--again", again, question.pair) or ()
     searching = tuning.command(Path(out), found.study, found.built_in, found.source)
     decide = Decisions(found.folder, functools.partial(progress.say, console))
-    with opened(found, device, at_once, console, anew) as session:
+    with (
+        clustered(executor, address, shared=shared_folder) as cluster,
+        opened(found, device, at_once, console, anew, cluster=cluster) as session,
+    ):
         judge, planned = judging.Judge(question, session, searching), 0
         if judge.missing(judge.first, anew):
             planned = say_cost(judge.whole, judge.missing(judge.whole, anew), at_once, console)
@@ -348,14 +357,18 @@ def numbers(option: str, given: str | Sequence[int] | None, study: Study) -> lis
     return [int(part) for part in parts]
 
 
-def clustered(executor: str, address: str | None) -> contextlib.AbstractContextManager[Cluster | None]:
+def clustered(
+    executor: str, address: str | None, *, shared: bool = True
+) -> contextlib.AbstractContextManager[Cluster | None]:
     """The cluster that is asked for; None for this machine.
 
     Raises:
         UserError: There is no such executor; the errors of the cluster come when it is entered.
     """
     if executor == "ray":
-        return connected(address)
+        return connected(address, shared=shared)
+    if not shared:
+        raise UserError("--no-shared-folder is for the nodes of a Ray cluster: use it with --executor ray")
     if address is not None:
         raise UserError("--address is that of a Ray cluster: use it with --executor ray")
     if executor == "slurm":
@@ -401,7 +414,15 @@ def opened(
         with console.status(f"preparing {study.corpus.name}"):
             where = device_of(device, cluster, study.budget.precision)
             session = stack.enter_context(open_undeclared(study, folder, where, source, at_once, again)).on(cluster)
+        say_where(session, console)
         yield session
+
+
+def say_where(session: Session, console: Console) -> None:
+    """Say where runs have their files meanwhile, if that is not the study's folder."""
+    if session.cluster and session.cluster.sends:
+        told = "what runs read is sent to them, and the runs' folders come back"
+        progress.say(console, f"the nodes do not share {session.folder.path}: {told}")
 
 
 def do(
@@ -470,6 +491,11 @@ def reported(folder: Path, console: Console) -> Results:
         results = report(folder)
     progress.page(StudyFolder(folder), console).draw()
     return results
+
+
+def _at_once(jobs: str | int | None, executor: str) -> int | None:
+    """How many runs at a time: by default one here, where times are measured, and on a cluster what its nodes hold."""
+    return parse_jobs(str(jobs or ("1" if executor == "local" else "auto")))
 
 
 def _bytes(given: str | None) -> float | None:

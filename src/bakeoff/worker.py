@@ -5,6 +5,7 @@ the parent stopped it or died, it ends at once; while the parent is suspended, i
 """
 
 import contextlib
+import dataclasses
 import functools
 import json
 import os
@@ -32,7 +33,7 @@ from bakeoff.memory import Readings, meter
 from bakeoff.optimizers import SCHEDULES
 from bakeoff.recording import Best, Kept, Measures, by_document, tally, with_counts
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
-from bakeoff.spec import Run
+from bakeoff.spec import Corpus, Run
 from bakeoff.study_file import decode_run
 from bakeoff.training import DivergedError, Evaluation, Training, evaluation_steps, token_nats
 
@@ -56,6 +57,7 @@ class Job:
         alone: Whether it has the machine to itself, so that its times mean something.
         trial: Whether it only helps to choose what to train.
         source: The user's study file, if the run's specs are defined in one.
+        text: Where the corpus lies here, if not where the run says.
     """
 
     run: Run
@@ -64,6 +66,7 @@ class Job:
     alone: bool
     trial: bool = False
     source: Path | None = None
+    text: Path | None = None
 
     def to_line(self) -> str:
         """The job as a line of JSON."""
@@ -75,6 +78,7 @@ class Job:
                 "alone": self.alone,
                 "trial": self.trial,
                 "source": str(self.source) if self.source else None,
+                "text": str(self.text) if self.text else None,
             }
         )
 
@@ -90,7 +94,13 @@ class Job:
             alone=job["alone"],
             trial=job["trial"],
             source=source,
+            text=Path(job["text"]) if job["text"] else None,
         )
+
+    @property
+    def corpus(self) -> Corpus:
+        """The run's, as it can be read here."""
+        return dataclasses.replace(self.run.corpus, path=str(self.text)) if self.text else self.run.corpus
 
 
 def main() -> None:
@@ -194,7 +204,7 @@ class _Recording:
     """A run while it is trained: what it measures goes into its folder and to whoever watches."""
 
     def __init__(self, job: Job, folder: RunFolder, emit: Emit) -> None:
-        self.run, self.trial, self.folder, self.emit = job.run, job.trial, folder, emit
+        self.run, self.corpus, self.trial, self.folder, self.emit = job.run, job.corpus, job.trial, folder, emit
         self.budget, self.device = job.run.budget, torch.device(job.device)
         torch.set_num_threads(self.budget.threads or 1)
         self.clock, self.pace = Clock(synchronizer(self.device)), checkpoints.Pace()
@@ -206,7 +216,7 @@ class _Recording:
 
     def record(self) -> Json:
         """Train to the end of the budget, from the last checkpoint if there is one; the summary of the run."""
-        self.tokens = data.prepare(self.run.corpus, self.budget)
+        self.tokens = data.prepare(self.corpus, self.budget)
         self.measures = Measures(self.tokens)
         self.memory = meter(self.device, compiled=self.budget.compiles(self.run.architecture))
         self.ends = evaluation_steps(self.tokens.splits["train"], self.budget)

@@ -161,12 +161,11 @@ def test_a_run_that_no_node_holds_is_refused_before_it_waits_for_ever(threads, g
         ray.Ray(stand_in([{"CPU": 4.0, "memory": 8.0 * GB}])).reserve(threads, gigabytes * GB, "cpu")
 
 
-def test_a_node_with_other_versions_or_without_the_folder_is_named_with_what_mends_it(tmp_path):
+def test_a_node_with_other_versions_is_named_with_what_mends_it_and_one_that_does_not_see_the_folder_is_found(tmp_path):
     ours, unseen = ray._look(tmp_path / "probe", [tmp_path])
     assert unseen == [str(tmp_path)]
-    assert ray.difference(ours, ours, []) is None
-    assert "does not see" in ray.difference(ours, ours, unseen)
-    assert "has torch 1.0, and this machine" in ray.difference(ours, ours | {"torch": "1.0"}, unseen)
+    assert ray.difference(ours, ours) is None
+    assert "has torch 1.0, and this machine" in ray.difference(ours, ours | {"torch": "1.0"})
     (tmp_path / "probe").write_text("another's")
     assert ray._look(tmp_path / "probe", [])[1] == [str(tmp_path)]
     (tmp_path / "probe").write_text("probe")
@@ -186,7 +185,7 @@ def test_every_node_that_does_runs_is_looked_at_before_anything_is_trained(tmp_p
     def get(node, timeout):
         if node == "silent":
             raise LostError("Traceback\nModuleNotFoundError: No module named 'bakeoff'")
-        return ray.versions() | ({"torch": "1.0"} if node == "old" else {}), []
+        return ray.versions() | ({"torch": "1.0"} if node == "old" else {}), ["text.txt"] if node == "far" else []
 
     def node(name, **resources):
         return {"Alive": True, "Resources": resources, "NodeID": name, "NodeManagerAddress": f"that-is-{name}"}
@@ -202,8 +201,16 @@ def test_every_node_that_does_runs_is_looked_at_before_anything_is_trained(tmp_p
         cluster = ray.Ray(stand_in(nodes=(), get=get, remote=lambda **_: asked))
         cluster._nodes = lambda nodes=nodes: nodes
         with pytest.raises(UserError, match=told) if told else contextlib.nullcontext():
-            cluster.check(tmp_path, [])
+            assert cluster.check(tmp_path, [], pytest.fail) is cluster
         assert list(tmp_path.iterdir()) == []
+
+    for names, shared in ((["good", "far"], True), (["good"], False)):
+        module = stand_in(nodes=(), get=get, remote=lambda **_: asked, put=dict)
+        cluster = ray.Ray(module, shared=shared)
+        cluster._nodes = lambda names=names: [node(name, CPU=1.0) for name in names]
+        there = cluster.check(tmp_path, [], lambda: {"text/text.txt": b"a text"})
+        assert (cluster.sends, there.sends) == (False, True)
+        assert there.packed == [{"text/text.txt": b"a text"}]
 
 
 @pytest.mark.parametrize(

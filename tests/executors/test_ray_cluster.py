@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bakeoff.records import FAILED, FINISHED, RunFolder, StudyFolder
+from bakeoff.records import FAILED, FINISHED, RUNNING, RunFolder, StudyFolder
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed"),
@@ -27,11 +28,13 @@ STUDY = """
 import sys
 from bakeoff import checkpoints
 from bakeoff.data.corpora import choose
+from bakeoff.executors import apart
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import Adam, Momentum
 from bakeoff.spec import Budget, Study
 
-checkpoints.INTERVAL, checkpoints.SHARE = 0.2, 1e9  # many, so that there is one early
+# Many, so that there is one early, and that it comes back.
+checkpoints.INTERVAL, checkpoints.SHARE, apart.EVERY = 0.2, 1e9, 0.2
 
 class Recurrent(LSTM):
     name, title = "recurrent", "Recurrent"
@@ -78,14 +81,34 @@ def eventually(holds):
     pytest.fail("it did not happen")
 
 
+#: Of a study that nodes do not see, where they can be kept from it: they have another file system there.
+UNSEEN = "unseen"
+
+
+def can_hide(folder):
+    """Whether a process can be given a file system of its own, as only root may."""
+    return subprocess.run([*hiding(folder), "true"], check=False, capture_output=True).returncode == 0
+
+
+def hiding(folder):
+    return ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs none "$0" && exec "$@"', folder]
+
+
 class Nodes:
     """The cluster, and commands on it."""
 
     def __init__(self, folder):
         self.folder, self.mark = folder, secrets.token_hex(8)
+        (folder / UNSEEN).mkdir()
+        self.hidden = can_hide(folder / UNSEEN)
+        self.cache = Path(os.environ["BAKEOFF_CACHE"])
         self.environment = os.environ | {MARK: self.mark, "RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
         self.process = subprocess.Popen(
-            [sys.executable, Path(__file__).parents[1] / "ray_nodes.py"],
+            [
+                *(hiding(folder / UNSEEN) if self.hidden else []),
+                sys.executable,
+                Path(__file__).parents[1] / "ray_nodes.py",
+            ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -109,9 +132,9 @@ class Nodes:
         return marked(self.mark, "bakeoff.worker")
 
     def worker_of(self, folder):
-        """The one at work on a run."""
-        lock = str(folder / "run.lock")
-        return next(each for each in self.workers() if lock in [file.path for file in each.open_files()])
+        """The one at work on a run in that folder, or below it."""
+        lock = re.compile(rf"{re.escape(str(folder))}/(.*/)?run\.lock")
+        return next(w for w in self.workers() if any(lock.fullmatch(file.path) for file in w.open_files()))
 
     def kill_the_node_of(self, worker):
         self.process.stdin.write(f"{worker.pid}\n")
@@ -175,6 +198,23 @@ def test_a_cluster_computes_the_same_bits_though_it_loses_a_node_and_what_finds_
     assert records[1].summary["alone"] is False
     assert outcome(folder) == outcome(calm)
     assert not list((nodes.folder / "lost").rglob("progress.jsonl"))
+
+
+def test_nodes_that_share_no_folder_are_sent_what_runs_read_and_what_was_lost_goes_on_from_what_came_back(nodes, calm):
+    folder = first(nodes.folder / UNSEEN)
+    options = [] if nodes.hidden else ["--no-shared-folder"]  # or it is found out
+    command = nodes.start("--out", UNSEEN, "--only", "1", "--executor", "ray", "--address", nodes.address, *options)
+    in_the_middle(folder)
+    assert RunFolder(folder).status == RUNNING
+    nodes.kill_the_node_of(nodes.worker_of(nodes.cache / "apart"))
+    said = command.communicate(timeout=PATIENCE)[1]
+    assert command.returncode == 0, said
+    assert f"the nodes do not share {folder.parents[1]}: what runs read is sent to them" in said
+    assert "begun again on another node" in said
+    assert RunFolder(folder).summary["resumed_at_step"]
+    assert outcome(folder) == outcome(calm)
+    assert (folder / "spec.json").read_bytes() == (calm / "spec.json").read_bytes()
+    assert not list((nodes.folder / UNSEEN).rglob("checkpoint*"))
 
 
 @pytest.mark.slow

@@ -104,7 +104,7 @@ def test_without_submitit_or_slurm_that_is_told(monkeypatch, tmp_path):
 def test_where_nothing_can_be_submitted_that_is_told(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(UserError, match="run the command where sbatch works"):
-        slurm.Slurm().check(tmp_path, [])
+        slurm.Slurm().check(tmp_path, [], dict)
     with pytest.raises(UserError, match="--executor ray"):
         verbs.clustered("slurm", "10.0.0.1:6379")
 
@@ -130,7 +130,7 @@ def test_sbatch_is_told_what_a_run_needs_and_begins_many_as_one_array(monkeypatc
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     monkeypatch.setattr(slurm, "LOOK", 0.0)
     cluster = slurm.Slurm()
-    cluster.check(tmp_path / "study", [])
+    cluster.check(tmp_path / "study", [], dict)
     assert cluster.reserve(2, 10**9, "cuda") == slurm.MOST
     tasks = [Task(tmp_path / "study" / str(number), "") for number in range(3)]
     for task in tasks:
@@ -151,7 +151,7 @@ def test_what_sbatch_refuses_is_one_line(monkeypatch, tmp_path):
         (tmp_path / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
     cluster = slurm.Slurm()
-    cluster.check(tmp_path / "study", [])
+    cluster.check(tmp_path / "study", [], dict)
     cluster.reserve(1, 10**9, "cpu")
     cluster.submit(Task(tmp_path / "study" / "run", ""))
     with pytest.raises(UserError, match=r"\ASlurm takes no job: [^\n]*invalid partition specified: nope[^\n]*\Z"):

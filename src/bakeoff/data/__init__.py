@@ -50,6 +50,11 @@ class Tokens:
         """Symbols that the tokenizer has."""
         return int(self.tokenizer.get_vocab_size())
 
+    @property
+    def folder(self) -> Path:
+        """Where the cache keeps them."""
+        return cache_folder() / "tokens" / self.key
+
 
 def prepare(corpus: Corpus, budget: Budget, told: Told = lambda *_: None) -> Tokens:
     """Load, tokenize and cut a corpus; what was computed before comes from the cache.

@@ -122,7 +122,7 @@ def checksum(path: Path) -> str:
         UserError: A file is missing, unreadable or no regular file.
     """
     if path.is_dir():
-        return joint_checksum(checksum(path / f"{split}.txt") for split in SPLITS)
+        return joint_checksum(map(checksum, files(path)))
     try:
         return sha256_of(_regular(path))
     except OSError as error:
@@ -131,7 +131,12 @@ def checksum(path: Path) -> str:
 
 def size(path: Path) -> int:
     """Bytes of the file, or of the folder's three files."""
-    return sum(file.stat().st_size for file in ([path / f"{s}.txt" for s in SPLITS] if path.is_dir() else [path]))
+    return sum(file.stat().st_size for file in files(path))
+
+
+def files(path: Path) -> list[Path]:
+    """The file, or the folder's three files."""
+    return [path / f"{split}.txt" for split in SPLITS] if path.is_dir() else [path]
 
 
 def joint_checksum(checksums: Iterable[str]) -> str:

@@ -5,7 +5,7 @@ Nothing here imports torch: on the nodes of a cluster this is what starts the wo
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,9 +34,11 @@ class Ended:
 
     Attributes:
         why: What has to be said if it left no record of how.
+        for_good: Whether it would end so again; it was lost otherwise.
     """
 
     why: str
+    for_good: bool = True
 
 
 class Executor(Protocol):
@@ -56,7 +58,13 @@ class Executor(Protocol):
 
 
 class Cluster(Executor, Protocol):
-    """An executor on other machines, which share the study's folder."""
+    """An executor on other machines.
+
+    Attributes:
+        sends: Whether it sends files there and back, as they do not share the study's folder.
+    """
+
+    sends: bool
 
     def device(self, name: str) -> str:
         """The device of that name on its nodes; `auto` is for it to decide.
@@ -65,12 +73,17 @@ class Cluster(Executor, Protocol):
             UserError: No node has such a device.
         """
 
-    def check(self, folder: Path, read: Sequence[Path]) -> None:
+    def check(self, folder: Path, read: Sequence[Path], packed: Callable[[], Mapping[str, bytes]]) -> "Cluster":
         """See that tasks can be done there, as far as that can be seen before.
 
         Args:
             folder: The study's.
             read: What runs read elsewhere.
+            packed: Gives the contents of all that they read, by the paths at which their workers look for it where it
+                is sent to them.
+
+        Returns:
+            What does them: this, or what does them on the same machines without a shared folder.
 
         Raises:
             UserError: They cannot.

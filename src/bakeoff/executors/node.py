@@ -8,7 +8,7 @@ import json
 import os
 import platform
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -85,11 +85,9 @@ def versions() -> Json:
     return {**code, "python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
 
 
-def difference(ours: Json, theirs: Json, unseen: Sequence[str]) -> str | None:
-    """What keeps a node from doing runs, and what mends it; None if nothing does."""
+def difference(ours: Json, theirs: Json) -> str | None:
+    """Why a node would not compute what this machine does, and what mends it; None if it would."""
     if others := [name for name in ours if theirs.get(name) != ours[name]]:
         name = others[0]
         return f"has {name} {theirs.get(name)}, and this machine {ours[name]}: install the same on both"
-    if unseen:
-        return f"does not see {unseen[0]}, or cannot write there: put it on a file system that all machines share"
     return None

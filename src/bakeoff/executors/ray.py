@@ -14,13 +14,13 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from bakeoff import words
 from bakeoff.errors import UserError
-from bakeoff.executors import Ended, Task
+from bakeoff.executors import Cluster, Ended, Task
 from bakeoff.executors.node import LOOK, Progress, difference, unseen, versions, work
 from bakeoff.files import TEMPORARY
 
@@ -42,8 +42,12 @@ SETTINGS = {
 
 
 @contextlib.contextmanager
-def connected(address: str | None) -> Iterator["Ray"]:
+def connected(address: str | None, *, shared: bool = True) -> Iterator["Ray"]:
     """A Ray cluster: that at the address, or one that runs on this machine, or else one that is started here.
+
+    Args:
+        address: As `HOST:PORT`.
+        shared: Whether its nodes may share the study's folder.
 
     Raises:
         UserError: Ray is not installed, or there is no such cluster, or one of another version.
@@ -65,17 +69,24 @@ def connected(address: str | None) -> Iterator["Ray"]:
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, ours)  # Ray takes it over, and would leave runs behind
     try:
-        yield Ray(ray)
+        yield Ray(ray, shared=shared)
     finally:
         if not before:
             ray.shutdown()
 
 
 class Ray:
-    """The driver's end of a cluster: starts tasks, reads on what they write, stops them."""
+    """The driver's end of a cluster: starts tasks, reads on what they write, stops them.
 
-    def __init__(self, ray: Any) -> None:  # noqa: ANN401 (the module, which need not be installed)
-        self.ray = ray
+    Args:
+        ray: The module.
+        shared: Whether its nodes may share the study's folder; they are asked.
+    """
+
+    sends = False
+
+    def __init__(self, ray: Any, *, shared: bool = True) -> None:  # noqa: ANN401 (the module, which need not be installed)
+        self.ray, self.shared = ray, shared
         self.active: dict[Any, Task] = {}
         self.progress: dict[Task, Progress] = {}
         self.looked = time.monotonic()
@@ -112,15 +123,19 @@ class Ray:
             raise UserError(f"no node of the cluster has {least}{gpu} for a run: use fewer --threads, or larger nodes")
         return held
 
-    def check(self, folder: Path, read: Sequence[Path]) -> None:
-        """See that every node that is to do runs computes what this machine would, and writes where it reads.
+    def check(self, folder: Path, read: Sequence[Path], packed: Callable[[], Mapping[str, bytes]]) -> Cluster:
+        """See that every node that is to do runs computes what this machine would.
 
         Args:
             folder: The study's.
             read: What runs read elsewhere.
+            packed: Gives all of that, and more, as it is to be sent to nodes that do not see it.
+
+        Returns:
+            This; where a node does not see a file, or cannot write into the folder, what sends files there and back.
 
         Raises:
-            UserError: One has other versions, does not see a file or cannot write into the folder, or does not answer.
+            UserError: One has other versions, or does not answer.
         """
         affinity = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
         look = self.ray.remote(num_cpus=0, max_retries=0)(_look)
@@ -131,24 +146,32 @@ class Ray:
             for node in [node for node in self._nodes() if node["Resources"].get("CPU")]:
                 there = look.options(scheduling_strategy=affinity(node["NodeID"], soft=False))
                 asked[there.remote(probe, read)] = node["NodeManagerAddress"]
-            ours = versions()
+            ours, shared = versions(), self.shared
             for answer, address in asked.items():
                 try:
-                    fault = difference(ours, *self.ray.get(answer, timeout=ANSWERED))
+                    theirs, lacking = self.ray.get(answer, timeout=ANSWERED)
+                    fault, shared = difference(ours, theirs), shared and not lacking
                 except self.ray.exceptions.RayError as error:
                     fault = f"does not answer ({_last_line(error)}): install Bakeoff there as it is here"
                 if fault:
                     raise UserError(f"node {address} {fault}", status=1)
         finally:
             probe.unlink(missing_ok=True)
+        from bakeoff.executors.apart import Apart  # noqa: PLC0415 (it is made of this class)
+
+        return self if shared else Apart(self.ray, packed())
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What is passed on to the nodes."""
+        passed = {name: value for name, value in os.environ.items() if name.startswith("BAKEOFF_")}
+        # Ray hides only those GPUs that are reserved for others.
+        return passed if self.share["num_gpus"] else passed | {"CUDA_VISIBLE_DEVICES": ""}
 
     def submit(self, task: Task) -> None:
         """Have a node start a task as soon as it has room."""
         self.progress[task] = Progress.begun(task)
-        environment = {name: value for name, value in os.environ.items() if name.startswith("BAKEOFF_")}
-        if not self.share["num_gpus"]:
-            environment["CUDA_VISIBLE_DEVICES"] = ""  # Ray hides only those that are reserved for others
-        self.active[self.task.options(**self.share).remote(task, environment)] = task
+        self.active[self.task.options(**self.share).remote(task, self.environment)] = task
 
     def poll(self) -> list[tuple[Task, Json | Ended]]:
         """What was written since the last look, and how one ended, if one did."""
@@ -159,7 +182,7 @@ class Ray:
             self.looked, looked_at = time.monotonic(), self.active.values()
         said: list[tuple[Task, Json | Ended]] = [(task, line) for task in looked_at for line in self.progress[task]]
         for ref, task in over.items():
-            said.append((task, self._ended(ref)))
+            said.append((task, self._said(ref)))
             self.active.pop(ref)
             self.progress.pop(task).path.unlink(missing_ok=True)
         return said
@@ -171,13 +194,13 @@ class Ray:
         if self.active:
             self.ray.wait(list(self.active), num_returns=len(self.active), timeout=STOPPED)
 
-    def _ended(self, ref: Any) -> Json | Ended:  # noqa: ANN401 (Ray's own)
+    def _said(self, ref: Any) -> Json | Ended:  # noqa: ANN401 (Ray's own)
         try:
             message: Json = self.ray.get(ref)
         except self.ray.exceptions.OutOfMemoryError:
             return Ended("out of memory: Ray killed it, as its node had hardly any left")
         except self.ray.exceptions.RayError as error:
-            return Ended(f"lost on the cluster: {_last_line(error)}")
+            return Ended(f"lost on the cluster: {_last_line(error)}", for_good=False)
         return message
 
     def _nodes(self) -> list[Json]:

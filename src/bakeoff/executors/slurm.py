@@ -13,7 +13,7 @@ import platform
 import shlex
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,10 @@ class _Job:
 
     def __call__(self) -> None:
         """Do the run, and write how it ended, as a shared folder may show the driver other files later."""
-        if fault := difference(self.driver, versions(), unseen(self.read)):
+        fault = difference(self.driver, versions())
+        if lacking := unseen(self.read):
+            fault = f"does not see {lacking[0]}: put it on a file system that all machines share"
+        if fault:
             say(self.task, {"event": "refused", "why": f"the node {platform.node()} {fault}"})
         else:
             say(self.task, work(self.task, {}))
@@ -98,6 +101,8 @@ class _Submitted:
 class Slurm:
     """The driver's end of the queue: submits jobs, reads on what they write, cancels them."""
 
+    sends = False
+
     def __init__(self) -> None:
         try:
             self.submitit = importlib.import_module("submitit")
@@ -119,12 +124,13 @@ class Slurm:
             raise UserError(f"Slurm gives out no device {name}: use --device cpu or cuda")
         return "cuda" if name == "cuda" else "cpu"
 
-    def check(self, folder: Path, read: Sequence[Path]) -> None:
+    def check(self, folder: Path, read: Sequence[Path], packed: Callable[[], Mapping[str, bytes]]) -> "Slurm":  # noqa: ARG002 (nodes of Slurm share folders)
         """See that jobs can be submitted; each looks for itself whether its node is as this machine.
 
         Args:
             folder: The study's.
             read: What runs read elsewhere.
+            packed: Not needed, as Slurm's nodes share folders.
 
         Raises:
             UserError: This machine submits nothing to Slurm.
@@ -136,6 +142,7 @@ class Slurm:
             self.executor = self.submitit.AutoExecutor(folder / "slurm", cluster=ENGINE, **options)
         except RuntimeError as error:
             raise UserError(f"no Slurm here: run the command where sbatch works ({error})", status=1) from error
+        return self
 
     def reserve(self, threads: int, memory_bytes: int, device: str) -> int:
         """How many jobs are begun at a time, if each gets so much, as from now on it does; the others wait here."""

@@ -84,13 +84,13 @@ def baselines(tokens: Tokens, length: int, told: Told = lambda *_: None) -> list
         length: Targets of a sequence, as the networks are given.
         told: Is told how far it is.
     """
-    made: list[Json] = json.loads((_counted(tokens, length, told) / FLOORS).read_bytes())
+    made: list[Json] = json.loads((counted(tokens, length, told) / FLOORS).read_bytes())
     return made
 
 
 def best(tokens: Tokens, length: int) -> Best:
     """The floor with a cache that is lowest on valid; what was counted before comes from the cache."""
-    folder = _counted(tokens, length)
+    folder = counted(tokens, length)
     floors = [floor for floor in json.loads((folder / FLOORS).read_bytes()) if "cache_weight" in floor]
     floor = min(floors, key=lambda floor: floor["valid"]["nats"])
     names, weight = (floor["name"].removesuffix(f"+{CACHE}"), CACHE), floor["cache_weight"]
@@ -103,7 +103,7 @@ def best(tokens: Tokens, length: int) -> Best:
     return Best(floor["name"], nats)
 
 
-def _counted(tokens: Tokens, length: int, told: Told = lambda *_: None) -> Path:
+def counted(tokens: Tokens, length: int, told: Told = lambda *_: None) -> Path:
     """The folder with what is kept of the floors, counted now unless the cache has it."""
     sources = [Path(path).read_bytes() for path in (__file__, kneser_ney.__file__)]
     key = hashlib.sha256(b"".join([f"{tokens.key} {length} ".encode(), *sources])).hexdigest()[:24]
