@@ -1,8 +1,8 @@
 """What a run costs on a Ray cluster beside what it costs here.
 
-`python tests/overhead.py` runs the same tiny study both ways, one run at a time, and prints the processor seconds of each
-kind of process, which other programs change little. It looks at the processes five times a second, so each may have
-taken a fifth of a second more.
+`python tests/overhead.py` runs the same tiny study both ways, one run at a time, and prints the processor seconds of
+each kind of process, which other programs change little. It looks at the processes five times a second, so each may
+have taken a fifth of a second more.
 
 `python tests/overhead.py nodes` prints how long a study of runs of some fifteen seconds takes here, on a cluster of one
 node and on one of two, each with a processor; two turns each.
