@@ -394,7 +394,9 @@ def test_the_command_says_its_cost_goes_on_after_an_interrupt_and_answers_twice_
     decided = (tmp_path / "runs" / "small" / "decisions.txt").read_text().splitlines()
     assert decided[0].startswith("after three seeds: ")
     assert all(line in err for line in decided)
-    assert f"<li>{decided[-1]}" in (tmp_path / "runs" / "small" / "live.html").read_text()
+    page = (tmp_path / "runs" / "small" / "live.html").read_text()
+    assert f"<li>{decided[-1]}" in page
+    assert page.count(">finished</td>") >= 6, "the seeds of the look, not the study's own"
     told = json.loads(out)
     assert told["verdict"] in ("better", "worse", "the same", "undecided")
     assert told["reservations"][-1] == (

@@ -25,7 +25,7 @@ from bakeoff.data import Tokens
 from bakeoff.errors import plain
 from bakeoff.records import StudyFolder
 from bakeoff.report import live
-from bakeoff.spec import Budget, Corpus, Run
+from bakeoff.spec import Budget, Corpus, Run, Study
 
 Json = dict[str, Any]
 #: Seconds without a line after which a step is worth one.
@@ -65,9 +65,9 @@ def following(*displays: Display) -> Iterator[runner.Observer]:
         yield tell
 
 
-def page(study: StudyFolder, console: Console) -> live.Page:
-    """The page that lies beside a study while its runs are at work."""
-    return live.Page(study, functools.partial(say, console))
+def page(study: StudyFolder, console: Console, part: Study | None = None) -> live.Page:
+    """The page that lies beside a study while its runs, or those of a part of it, are at work."""
+    return live.Page(study, functools.partial(say, console), part)
 
 
 @contextlib.contextmanager

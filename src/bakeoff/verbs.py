@@ -223,7 +223,7 @@ def judge(
                         "there is no verdict while a run has failed; repeat the command to try it again", status=1
                     )
             decide(terminal.look_text(judge.learn()))
-            progress.page(part.folder, console).draw()
+            progress.page(part.folder, console, part.study).draw()
         return judge.judgement()
 
 
@@ -478,7 +478,7 @@ def train(session: Session, missing: Sequence[Run], jobs: int, console: Console,
     Progress and the study's page are told what they say, and whoever else is named.
     """
     progress.say(console, f"as it goes on: {live.path(session.folder)}")
-    displays = progress.display(missing, console), progress.page(session.folder, console)
+    displays = progress.display(missing, console), progress.page(session.folder, console, session.study)
     with progress.following(*displays, *also) as observer:
         session.run(missing, jobs, observer)
     records = {run.slug: session.folder.run(run.slug).read() for run in missing}

@@ -25,7 +25,7 @@ def clock(monkeypatch):
     """Time that passes when it is told to, and a page that takes as long to draw as it is told to."""
     clock = SimpleNamespace(now=100.0, drawing=0.5, processor=0.0, drawn=[])
 
-    def write(folder):
+    def write(*_):
         clock.drawn.append(clock.now)
         clock.processor += clock.drawing
 
@@ -62,6 +62,16 @@ def test_the_page_of_a_part_lies_with_the_whole_and_shows_what_was_decided(study
     text = (whole / live.NAME).read_text()
     assert "<li>rung 1: &lt;GLR&gt;</li>" in text
     assert '<a href="fake/report/index.html">report</a>' in text
+
+
+def test_of_a_part_with_other_seeds_it_shows_that_alone(study):
+    part = SimpleNamespace(seeds=(0, 7), numbers=[1])
+    live.Page(study, pytest.fail, part).draw()
+    text = (study.path / live.NAME).read_text()
+    assert re.findall(r"<tr><td>(\d+)</td>.*\n.*</td><td>(\d+)</td><td class=\"text\">(\w+)<", text) == [
+        ("1", "0", "diverged"),
+        ("1", "7", "missing"),
+    ]
 
 
 def test_it_is_drawn_at_both_ends_and_between_only_for_news_and_never_when_a_run_ends(clock):
@@ -101,7 +111,7 @@ def test_what_goes_wrong_with_it_is_said_once_and_disturbs_nothing(study):
 
 
 def test_an_interrupt_is_no_failure(study, monkeypatch):
-    def interrupted(folder):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(live, "write", interrupted)

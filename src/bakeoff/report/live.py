@@ -3,6 +3,7 @@
 `bakeoff watch` serves it, and while a command runs a study it lies beside it as a page that needs no server.
 """
 
+import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -24,6 +25,7 @@ from bakeoff.report.build import PAGE
 from bakeoff.report.figures import overlays, pictures
 from bakeoff.report.figures import reported as elsewhere
 from bakeoff.report.figures.style import Chart
+from bakeoff.spec import Study
 
 Json = dict[str, Any]
 #: The page's name.
@@ -50,9 +52,17 @@ def links(to: Sequence[tuple[str, str]]) -> str:
     return _template("live-links.html").render(links=[(plain(name), address) for name, address in to])
 
 
-def of(folder: StudyFolder, drawn: datetime | None = None) -> str:
-    """A study as it is now, as a piece of HTML; with the time where that is not the time at which it is read."""
-    study = read_rows(folder)
+def of(folder: StudyFolder, drawn: datetime | None = None, part: Study | None = None) -> str:
+    """A study as it is now, as a piece of HTML.
+
+    Args:
+        folder: The study's.
+        drawn: The time, where that is not the time at which it is read.
+        part: What is at work of it, where that is not what it declares: some experiments, with other seeds.
+    """
+    study = read_rows(folder, part.seeds if part else ())
+    if part:
+        study = dataclasses.replace(study, rows=tuple(row for row in study.rows if row.number in part.numbers))
     counts = count_statuses(study)
     return _template("live-study.html").render(
         study=study,
@@ -79,11 +89,11 @@ def path(folder: StudyFolder) -> Path:
     return decisions.whole_of(folder.path) / NAME
 
 
-def write(folder: StudyFolder) -> None:
-    """Write a study's page as it is now, with a link to its report where there is one."""
+def write(folder: StudyFolder, part: Study | None = None) -> None:
+    """Write a study's page as it is now, or of a part of it, with a link to its report where there is one."""
     page, report = path(folder), folder.report / PAGE
     to = [("report", report.relative_to(page.parent).as_posix())] if report.is_file() else []
-    whole = shell(links(to) + of(folder, datetime.now(UTC)))
+    whole = shell(links(to) + of(folder, datetime.now(UTC), part))
     with written_atomically(page) as temporary:
         temporary.write_text(whole, encoding="utf-8")
 
@@ -94,13 +104,18 @@ class Page:
     Drawing is done by the process of the command, while its workers train, and takes processor time that they may need:
     the more it takes, the more rarely it is done. Whatever goes wrong with it is said once, and disturbs nothing.
 
+    Args:
+        folder: The study's.
+        say: Shows a line.
+        part: What is at work of it, where that is not what it declares.
+
     Attributes:
         seconds: Processor seconds that all drawing has taken.
         drawings: How many there were.
     """
 
-    def __init__(self, folder: StudyFolder, say: Callable[[str], object]) -> None:
-        self.folder, self.say = folder, say
+    def __init__(self, folder: StudyFolder, say: Callable[[str], object], part: Study | None = None) -> None:
+        self.folder, self.say, self.part = folder, say, part
         self.seconds, self.drawings = 0.0, 0
         self._news, self._due, self._failed = False, 0.0, False
 
@@ -124,7 +139,7 @@ class Page:
         """Draw it now."""
         began, self._news = time.thread_time(), False
         try:
-            write(self.folder)
+            write(self.folder, self.part)
         except Exception as error:  # noqa: BLE001 (whatever it was)
             if not self._failed:
                 self.say(f"{path(self.folder)} could not be drawn: {plain(' '.join(str(error).split()))}")
