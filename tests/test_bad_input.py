@@ -43,6 +43,43 @@ STUDY_FILES = {
 }
 
 
+#: Classes that leave out what their bases would have seen to; LAYERS is a field of one, DECAY the default of one.
+CARELESS = MINE.replace(
+    "(LSTM(embedding=8, hidden=8), Adam(lr=1e-2))", "(Own(), Adam(lr=1e-2)), (LSTM(), Loose())"
+).replace(
+    "study =",
+    """
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+@dataclass(frozen=True, kw_only=True)
+class Own(LSTM):
+    name: ClassVar[str] = "own"
+    title: ClassVar[str] = "Own"
+    embedding: int = 8
+    hidden: int = 8
+    LAYERS
+
+    def __post_init__(self):
+        pass
+
+@dataclass(frozen=True, kw_only=True)
+class Loose(Adam):
+    name: ClassVar[str] = "loose"
+    title: ClassVar[str] = "Loose"
+    weight_decay: Any = DECAY
+
+    def __post_init__(self):
+        pass
+
+study =""",
+)
+STUDY_FILES |= {
+    "layer.py": CARELESS.replace("LAYERS", "layers: float = 1.0").replace("DECAY", "0.0"),
+    "decay.py": CARELESS.replace("LAYERS", "").replace("DECAY", "None"),
+}
+
+
 @pytest.fixture
 def folder(tmp_path, tiny_corpus_file, monkeypatch):
     """Good and bad inputs, in the current folder."""
@@ -197,6 +234,23 @@ def test_other_mistakes_in_a_study_file_are_told_before_anything_is_run(study, s
     assert status == 2
     assert stderr.startswith("bakeoff: ")
     assert says in stderr
+
+
+@pytest.mark.parametrize(
+    ("study", "says"),
+    [
+        ("layer.py", "#1 cannot be built (TypeError: "),
+        ("decay.py", "mine cannot be kept in records (weight_decay is 'None'): mend that in its classes"),
+    ],
+)
+def test_what_could_not_be_trained_or_read_again_is_told_before_anything_is_trained(
+    study, says, folder, monkeypatch, capsys
+):
+    monkeypatch.setattr("bakeoff.runner.Session.run", lambda *_: pytest.fail("it was trained"))
+    status, _, stderr = call(["run", study, "--out", "out"], monkeypatch, capsys)
+    assert status == 2
+    assert stderr.splitlines()[-1].startswith(f"bakeoff: {says}")
+    assert not list((folder / "out").rglob("study.json"))
 
 
 def test_an_empty_corpus_name_is_refused(folder, monkeypatch, capsys):

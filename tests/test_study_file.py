@@ -236,6 +236,47 @@ def test_what_cannot_be_built_of_its_record_is_refused(adam, own):
         find_study(str(adam))
 
 
+KEEP = """
+    def keep(self, value):
+        object.__setattr__(self, "_kept", value)
+
+    @functools.cached_property
+    def twice(self):
+        return 2 * self.factor
+
+"""
+
+
+@pytest.fixture
+def keeping(adam):
+    """The file with an optimizer that can hold something beside its fields, and has used one."""
+    edit(adam, "    factor:", f"{KEEP}    factor:")
+    edit(adam, "import bakeoff.optimizers", "import dataclasses\nimport functools\n\nimport bakeoff.optimizers")
+    edit(adam, "study = ", "assert own.twice\nstudy = ")
+    return adam
+
+
+@pytest.mark.parametrize(
+    ("made", "kept", "given"),
+    [
+        ("scale: dataclasses.InitVar[float] = 1.0\n    def __post_init__(self, scale):", "scale", "scale=3.0, "),
+        ("def __post_init__(self):", "object()", ""),
+        ("def __post_init__(self):", "__import__('numpy').arange(3)", ""),
+    ],
+)
+def test_what_an_instance_holds_beside_its_fields_comes_back_too_or_is_refused(keeping, made, kept, given):
+    edit(keeping, "    factor:", f"    {made}\n        self.keep({kept})\n\n    factor:")
+    edit(keeping, "own, theirs = Adam(", f"own, theirs = Adam({given}")
+    with pytest.raises(
+        UserError, match=r"\AAdam has an attribute _kept, no field, that comes back from a record as an"
+    ):
+        find_study(keeping)
+
+
+def test_what_is_computed_of_the_fields_and_kept_is_no_part_of_them(keeping):
+    assert len(find_study(keeping)[0].experiments) == 2
+
+
 @pytest.mark.parametrize(
     "own",
     [

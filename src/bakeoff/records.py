@@ -276,13 +276,13 @@ def _checksum(record: Json) -> str:
 
 
 def _checked(data: Any, shape: Shape, path: Path, mend: str = MEND) -> Json:  # noqa: ANN401 (from a file)
-    if fault := _fault(data, shape, "it"):
-        raise DamagedError(path, fault, mend)
+    if found := fault(data, shape):
+        raise DamagedError(path, found, mend)
     checked: Json = data
     return checked
 
 
-def _fault(value: object, shape: Shape, name: str) -> str | None:
+def fault(value: object, shape: Shape, name: str = "it") -> str | None:
     """Where a value departs from its shape; None where it does not."""
     if isinstance(shape, dict):
         if not isinstance(value, dict):
@@ -301,12 +301,12 @@ def _fault(value: object, shape: Shape, name: str) -> str | None:
         parts = [(item, shape[0], f"an item of {name}") for item in value]
     else:
         return None if shape(value) else f"{name} is {str(value)[:40]!r}"
-    return next((fault for part in parts if (fault := _fault(*part))), None)
+    return next((found for part in parts if (found := fault(*part))), None)
 
 
 def _history_fault(history: list[Json], summary: Json) -> str | None:
-    if fault := _fault(history, [EVALUATION], "it"):
-        return fault
+    if found := fault(history, [EVALUATION]):
+        return found
     if [line["epoch"] for line in history] != list(range(len(history))):
         return "its epochs do not follow one another"
     if any(after["step"] <= before["step"] for before, after in itertools.pairwise(history)):

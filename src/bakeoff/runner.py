@@ -24,7 +24,16 @@ from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
 from bakeoff.measure import available_memory, gpus, resolve_precision, return_freed_memory, usable_cores
 from bakeoff.models import ngram
-from bakeoff.records import DAMAGED, DIVERGED, FINISHED, DamagedError, StudyFolder, write_record
+from bakeoff.records import (
+    DAMAGED,
+    DECLARED,
+    DIVERGED,
+    FINISHED,
+    DamagedError,
+    StudyFolder,
+    fault,
+    write_record,
+)
 from bakeoff.spec import Budget, Corpus, Run, Study
 from bakeoff.worker import Job
 
@@ -108,8 +117,15 @@ class Session:
         }
 
     def declare(self) -> None:
-        """Write what the study is: `study.json`, its tokenizer, the code of its study file, specs that are gone."""
-        write_record(self.folder.path / "study.json", declare(self.study, self.tokens, self.declared, self.source))
+        """Write what the study is: `study.json`, its tokenizer, the code of its study file, specs that are gone.
+
+        Raises:
+            UserError: It could not be read again.
+        """
+        declared = declare(self.study, self.tokens, self.declared, self.source)
+        if told := fault(declared, DECLARED):
+            raise UserError(f"{self.declared.name} cannot be kept in records ({told}): mend that in its classes")
+        write_record(self.folder.path / "study.json", declared)
         with written_atomically(self.folder.tokenizer) as temporary:
             temporary.write_text(self.tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
         for name, content in sources.read(self.source).items() if self.source else ():
@@ -295,8 +311,14 @@ def tokens_of(declared: Study, told: Told = lambda *_: None) -> Tokens:
     tokens = data.prepare(declared.corpus, declared.budget, told)
     for experiment in declared.experiments:
         sizes = tokens.vocabulary, declared.budget.sequence_length
-        experiment.architecture.check(*sizes)
-        experiment.optimizer.check(models.without_weights(experiment.architecture, *sizes))
+        try:
+            experiment.architecture.check(*sizes)
+            experiment.optimizer.check(models.without_weights(experiment.architecture, *sizes))
+        except UserError:
+            raise
+        except Exception as error:  # of a class of one's own it may be any
+            why = " ".join(str(error).split())
+            raise UserError(f"#{experiment.number} cannot be built ({type(error).__name__}: {why})") from error
     return tokens
 
 

@@ -53,20 +53,22 @@ def _require_whole(value: object, name: str, lowest: int, highest: int) -> None:
     )
 
 
-def real(spec: object, name: str, *, above: float | None = None, below: float = math.inf) -> None:
+def real(spec: object, name: str, *, above: float | None = None, below: float | None = None) -> None:
     """See that a field of a spec is a number from 0, or above a bound, and below another one; make it a float.
 
-    1 and 1.0 are the same, so they must give the same identity.
+    1 and 1.0 are the same, so they must give the same identity. Without another bound it is `MOST`.
 
     Raises:
         ValueError: It is none.
     """
     value = getattr(spec, name)
     number = isinstance(value, int | float) and not isinstance(value, bool)
+    lowest = "from 0" if above is None else f"above {above}"
+    told = below is not None or (number and MOST <= value < math.inf)
+    most = MOST if below is None else below
     _require(
-        number and (value >= 0 if above is None else value > above) and value < below,
-        f"{_words(name)} must be a finite number {'from 0' if above is None else f'above {above}'}"
-        f"{'' if below == math.inf else f' and below {below}'}, not {value!r}",
+        number and (value >= 0 if above is None else value > above) and value < most,
+        f"{_words(name)} must be a finite number {lowest}{f' and below {most:,}' if told else ''}, not {value!r}",
     )
     object.__setattr__(spec, name, float(value))
 

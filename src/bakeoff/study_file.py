@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import enum
+import functools
 import json
 import runpy
 import sys
@@ -93,20 +94,30 @@ def _require_recordable(spec: Architecture | Optimizer, traits: Iterable[str]) -
         raise UserError(
             f"{kind} cannot be built again from its fields ({why}): leave init on, and call none of them type"
         ) from error
-    for name in fields:
-        if not _same(getattr(spec, name), getattr(again, name)):
-            raise UserError(f"{kind} has a field {name} that comes back from a record as another value: {mend}")
+    for name in {*fields, *_held(spec), *_held(again)}:
+        if not _same(getattr(spec, name, None), getattr(again, name, None)):
+            what = f"a field {name}" if name in fields else f"an attribute {name}, no field,"
+            raise UserError(f"{kind} has {what} that comes back from a record as another value: {mend}")
+
+
+def _held(spec: object) -> set[str]:
+    """Names of what an instance holds, its fields or not, but for what it has only computed of the others."""
+    kept = {name: getattr(type(spec), name, None) for name in getattr(spec, "__dict__", {})}
+    return {name for name, of_class in kept.items() if not isinstance(of_class, functools.cached_property)}
 
 
 def _same(given: Any, again: Any) -> bool:  # noqa: ANN401 (whatever a class holds)
     """Whether two values are equal and of equal types, in all their parts; numpy's floats are as good as Python's."""
     if dataclasses.is_dataclass(given):
-        names = [field.name for field in dataclasses.fields(given)]
-        return type(given) is type(again) and all(_same(getattr(given, n), getattr(again, n)) for n in names)
+        names = {*(field.name for field in dataclasses.fields(given)), *_held(given)}
+        return type(given) is type(again) and all(_same(getattr(given, n), getattr(again, n, None)) for n in names)
     if isinstance(given, tuple) and type(given) is type(again):
         return len(given) == len(again) and all(map(_same, given, again))
     alike = type(given) is type(again) or (isinstance(given, float) and not isinstance(given, enum.Enum))
-    return alike and bool(given == again)
+    try:
+        return alike and bool(given == again)
+    except Exception:  # noqa: BLE001 (arrays, say, are equal in parts: they cannot be told to be)
+        return False
 
 
 def _with_checksum(study: Study) -> Study:
