@@ -88,6 +88,15 @@ def test_the_default_rate_is_part_of_an_identity_so_that_a_better_default_is_ano
     assert set(encoded) == {"type", "lr"}
 
 
+def test_a_truth_value_is_not_the_number_that_it_equals():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Own(SGD):
+        flag: int = 1
+
+    given = (Own(), Own(flag=True), Own(flag=2), Own(flag=False))
+    assert len({identity(golden(optimizer=optimizer)) for optimizer in given}) == 4
+
+
 def test_identity_of_a_study_ignores_seeds_and_where_its_rates_come_from(tiny_study):
     seeded = dataclasses.replace(tiny_study, seeds=(3, 4), tuning={"for": "x"})
     assert identity(seeded) == identity(tiny_study)

@@ -1,6 +1,7 @@
 """The process of the command line: closed streams, full disks, deaf libraries, and no home."""
 
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -155,6 +156,13 @@ def test_without_a_home_only_what_needs_one_asks_for_it(arguments, status, says,
     assert says in done.stderr
     assert done.stderr.count("\n") == status
     assert [path.name for path in tmp_path.iterdir()] == (["mine"] if "mine" in arguments else [])
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path):
+    gone = f"mkdir {tmp_path}/gone && cd {tmp_path}/gone && rmdir {tmp_path}/gone && {shlex.join(BAKEOFF)} status"
+    done = subprocess.run(["sh", "-c", gone], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "bakeoff: the folder that this command was started in is gone: go to another one\n"
 
 
 def test_an_optimizing_interpreter_does_the_same(one_run, tmp_path):

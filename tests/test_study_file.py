@@ -236,6 +236,17 @@ def test_what_cannot_be_built_of_its_record_is_refused(adam, own):
         find_study(str(adam))
 
 
+def test_a_budget_of_ones_own_is_refused_as_no_run_would_know_of_its_code(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(
+        STUDY.replace("budget=Budget()", "budget=Mine()").replace(
+            "study =", "@dataclass(frozen=True, kw_only=True)\nclass Mine(Budget):\n    pass\n\n\nstudy ="
+        )
+    )
+    with pytest.raises(UserError, match=r"\AMine is a class of its own: only models and optimizers can be, use Budget"):
+        find_study(path)
+
+
 KEEP = """
     def keep(self, value):
         object.__setattr__(self, "_kept", value)

@@ -377,6 +377,17 @@ def test_a_damaged_trial_stops_the_search_before_anything_is_chosen(tune, tmp_pa
     assert (folder / "rates.json").read_bytes() == found
 
 
+def test_a_second_search_of_the_same_study_says_so_and_changes_nothing(tune, tmp_path):
+    assert tune()[0] == 0
+    folder = tmp_path / "runs" / "small-tune"
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with StudyFolder(folder).acquire():
+        status, said = tune()
+    assert status == 1
+    assert said.splitlines()[-1].startswith("bakeoff: another command is at work on runs/small-tune")
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+
+
 OWN = """
 
 from dataclasses import dataclass

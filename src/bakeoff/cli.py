@@ -104,6 +104,7 @@ def main() -> None:
     status: object = 0
     process.start()
     try:
+        process.require_folder()
         with process.interruptible(_say_stopped):
             status = app(standalone_mode=False)
     except UserError as error:

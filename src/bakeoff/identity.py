@@ -99,4 +99,6 @@ def fits(tuning: Mapping[str, Any], study: Study) -> bool:
 def _is_telling(field: dataclasses.Field[Any], spec: object) -> bool:
     if not field.metadata.get("identity", True):
         return False
-    return getattr(spec, field.name) != field.default or field.name in getattr(spec, "always_identity", ())
+    value, default = getattr(spec, field.name), field.default
+    other = value != default or isinstance(value, bool) != isinstance(default, bool)  # True equals 1
+    return other or field.name in getattr(spec, "always_identity", ())

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from bakeoff import threads
-from bakeoff.errors import plain
+from bakeoff.errors import UserError, plain
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -60,6 +60,18 @@ def start() -> None:
     for stream in (sys.stdout, sys.stderr):
         if stream is not None:
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # they are text streams
+
+
+def require_folder() -> None:
+    """See that the folder that this process is in is there: torch ends without a reason where it is not.
+
+    Raises:
+        UserError: It is gone.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError as error:
+        raise UserError("the folder that this command was started in is gone: go to another one") from error
 
 
 def began() -> float:

@@ -68,8 +68,14 @@ def _recordable(study: Study) -> Study:
     """The study, once records give back every field and trait of its models and optimizers as it was.
 
     Raises:
-        UserError: One cannot be told from others by its value, or a record would make something else of it.
+        UserError: One cannot be told from others by its value, or a record would make something else of it; or another
+            part is of a class of one's own, whose code no run knows of.
     """
+    for kind, part in [(Study, study), (Corpus, study.corpus), (Budget, study.budget)]:
+        if type(part) is not kind:
+            raise UserError(
+                f"{type(part).__name__} is a class of its own: only models and optimizers can be, use {kind.__name__}"
+            )
     for experiment in study.experiments:
         _require_recordable(experiment.architecture, TRAITS_OF_ARCHITECTURES)
         _require_recordable(experiment.optimizer, TRAITS_OF_OPTIMIZERS)

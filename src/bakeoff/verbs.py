@@ -141,7 +141,7 @@ def tune(
     folder = tuning.folder(Path(out), declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
     decide = Decisions(folder, functools.partial(progress.say, console))
-    with clustered(executor, address, shared=shared_folder) as cluster:
+    with StudyFolder(folder).acquire(), clustered(executor, address, shared=shared_folder) as cluster:
         where = device_of(device, cluster, declared.budget.precision)
         while (round_ := search.next_round()) is not None:
             if moved := tuning.put_aside(folder, round_):
@@ -162,8 +162,8 @@ def tune(
                 raise UserError(told, status=1)
             decide(terminal.round_text(search))
             progress.page(session.folder, console).draw()
-    remove_leftovers(folder)
-    write_record(folder / tuning.FILE, search.result())
+        remove_leftovers(folder)
+        write_record(folder / tuning.FILE, search.result())
     return Tuned(search, folder / tuning.FILE)
 
 

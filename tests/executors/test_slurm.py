@@ -15,7 +15,7 @@ from bakeoff import checkpoints, cli, verbs
 from bakeoff.errors import UserError
 from bakeoff.executors import Ended, Task, node, slurm
 from bakeoff.executors.node import Progress
-from bakeoff.records import FINISHED, RunFolder
+from bakeoff.records import FAILED, FINISHED, RunFolder
 from bakeoff.study_file import find_study
 from bakeoff.worker import Job, work
 
@@ -161,6 +161,9 @@ def test_what_sbatch_refuses_is_one_line(monkeypatch, tmp_path):
 # --- how a job ends ---------------------------------------------------------------------------------------------------
 
 
+MARK = {"job": "this"}
+
+
 @pytest.fixture
 def submitted(tmp_path):
     """A job that says whether it is done, with a log."""
@@ -173,7 +176,7 @@ def submitted(tmp_path):
         state="OUT_OF_MEMORY",
         paths=SimpleNamespace(**paths, stderr=tmp_path / "stderr", folder=tmp_path),
     )
-    return slurm._Submitted(job, Progress(tmp_path / "progress.jsonl"))
+    return slurm._Submitted(job, Progress(tmp_path / "progress.jsonl"), MARK)
 
 
 def test_a_job_has_ended_when_it_writes_so_however_late_that_is_seen(submitted, monkeypatch, tmp_path):
@@ -181,8 +184,9 @@ def test_a_job_has_ended_when_it_writes_so_however_late_that_is_seen(submitted, 
     assert submitted.look() == []
     submitted.job.over = True
     assert submitted.look() == []  # a shared folder shows it later
-    node.say(task, {"event": "note", "text": "on a node"})
-    node.say(task, {"event": "end", "status": FINISHED})
+    node.say(task, {"event": "end", "status": FAILED, "job": "an earlier one, which was cancelled"})
+    node.say(task, {"event": "note", "text": "on a node"} | MARK)
+    node.say(task, {"event": "end", "status": FINISHED} | MARK)
     assert [message["event"] for message in submitted.look()] == ["note", "end"]
     submitted.tidy(failed=False)
     assert not tmp_path.exists()
@@ -209,18 +213,30 @@ def test_a_job_that_ended_without_a_word_is_lost_and_its_log_stays(submitted, mo
 
 def test_a_node_that_is_not_as_this_machine_does_nothing_and_says_why(submitted, monkeypatch, tmp_path):
     monkeypatch.setattr(slurm, "work", lambda *_: pytest.fail("it trains"))
-    slurm._Job(Task(tmp_path, ""), node.versions() | {"torch": "ours"}, [])()
+    other = slurm._Job(Task(tmp_path, ""), node.versions() | {"torch": "ours"}, [])
+    other.mark = MARK
+    other()
     (ended,) = submitted.look()
     assert ended.why.endswith(f"has torch {torch.__version__}, and this machine ours: install the same on both")
-    slurm._Job(Task(tmp_path, ""), node.versions(), [tmp_path / "text.txt"])()
+    other.driver, other.read = node.versions(), [tmp_path / "text.txt"]
+    other()
     (ended,) = submitted.look()
     assert f"does not see {tmp_path / 'text.txt'}" in ended.why
 
 
-def test_whoever_stops_the_command_cancels_its_jobs(monkeypatch):
+def test_whoever_stops_the_command_cancels_its_jobs_and_what_they_made_of_that_is_no_result(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "submitit", SimpleNamespace())
-    cancelled, cluster = [], slurm.Slurm()
-    job = SimpleNamespace(cancel=lambda **told: cancelled.append(told))
-    cluster.active = {"a task": SimpleNamespace(job=job)}
+    monkeypatch.setattr(slurm, "LOOK", 0.0)
+    cancelled, cluster, folder = [], slurm.Slurm(), RunFolder(tmp_path)
+
+    def done():
+        if not folder.ended:
+            folder.finish({"status": FAILED, "error": "killed by signal 15"})  # as a node would
+            return False
+        return True
+
+    job = SimpleNamespace(cancel=lambda **told: cancelled.append(told), done=done)
+    cluster.active = {Task(tmp_path, ""): SimpleNamespace(job=job)}
     cluster.cancel()
     assert cancelled == [{"check": False}]
+    assert not folder.ended

@@ -54,8 +54,14 @@ def say(task: Task, message: Json) -> None:
         file.write(json.dumps(message) + "\n")
 
 
-def work(task: Task, environment: dict[str, str]) -> Json:
-    """Do one task in a process of this node; how that ended."""
+def work(task: Task, environment: dict[str, str], mark: Json | None = None) -> Json:
+    """Do one task in a process of this node; how that ended.
+
+    Args:
+        task: What to do.
+        environment: What its process has beside this one's.
+        mark: Is added to each message.
+    """
     os.environ.pop("OMP_NUM_THREADS", None)  # which the cluster has set; a run has its own threads
     os.environ.update(environment)
     ending, wrote = Json(), 0.0
@@ -66,7 +72,7 @@ def work(task: Task, environment: dict[str, str]) -> Json:
             ending.update(message)
         elif message["event"] != "step" or time.monotonic() - wrote >= LOOK:
             wrote = time.monotonic()
-            say(task, message)
+            say(task, message | (mark or {}))
 
     task.folder.mkdir(parents=True, exist_ok=True)
     tell(task, {"event": "note", "text": f"on {platform.node()}"})

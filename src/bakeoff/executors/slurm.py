@@ -10,6 +10,7 @@ import contextlib
 import importlib
 import math
 import platform
+import secrets
 import shlex
 import sys
 import time
@@ -21,7 +22,7 @@ from bakeoff.errors import UserError
 from bakeoff.executors import Ended, Task
 from bakeoff.executors.local import last_line
 from bakeoff.executors.node import LOOK, Progress, difference, say, unseen, versions, work
-from bakeoff.records import FAILED
+from bakeoff.records import FAILED, RunFolder
 
 Json = dict[str, Any]
 #: Submitit's name of what jobs are submitted to.
@@ -35,15 +36,22 @@ MOST = 1000
 MARGIN = 10**9
 #: States of a job that is not over, though submitit takes it to be.
 WAITING = ("SUSPENDED", "STOPPED", "CONFIGURING", "RESIZING", "SIGNALING", "STAGE_OUT", "SPECIAL_EXIT", "RESV_DEL_HOLD")
+#: Seconds that jobs may take to stop: Slurm kills those that do not after half a minute, if nothing else is configured.
+STOPPED = 40.0
 #: Seconds that a shared folder may take to show what a job wrote that has ended.
 SHOWN = 90.0
 
 
 class _Job:
-    """What a job does on its node."""
+    """What a job does on its node.
+
+    Attributes:
+        mark: Is in all that it writes, to tell it from what an earlier job of the run may still write.
+    """
 
     def __init__(self, task: Task, driver: Json, read: Sequence[Path]) -> None:
         self.task, self.driver, self.read = task, driver, read
+        self.mark = {"job": secrets.token_hex(8)}
 
     def __call__(self) -> None:
         """Do the run, and write how it ended, as a shared folder may show the driver other files later."""
@@ -51,9 +59,9 @@ class _Job:
         if lacking := unseen(self.read):
             fault = f"does not see {lacking[0]}: put it on a file system that all machines share"
         if fault:
-            say(self.task, {"event": "refused", "why": f"the node {platform.node()} {fault}"})
+            say(self.task, {"event": "refused", "why": f"the node {platform.node()} {fault}"} | self.mark)
         else:
-            say(self.task, work(self.task, {}))
+            say(self.task, work(self.task, {}, self.mark) | self.mark)
 
     def checkpoint(self) -> Any:  # noqa: ANN401 (submitit's)
         """What is to be done once the job, which is about to be stopped, is out of the queue again: the same."""
@@ -66,20 +74,23 @@ class _Submitted:
     Args:
         job: Submitit's.
         progress: What it writes.
+        mark: What all of that has.
     """
 
-    def __init__(self, job: Any, progress: Progress) -> None:  # noqa: ANN401 (submitit's)
-        self.job, self.progress = job, progress
+    def __init__(self, job: Any, progress: Progress, mark: Json) -> None:  # noqa: ANN401 (submitit's)
+        self.job, self.progress, self.mark = job, progress, mark
         self.ended: float | None = None
 
     def look(self) -> list[Json | Ended]:
-        """What it has written since the last look; if it has ended without a word of that, then `Ended`, too."""
+        """What it has written since the last look, to its end; if it has ended without a word of that, then `Ended`."""
         if not self.job.done() or self.job.state in WAITING:
             self.ended = None
         elif self.ended is None:
             self.ended = time.monotonic()
         said: list[Json | Ended] = [
-            Ended(message["why"]) if message["event"] == "refused" else message for message in self.progress
+            Ended(message["why"]) if message["event"] == "refused" else message
+            for message in self.progress
+            if message.items() >= self.mark.items()
         ]
         if not said and self.ended is not None and time.monotonic() - self.ended >= SHOWN:
             last = last_line(self.job.paths.stderr) if self.job.paths.stderr.is_file() else "it wrote no log"
@@ -162,14 +173,15 @@ class Slurm:
     def poll(self) -> list[tuple[Task, Json | Ended]]:
         """What was written since the last look, and which jobs have ended."""
         if self.waiting:
+            asked = [_Job(task, self.ours, self.read) for task in self.waiting]
             try:
-                jobs = self.executor.submit_array([_Job(task, self.ours, self.read) for task in self.waiting])
+                jobs = self.executor.submit_array(asked)
             except Exception as error:  # submitit's own, with what sbatch said
                 why = " ".join(str(error).split())
                 raise UserError(f"Slurm takes no job: {why}", status=1) from error
             self.active |= {
-                task: _Submitted(job, progress)
-                for job, (task, progress) in zip(jobs, self.waiting.items(), strict=True)
+                task: _Submitted(job, progress, each.mark)
+                for job, each, (task, progress) in zip(jobs, asked, self.waiting.items(), strict=True)
             }
             self.waiting = {}
         time.sleep(LOOK)
@@ -182,6 +194,12 @@ class Slurm:
         return said
 
     def cancel(self) -> None:
-        """Take all jobs out of the queue, and stop those at work."""
+        """Take all jobs out of the queue, and stop those at work; that they were stopped is no result of their runs."""
         for submitted in self.active.values():
             submitted.job.cancel(check=False)
+        began = time.monotonic()
+        while time.monotonic() - began < STOPPED and not all(each.job.done() for each in self.active.values()):
+            time.sleep(LOOK)
+        for folder in (RunFolder(task.folder) for task in self.active):
+            if (folder.summary or {}).get("status") == FAILED:
+                folder.reopen()
