@@ -1,7 +1,9 @@
 """Models of the library's own, measured, against sums of the library's own losses."""
 
+import dataclasses
 import json
 import math
+import re
 import shutil
 import sys
 
@@ -19,12 +21,14 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from bakeoff import cli, data, measuring
+from bakeoff import cli, data, measuring, terminal
+from bakeoff.analysis.rows import read_rows
 from bakeoff.data import corpora, tokenizers
 from bakeoff.errors import UserError
 from bakeoff.export import transformers as exporting
 from bakeoff.models import Transformers, ngram
 from bakeoff.optimizers import Adam
+from bakeoff.report.build import build
 from bakeoff.runner import open_session
 from bakeoff.spec import Budget, Study
 
@@ -125,6 +129,34 @@ def test_the_floor_beside_it_is_the_best_of_the_corpus(gpt2, corpus):
     tokens = data.prepare(corpus, FLOORS)
     floors = {floor["name"]: floor for floor in ngram.baselines(tokens, FLOORS.sequence_length)}
     assert cost.nats == min(floor["valid"]["nats"] for floor in floors.values()) == floors[name]["valid"]["nats"]
+
+
+def test_a_model_stands_beside_a_studys_runs_measured_on_the_studys_own_valid(
+    gpt2, tiny_study, tmp_path, monkeypatch, capsys
+):
+    few = dataclasses.replace(tiny_study.corpus, documents=(120, 8, 9))
+    with open_session(tiny_study.with_shared(corpus=few), tmp_path / "study", CPU) as session:
+        study, valid = session.folder, session.tokens.splits["valid"]
+
+    def call(*arguments):
+        given = ["measure", str(gpt2), "--corpus", tiny_study.corpus.path, "--into", str(study.path), *arguments]
+        monkeypatch.setattr(sys, "argv", ["bakeoff", *given, "--precision", "fp32"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, *capsys.readouterr()
+
+    status, told, said = call("--name", "small one", "--json")
+    assert (status, "small-one is shown with" in said) == (0, True)
+    (run,) = read_rows(study).reported
+    assert (run.name, run.by, run.window, run.bytes) == ("small-one", "measured here", 40, valid.bytes)
+    assert run.bits_per_byte(run.best[1]) == pytest.approx(json.loads(told)["bits_per_byte"])
+    shown = terminal.status_text(study, read_rows(study))
+    assert re.search(r"small-one +measured here +\d\.\d+ +as it is +\d\.\d+ +not even below the unigram", shown)
+    page = build(study)
+    assert page.failed == ()
+    assert "small-one is a model that was measured here" in page.page.read_text()
+    assert call("--split", "test")[2] == "bakeoff: --into is for valid: test decides nothing before a study is over\n"
+    assert "losses would not compare" in call("--corpus", "vital-articles")[2]
 
 
 def test_the_command_prints_a_table_or_json(gpt2, corpus, monkeypatch, capsys):

@@ -720,6 +720,11 @@ def measure(
         int | None,
         typer.Option(help="Tokens of a window; by default the model's context length, 1,024 at most.", min=1),
     ] = None,
+    into: Annotated[
+        Path | None,
+        typer.Option(help="A study's folder: measured on its valid, the model stands in its status, page and report."),
+    ] = None,
+    name: Annotated[str | None, typer.Option(help="What it is to be called there; by default as its folder.")] = None,
     device: DeviceOption = "auto",
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16.")] = "auto",
     as_json: JsonOption = False,
@@ -729,14 +734,21 @@ def measure(
     Bits per byte and perplexity per word compare with those of Bakeoff's runs on that corpus, and the best floor stands
     beside them. For example `bakeoff measure gpt2-folder --corpus vital-articles`.
     """
-    from bakeoff import measuring, progress, terminal
+    from bakeoff import importing, measuring, progress, terminal
     from bakeoff.data import corpora
     from bakeoff.measure import resolve_device
+    from bakeoff.records import only_study
 
-    found = corpora.choose(corpus)
+    study = only_study(into) if into else None
+    if study and split != "valid":
+        raise UserError("--into is for valid: test decides nothing before a study is over")
+    found = importing.text_of(study, corpus) if study else corpora.choose(corpus)
     request = measuring.Request(folder=model, corpus=found, split=split, window=window, precision=precision)
     with progress.preparing(found.name, process.console()) as told:
         measured = measuring.measure(request, resolve_device(device), told)
+    if study:
+        called = importing.keep_measured(study, model, name, measured.cost, measured.window)
+        say(f"{called} is shown with {study.path}: `bakeoff status {into}`, `bakeoff report {into}`")
     if as_json:
         _print_json(measured.as_json())
     else:

@@ -4,6 +4,7 @@ Losses are taken to be what language models report: the mean negative log-likeli
 """
 
 import csv
+import dataclasses
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -11,9 +12,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bakeoff.data import corpora
+from bakeoff.data.splits import SPLITS
 from bakeoff.errors import UserError
 from bakeoff.files import is_regular
+from bakeoff.metrics import Tally
 from bakeoff.records import StudyFolder, write_record
+from bakeoff.spec import Corpus
 
 Json = dict[str, Any]
 #: What trainers call the loss on valid and on train, as a key, a tag or a column.
@@ -75,17 +79,48 @@ def bring(folder: Path, into: StudyFolder, told: Told) -> str:
     """
     found, study = read(folder, told), into.declared
     counts = _counts(folder, found, study["corpus"], told) if told.corpus is not None else {}
-    called = re.sub(r"[^\w.-]+", "-", told.name or folder.resolve().stem).strip("-.") or "run"
-    curves = {"by": found.by, "unit": found.unit, "valid": found.valid, "train": found.train}
-    write_record(into.report_of(called), curves | counts)
+    return _keep(into, folder, told.name, found._replace(tokens=None, bytes=None)._asdict() | counts)
+
+
+def keep_measured(into: StudyFolder, folder: Path, name: str | None, cost: Tally, window: int) -> str:
+    """Keep with a study what a model that was trained elsewhere costs on valid, in windows of so many tokens.
+
+    Returns:
+        What it is called there.
+    """
+    told = {"by": "measured here", "unit": "step", "valid": [(0, cost.loss)], "train": []}
+    counts = {"tokens": cost.tokens, "bytes": cost.bytes, "checked": True, "window": window}
+    return _keep(into, folder, name, told | counts)
+
+
+def _keep(into: StudyFolder, folder: Path, name: str | None, record: Json) -> str:
+    called = re.sub(r"[^\w.-]+", "-", name or folder.resolve().stem).strip("-.") or "run"
+    write_record(into.report_of(called), {key: value for key, value in record.items() if value is not None})
     return called
+
+
+def text_of(into: StudyFolder, asked: str) -> Corpus:
+    """The text of a study, which is asked for as for a run: as many documents of it as the study has.
+
+    Raises:
+        UserError: The study's is another.
+    """
+    declared = into.declared["corpus"]
+    chosen, documents = _chosen(declared, asked), tuple(declared[split].get("documents") for split in SPLITS)
+    return chosen if None in documents else dataclasses.replace(chosen, documents=documents)
+
+
+def _chosen(declared: Json, asked: str) -> Corpus:
+    chosen = corpora.choose(asked)
+    if chosen.name != declared["name"] or chosen.sha256 not in (None, declared["sha256"]):
+        raise UserError(f"the study's corpus is {declared['name']}, and {asked} another: losses would not compare")
+    return chosen
 
 
 def _counts(folder: Path, found: Curves, corpus: Json, told: Told) -> Json:
     """What makes bits per byte of its losses, if it can be what it is said to be."""
-    chosen, whole = corpora.choose(told.corpus or ""), corpus["valid"]["bytes"]
-    if chosen.name != corpus["name"] or chosen.sha256 not in (None, corpus["sha256"]):
-        raise UserError(f"the study's corpus is {corpus['name']}, and {told.corpus} another: losses would not compare")
+    _chosen(corpus, told.corpus or "")
+    whole = corpus["valid"]["bytes"]
     if found.bytes is not None and abs(found.bytes - whole) > TOLERANCE * whole:
         raise UserError(
             f"{folder} was measured on {found.bytes:,} bytes, and valid of {told.corpus} has {whole:,}: another text"

@@ -171,13 +171,14 @@ PROBE: dict[str, Shape] = {
     "smaller?": {"number": _count, "start": START},
 }
 _PROBE = "probe.json"
-#: What another program reports of a run: where it was, and its loss there, in nats per token of its own.
+#: What another program reports of a run: where it was, and its loss there, in nats per token of its own; or what a
+#: model of another program was measured to cost here, in windows of so many tokens.
 REPORTED: dict[str, Shape] = {
     CHECKSUM: _text,
     **dict.fromkeys(("by", "unit"), _text),
     "valid": [[_number] * 2],
     "train": [[_number] * 2],
-    **dict.fromkeys(("tokens?", "bytes?"), _positive),
+    **dict.fromkeys(("tokens?", "bytes?", "window?"), _positive),
     "checked?": _flag,
 }
 TITLES: Shape = [{"name": _text, "title": _text}]

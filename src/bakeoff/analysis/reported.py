@@ -1,4 +1,4 @@
-"""What runs report that other programs trained and measured. Nothing of it is a measurement of ours, or a row."""
+"""What runs report that other programs trained. Nothing of it is a row, and nothing is ranked or judged by it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ class Reported:
         train: Those on train, mostly running means while the weights changed.
         tokens: How many tokens of its own valid has, and `bytes` how many bytes; None where nobody said.
         checked: Whether its own count of bytes agrees with the corpus's.
+        window: Tokens of a window in which it was measured here, as a model that is there; None where it was not.
         error: Why it cannot be read.
     """
 
@@ -36,6 +37,7 @@ class Reported:
     tokens: int | None = None
     bytes: int | None = None
     checked: bool = False
+    window: int | None = None
     error: str | None = None
 
     @property
@@ -82,4 +84,5 @@ def reported(name: str, record: Json) -> Reported:
         tokens=record.get("tokens"),
         bytes=record.get("bytes"),
         checked=bool(record.get("checked")),
+        window=record.get("window"),
     )

@@ -16,8 +16,8 @@ MARGIN = 0.05
 
 
 def draw(study: StudyRows) -> Iterator[Chart]:
-    """Draw the runs that compare with the floors, and the others, as far as there are any."""
-    runs = [run for run in study.reported if run.valid]
+    """Draw the runs that compare with the floors, and the others, as far as there are any; a model has no curve."""
+    runs = [run for run in study.reported if run.valid and not run.window]
     for bits in (True, False):
         shown = [run for run in runs if run.comparable == bits]
         if shown:
