@@ -541,7 +541,7 @@ def test_help_lists_exactly_the_registered_studies(monkeypatch, capsys):
 OPTIONS = {
     "run": {
         *("--only", "--again", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads"),
-        *("--jobs", "--executor", "--address", "--tensorboard"),
+        *("--jobs", "--executor", "--address", "--shared-folder", "--no-shared-folder", "--tensorboard"),
         *("--report", "--no-report", "--help"),
     },
     "choose": {"--minutes", "--memory", "--out", "--device", "--seed", "--report", "--no-report", "--help"},
@@ -552,7 +552,7 @@ OPTIONS = {
     "describe": {"--out", "--json", "--help"},
     "tune": {
         *("--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--executor"),
-        *("--address", "--help"),
+        *("--address", "--shared-folder", "--no-shared-folder", "--help"),
     },
     "plan": {
         *("--only", "--seeds", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--json"),
@@ -560,7 +560,8 @@ OPTIONS = {
     },
     "judge": {
         *("--baseline", "--candidate", "--looks", "--margin", "--again", "--corpus", "--epochs", "--out", "--device"),
-        *("--precision", "--threads", "--jobs", "--json", "--help"),
+        *("--precision", "--threads", "--jobs", "--executor", "--address", "--shared-folder", "--no-shared-folder"),
+        *("--json", "--help"),
     },
     "probe": {"--device", "--trust", "--json", "--help"},
     "bench": {"--fast", "--busy", "--json", "--help"},
@@ -568,7 +569,7 @@ OPTIONS = {
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},
     "import": {"--into", "--corpus", "--tokens", "--valid", "--train", "--name", "--help"},
-    "measure": {"--corpus", "--split", "--window", "--device", "--precision", "--json", "--help"},
+    "measure": {"--corpus", "--split", "--window", "--into", "--name", "--device", "--precision", "--json", "--help"},
 }
 
 
