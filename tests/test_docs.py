@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,9 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import typer
+
+from bakeoff import cli
 
 ROOT = Path(__file__).parent.parent
 CONFIGURATION = ROOT / "zensical.toml"
@@ -19,6 +23,26 @@ def test_every_page_has_a_place():
     assert sorted(name for entry in nav for name in entry.values()) == sorted(
         path.name for path in (ROOT / "docs").glob("*.md")
     )
+
+
+def commands(page):
+    """Every command in a page, in its blocks and in its sentences, without what a shell does with it."""
+    text = page.read_text(encoding="utf-8")
+    lines = "\n".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL))
+    found = re.findall(r"^(?:[A-Z_]+=\S+ )*(?:\.venv/bin/)?bakeoff (.*)", lines, re.MULTILINE)
+    found += re.findall(r"`(?:\.venv/bin/)?bakeoff ([^`]*)`", text)
+    whole = [re.split(r"\s+#|\s\||&&|;", command)[0].replace("NUMBER", "1") for command in found]
+    return [command for command in whole if " " in command.strip()]  # a verb alone is spoken of
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_every_command_is_one_that_the_command_line_takes(page):
+    line = typer.main.get_command(cli.app)
+    for command in commands(page):
+        name, verb, words = line.resolve_command(typer.Context(line), shlex.split(command))
+        verb.make_context(name, list(words))  # raises what a user would be told
 
 
 @pytest.fixture(scope="module")
