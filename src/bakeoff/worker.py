@@ -26,15 +26,16 @@ from filelock import BaseFileLock, Timeout
 from torch import Tensor
 
 from bakeoff import checkpoints, data, models, sampling, texts, windows
+from bakeoff.data import corpora
 from bakeoff.files import lease_at, lock_at, remove_leftovers, sha256_of
-from bakeoff.identity import encode, identity, stem
+from bakeoff.identity import decode, encode, identity, stem
 from bakeoff.measure import Clock, compute_in_float32, environment, keep_freed_memory, synchronizer
 from bakeoff.memory import Readings, meter
 from bakeoff.optimizers import SCHEDULES
 from bakeoff.recording import Best, Kept, Measures, by_document, tally, with_counts
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Corpus, Run
-from bakeoff.study_file import decode_run
+from bakeoff.study_file import BUILT_IN, decode_run
 from bakeoff.training import DivergedError, Evaluation, Training, evaluation_steps, token_nats
 
 #: Seconds between two progress messages.
@@ -87,6 +88,8 @@ class Job:
         """The inverse of `to_line`; executes the study file first, so that what it defines is known."""
         job = json.loads(line)
         source = Path(job["source"]) if job["source"] else None
+        if job["text"]:
+            corpora.stands_in = decode(job["run"]["corpus"], BUILT_IN)
         return cls(
             run=decode_run(job["run"], source),
             folder=Path(job["folder"]),

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -102,6 +103,31 @@ def test_what_needs_more_memory_than_a_node_has_is_a_result_and_not_tried_again(
     do([Task(tmp_path / "run", "{}")], cluster, 1, lambda _, message: told.append(message))
     assert [message["event"] for message in told] == ["end"]
     assert told[0]["error"].startswith("out of memory: ")
+
+
+def test_whoever_stops_the_command_lets_go_of_its_runs(cluster, tmp_path):
+    task = Task(tmp_path / "run", "{}")
+    for _ in range(2):  # as in a notebook, where the first is still there
+        cluster.said.append([{"event": "note", "text": "at work"}])
+        with pytest.raises(KeyboardInterrupt):
+            do([task], cluster, 1, interrupt)
+        assert not is_locked(task.folder / "run.lock")
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_what_a_run_at_work_removes_meanwhile_is_not_sent(tmp_path, monkeypatch):
+    apart.write(tmp_path, SO_FAR)
+    real = Path.read_bytes
+
+    def read_bytes(path):
+        (tmp_path / "checkpoint.safetensors").unlink(missing_ok=True)
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", read_bytes)
+    assert apart.read(tmp_path) == {"spec.json": b"{}"}
 
 
 def test_only_what_a_run_leaves_is_taken_and_nothing_outside_of_its_folder(tmp_path):

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import re
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -97,10 +98,13 @@ def hiding(folder):
 class Nodes:
     """The cluster, and commands on it."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, corpus):
         self.folder, self.mark = folder, secrets.token_hex(8)
         (folder / UNSEEN).mkdir()
         self.hidden = can_hide(folder / UNSEEN)
+        shutil.copy(corpus, folder / UNSEEN)
+        (folder / UNSEEN / "spread.py").write_text(STUDY.format(corpus=f"{UNSEEN}/{corpus.name}"))
+        (folder / "spread.py").write_text(STUDY.format(corpus=str(corpus)))
         self.cache = Path(os.environ["BAKEOFF_CACHE"])
         self.environment = os.environ | {MARK: self.mark, "RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
         self.process = subprocess.Popen(
@@ -117,9 +121,9 @@ class Nodes:
         )
         self.address = self.process.stdout.readline().strip()
 
-    def start(self, *options):
+    def start(self, *options, study="spread.py"):
         """`bakeoff run`, begun."""
-        command = [sys.executable, "-m", "bakeoff", "run", "spread.py", "--no-report", *options]
+        command = [sys.executable, "-m", "bakeoff", "run", study, "--no-report", *options]
         return subprocess.Popen(command, cwd=self.folder, stderr=subprocess.PIPE, text=True, env=self.environment)
 
     def run(self, *options):
@@ -152,8 +156,7 @@ class Nodes:
 @pytest.fixture(scope="module")
 def nodes(tmp_path_factory, tiny_corpus_file):
     folder = tmp_path_factory.mktemp("cluster")
-    (folder / "spread.py").write_text(STUDY.format(corpus=str(tiny_corpus_file)))
-    nodes = Nodes(folder)
+    nodes = Nodes(folder, tiny_corpus_file)
     try:
         yield nodes
     finally:
@@ -203,7 +206,8 @@ def test_a_cluster_computes_the_same_bits_though_it_loses_a_node_and_what_finds_
 def test_nodes_that_share_no_folder_are_sent_what_runs_read_and_what_was_lost_goes_on_from_what_came_back(nodes, calm):
     folder = first(nodes.folder / UNSEEN)
     options = [] if nodes.hidden else ["--no-shared-folder"]  # or it is found out
-    command = nodes.start("--out", UNSEEN, "--only", "1", "--executor", "ray", "--address", nodes.address, *options)
+    given = "--out", UNSEEN, "--only", "1", "--executor", "ray", "--address", nodes.address, *options
+    command = nodes.start(*given, study=f"{UNSEEN}/spread.py")
     in_the_middle(folder)
     assert RunFolder(folder).status == RUNNING
     nodes.kill_the_node_of(nodes.worker_of(nodes.cache / "apart"))
@@ -213,7 +217,8 @@ def test_nodes_that_share_no_folder_are_sent_what_runs_read_and_what_was_lost_go
     assert "begun again on another node" in said
     assert RunFolder(folder).summary["resumed_at_step"]
     assert outcome(folder) == outcome(calm)
-    assert (folder / "spec.json").read_bytes() == (calm / "spec.json").read_bytes()
+    assert RunFolder(folder).identity == RunFolder(calm).identity
+    assert RunFolder(folder).spec["run"]["corpus"]["path"] == str(nodes.folder / UNSEEN / "tiny.txt")
     assert not list((nodes.folder / UNSEEN).rglob("checkpoint*"))
 
 

@@ -72,6 +72,8 @@ class BuiltIn:
     newline_is_word: bool = False
 
 
+#: In a worker on a machine that has not got the texts of a study file: what the file is given for one.
+stands_in: Corpus | None = None
 #: Bytes of a corpus's name, which is part of folders' names.
 LONGEST_NAME = 80
 CORPORA = {
@@ -119,6 +121,8 @@ def choose(name_or_path: str) -> Corpus:
         return Corpus(name=name_or_path)
     path = Path(os.path.abspath(name_or_path))  # noqa: PTH100 (`resolve` would give a link's target its name)
     if not name_or_path or not path.exists():
+        if stands_in is not None:
+            return stands_in
         known = ", ".join(CORPORA)
         raise UserError(
             f"no corpus {name_or_path!r}: it is neither a file nor a folder, and the built-in ones are {known}"

@@ -5,6 +5,7 @@ far as the run has come, and comes back when it ends, and now and then before: s
 command that is stopped.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -91,6 +92,14 @@ class Apart(Ray):
             said.append((task, message))
         return said
 
+    def cancel(self) -> None:
+        """Kill what is at work; what has come back of it stays, and others may go on with it."""
+        super().cancel()
+        for lock in self.locks.values():
+            lock.release()
+        self.locks.clear()
+        self.active.clear()
+
 
 def _checksum(files: Files) -> str:
     told = hashlib.sha256()
@@ -103,8 +112,9 @@ def read(folder: Path) -> dict[str, bytes]:
     """What is sent of a run's folder, as far as it is there."""
     found = {}
     for name in SENT:
-        if (path := folder / name).is_file() and not path.is_symlink():
-            found[name] = path.read_bytes()
+        if not (path := folder / name).is_symlink():
+            with contextlib.suppress(FileNotFoundError):  # a run at work also removes some
+                found[name] = path.read_bytes()
     return found
 
 
