@@ -1,6 +1,7 @@
 """What is sent to nodes that share no folder, and what becomes of what comes back; Ray is a stand-in here."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -112,6 +113,25 @@ def test_whoever_stops_the_command_lets_go_of_its_runs(cluster, tmp_path):
         with pytest.raises(KeyboardInterrupt):
             do([task], cluster, 1, interrupt)
         assert not is_locked(task.folder / "run.lock")
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
+def test_what_comes_back_takes_its_place_only_when_all_of_it_is_on_the_disk(tmp_path, monkeypatch, error):
+    before = SO_FAR | {"best.safetensors": b"weights"}
+    apart.write(tmp_path, before)
+    real, synchronized = os.fsync, []
+
+    def fsync(handle):
+        synchronized.append(handle)
+        if len(synchronized) == 3:
+            raise error
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(type(error)):
+        apart.write(tmp_path, dict.fromkeys(before, b"new"))
+    assert apart.read(tmp_path) == before
+    assert len(list(tmp_path.iterdir())) == len(before), "nothing half-written stays"
 
 
 def interrupt(*_):

@@ -35,8 +35,7 @@ Files = Mapping[str, bytes]
 EVERY = 60.0
 #: Where in a node's folder lies what a cache would have.
 CACHE = Path("cache")
-#: What of a run's folder is sent. A checkpoint is read before the weights that it speaks of, which stay until the next;
-#: the summary is written after all that it speaks of.
+#: What of a run's folder is sent. A checkpoint is read before the weights that it speaks of, which stay until the next.
 SENT = (
     *("checkpoint.safetensors", "best.safetensors", "earlier.safetensors", "spec.json", "environment.json"),
     *("history.jsonl", "documents.json", "texts.json", "log.txt", "summary.json"),
@@ -119,14 +118,21 @@ def read(folder: Path) -> dict[str, bytes]:
 
 
 def write(folder: Path, files: Files) -> None:
-    """Make a run's folder what was sent of another; only the names that are sent count."""
+    """Make a run's folder what was sent of another; only the names that are sent count.
+
+    All of it is on the disk before any of it takes its place, so that a checkpoint is never beside others' weights: of
+    the old and the new, one is whole, whatever fails or stops this meanwhile, but for the moment in which they change.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for name in SENT:
-        if name in files:
-            with written_atomically(folder / name) as temporary:
-                temporary.write_bytes(files[name])
-        else:
-            (folder / name).unlink(missing_ok=True)
+    with contextlib.ExitStack() as waiting:
+        for name in reversed(SENT):  # what is written first takes its place last: the summary
+            if name in files:
+                with waiting.enter_context(written_atomically(folder / name)).open("wb") as file:
+                    file.write(files[name])
+                    file.flush()
+                    os.fsync(file.fileno())
+    for name in (name for name in SENT if name not in files):
+        (folder / name).unlink(missing_ok=True)
 
 
 # --- on a node --------------------------------------------------------------------------------------------------------
