@@ -1,5 +1,6 @@
 """The results that are kept in the project: whole, without weights, and what the documents quote of them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -39,6 +40,55 @@ def test_the_documents_quote_the_first_point_as_it_was_measured():
     for baseline in study.baselines:
         assert baseline.name == "uniform" or words.number(baseline.valid.perplexity) in told
     assert f"Test is at {words.number(row.test.perplexity)}." in told
+
+
+#: What the course report and its table say, with the questions that would answer, by how their names begin.
+SAID = {
+    "AdamW is best on validation in both architectures, and Adam on test.": ("adamw-2-against", "adamw-6-against"),
+    "SGD and momentum are far behind Adam: their perplexities are four to fifteen times as high.": ("optimizers-1-",),
+    "On GPT-1 momentum beats Adam.": ("adam-5-against-momentum",),
+    "The LSTM did better than GPT-1 (experiments 1 and 5).": ("1-against-5",),
+    "GPT-1 with two and four layers overfits.": ("depth-gpt1", "capacity-gpt1"),
+    "The LSTMs do not overfit, however many layers they have.": ("overfitting", "capacity-lstm"),
+    "SGD needs 0.9 GB less memory, as it keeps no state.": ("memory",),
+}
+
+
+def first_sentence(said):
+    return re.split(r"(?<=\.) (?=[A-Z#])", said["text"])[0].strip()
+
+
+def answers(study):
+    """Every question of a study's report, its verdict, and how the answer begins, as lines of a table."""
+    told = [text.finding(found) for found in findings(study)]
+    lines = [f"| {said['question']} | {said['verdict']} | {first_sentence(said)} |" for said in told]
+    return "\n".join(["| question | verdict | the answer begins |", "|---|---|---|", *lines])
+
+
+def claims(study):
+    """What the course report said beside what this study answers, as lines of a table without the last word on it."""
+    told = {found.name: text.finding(found) for found in findings(study)}
+    return {
+        claim: f"| {claim} | "
+        + " ".join(
+            f"*{said['verdict']}*: {first_sentence(said)}"
+            for begins in asked
+            for name, said in told.items()
+            if name.startswith(begins)
+        )
+        for claim, asked in SAID.items()
+    }
+
+
+def test_the_page_of_quick_shows_the_table_and_the_answers_of_its_report():
+    study, told = kept("quick"), (ROOT / "docs" / "quick.md").read_text(encoding="utf-8")
+    assert len(study.rows) == 12 * 5
+    assert all(row.finished for row in study.rows)
+    found = findings(study)
+    assert text.answer(first_screen(study, found))["headline"] in told
+    assert table.markdown(table.tables(study)[:1]).strip() in told
+    assert answers(study) in told
+    assert all(line in told for line in claims(study).values())
 
 
 def test_the_page_of_wikitext_2_shows_the_table_and_the_answer_of_its_report():
