@@ -545,11 +545,12 @@ OPTIONS = {
         *("--report", "--no-report", "--help"),
     },
     "choose": {"--minutes", "--memory", "--out", "--device", "--seed", "--report", "--no-report", "--help"},
+    "report": {"--out", "--beside-published", "--help"},
     "data": {"--help"},
     "status": {"--json", "--help"},
-    "report": {"--out", "--beside-published", "--help"},
     "watch": {"--port", "--browser", "--no-browser", "--help"},
     "describe": {"--out", "--json", "--help"},
+    "bench": {"--fast", "--busy", "--json", "--help"},
     "tune": {
         *("--again", "--corpus", "--epochs", "--out", "--device", "--precision", "--threads", "--jobs", "--executor"),
         *("--address", "--shared-folder", "--no-shared-folder", "--help"),
@@ -564,7 +565,6 @@ OPTIONS = {
         *("--json", "--help"),
     },
     "probe": {"--device", "--trust", "--json", "--help"},
-    "bench": {"--fast", "--busy", "--json", "--help"},
     "verify": {"--run", "--seed", "--training", "--no-training", "--trust", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},
@@ -578,6 +578,7 @@ def test_the_options_are_frozen(verb, monkeypatch, capsys):
     _, out, _ = call([verb, "--help"], monkeypatch, capsys)
     options = out[out.index("Options:") :]
     assert set(re.findall(r"(?:^  | / )(--[a-z-]+)", options, re.MULTILINE)) == OPTIONS[verb]
+    assert f"`bakeoff {verb} " in " ".join(out.split()) or f"`bakeoff {verb}`" in out, "an example"
 
 
 def test_the_verbs_are_frozen_and_stand_under_headings(monkeypatch, capsys):

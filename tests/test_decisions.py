@@ -13,9 +13,11 @@ def test_decisions_are_said_and_kept_in_their_order_a_line_each(tmp_path):
     assert decisions.read(tmp_path / "whole" / "part") == ["first", r"then \x1b[31mred"]
 
 
-def test_a_later_command_says_anew_what_it_has_decided(tmp_path):
-    for line in ("earlier", "later"):
-        Decisions(tmp_path, lambda _: None)(line)
+def test_a_later_command_begins_without_what_an_earlier_one_has_decided(tmp_path):
+    Decisions(tmp_path, lambda _: None)("earlier")
+    later = Decisions(tmp_path, lambda _: None)
+    assert decisions.read(tmp_path) == []
+    later("later")
     assert (tmp_path / decisions.FILE).read_text() == "later\n"
 
 

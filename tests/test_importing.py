@@ -117,6 +117,15 @@ def test_with_counts_a_loss_becomes_bits_per_byte_beside_the_floors(study, tmp_p
     assert len(line.below) == sum(below)
 
 
+@pytest.mark.parametrize(("folder", "name"), [("Qwen2.5-0.5B", "Qwen2.5-0.5B"), ("a table.csv", "a-table")])
+def test_a_dot_in_a_folders_name_is_no_ending(study, tmp_path, folder, name):
+    if folder.endswith(".csv"):
+        (tmp_path / folder).write_text("step,valid_loss\n1,3.0\n")
+    else:
+        trainer(tmp_path / folder)
+    assert importing.bring(tmp_path / folder, study, Told()) == name
+
+
 def test_what_is_reported_is_shown_with_its_mark_and_decides_nothing(study, tmp_path, corpus):
     before, rows = findings(read_rows(study)), read_rows(study)
     importing.bring(trainer(tmp_path / "one"), study, Told(corpus=str(corpus), tokens=1000))
@@ -129,7 +138,7 @@ def test_what_is_reported_is_shown_with_its_mark_and_decides_nothing(study, tmp_
     ]
     assert (found.name, found.verdict) == ("reported", "reported, not measured here")
     told = terminal.status_text(study, after)
-    assert "\n\nreported, not measured here:\nrun" in told
+    assert "\n\nReported, not measured here:\nrun" in told
     assert "not comparable" in told
     live.write(study)
     shown = (study.path / live.NAME).read_text()

@@ -392,7 +392,7 @@ def test_the_command_says_its_cost_goes_on_after_an_interrupt_and_answers_twice_
     assert status == 0
     assert "small: 5 of 8 runs to do on cpu" in err
     decided = (tmp_path / "runs" / "small" / "decisions.txt").read_text().splitlines()
-    assert decided[0].startswith("after three seeds: ")
+    assert decided[0].startswith("#2 against #1 after three seeds: ")
     assert all(line in err for line in decided)
     page = (tmp_path / "runs" / "small" / "live.html").read_text()
     assert f"<li>{decided[-1]}" in page

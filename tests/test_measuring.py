@@ -155,6 +155,9 @@ def test_a_model_stands_beside_a_studys_runs_measured_on_the_studys_own_valid(
     page = build(study)
     assert page.failed == ()
     assert "small-one is a model that was measured here" in page.page.read_text()
+    assert "\n\nTrained elsewhere, measured here:\n" in shown
+    assert "<h2>Trained elsewhere, measured here</h2>" in (study.path / "live.html").read_text()
+    assert json.loads(told)["floor"]["nats"] == read_rows(study).lowest_floor.valid.nats, "the study's own"
     assert call("--split", "test")[2] == "bakeoff: --into is for valid: test decides nothing before a study is over\n"
     assert "losses would not compare" in call("--corpus", "vital-articles")[2]
 

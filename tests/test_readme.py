@@ -8,7 +8,7 @@ from torch import nn
 
 from bakeoff.cli import app
 from bakeoff.experiments import STUDIES
-from bakeoff.study_file import load_study
+from bakeoff.study_file import find_study, load_study
 
 ROOT = Path(__file__).parent.parent
 PAGES = [
@@ -26,6 +26,11 @@ PAGES = [
     ROOT / "docs" / "how-sure.md",
     ROOT / "docs" / "recipes.md",
     ROOT / "docs" / "faq.md",
+    ROOT / "docs" / "own.md",
+    ROOT / "docs" / "measured.md",
+    ROOT / "docs" / "reading.md",
+    ROOT / "docs" / "along.md",
+    ROOT / "docs" / "quick.md",
 ]
 README = PAGES[0].read_text(encoding="utf-8")
 
@@ -38,7 +43,7 @@ def block(page, mark):
 
 
 #: What is in a block, for each block of Python that a test here runs.
-RUN = {"README.md": ("study =", "bakeoff.run("), "CONTRIBUTING.md": ("TorchOptimizer",)}
+RUN = {"README.md": ("study =", "bakeoff.run("), "CONTRIBUTING.md": ("TorchOptimizer",), "own.md": ("SignSGD",)}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -82,6 +87,18 @@ def test_the_optimizer_that_contributing_adds_trains_and_is_seen_as_what_it_is(t
     model(torch.ones(1, 2)).sum().backward()
     made.step()
     assert not torch.equal(model.weight, before)
+
+
+def test_the_study_with_an_optimizer_of_ones_own_trains_with_it(tmp_path):
+    path = tmp_path / "signs.py"
+    path.write_text(block(ROOT / "docs" / "own.md", "SignSGD"), encoding="utf-8")
+    study, _ = find_study(path)
+    assert len(study.experiments) == 4
+    model = nn.Linear(2, 2)
+    before = model.weight.detach().clone()
+    model(torch.ones(1, 2)).sum().backward()
+    study.experiments[1].optimizer.build(model).step()
+    assert torch.allclose(model.weight, before - 1e-3)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -183,6 +183,7 @@ def run(
 
     Finished and diverged runs stay as they are, failed ones are tried again. Ctrl-C is safe: repeat the command to go
     on. An option that changes what is computed (--corpus, --epochs, --precision, --threads) makes another study folder.
+    For example `bakeoff run quick`, and `bakeoff run quick --seeds 3 --corpus my.txt`.
     """
     from bakeoff import verbs
 
@@ -229,7 +230,8 @@ def choose(
     """Find out what to use on a text in the time there is, and train it.
 
     Compares several contenders in short complete schedules, gives most of the time to the winner, and says how sure
-    that is. Ctrl-C is safe: the same command goes on with the time that was left.
+    that is. Ctrl-C is safe: the same command goes on with the time that was left. For example `bakeoff choose my.txt
+    --minutes 10`.
     """
     from bakeoff import verbs
 
@@ -248,9 +250,38 @@ def choose(
     return status
 
 
-@app.command(name="data", rich_help_panel=START)
+@app.command(rich_help_panel=START)
+def report(
+    folder: FolderArgument = DEFAULT_OUT,
+    *,
+    out: Annotated[
+        Path | None, typer.Option(help="Write it into this folder, not into the study's: one folder a study.")
+    ] = None,
+    beside_published: Annotated[
+        bool, typer.Option("--beside-published", help="Show the course report's table too, as in the study seed.")
+    ] = False,
+) -> int:
+    """Rebuild the report from the run folders; this never trains.
+
+    For example `bakeoff report runs/quick`.
+    """
+    from bakeoff.records import find_studies
+    from bakeoff.report import results
+
+    def write(study: "StudyFolder") -> int:
+        with process.console().status("writing the report"):
+            written = results.report(study.path, out, beside_published=beside_published)
+        return _finish(written)
+
+    return _for_each(find_studies(folder), write)
+
+
+@app.command(name="data", rich_help_panel=LOOK)
 def data_(name: Annotated[str | None, typer.Argument(help="A corpus to fetch and verify.")] = None) -> None:
-    """List the built-in corpora, or fetch and verify one: its sizes, and what its splits share."""
+    """List the built-in corpora, or fetch and verify one: its sizes, and what its splits share.
+
+    For example `bakeoff data vital-articles`.
+    """
     from bakeoff import terminal
     from bakeoff.data import corpora
     from bakeoff.spec import Corpus
@@ -264,7 +295,10 @@ def data_(name: Annotated[str | None, typer.Argument(help="A corpus to fetch and
 
 @app.command(rich_help_panel=LOOK)
 def status(folder: FolderArgument = DEFAULT_OUT, *, as_json: JsonOption = False) -> int:
-    """Tell what is finished, running, diverged, failed or missing, and how long the rest will take."""
+    """Tell what is finished, running, diverged, failed or missing, and how long the rest will take.
+
+    For example `bakeoff status runs/quick`; without a folder it is all of runs/.
+    """
     from bakeoff import terminal
     from bakeoff.analysis.rows import read_rows
     from bakeoff.records import find_studies
@@ -276,29 +310,6 @@ def status(folder: FolderArgument = DEFAULT_OUT, *, as_json: JsonOption = False)
     elif studies:
         show("\n\n".join(terminal.status_text(found, rows) for found, rows in studies))
     return damaged
-
-
-@app.command(rich_help_panel=LOOK)
-def report(
-    folder: FolderArgument = DEFAULT_OUT,
-    *,
-    out: Annotated[
-        Path | None, typer.Option(help="Write it into this folder, not into the study's: one folder a study.")
-    ] = None,
-    beside_published: Annotated[
-        bool, typer.Option("--beside-published", help="Show the course report's table too, as in the study seed.")
-    ] = False,
-) -> int:
-    """Rebuild the report from the run folders; this never trains."""
-    from bakeoff.records import find_studies
-    from bakeoff.report import results
-
-    def write(study: "StudyFolder") -> int:
-        with process.console().status("writing the report"):
-            written = results.report(study.path, out, beside_published=beside_published)
-        return _finish(written)
-
-    return _for_each(find_studies(folder), write)
 
 
 @app.command(rich_help_panel=LOOK)
@@ -327,7 +338,10 @@ def watch(
 
 @app.command(rich_help_panel=LOOK)
 def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as_json: JsonOption = False) -> None:
-    """Show a study's experiments: numbers, sizes, exact parameter counts, tokens, the rates that `run` would use."""
+    """Show a study's experiments: numbers, sizes, exact parameter counts, tokens, the rates that `run` would use.
+
+    For example `bakeoff describe my_study.py`.
+    """
     from bakeoff import data, declaration, terminal, verbs
 
     declared, tokens = verbs.find(study, out).study, None
@@ -339,6 +353,31 @@ def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as
         _print_json(description)
     else:
         show(terminal.description_text(description))
+
+
+@app.command(rich_help_panel=LOOK)
+def bench(
+    *,
+    fast: Annotated[bool, typer.Option("--fast", help="Only the sizes of quick, in under three minutes.")] = False,
+    busy: Annotated[
+        bool, typer.Option("--busy", help="Only how much a busy program on each core slows a step, beside Trainer.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure training speed here, beside public peers and beside what this machine's matrix products allow.
+
+    Every peer trains the same model on the same batches; all take turns, so that the ratios hold on a busy machine.
+    For example `bakeoff bench --fast`.
+    """
+    from bakeoff import terminal
+    from bakeoff.bench import table
+
+    with process.console().status("starting") as status:
+        measured = (table.measure_busy if busy else table.measure)(status.update, fast=fast)
+    if as_json:
+        _print_json(measured)
+    else:
+        show(terminal.busy_text(measured) if busy else terminal.bench_text(measured))
 
 
 @app.command(rich_help_panel=BE_SURE)
@@ -363,7 +402,8 @@ def tune(
     """Search learning rates: the same grid and the same short schedules for every experiment.
 
     Prints and stores what it chose, with every trial; `bakeoff run` with the same STUDY, --corpus, --epochs,
-    --precision, --threads and --out uses it from then on. Ctrl-C is safe: repeat the command to go on.
+    --precision, --threads and --out uses it from then on. Ctrl-C is safe: repeat the command to go on. For example
+    `bakeoff tune my_study.py`, then `bakeoff run my_study.py`.
     """
     from bakeoff import terminal, verbs
 
@@ -532,30 +572,6 @@ def probe(
 
 
 @app.command(rich_help_panel=BE_SURE)
-def bench(
-    *,
-    fast: Annotated[bool, typer.Option("--fast", help="Only the sizes of quick, in under three minutes.")] = False,
-    busy: Annotated[
-        bool, typer.Option("--busy", help="Only how much a busy program on each core slows a step, beside Trainer.")
-    ] = False,
-    as_json: JsonOption = False,
-) -> None:
-    """Measure training speed here, beside public peers and beside what this machine's matrix products allow.
-
-    Every peer trains the same model on the same batches; all take turns, so that the ratios hold on a busy machine.
-    """
-    from bakeoff import terminal
-    from bakeoff.bench import table
-
-    with process.console().status("starting") as status:
-        measured = (table.measure_busy if busy else table.measure)(status.update, fast=fast)
-    if as_json:
-        _print_json(measured)
-    else:
-        show(terminal.busy_text(measured) if busy else terminal.bench_text(measured))
-
-
-@app.command(rich_help_panel=BE_SURE)
 def verify(
     folder: FolderArgument = DEFAULT_OUT,
     *,
@@ -609,7 +625,7 @@ def sample(
 ) -> None:
     """Generate text with a finished run's model, or with a floor, which counts the study's text again.
 
-    The text goes to standard output as it comes.
+    The text goes to standard output as it comes. For example `bakeoff sample runs/quick "The city"`.
     """
     from bakeoff import generation, loading, progress
 
@@ -693,14 +709,15 @@ def import_(
 ) -> None:
     """Show a run of another program with a study, as reported, not measured here: it enters no rank and no verdict.
 
-    In status, watch and the report. With --corpus its loss becomes bits per byte, beside the floors. For example
-    `bakeoff import my-trainer --into runs/quick`; importing again takes what has come since.
+    In status, on the study's page and in its report. With --corpus its loss becomes bits per byte, beside the floors.
+    For example `bakeoff import my-trainer --into runs/quick`; importing again takes what has come since.
     """
-    from bakeoff import importing
+    from bakeoff import importing, progress
     from bakeoff.records import only_study
 
     study, told = only_study(into), importing.Told(valid, train, corpus, tokens, name)
     called = importing.bring(folder, study, told)
+    progress.page(study, process.console()).draw()
     show(plain(f"{called} is shown with {study.path}, as reported: `bakeoff status {into}`, `bakeoff report {into}`"))
 
 
@@ -742,12 +759,18 @@ def measure(
     study = only_study(into) if into else None
     if study and split != "valid":
         raise UserError("--into is for valid: test decides nothing before a study is over")
+    if name and not study:
+        raise UserError("--name is what a model is called in a study: use it with --into")
     found = importing.text_of(study, corpus) if study else corpora.choose(corpus)
-    request = measuring.Request(folder=model, corpus=found, split=split, window=window, precision=precision)
+    floors = importing.counting_of(study) if study else None
+    request = measuring.Request(
+        folder=model, corpus=found, split=split, window=window, precision=precision, floors=floors
+    )
     with progress.preparing(found.name, process.console()) as told:
         measured = measuring.measure(request, resolve_device(device), told)
     if study:
         called = importing.keep_measured(study, model, name, measured.cost, measured.window)
+        progress.page(study, process.console()).draw()
         say(f"{called} is shown with {study.path}: `bakeoff status {into}`, `bakeoff report {into}`")
     if as_json:
         _print_json(measured.as_json())

@@ -18,13 +18,14 @@ class Decisions:
     """Says each decision, and keeps it.
 
     Args:
-        folder: Where the text lies; what an earlier command has left there is replaced, as this one says it again.
+        folder: Where the text lies, locked by this command, which says again what an earlier one has left there.
         say: Shows a line.
     """
 
     def __init__(self, folder: Path, say: Callable[[str], object]) -> None:
         self.path, self.say = folder / FILE, say
         self.lines: list[str] = []
+        self.path.unlink(missing_ok=True)
 
     def __call__(self, decision: str) -> None:
         """Say it, and keep it."""

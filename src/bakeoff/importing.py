@@ -17,7 +17,7 @@ from bakeoff.errors import UserError
 from bakeoff.files import is_regular
 from bakeoff.metrics import Tally
 from bakeoff.records import StudyFolder, write_record
-from bakeoff.spec import Corpus
+from bakeoff.spec import Budget, Corpus
 
 Json = dict[str, Any]
 #: What trainers call the loss on valid and on train, as a key, a tag or a column.
@@ -94,7 +94,8 @@ def keep_measured(into: StudyFolder, folder: Path, name: str | None, cost: Tally
 
 
 def _keep(into: StudyFolder, folder: Path, name: str | None, record: Json) -> str:
-    called = re.sub(r"[^\w.-]+", "-", name or folder.resolve().stem).strip("-.") or "run"
+    found = folder.resolve()
+    called = re.sub(r"[^\w.-]+", "-", name or (found.stem if found.is_file() else found.name)).strip("-.") or "run"
     write_record(into.report_of(called), {key: value for key, value in record.items() if value is not None})
     return called
 
@@ -108,6 +109,12 @@ def text_of(into: StudyFolder, asked: str) -> Corpus:
     declared = into.declared["corpus"]
     chosen, documents = _chosen(declared, asked), tuple(declared[split].get("documents") for split in SPLITS)
     return chosen if None in documents else dataclasses.replace(chosen, documents=documents)
+
+
+def counting_of(into: StudyFolder) -> Budget:
+    """The tokens and windows in which a study's floors were counted."""
+    told = into.declared["budget"]
+    return Budget(**{name: told[name] for name in ("tokenizer", "vocabulary", "sequence_length")})
 
 
 def _chosen(declared: Json, asked: str) -> Corpus:

@@ -118,6 +118,7 @@ class Request:
         split: `valid` or `test`.
         window: Tokens of a window; None for as many as the model has places, 1,024 at most.
         precision: Of matrix products, or `auto`.
+        floors: The tokens and the windows of the floors beside it; None for those of `FLOORS`.
     """
 
     folder: Path
@@ -125,6 +126,7 @@ class Request:
     split: str = "valid"
     window: int | None = None
     precision: str = "auto"
+    floors: Budget | None = None
 
 
 def measure(request: Request, device: torch.device, told: Told = lambda *_: None) -> Measurement:
@@ -151,14 +153,15 @@ def measure(request: Request, device: torch.device, told: Told = lambda *_: None
         ahead = model.looks_ahead(config.vocab_size, min(COMPARED, length))
     if ahead:
         raise UserError(f"{folder}: {kind} is no causal language model: its places see later tokens")
-    tokens = runner.prepare(request.corpus, FLOORS, told)
+    counted = request.floors or FLOORS
+    tokens = runner.prepare(request.corpus, counted, told)
     stream = _stream(folder, tokenizer, tokens, split, told)
     if (largest := int(stream.tokens_N.max())) >= config.vocab_size:
         raise UserError(f"{folder}: its tokenizer has a symbol {largest}, its model {config.vocab_size} symbols")
     with _failing_in_one_line(folder, kind, length):
         nats = _nats(model.to(device), stream, budget, device, lambda share: told(f"measuring {split}", share))
         cost = tally(stream, nats)
-    floor = min(ngram.baselines(tokens, FLOORS.sequence_length), key=lambda floor: floor["valid"]["nats"])
+    floor = min(ngram.baselines(tokens, counted.sequence_length), key=lambda floor: floor["valid"]["nats"])
     return Measurement(
         folder=folder,
         kind=kind,

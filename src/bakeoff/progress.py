@@ -67,7 +67,8 @@ def following(*displays: Display) -> Iterator[runner.Observer]:
 
 def page(study: StudyFolder, console: Console, part: Study | None = None) -> live.Page:
     """The page that lies beside a study while its runs, or those of a part of it, are at work."""
-    return live.Page(study, functools.partial(say, console), part)
+    shown = live.Part(part.numbers, part.seeds) if part else None
+    return live.Page(study, functools.partial(say, console), shown)
 
 
 @contextlib.contextmanager

@@ -65,8 +65,9 @@ def _reported_text(rows: StudyRows) -> str:
     from bakeoff.analysis.questions.reported import facts
     from bakeoff.report import text
 
-    head, *lines = text.grid("reported", facts(rows)) or []
-    return f"\n\nreported, not measured here:\n{columns(head, lines)}"
+    found = facts(rows)
+    head, *lines = text.grid("reported", found) or []
+    return f"\n\n{text.say('reported', 'heading', found)}:\n{columns(head, lines)}"
 
 
 def description_text(description: Json) -> str:

@@ -140,8 +140,8 @@ def tune(
     progress.prepare(declared.corpus, declared.budget, console)
     folder = tuning.folder(Path(out), declared, built_in)
     search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
-    decide = Decisions(folder, functools.partial(progress.say, console))
     with StudyFolder(folder).acquire(), clustered(executor, address, shared=shared_folder) as cluster:
+        decide = Decisions(folder, functools.partial(progress.say, console))
         where = device_of(device, cluster, declared.budget.precision)
         while (round_ := search.next_round()) is not None:
             if moved := tuning.put_aside(folder, round_):
@@ -203,12 +203,12 @@ def judge(
     )
     anew = numbers("--again", again, question.pair) or ()
     searching = tuning.command(Path(out), found.study, found.built_in, found.source)
-    decide = Decisions(found.folder, functools.partial(progress.say, console))
     with (
         clustered(executor, address, shared=shared_folder) as cluster,
         opened(found, device, at_once, console, anew, cluster=cluster) as session,
     ):
         judge, planned = judging.Judge(question, session, searching), 0
+        decide = Decisions(found.folder, functools.partial(progress.say, console))
         if judge.missing(judge.first, anew):
             planned = say_cost(judge.whole, judge.missing(judge.whole, anew), at_once, console)
             progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
@@ -222,7 +222,7 @@ def judge(
                     raise UserError(
                         "there is no verdict while a run has failed; repeat the command to try it again", status=1
                     )
-            decide(terminal.look_text(judge.learn()))
+            decide(f"#{candidate} against #{baseline} {terminal.look_text(judge.learn())}")
             progress.page(part.folder, console, part.study).draw()
         return judge.judgement()
 

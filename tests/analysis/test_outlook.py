@@ -40,6 +40,15 @@ def test_runs_of_the_same_depth_count_first(tmp_path):
     assert seconds_left(study) == pytest.approx((2 + 40) + (2 + 30))
 
 
+def test_until_a_run_has_finished_those_at_work_are_what_there_is_to_go_by(tmp_path):
+    curves = {(1, "lstm", 1, "adam"): [5.0, 4.9], (2, "gpt1", 1, "adam"): None}
+    study = fakes.read_study(tmp_path, curves, endings={1: None})
+    (begun, _), length = study.rows, study.length
+    assert begun.status == "missing"
+    whole = begun.train_seconds * length / begun.done
+    assert seconds_left(study) == pytest.approx(whole * (1 - begun.done / length) + whole)
+
+
 def test_nothing_left_takes_no_time_and_nothing_done_no_guess(tmp_path):
     diverged = {1: {"status": "diverged", "error": "…"}}
     assert seconds_left(fakes.read_study(tmp_path / "over", {(1, "lstm", 1, "adam"): []}, endings=diverged)) == 0

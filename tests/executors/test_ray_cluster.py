@@ -222,8 +222,7 @@ def test_nodes_that_share_no_folder_are_sent_what_runs_read_and_what_was_lost_go
     assert not list((nodes.folder / UNSEEN).rglob("checkpoint*"))
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGKILL, marks=pytest.mark.slow)])
 def test_a_command_that_is_stopped_leaves_no_worker_and_the_next_goes_on(nodes, calm, number):
     out = f"stopped-{number}"
     options = "--out", out, "--only", "1", "--executor", "ray", "--address", nodes.address

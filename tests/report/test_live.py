@@ -5,6 +5,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from filelock import FileLock
 
 import fakes
 from bakeoff.decisions import Decisions
@@ -61,6 +62,7 @@ def test_the_page_of_a_part_lies_with_the_whole_and_shows_what_was_decided(study
     assert not (study.path / live.NAME).exists()
     text = (whole / live.NAME).read_text()
     assert "<li>rung 1: &lt;GLR&gt;</li>" in text
+    assert f"<h1>{whole.name}: fake on" in text
     assert '<a href="fake/report/index.html">report</a>' in text
 
 
@@ -72,6 +74,18 @@ def test_of_a_part_with_other_seeds_it_shows_that_alone(study):
         ("1", "0", "diverged"),
         ("1", "7", "missing"),
     ]
+
+
+def test_whoever_looks_sees_the_seeds_of_a_comparison_while_they_are_trained(study):
+    run = study.path / "01-lstm-1-adam" / "seed-7"
+    run.mkdir()
+    assert "<h1>fake on" in live.of(study)
+    assert "seed-7" not in live.of(study)
+    with FileLock(run / "run.lock"):
+        text = live.of(study)
+    seeds = re.findall(r"<tr><td>(\d+)</td>.*\n.*</td><td>(\d+)</td><td class=\"text\">(\w+)<", text)
+    assert seeds == [("1", "0", "diverged"), ("1", "7", "running")]
+    assert "<td>7</td>" not in live.of(study)
 
 
 def test_it_is_drawn_at_both_ends_and_between_only_for_news_and_never_when_a_run_ends(clock):

@@ -13,23 +13,23 @@ def count_statuses(study: StudyRows) -> dict[str, int]:
 
 
 def seconds_left(study: StudyRows) -> float | None:
-    """What the runs that are neither finished nor diverged will take, one at a time, by what finished ones took.
+    """What the runs that are neither finished nor diverged will take, one at a time, by what others took so far.
 
-    Those of the same model and depth count, or all where there is none.
+    Those of the same model and depth count, or all where there is none; finished ones, where there are any.
 
     Returns:
-        0 where nothing is left; None where no run has finished to judge by.
+        0 where nothing is left; None where no run has come far enough to judge by.
     """
     ahead = [row for row in study.rows if row.status not in ("finished", "diverged")]
-    finished = [row for row in study.rows if row.status == FINISHED]
-    if not ahead or not finished:
+    begun = [row for row in study.rows if row.status == FINISHED] or [row for row in ahead if row.done]
+    if not ahead or not begun:
         return 0.0 if not ahead else None
     left = 0.0
     for row in ahead:
-        alike = [done for done in finished if (done.model, done.layers) == (row.model, row.layers)] or finished
+        alike = [other for other in begun if (other.model, other.layers) == (row.model, row.layers)] or begun
         # What is trained so far is not trained again, whether the run is at work or was interrupted.
         share = 1 - row.done / study.length
-        left += share * fmean(map(_total_seconds, alike))
+        left += share * fmean(_total_seconds(other) * study.length / other.done for other in alike)
     return left
 
 

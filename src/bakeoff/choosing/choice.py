@@ -197,7 +197,10 @@ class Choice:
                 row = next(each for each in rows.rows if each.folder == run)
         if row is None and ended == CUT_OFF:
             least = planning.least_minutes(self.kept, search.paces[search.winner])
-            raise UserError(f"the time was up before the last run: give at least {least} minutes, and another --out")
+            told = f"the time was up before the last run: give at least {least} minutes, and another --out"
+            self.decide(told)
+            progress.page(StudyFolder(self.folder / FINAL), self.console).draw()
+            raise UserError(told)
         return Chosen(
             search=search,
             ended=ended,

@@ -104,7 +104,7 @@ def told(search: Search, kept: Kept) -> Iterator[str]:
     if not search.plan:
         yield f"there is no time to compare anything: {search.contenders[0].title} is taken, at its usual rate"
     rest = kept.left - sum(rung.all_seconds for rung in search.plan if not kept.trials)
-    yield f"then the best of them for about {words.duration(max(0.0, rest))}"
+    yield f"{'then the best of them' if search.plan else 'it is trained'} for about {words.duration(max(0.0, rest))}"
 
 
 def fitted(corpus: Corpus, minutes: float) -> tuple[int, Corpus]:

@@ -70,8 +70,11 @@ def _fill(folder: Path, name: str, make: Callable[[Path], None]) -> None:
 
 def remove_old_leftovers() -> None:
     """Remove what killed processes left half-made anywhere in the cache: what no process has written to for a day."""
-    for leftover in cache_folder().rglob(f"{TEMPORARY}*"):
-        with contextlib.suppress(OSError):  # another process may be removing it
+    found: list[Path] = []
+    with contextlib.suppress(OSError):  # another process may be removing one just now
+        found += list(cache_folder().rglob(f"{TEMPORARY}*"))
+    for leftover in found:
+        with contextlib.suppress(OSError):
             newest = max(path.stat().st_mtime for path in [leftover, *leftover.rglob("*")])
             if time.time() - newest > ABANDONED:
                 shutil.rmtree(leftover) if leftover.is_dir() else leftover.unlink()

@@ -15,23 +15,22 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from filelock import Timeout
 
 from bakeoff.data.cache import cache_folder, remove_old_leftovers
+from bakeoff.errors import UserError
 from bakeoff.executors import Ended, Task
 from bakeoff.executors import node as nodes
 from bakeoff.executors.node import LOOK, Progress
-from bakeoff.executors.ray import RETRIES, Ray
-from bakeoff.files import TEMPORARY, lock_at, new_folder, written_atomically
-from bakeoff.records import RunFolder
-
-if TYPE_CHECKING:
-    from filelock import BaseFileLock
+from bakeoff.executors.ray import RETRIES, STOPPED, Ray
+from bakeoff.files import TEMPORARY, lease_at, lock_at, new_folder, written_atomically
 
 Json = dict[str, Any]
 #: Contents of files, by their paths in the folder that they are to lie in.
 Files = Mapping[str, bytes]
-#: Seconds after which a run's folder comes back in between, if it has a checkpoint.
+#: The fewest seconds between two times that a run's folder comes back, which it does when there is a new checkpoint.
 EVERY = 60.0
 #: Where in a node's folder lies what a cache would have.
 CACHE = Path("cache")
@@ -60,14 +59,14 @@ class Apart(Ray):
         self.name = _checksum(files)
         self.packed = [ray.put(dict(files))]  # in a list, so that only a node that has not got them fetches them
         self.tries = Counter[Task]()
-        #: Held here for the workers, so that others see that a run is at work.
-        self.locks: dict[Task, BaseFileLock] = {}
+        #: Locks and claims of runs, held here for their workers: others see that they are at work, and leave them.
+        self.held: dict[Task, contextlib.ExitStack] = {}
 
     def submit(self, task: Task) -> None:
         """Have a node start a task as soon as it has room, from where its folder is."""
         self.tries[task] += 1
-        self.locks[task] = lock_at(task.folder / "run.lock")
-        self.locks[task].acquire()
+        if task not in self.held:
+            self.held[task] = _hold(task.folder)
         given = task.line, self.environment, self.name, self.packed, read(task.folder), EVERY
         self.active[self.task.options(**self.share).remote(*given)] = task
 
@@ -87,17 +86,32 @@ class Apart(Ray):
                 message = {"event": "note", "text": f"begun again on another node: {message.why}"}
             elif isinstance(message, Ended) or message["event"] == "end":
                 del self.active[stream]
-                self.locks.pop(task).release()
+                self.held.pop(task).close()
             said.append((task, message))
         return said
 
     def cancel(self) -> None:
         """Kill what is at work; what has come back of it stays, and others may go on with it."""
         super().cancel()
-        for lock in self.locks.values():
-            lock.release()
-        self.locks.clear()
+        for held in self.held.values():
+            held.close()
+        self.held.clear()
         self.active.clear()
+
+
+def _hold(folder: Path) -> contextlib.ExitStack:
+    """The lock of a run, and its claim for where locks do not hold, as its worker would have them.
+
+    Raises:
+        UserError: Another process has one.
+    """
+    with contextlib.ExitStack() as held:
+        for each in (lock_at(folder / "run.lock"), lease_at(folder / "run.claim")):
+            try:
+                held.enter_context(each.acquire(timeout=STOPPED))
+            except Timeout as error:
+                raise UserError(f"another process is at work on {folder}: wait until it has ended", status=1) from error
+        return held.pop_all()
 
 
 def _checksum(files: Files) -> str:
@@ -149,7 +163,7 @@ def work(  # noqa: PLR0913, PLR0917 (what a node has to be told of)
         name: Stands for what all runs read.
         packed: Ray's reference to it.
         files: Of the run's folder so far.
-        every: Seconds after which its files are said again, if it has a checkpoint.
+        every: The fewest seconds after which its files are said again, once there is a new checkpoint.
     """
     here = _unpacked(name, packed)
     os.chdir(here)
@@ -159,11 +173,14 @@ def work(  # noqa: PLR0913, PLR0917 (what a node has to be told of)
         task = Task(folder, json.dumps(json.loads(line) | {"folder": given}))
         progress, sent = Progress.begun(task), time.monotonic()
         ending = pool.submit(nodes.work, task, environment | {"BAKEOFF_CACHE": str(here / CACHE)})
+        fresh = False
         while not ending.done():
             wait([ending], LOOK)
-            yield from progress
-            if time.monotonic() - sent >= every and RunFolder(folder).checkpoint.is_file():
-                sent = time.monotonic()
+            for message in progress:
+                yield message
+                fresh |= message["event"] == "checkpoint"
+            if fresh and time.monotonic() - sent >= every:
+                fresh, sent = False, time.monotonic()
                 yield {"event": "files", "files": read(folder)}
         yield from progress
         yield {"event": "files", "files": read(folder)}
@@ -178,9 +195,9 @@ def _unpacked(name: str, packed: Sequence[Any]) -> Path:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with lock_at(folder.with_name(f"{name}.lock")):
         if not folder.is_dir():
+            remove_old_leftovers()
             with new_folder(folder) as new:
                 for path, content in ray.get(packed[0]).items():
                     (new / path).parent.mkdir(parents=True, exist_ok=True)
                     (new / path).write_bytes(content)
-    remove_old_leftovers()
     return folder

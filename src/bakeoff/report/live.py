@@ -6,10 +6,10 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import jinja2
 
@@ -19,13 +19,12 @@ from bakeoff.analysis.questions import reported
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import plain
 from bakeoff.files import written_atomically
-from bakeoff.records import StudyFolder
+from bakeoff.records import StudyFolder, is_locked
 from bakeoff.report import page, text
 from bakeoff.report.build import PAGE
 from bakeoff.report.figures import overlays, pictures
 from bakeoff.report.figures import reported as elsewhere
 from bakeoff.report.figures.style import Chart
-from bakeoff.spec import Study
 
 Json = dict[str, Any]
 #: The page's name.
@@ -34,6 +33,13 @@ NAME = "live.html"
 INTERVAL = 3.0
 #: The most that drawing takes of the time of the runs beside it, as a share of a core.
 SHARE = 0.004
+
+
+class Part(NamedTuple):
+    """What is at work of a study, where that is not what it declares: some experiments, with other seeds."""
+
+    numbers: Collection[int]
+    seeds: Sequence[int]
 
 
 def shell(now: str = "") -> str:
@@ -52,20 +58,23 @@ def links(to: Sequence[tuple[str, str]]) -> str:
     return _template("live-links.html").render(links=[(plain(name), address) for name, address in to])
 
 
-def of(folder: StudyFolder, drawn: datetime | None = None, part: Study | None = None) -> str:
+def of(folder: StudyFolder, drawn: datetime | None = None, part: Part | None = None) -> str:
     """A study as it is now, as a piece of HTML.
 
     Args:
         folder: The study's.
         drawn: The time, where that is not the time at which it is read.
-        part: What is at work of it, where that is not what it declares: some experiments, with other seeds.
+        part: What is at work of it, where that is known not to be what it declares; otherwise it is found out.
     """
+    part = part or _with_other_seeds(folder)
     study = read_rows(folder, part.seeds if part else ())
     if part:
         study = dataclasses.replace(study, rows=tuple(row for row in study.rows if row.number in part.numbers))
-    counts = count_statuses(study)
+    whole = decisions.whole_of(folder.path)
+    counts, found = count_statuses(study), reported.facts(study)
     return _template("live-study.html").render(
         study=study,
+        whole=None if whole == folder.path else plain(whole.resolve().name),
         counts=[f"{count} {status}" for status, count in counts.items() if count],
         left=seconds_left(study),
         then=what_is_next(study),
@@ -75,9 +84,24 @@ def of(folder: StudyFolder, drawn: datetime | None = None, part: Study | None = 
         failed=[row for row in study.rows if row.error],
         several=study.seeds > 1,
         figures=_inline(overlays.draw(study)),
-        reported=text.grid("reported", reported.facts(study)) if study.reported else None,
+        reported=text.grid("reported", found) if study.reported else None,
+        heading=text.say("reported", "heading", found),
         elsewhere=_inline(elsewhere.draw(study)),
     )
+
+
+def _with_other_seeds(folder: StudyFolder) -> Part | None:
+    """The experiments that are trained with seeds which the study does not declare, as for a comparison of two."""
+    declared, there = folder.study, dict[str, set[int]]()
+    for run in folder.path.glob("*/seed-*"):
+        if (seed := run.name.removeprefix("seed-")).isdecimal():
+            there.setdefault(run.parent.name, set()).add(int(seed))
+    others = {slug: seeds for slug, seeds in there.items() if seeds - set(declared["seeds"])}
+    numbers = [entry["number"] for entry in declared["experiments"] if entry["slug"] in others]
+    runs = [folder.run(f"{slug}/seed-{seed}") for slug, seeds in others.items() for seed in seeds]
+    if not (numbers and any(is_locked(run.path / "run.lock") for run in runs)):
+        return None
+    return Part(numbers, sorted(set[int]().union(*others.values())))
 
 
 def _inline(charts: Iterable[Chart]) -> list[str]:
@@ -89,7 +113,7 @@ def path(folder: StudyFolder) -> Path:
     return decisions.whole_of(folder.path) / NAME
 
 
-def write(folder: StudyFolder, part: Study | None = None) -> None:
+def write(folder: StudyFolder, part: Part | None = None) -> None:
     """Write a study's page as it is now, or of a part of it, with a link to its report where there is one."""
     page, report = path(folder), folder.report / PAGE
     to = [("report", report.relative_to(page.parent).as_posix())] if report.is_file() else []
@@ -114,7 +138,7 @@ class Page:
         drawings: How many there were.
     """
 
-    def __init__(self, folder: StudyFolder, say: Callable[[str], object], part: Study | None = None) -> None:
+    def __init__(self, folder: StudyFolder, say: Callable[[str], object], part: Part | None = None) -> None:
         self.folder, self.say, self.part = folder, say, part
         self.seconds, self.drawings = 0.0, 0
         self._news, self._due, self._failed = False, 0.0, False
@@ -146,7 +170,8 @@ class Page:
             self._failed = True
         took = time.thread_time() - began
         self.seconds, self.drawings = self.seconds + took, self.drawings + 1
-        self._due = time.monotonic() + max(INTERVAL, took / SHARE)
+        # The first, before anything is trained, imports and compiles what the others find there.
+        self._due = time.monotonic() + max(INTERVAL, took / SHARE if self.drawings > 1 else 0.0)
 
 
 @functools.cache

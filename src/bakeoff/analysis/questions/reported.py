@@ -6,7 +6,7 @@ from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.questions.finding import Finding, evidence
 from bakeoff.analysis.reported import Reported
 from bakeoff.analysis.rows import Repeats, StudyRows
-from bakeoff.analysis.statistics import REPORTED
+from bakeoff.analysis.statistics import ANSWERED, REPORTED
 
 #: Among the questions of a report.
 PLACE = 200
@@ -34,6 +34,11 @@ class Facts:
     best: Repeats | None
 
     @property
+    def measured(self) -> list[Reported]:
+        """Models that were measured here."""
+        return [line.run for line in self.lines if line.run.window]
+
+    @property
     def comparable(self) -> list[Line]:
         """Those in bits per byte."""
         return [line for line in self.lines if line.run.comparable]
@@ -58,7 +63,7 @@ def reported(study: StudyRows) -> list[Finding]:
         Finding(
             name="reported",
             template="reported",
-            verdict=REPORTED,
+            verdict=ANSWERED if len(found.measured) == len(found.lines) else REPORTED,
             facts=found,
             evidence=evidence((), floors),
             figures=figures,
