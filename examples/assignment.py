@@ -21,18 +21,18 @@ budget = Budget(epochs=8, batch_size=16, sequence_length=32, vocabulary=2048)
 
 #: The learning rates are those that were found on the encyclopedia; `bakeoff tune` finds yours.
 contenders = [
-    (LSTM(layers=1), Adam(lr=1e-2)),  # 1
-    (LSTM(layers=1), AdamW(lr=3e-2, weight_decay=0.1)),  # 2
-    (LSTM(layers=1), SGD(lr=10)),  # 3
-    (LSTM(layers=1), Momentum(lr=1)),  # 4
-    (GPT1(layers=1), Adam(lr=1e-3)),  # 5
-    (GPT1(layers=1), AdamW(lr=3e-3, weight_decay=0.1)),  # 6
-    (GPT1(layers=1), SGD(lr=3)),  # 7
-    (GPT1(layers=1), Momentum(lr=0.3)),  # 8
-    (LSTM(layers=2), AdamW(lr=3e-2, weight_decay=0.1)),  # 9
-    (LSTM(layers=4), AdamW(lr=3e-2, weight_decay=0.1)),  # 10
-    (GPT1(layers=2), AdamW(lr=1e-3, weight_decay=0.1)),  # 11
-    (GPT1(layers=4), AdamW(lr=3e-4, weight_decay=0.1)),  # 12
+    (LSTM(layers=1), Adam(lr=0.017)),  # 1
+    (LSTM(layers=1), AdamW(lr=0.02, weight_decay=0.1)),  # 2
+    (LSTM(layers=1), SGD(lr=6.4)),  # 3
+    (LSTM(layers=1), Momentum(lr=1.6)),  # 4
+    (GPT1(layers=1), Adam(lr=0.0015)),  # 5
+    (GPT1(layers=1), AdamW(lr=0.0021, weight_decay=0.1)),  # 6
+    (GPT1(layers=1), SGD(lr=1.9)),  # 7
+    (GPT1(layers=1), Momentum(lr=0.5)),  # 8
+    (LSTM(layers=2), AdamW(lr=0.027, weight_decay=0.1)),  # 9
+    (LSTM(layers=4), AdamW(lr=0.0077, weight_decay=0.1)),  # 10
+    (GPT1(layers=2), AdamW(lr=0.0008, weight_decay=0.1)),  # 11
+    (GPT1(layers=4), AdamW(lr=0.00045, weight_decay=0.1)),  # 12
     # 13: your own.
 ]
 

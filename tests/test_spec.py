@@ -141,7 +141,7 @@ def texts(documents):
         (lambda: GPT1(width=0), "width must be a whole number from 1 to 65,536, not 0"),
         (lambda: GPT1(width=8, heads=0), "heads must be a whole number from 1 to 8, not 0"),
         (lambda: Adam(lr=0.0), "learning rate must be a finite number above 0, not 0.0"),
-        (lambda: Adam(lr=1e305), "learning rate must be a finite number above 0 and below 1,000,000,000, not 1e+305"),
+        (lambda: Adam(lr=1e305), "learning rate must be a finite number above 0 and below 1e+300, not 1e+305"),
         (lambda: Adam(lr=math.nan), "learning rate must be a finite number above 0, not nan"),
         (lambda: Adam(lr="0.1"), "learning rate must be a finite number above 0, not '0.1'"),
         (lambda: Adam(betas=(0.9, 1.0)), r"betas must be two numbers from 0 and below 1, not (0.9, 1.0)"),

@@ -31,6 +31,8 @@ SMALLEST_VOCABULARY = 256
 #: Far above what any machine can do, and low enough that a slip of the finger is noticed before memory is asked for.
 MOST_LAYERS, MOST_SYMBOLS, MOST_THREADS, MOST_SEEDS, MOST = 1000, 1_000_000, 1024, 1000, 1_000_000_000
 LARGEST_SEED = 2**32 - 1
+#: Above it no record holds a number.
+LARGEST = 1e300
 PRECISIONS = ("auto", "fp32", "bf16")
 SCHEDULES = ("linear", "warmup", "constant")
 #: Share of the steps in which a schedule rises to the peak, where nothing else is asked for.
@@ -56,7 +58,7 @@ def _require_whole(value: object, name: str, lowest: int, highest: int) -> None:
 def real(spec: object, name: str, *, above: float | None = None, below: float | None = None) -> None:
     """See that a field of a spec is a number from 0, or above a bound, and below another one; make it a float.
 
-    1 and 1.0 are the same, so they must give the same identity. Without another bound it is `MOST`.
+    1 and 1.0 are the same, so they must give the same identity. Without another bound it is `LARGEST`.
 
     Raises:
         ValueError: It is none.
@@ -64,11 +66,11 @@ def real(spec: object, name: str, *, above: float | None = None, below: float | 
     value = getattr(spec, name)
     number = isinstance(value, int | float) and not isinstance(value, bool)
     lowest = "from 0" if above is None else f"above {above}"
-    told = below is not None or (number and MOST <= value < math.inf)
-    most = MOST if below is None else below
+    told = below is not None or (number and LARGEST <= value < math.inf)
+    most = LARGEST if below is None else below
     _require(
         number and (value >= 0 if above is None else value > above) and value < most,
-        f"{_words(name)} must be a finite number {lowest}{f' and below {most:,}' if told else ''}, not {value!r}",
+        f"{_words(name)} must be a finite number {lowest}{f' and below {most}' if told else ''}, not {value!r}",
     )
     object.__setattr__(spec, name, float(value))
 

@@ -76,7 +76,7 @@ def test_what_comes_back_is_the_runs_folder_and_it_is_at_work_until_then(cluster
     )
 
     def tell(_, message):
-        names = sorted(path.name for path in folder.iterdir() if path.name != "run.lock")
+        names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("run."))
         told.append((message["event"], names, is_locked(folder / "run.lock")))
 
     do([Task(folder, "{}")], cluster, 1, tell)

