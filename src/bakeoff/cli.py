@@ -266,11 +266,13 @@ def report(
     For example `bakeoff report runs/quick`.
     """
     from bakeoff.records import find_studies
-    from bakeoff.report import results
+    from bakeoff.report import live, results
 
     def write(study: "StudyFolder") -> int:
         with process.console().status("writing the report"):
             written = results.report(study.path, out, beside_published=beside_published)
+            if out is None and live.path(study).is_file():
+                live.Page(study, say).draw()
         return _finish(written)
 
     return _for_each(find_studies(folder), write)

@@ -223,8 +223,10 @@ def judge(
                         "there is no verdict while a run has failed; repeat the command to try it again", status=1
                     )
             decide(f"#{candidate} against #{baseline} {terminal.look_text(judge.learn())}")
-            progress.page(part.folder, console, part.study).draw()
-        return judge.judgement()
+        judgement = judge.judgement()
+        decide(f"#{candidate} against #{baseline}: {judgement.last.verdict}")
+        progress.page(session.folder, console, question.pair.with_seeds(judgement.last.seeds)).draw()
+        return judgement
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,108 @@
+"""The commands of the docs are run, with small stand-ins for what they name."""
+
+import dataclasses
+import json
+import re
+import shlex
+import shutil
+import sys
+
+import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
+
+from bakeoff import cli, experiments, study_file, tuning
+from bakeoff.models import GPT
+from bakeoff.optimizers import Adam
+from test_docs import ROOT, commands
+
+#: Pages whose commands are run, in their order.
+PAGES = ["index.md", "own.md", "recipes.md", "along.md"]
+#: What is not run, by how it begins: it takes minutes, and has tests of its own.
+LONG = ("choose ",)
+
+
+@pytest.fixture(scope="module")
+def world(tiny_corpus_file, tmp_path_factory):
+    """A folder with all that the pages name: a text, study files, a trainer's run."""
+    folder = tmp_path_factory.mktemp("world")
+    shutil.copy(tiny_corpus_file, folder / "my.txt")
+    shutil.copytree(ROOT / "examples", folder / "examples")
+    small = re.sub(r"epochs=\d+, batch_size=\d+, sequence_length=\d+, vocabulary=\d+", SMALL, ASSIGNMENT)
+    (folder / "examples" / "assignment.py").write_text(small)
+    for name in ("mine", "proposal", "signs"):
+        (folder / f"{name}.py").write_text(STUDY.format(name=name, corpus=str(folder / "my.txt")))
+    (folder / "my-trainer").mkdir()
+    log = [{"step": step, "epoch": step / 10, "eval_loss": 4.0 - step / 100} for step in (10, 20, 30)]
+    (folder / "my-trainer" / "trainer_state.json").write_text(json.dumps({"log_history": log}))
+    return folder
+
+
+SMALL = "epochs=1, epoch_steps=3, batch_size=4, sequence_length=16, vocabulary=300, precision='fp32', threads=1"
+ASSIGNMENT = (ROOT / "examples" / "assignment.py").read_text(encoding="utf-8")
+STUDY = f"""
+from bakeoff.data.corpora import choose
+from bakeoff.models import LSTM
+from bakeoff.optimizers import Adam
+from bakeoff.spec import Budget, Study
+
+contenders = [(LSTM(embedding=8, hidden=8), Adam(lr=lr)) for lr in (1e-2, 3e-2)]
+study = Study.of({{name!r}}, corpus=choose({{corpus!r}}), budget=Budget({SMALL}), contenders=contenders)
+"""
+
+
+@pytest.fixture(scope="module")
+def model(world, tiny_study):
+    """A model of the library's with a tokenizer that loses nothing."""
+    from bakeoff import data  # noqa: PLC0415 (with the session's cache)
+
+    tokenizer = data.prepare(tiny_study.corpus, tiny_study.budget).tokenizer
+    torch.manual_seed(0)
+    sizes = {"bos_token_id": None, "eos_token_id": None, "n_embd": 16, "n_head": 2, "n_layer": 1, "n_positions": 40}
+    GPT2LMHeadModel(GPT2Config(vocab_size=tokenizer.get_vocab_size(), **sizes)).save_pretrained(world / "my-model")
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(world / "my-model")
+
+
+@pytest.fixture
+def run(world, model, tiny_study, monkeypatch, capfd):
+    """Does a command of a page; its exit status and what it said."""
+    quick = tiny_study.with_shared(epochs=1, epoch_steps=3)
+    contenders = [(GPT(width=16, heads=2), Adam())] * 6
+    modern = dataclasses.replace(
+        quick,
+        name="modern",
+        experiments=tuple(
+            dataclasses.replace(quick.experiments[0], number=number, architecture=model, optimizer=optimizer)
+            for number, (model, optimizer) in enumerate(contenders, start=1)
+        ),
+    )
+    for name, study in (("quick", dataclasses.replace(quick, name="quick")), ("modern", modern)):
+        monkeypatch.setitem(experiments.STUDIES, name, study)
+    monkeypatch.setattr(tuning, "REACH", 1)
+    monkeypatch.setattr(tuning, "ROUNDS", 1)
+    monkeypatch.setattr(study_file, "STUDIES", experiments.STUDIES)
+    monkeypatch.chdir(world)
+
+    def run(command):
+        words = shlex.split(
+            command.replace("vital-articles", tiny_study.corpus.path).replace("gpt-2-muon", "gpt-1-adam")
+        )
+        monkeypatch.setattr(sys, "argv", ["bakeoff", *words])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        return ended.value.code, capfd.readouterr().err
+
+    return run
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_the_commands_of_a_page_do_what_it_says_one_after_the_other(page, run):
+    if page == "along.md":
+        assert run("run modern --no-report --only 6")[0] == 0
+        assert run("run quick --no-report")[0] == 0
+    told = [command for command in commands(ROOT / "docs" / page) if not command.startswith(LONG)]
+    assert told
+    for command in told:
+        status, said = run(command)
+        assert status == 0, (command, said)
+        assert "Traceback" not in said
