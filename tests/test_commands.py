@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -84,9 +85,12 @@ def run(world, model, tiny_study, monkeypatch, capfd):
     monkeypatch.chdir(world)
 
     def run(command):
-        words = shlex.split(
-            command.replace("vital-articles", tiny_study.corpus.path).replace("gpt-2-muon", "gpt-1-adam")
-        )
+        stands_in = {"vital-articles": tiny_study.corpus.path, "gpt-2-muon": "gpt-1-adam"}
+        if "runs/FOLDER" in command:
+            stands_in["runs/FOLDER"] = next(path.parent for path in Path("runs").glob("mine*/study.json")).as_posix()
+        for named, here in stands_in.items():
+            command = command.replace(named, here)
+        words = shlex.split(command)
         monkeypatch.setattr(sys, "argv", ["bakeoff", *words])
         with pytest.raises(SystemExit) as ended:
             cli.main()
