@@ -82,7 +82,7 @@ def claims(study):
 
 def test_the_page_of_quick_shows_the_table_and_the_answers_of_its_report():
     study, told = kept("quick"), (ROOT / "docs" / "quick.md").read_text(encoding="utf-8")
-    assert len(study.rows) == 12 * 5
+    assert len(study.rows) == 12 * 4
     assert all(row.finished for row in study.rows)
     found = findings(study)
     assert text.answer(first_screen(study, found))["headline"] in told
