@@ -9,6 +9,7 @@ from bakeoff import words
 from bakeoff.analysis.answer import first_screen
 from bakeoff.analysis.questions import findings
 from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.statistics import NO, YES
 from bakeoff.records import find_studies
 from bakeoff.report import table, text
 
@@ -89,6 +90,9 @@ def test_the_page_of_quick_shows_the_table_and_the_answers_of_its_report():
     assert table.markdown(table.tables(study)[:1]).strip() in told
     assert answers(study) in told
     assert all(line in told for line in claims(study).values())
+    optimizers = [each.verdict for each in found if re.match(r"(adam|adamw|momentum)-\d+-against-", each.name)]
+    assert (len(optimizers), sum(verdict in (YES, NO) for verdict in optimizers)) == (8, 5)
+    assert "five of eight comparisons of optimizers are decided" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_the_page_of_wikitext_2_shows_the_table_and_the_answer_of_its_report():
