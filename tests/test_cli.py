@@ -564,7 +564,10 @@ OPTIONS = {
         *("--precision", "--threads", "--jobs", "--executor", "--address", "--shared-folder", "--no-shared-folder"),
         *("--json", "--help"),
     },
-    "probe": {"--device", "--trust", "--json", "--help"},
+    "probe": {
+        *("--device", "--executor", "--address", "--shared-folder", "--no-shared-folder", "--trust", "--json"),
+        "--help",
+    },
     "verify": {"--run", "--seed", "--training", "--no-training", "--trust", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},

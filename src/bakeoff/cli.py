@@ -529,6 +529,9 @@ def probe(
     number: Annotated[int, typer.Argument(help="The number of an experiment.")],
     *,
     device: DeviceOption = "auto",
+    executor: ExecutorOption = "local",
+    address: AddressOption = None,
+    shared_folder: SharedOption = True,
     trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -540,7 +543,6 @@ def probe(
     """
     from bakeoff import probing, progress, terminal, verbs
     from bakeoff.analysis.rows import read_rows
-    from bakeoff.measure import resolve_device
     from bakeoff.records import only_study
 
     console, study = process.console(), only_study(folder)
@@ -550,8 +552,10 @@ def probe(
     with contextlib.ExitStack() as stack:
         stack.enter_context(study.acquire())
         tokens = progress.prepare(suspect.run.corpus, suspect.run.budget, console)
+        cluster = stack.enter_context(verbs.clustered(executor, address, shared=shared_folder))
+        where = verbs.device_of(device, cluster, suspect.run.budget.precision)
         sessions = [
-            stack.enter_context(probing.open_anew(declared, at, resolve_device(device), suspect.source))
+            stack.enter_context(probing.open_anew(declared, at, where, suspect.source)).on(cluster)
             for at, declared in suspect.studies(tokens).items()
         ]
         missing = [session.missing() for session in sessions]
