@@ -18,7 +18,7 @@ from bakeoff.optimizers import Adam
 from test_docs import ROOT, commands
 
 #: Pages whose commands are run, in their order.
-PAGES = ["index.md", "own.md", "recipes.md", "along.md"]
+PAGES = ["index.md", "own.md", pytest.param("recipes.md", marks=pytest.mark.slow), "along.md"]
 #: What is not run, by how it begins: it takes minutes, and has tests of its own.
 LONG = ("choose ",)
 
@@ -85,7 +85,7 @@ def run(world, model, tiny_study, monkeypatch, capfd):
     monkeypatch.chdir(world)
 
     def run(command):
-        stands_in = {"vital-articles": tiny_study.corpus.path, "gpt-2-muon": "gpt-1-adam"}
+        stands_in = {"vital-articles": tiny_study.corpus.path, "gpt-2-muon": "gpt-1-adam", "41000": "400"}
         if "runs/FOLDER" in command:
             stands_in["runs/FOLDER"] = next(path.parent for path in Path("runs").glob("mine*/study.json")).as_posix()
         for named, here in stands_in.items():

@@ -325,9 +325,8 @@ def test_kept_results_are_judged_without_training(tmp_path):
     assert judge.next_look().missing() == []
     assert judge.learn().verdict == "worse"
     assert judge.next_look() is None
-    seen, searched = judge.judgement().reservations
+    (seen,) = judge.judgement().reservations  # the search has looked closely around both
     assert seen.startswith("runs of seeds 0, 1 and 2 were over before")
-    assert searched == STEEP.replace("#1", "#3")
 
 
 def test_what_is_to_be_done_again_is_forgotten_once_nothing_speaks_against_a_verdict(judged, session, study):
