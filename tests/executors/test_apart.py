@@ -49,8 +49,7 @@ def cluster(tmp_path):
         remote=lambda **_: lambda work: SimpleNamespace(options=lambda **_: SimpleNamespace(remote=remote)),
         exceptions=SimpleNamespace(RayError=LostError, OutOfMemoryError=FullError),
     )
-    made = apart.Apart(module, {"text/mine.txt": b"a text"})
-    made.share = {"num_cpus": 1, "memory": 1, "num_gpus": 0}
+    made = apart.Apart(module, {"text/mine.txt": b"a text"}, {"num_cpus": 1, "memory": 1, "num_gpus": 0})
     made.said, made.sent = tries, sent
     return made
 

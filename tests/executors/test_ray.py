@@ -211,6 +211,8 @@ def test_every_node_that_does_runs_is_looked_at_before_anything_is_trained(tmp_p
         there = cluster.check(tmp_path, [], lambda: {"text/text.txt": b"a text"})
         assert (cluster.sends, there.sends) == (False, True)
         assert there.packed == [{"text/text.txt": b"a text"}]
+        cluster.share["memory"] = 7
+        assert there.share == {"memory": 7}, "what is reserved for one study of a command is for all"
 
 
 @pytest.mark.parametrize(

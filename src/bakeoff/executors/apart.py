@@ -48,12 +48,14 @@ class Apart(Ray):
     Args:
         ray: The module.
         files: What all runs read, by where they look for it.
+        share: What each run gets of a node, which is the same for all studies on these nodes.
     """
 
     sends = True
 
-    def __init__(self, ray: Any, files: Files) -> None:  # noqa: ANN401 (the module, which need not be installed)
+    def __init__(self, ray: Any, files: Files, share: Json) -> None:  # noqa: ANN401 (the module, which need not be there)
         super().__init__(ray)
+        self.share = share
         # What is lost is begun anew here, with what has come back of it.
         options = {"max_calls": 1, "max_retries": 0, "num_returns": "streaming", "scheduling_strategy": "SPREAD"}
         self.task = ray.remote(**options)(work)

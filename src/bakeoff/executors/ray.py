@@ -112,7 +112,7 @@ class Ray:
         Raises:
             UserError: No node has that much.
         """
-        self.share = {"num_cpus": threads, "memory": memory_bytes, "num_gpus": int(device == "cuda")}
+        self.share.update(num_cpus=threads, memory=memory_bytes, num_gpus=int(device == "cuda"))
         sizes = {"CPU": threads, "memory": memory_bytes, "GPU": self.share["num_gpus"]}
         nodes = [node["Resources"] for node in self._nodes()]
         wanted = {name: size for name, size in sizes.items() if size}
@@ -159,7 +159,7 @@ class Ray:
             probe.unlink(missing_ok=True)
         from bakeoff.executors.apart import Apart  # noqa: PLC0415 (it is made of this class)
 
-        return self if shared else Apart(self.ray, packed())
+        return self if shared else Apart(self.ray, packed(), self.share)
 
     @property
     def environment(self) -> dict[str, str]:
