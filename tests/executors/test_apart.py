@@ -75,6 +75,7 @@ def test_what_comes_back_is_the_runs_folder_and_it_is_at_work_until_then(cluster
     )
 
     def tell(_, message):
+        assert (folder / "run.claim").is_file() == (message["event"] != "end"), "for where locks do not hold"
         names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("run."))
         told.append((message["event"], names, is_locked(folder / "run.lock")))
 

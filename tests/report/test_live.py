@@ -67,7 +67,7 @@ def test_the_page_of_a_part_lies_with_the_whole_and_shows_what_was_decided(study
 
 
 def test_of_a_part_with_other_seeds_it_shows_that_alone(study):
-    part = SimpleNamespace(seeds=(0, 7), numbers=[1])
+    part = live.Part(numbers=[1], seeds=(0, 7))
     live.Page(study, pytest.fail, part).draw()
     text = (study.path / live.NAME).read_text()
     assert re.findall(r"<tr><td>(\d+)</td>.*\n.*</td><td>(\d+)</td><td class=\"text\">(\w+)<", text) == [

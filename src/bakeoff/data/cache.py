@@ -72,7 +72,7 @@ def remove_old_leftovers() -> None:
     """Remove what killed processes left half-made anywhere in the cache: what no process has written to for a day."""
     found: list[Path] = []
     with contextlib.suppress(OSError):  # another process may be removing one just now
-        found += list(cache_folder().rglob(f"{TEMPORARY}*"))
+        found.extend(cache_folder().rglob(f"{TEMPORARY}*"))
     for leftover in found:
         with contextlib.suppress(OSError):
             newest = max(path.stat().st_mtime for path in [leftover, *leftover.rglob("*")])
