@@ -21,13 +21,14 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from bakeoff import cli, data, measuring, terminal
+from bakeoff import cli, data, measuring, terminal, words
 from bakeoff.analysis.rows import read_rows
 from bakeoff.data import corpora, tokenizers
 from bakeoff.errors import UserError
 from bakeoff.export import transformers as exporting
 from bakeoff.models import Transformers, ngram
 from bakeoff.optimizers import Adam
+from bakeoff.report import table
 from bakeoff.report.build import build
 from bakeoff.runner import open_session
 from bakeoff.spec import Budget, Study
@@ -155,6 +156,21 @@ def test_a_model_stands_beside_a_studys_runs_measured_on_the_studys_own_valid(
     page = build(study)
     assert page.failed == ()
     assert "small-one is a model that was measured here" in page.page.read_text()
+    line, details = (
+        [each for each in made["lines"] if each["kind"] == "elsewhere"] for made in table.tables(read_rows(study))
+    )
+    cells = [cell["text"] for cell in line[0]["cells"] if cell["text"]]
+    found = json.loads(told)
+    expected = [found["bits_per_byte"], found["nats"] / found["words"], found["parameters"]]
+    assert (len(line), details) == (1, []), "what it holds and took is not known"
+    assert cells == [
+        "small-one",
+        *(form(x) for form, x in zip((words.small, words.perplexity, words.millions), expected, strict=True)),
+        "trained elsewhere",
+    ]
+    assert "small-one was trained elsewhere and measured here" in (page.page.parent / "table.md").read_text()
+    (kept,) = json.loads((page.page.parent / "results.json").read_text())["reported"]
+    assert (kept["name"], kept["words"], kept["parameters"]) == ("small-one", valid.words, found["parameters"])
     assert "\n\nTrained elsewhere, measured here:\n" in shown
     assert "<h2>Trained elsewhere, measured here</h2>" in (study.path / "live.html").read_text()
     assert json.loads(told)["floor"]["nats"] == read_rows(study).lowest_floor.valid.nats, "the study's own"

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+import fakes
 from bakeoff import terminal, tuning
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.rows import read_rows
@@ -44,6 +45,21 @@ def test_status_says_what_mends_a_damaged_run(fake_study, tmp_path):
         lines[-1]
         == "the next `bakeoff run` will go on with #6, start #5, try again #4; first mend what is damaged of #1"
     )
+
+
+def test_status_shows_the_seeds_that_only_a_comparison_has(fake_study, tmp_path):
+    study = StudyFolder(shutil.copytree(fake_study.path, tmp_path / "fake"))
+    before = terminal.status_text(study, read_rows(study)).splitlines()
+    fakes.write_run(study.run("01-lstm-1-adam/seed-7"), fakes.falling(4.4), ending={})
+    (study.path / "01-lstm-1-adam" / "seed-x").mkdir()
+    told = terminal.status_text(study, read_rows(study)).splitlines()
+    assert told[: len(before)] == before, "they are none of the study's"
+    assert told[len(before) : -2] == ["", "Seeds that only a comparison has (`bakeoff judge`):"]
+    assert told[-2].split()[4:6] == ["seed", "status"]
+    assert told[-1].split()[-4:-2] == ["7", "finished"]
+    found = terminal.status_json(study, read_rows(study))
+    assert [(run["number"], run["seed"]) for run in found["other_seeds"]] == [(1, 7)]
+    assert sum(found["counts"].values()) == len(found["runs"]) == 8
 
 
 def test_status_as_json_counts_every_run(fake_study):

@@ -775,7 +775,7 @@ def measure(
     with progress.preparing(found.name, process.console()) as told:
         measured = measuring.measure(request, resolve_device(device), told)
     if study:
-        called = importing.keep_measured(study, model, name, measured.cost, measured.window)
+        called = importing.keep_measured(study, measured, name)
         progress.page(study, process.console()).draw()
         say(f"{called} is shown with {study.path}: `bakeoff status {into}`, `bakeoff report {into}`")
     if as_json:

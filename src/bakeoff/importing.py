@@ -9,15 +9,17 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bakeoff.data import corpora
 from bakeoff.data.splits import SPLITS
 from bakeoff.errors import UserError
 from bakeoff.files import is_regular
-from bakeoff.metrics import Tally
 from bakeoff.records import StudyFolder, write_record
 from bakeoff.spec import Budget, Corpus
+
+if TYPE_CHECKING:
+    from bakeoff.measuring import Measurement
 
 Json = dict[str, Any]
 #: What trainers call the loss on valid and on train, as a key, a tag or a column.
@@ -82,15 +84,16 @@ def bring(folder: Path, into: StudyFolder, told: Told) -> str:
     return _keep(into, folder, told.name, found._replace(tokens=None, bytes=None)._asdict() | counts)
 
 
-def keep_measured(into: StudyFolder, folder: Path, name: str | None, cost: Tally, window: int) -> str:
-    """Keep with a study what a model that was trained elsewhere costs on valid, in windows of so many tokens.
+def keep_measured(into: StudyFolder, found: "Measurement", name: str | None) -> str:
+    """Keep with a study what a model that was trained elsewhere costs on its valid.
 
     Returns:
         What it is called there.
     """
-    told = {"by": "measured here", "unit": "step", "valid": [(0, cost.loss)], "train": []}
-    counts = {"tokens": cost.tokens, "bytes": cost.bytes, "checked": True, "window": window}
-    return _keep(into, folder, name, told | counts)
+    told = {"by": "measured here", "unit": "step", "valid": [(0, found.cost.loss)], "train": [], "checked": True}
+    counts = {"tokens": found.cost.tokens, "bytes": found.cost.bytes, "words": found.cost.words}
+    model = {"window": found.window, "parameters": found.parameters}
+    return _keep(into, found.folder, name, told | counts | model)
 
 
 def _keep(into: StudyFolder, folder: Path, name: str | None, record: Json) -> str:

@@ -178,7 +178,8 @@ REPORTED: dict[str, Shape] = {
     **dict.fromkeys(("by", "unit"), _text),
     "valid": [[_number] * 2],
     "train": [[_number] * 2],
-    **dict.fromkeys(("tokens?", "bytes?", "window?"), _positive),
+    **dict.fromkeys(("tokens?", "bytes?", "window?", "parameters?"), _positive),
+    "words?": _count,
     "checked?": _flag,
 }
 TITLES: Shape = [{"name": _text, "title": _text}]
@@ -697,6 +698,15 @@ class StudyFolder:
             for seed in study["seeds"]:
                 slug = f"{experiment['slug']}/seed-{seed}"
                 yield experiment, seed, RunFolder(self.path / slug, (study.get("runs") or {}).get(slug))
+
+    def other_seeds(self) -> dict[str, set[int]]:
+        """Seeds that it does not declare, as a comparison of two has trained them, by slugs of its experiments."""
+        declared, found = self.study, dict[str, set[int]]()
+        for slug in (entry["slug"] for entry in declared["experiments"]):
+            names = (run.name.removeprefix("seed-") for run in self.path.glob(f"{slug}/seed-*"))
+            if others := {int(name) for name in names if name.isdecimal()} - set(declared["seeds"]):
+                found[slug] = others
+        return found
 
     def put_aside(self) -> Path:
         """Move it to where it is not taken for one that is in use: into `earlier` beside it, by a number; to where."""

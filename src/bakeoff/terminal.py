@@ -1,12 +1,12 @@
 """What verbs print: plain text in columns, the same on a terminal and in a pipe."""
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bakeoff import words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
-from bakeoff.analysis.rows import StudyRows
+from bakeoff.analysis.rows import Row, StudyRows, rows_of_other_seeds
 from bakeoff.analysis.statistics import SAME_WITHIN
 from bakeoff.errors import plain
 from bakeoff.metrics import perplexity
@@ -36,26 +36,33 @@ def status_json(folder: StudyFolder, rows: StudyRows) -> Json:
         "counts": count_statuses(rows),
         "seconds_left": seconds_left(rows),
         "runs": [{name: getattr(row, name) for name in kept} for row in rows.rows],
+        "other_seeds": [{name: getattr(row, name) for name in kept} for row in rows_of_other_seeds(folder)],
         "reported": [vars(run) for run in rows.reported],
     }
 
 
 def status_text(folder: StudyFolder, rows: StudyRows) -> str:
     """A line a run, and one for the study."""
-    lines = [
-        [
-            *(str(row.number), row.model_title, str(row.layers), row.optimizer_title, str(row.seed), row.status),
-            *(f"{row.done}/{rows.length}", words.number(row.valid.perplexity if row.valid else None)),
-        ]
-        for row in rows.rows
-    ]
     counts = ", ".join(f"{count} {status}" for status, count in count_statuses(rows).items() if count)
     left = seconds_left(rows)
     ending = f"{folder.path}: {counts}; left to run: {'nothing' if left == 0 else words.duration(left)}"
     ending += "".join(f"\n{plain(row.error or '')}" for row in rows.rows if row.status == DAMAGED)
     ending += f"\nthe next `bakeoff run` will {what_is_next(rows)}"
-    heads = ["#", "model", "layers", "optimizer", "seed", "status", f"{rows.unit}s", "valid ppl"]
-    return f"{columns(heads, lines)}\n{ending}{_reported_text(rows)}"
+    if others := rows_of_other_seeds(folder):
+        ending += f"\n\nSeeds that only a comparison has (`bakeoff judge`):\n{_run_lines(rows, others)}"
+    return f"{_run_lines(rows, rows.rows)}\n{ending}{_reported_text(rows)}"
+
+
+def _run_lines(study: StudyRows, rows: Iterable[Row]) -> str:
+    """A line a run."""
+    lines = [
+        [
+            *(str(row.number), row.model_title, str(row.layers), row.optimizer_title, str(row.seed), row.status),
+            *(f"{row.done}/{study.length}", words.number(row.valid.perplexity if row.valid else None)),
+        ]
+        for row in rows
+    ]
+    return columns(["#", "model", "layers", "optimizer", "seed", "status", f"{study.unit}s", "valid ppl"], lines)
 
 
 def _reported_text(rows: StudyRows) -> str:

@@ -25,7 +25,8 @@ class Reported:
         train: Those on train, mostly running means while the weights changed.
         tokens: How many tokens of its own valid has, and `bytes` how many bytes; None where nobody said.
         checked: Whether its own count of bytes agrees with the corpus's.
-        window: Tokens of a window in which it was measured here, as a model that is there; None where it was not.
+        words: How many words valid has, where it was measured here, as a model that is there; None where it was not.
+        window: Tokens of a window in which that was done, and `parameters` how many the model has.
         error: Why it cannot be read.
     """
 
@@ -37,7 +38,9 @@ class Reported:
     tokens: int | None = None
     bytes: int | None = None
     checked: bool = False
+    words: int | None = None
     window: int | None = None
+    parameters: int | None = None
     error: str | None = None
 
     @property
@@ -62,6 +65,13 @@ class Reported:
             return None
         return Tally(nats=loss * self.tokens, tokens=self.tokens, words=1, bytes=self.bytes).bits_per_byte
 
+    @property
+    def cost(self) -> Tally | None:
+        """What it paid for valid, if that was measured here."""
+        if not (self.valid and self.tokens and self.bytes) or self.words is None:
+            return None
+        return Tally(nats=self.best[1] * self.tokens, tokens=self.tokens, words=self.words, bytes=self.bytes)
+
     def beside(self, floors: Iterable[Baseline]) -> tuple[list[Baseline], list[Baseline]]:
         """The floors that it is below at its best, and those that it is not, the easiest first; none if not known."""
         bits = self.bits_per_byte(self.best[1]) if self.valid else None
@@ -84,5 +94,7 @@ def reported(name: str, record: Json) -> Reported:
         tokens=record.get("tokens"),
         bytes=record.get("bytes"),
         checked=bool(record.get("checked")),
+        words=record.get("words"),
         window=record.get("window"),
+        parameters=record.get("parameters"),
     )

@@ -307,6 +307,11 @@ class StudyRows:
         return len(self.study["seeds"])
 
     @property
+    def measured_elsewhere(self) -> list[Reported]:
+        """Models that were trained elsewhere and measured here: they stand in the table, with the floors."""
+        return [run for run in self.reported if run.cost]
+
+    @property
     def shared(self) -> dict[str, float]:
         """Which share of valid, and of test, stands in train as well; nothing in folders that do not say."""
         found = {split: self.study["corpus"][split].get("shared") for split in ("valid", "test")}
@@ -491,6 +496,17 @@ def _compare(first: Repeats, second: Repeats, noise: Noise, left_open: tuple[flo
 def _mean(values: Iterable[float | None]) -> float | None:
     known = [value for value in values if value is not None]
     return mathematics.fmean(known) if known else None
+
+
+def rows_of_other_seeds(folder: StudyFolder) -> list[Row]:
+    """Runs with seeds that a study does not declare: a comparison of two has trained them.
+
+    Raises:
+        DamagedError: As `read_rows`.
+    """
+    there = {f"{slug}/seed-{seed}" for slug, seeds in folder.other_seeds().items() for seed in seeds}
+    seeds = sorted({int(run.rpartition("-")[2]) for run in there})
+    return [row for row in read_rows(folder, seeds).rows if row.folder in there] if there else []
 
 
 def read_rows(folder: StudyFolder, seeds: Sequence[int] = ()) -> StudyRows:

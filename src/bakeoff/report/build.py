@@ -171,7 +171,8 @@ def _put(new: Path, target: Path, *, owned: bool) -> None:
 def _results(study: StudyRows, findings: list[Json]) -> Json:
     declared = {name: study.study[name] for name in ("study", "corpus", "budget")}
     rows, floors = [row.as_json() for row in study.rows], [floor.as_json() for floor in study.baselines]
-    return declared | {"rows": rows, "baselines": floors, "findings": findings}
+    elsewhere = [vars(run) for run in study.reported]
+    return declared | {"rows": rows, "baselines": floors, "reported": elsewhere, "findings": findings}
 
 
 def flat(study: StudyRows) -> pl.DataFrame:

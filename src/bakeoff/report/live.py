@@ -92,16 +92,11 @@ def of(folder: StudyFolder, drawn: datetime | None = None, part: Part | None = N
 
 def _with_other_seeds(folder: StudyFolder) -> Part | None:
     """The experiments that are trained with seeds which the study does not declare, as for a comparison of two."""
-    declared, there = folder.study, dict[str, set[int]]()
-    for run in folder.path.glob("*/seed-*"):
-        if (seed := run.name.removeprefix("seed-")).isdecimal():
-            there.setdefault(run.parent.name, set()).add(int(seed))
-    others = {slug: seeds for slug, seeds in there.items() if seeds - set(declared["seeds"])}
+    declared, others = folder.study, folder.other_seeds()
     numbers = [entry["number"] for entry in declared["experiments"] if entry["slug"] in others]
-    runs = [folder.run(f"{slug}/seed-{seed}") for slug, seeds in others.items() for seed in seeds]
-    if not (numbers and any(is_locked(run.path / "run.lock") for run in runs)):
-        return None
-    return Part(numbers, sorted(set[int]().union(*others.values())))
+    seeds = sorted(set(declared["seeds"]).union(*others.values()))
+    runs = [folder.run(f"{slug}/seed-{seed}") for slug in others for seed in seeds]
+    return Part(numbers, seeds) if any(is_locked(run.path / "run.lock") for run in runs) else None
 
 
 def _inline(charts: Iterable[Chart]) -> list[str]:

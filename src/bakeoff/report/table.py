@@ -1,4 +1,4 @@
-"""The tables: a line a run in the order of the study's registry, and the floors below.
+"""The tables: a line a run in the order of the study's registry; below, models from elsewhere, and the floors.
 
 The first fits a page, the second has what is looked up. A column is one record in `_results` or `_details`, and what it
 means one line of `text/table.j2`; nothing else knows which columns there are.
@@ -7,7 +7,7 @@ means one line of `text/table.j2`; nothing else knows which columns there are.
 import math
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
@@ -18,6 +18,7 @@ from bakeoff import words
 from bakeoff.analysis import diagnosis
 from bakeoff.analysis.evaluations import Baseline, WithCounts
 from bakeoff.analysis.questions.optimizers import rate_ranges
+from bakeoff.analysis.reported import Reported
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import FEWEST_SEEDS, over_seeds
 from bakeoff.analysis.timing import is_timed
@@ -45,6 +46,7 @@ class Cell:
 
 OfRuns = Callable[[Repeats], Cell]
 OfFloor = Callable[[Baseline], Cell]
+OfReported = Callable[[Reported], Cell]
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,8 @@ class Column:
 
     Attributes:
         head: Its head.
-        cell: What it shows of runs: those of an experiment, or a single one; and `floor` what of a floor.
+        cell: What it shows of runs: those of an experiment, or a single one; `floor` what of a floor, and `elsewhere`
+            what of a model that was trained elsewhere and measured here.
         text: Whether it holds words.
         bar: Whether size matters enough for a bar.
         selects: Whether it is by this that the best are chosen: theirs is bold.
@@ -63,6 +66,7 @@ class Column:
     head: str
     cell: OfRuns
     floor: OfFloor = lambda floor: Cell()  # noqa: ARG005
+    elsewhere: OfReported = lambda model: Cell()  # noqa: ARG005
     text: bool = False
     bar: bool = False
     selects: bool = False
@@ -74,8 +78,8 @@ def tables(study: StudyRows) -> list[Json]:
 
     Each has a caption, what its heads mean where they do not say it, columns (`head`, and whether it is `text`), and
     lines. The `kind` of a line is `run`; in a study of several seeds `mean` of an experiment's runs, or `seed`, one of
-    them; or `floor`. A cell has its `text`, the `value` that it sorts by, its `bar` as a share of the longest, and
-    whether it is `bold`.
+    them; `elsewhere`, for a model that was trained elsewhere; or `floor`. A cell has its `text`, the `value` that it
+    sorts by, its `bar` as a share of the longest, and whether it is `bold`.
     """
     tried = {experiment.number: len(study.trials(experiment)) for experiment in study.experiments}
     facts = {
@@ -148,7 +152,7 @@ def _escaped(text: str) -> str:
 
 
 def _table(study: StudyRows, columns: list[Column]) -> Json:
-    """Every run, then every floor; before the runs of an experiment with several seeds, their mean."""
+    """Every run, before those of an experiment with several seeds their mean; then what they stand beside."""
     columns = [column for column in columns if column.needed]
     best = {experiment.number for model in study.models for experiment in _best(study, model)}
     lines: list[Json] = []
@@ -166,17 +170,19 @@ def _table(study: StudyRows, columns: list[Column]) -> Json:
         most = max((cell["value"] or 0.0 for cell in shown), default=0.0)
         for cell in shown if column.bar and most else []:
             cell["bar"] = None if cell["value"] is None else round(cell["value"] / most, 3)
-    for floor in study.baselines:
-        cells = [_as_json(column.floor, floor, bold=False) for column in columns]
-        about = {"kind": "floor", "run": None, "status": "", "begins": floor is study.baselines[0]}
-        lines.append(about | {"cells": cells})
+    below: dict[str, Sequence[Baseline | Reported]] = {"elsewhere": study.measured_elsewhere, "floor": study.baselines}
+    for kind, beside in below.items():
+        for place, each in enumerate(beside):
+            cells = [_as_json(getattr(column, kind), each, bold=False) for column in columns]
+            if any(cell["text"] for cell in cells):  # of a model from elsewhere there are no details
+                lines.append({"kind": kind, "run": None, "status": "", "begins": place == 0, "cells": cells})
     told = {"corpus": study.study["corpus"], "heads": [column.head for column in columns]}
     meanings = ((column.head, say("table", "meaning", told | {"head": column.head})) for column in columns)
     heads = [{"head": column.head, "text": column.text} for column in columns]
     return {"columns": heads, "lines": lines, "meanings": [pair for pair in meanings if pair[1]]}
 
 
-def _as_json(of: Callable[[Any], Cell], what: Repeats | Baseline, *, bold: bool) -> Json:
+def _as_json(of: Callable[[Any], Cell], what: Repeats | Baseline | Reported, *, bold: bool) -> Json:
     """A cell as plain data; one that fails says why, and takes no other with it."""
     try:
         cell = of(what)
@@ -209,7 +215,7 @@ def _results(study: StudyRows) -> list[Column]:
     differ = any(row.learnable_parameters != row.parameters for row in study.rows)
     return [
         Column("#", _declared(lambda row: row.number)),
-        Column("model", _declared(lambda row: row.model_title), _name, text=True),
+        Column("model", _declared(lambda row: row.model_title), _name, _name, text=True),
         Column("optimizer", _declared(lambda row: row.optimizer_title), text=True),
         Column("layers", _declared(lambda row: row.layers)),
         Column("lr", _declared(lambda row: row.learning_rate, words.rate)),
@@ -220,22 +226,26 @@ def _results(study: StudyRows) -> list[Column]:
         *(_averaged(study, split) for split in ("valid", "test")),
         Column("±, nats", _spread, needed=study.seeds >= FEWEST_SEEDS),
         _mixed(study, "with counts", lambda mixed: mixed.valid.loss, words.perplexity),
-        Column("bpb", *_measured("valid", lambda tally: tally.bits_per_byte, words.small)),
+        Column("bpb", *_of_text(lambda tally: tally.bits_per_byte, words.small)),
         _mixed(study, "bpb with counts", lambda mixed: mixed.valid.bits_per_byte, words.small),
         Column(
             "word ppl",
-            *_measured("valid", lambda tally: tally.nats / tally.words, words.perplexity),
+            *_of_text(lambda tally: tally.nats / tally.words, words.perplexity),
             needed=_bytes_a_word(study) <= BYTES_A_WORD,
         ),
         Column("gap, nats", _mean(lambda row: study.gap(row.history[-1]) if row.finished else None, words.signed)),
         Column(f"best {study.unit}", _best_place),
-        Column("params, M", _declared(lambda row: row.parameters, words.millions)),
+        Column(
+            "params, M",
+            _declared(lambda row: row.parameters, words.millions),
+            elsewhere=lambda model: Cell(words.millions(model.parameters), model.parameters),
+        ),
         Column("trained, M", _declared(lambda row: row.learnable_parameters, words.millions), needed=differ),
         Column("memory, MB", _memory("average_bytes"), bar=True),
         Column(
             "train s", _timed(lambda row: row.train_seconds, _seconds), lambda f: Cell(_seconds(f.seconds)), bar=True
         ),
-        Column("diagnosis", _remark, text=True),
+        Column("diagnosis", _remark, elsewhere=lambda model: Cell("trained elsewhere"), text=True),  # noqa: ARG005
     ]
 
 
@@ -319,6 +329,16 @@ def _measured(split: str, per: Callable[[Tally], float], form: Callable[[float],
     return _mean(of, form), lambda floor: Cell(form(per(getattr(floor, split))))
 
 
+def _of_text(per: Callable[[Tally], float], form: Callable[[float], str]) -> tuple[OfRuns, OfFloor, OfReported]:
+    """One figure of valid that does not depend on the tokens, of everything that was measured on it."""
+    runs, floor = _measured("valid", per, form)
+
+    def elsewhere(model: Reported) -> Cell:
+        return Cell(form(per(model.cost)), per(model.cost)) if model.cost else Cell()
+
+    return runs, floor, elsewhere
+
+
 def _per_token(split: str, what: str, form: Callable[[float], str]) -> Column:
     return Column(f"{split} {what}", *_measured(split, lambda tally: tally.loss, form), selects=split == "valid")
 
@@ -332,8 +352,8 @@ def _seconds(seconds: float) -> str:
     return f"{seconds:,.1f}"
 
 
-def _name(floor: Baseline) -> Cell:
-    return Cell(floor.name)
+def _name(beside: Baseline | Reported) -> Cell:
+    return Cell(beside.name)
 
 
 def _bytes_a_word(study: StudyRows) -> float:
