@@ -65,6 +65,11 @@ def test_there_is_no_commit_without_a_checkout_or_without_git(package, monkeypat
     assert provenance.code()["commit"] is None
 
 
+def test_a_wheel_tells_the_commit_that_it_was_built_from(package):
+    (package / provenance.BUILT).write_text("c0ffee\n")
+    assert provenance.code()["commit"] == "c0ffee"
+
+
 def test_the_checkout_of_something_else_that_the_package_lies_in_is_not_its_own(package):
     (package.parent / "notes.txt").write_text("mine\n")
     git(package, "init", "--quiet")

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bakeoff import provenance
+
 ROOT = Path(__file__).parents[1]
 STUDY_FILE = """
 from bakeoff.models import LSTM
@@ -25,6 +27,10 @@ study = Study.of(
     contenders=[(LSTM(embedding=8, hidden=8), Adam(lr=1e-2))],
 )
 """
+
+
+#: Where a wheel says of which commit it is.
+COMMIT = "bakeoff/commit.txt"
 
 
 def check_call(*command, cwd):
@@ -54,7 +60,9 @@ def test_the_wheel_carries_every_file_of_the_package_and_nothing_else(wheel):
     files = {path.relative_to(source).as_posix() for path in (source / "bakeoff").rglob("*") if path.is_file()}
     with zipfile.ZipFile(wheel) as archive:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert packed == {name for name in files if "__pycache__" not in name}
+        told = archive.read(COMMIT).decode().strip() if COMMIT in packed else None
+    assert packed - {COMMIT} == {name for name in files if "__pycache__" not in name}
+    assert told == provenance.commit(), "nothing else in it says of which commit it is"
     assert {"bakeoff/report/templates/index.html", "bakeoff/py.typed"} <= packed
 
 
@@ -104,7 +112,8 @@ def environment(tmp_path_factory, wheel):
 
 @pytest.mark.slow
 def test_a_study_runs_and_is_reported_from_the_installed_wheel(environment, tmp_path, tiny_corpus_file):
-    assert check_call(environment / "bakeoff", "--version", cwd=tmp_path) == f"bakeoff {PROJECT['version']}\n"
+    said, commit = check_call(environment / "bakeoff", "--version", cwd=tmp_path), provenance.commit()
+    assert said == f"bakeoff {PROJECT['version']}{f' (commit {commit})' if commit else ''}\n"
     (tmp_path / "study.py").write_text(STUDY_FILE)
     (tmp_path / "corpus.txt").write_bytes(tiny_corpus_file.read_bytes())
     where = check_call(environment / "python", "-c", "import bakeoff; print(bakeoff.__file__)", cwd=tmp_path)

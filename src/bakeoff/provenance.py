@@ -8,6 +8,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 PACKAGE = Path(__file__).parent
+#: The file in a wheel that says which commit it was built from.
+BUILT = "commit.txt"
 #: Rooms that only read what was computed: no run depends on them.
 READERS = ("analysis", "report")
 #: What `code` tells.
@@ -15,8 +17,8 @@ KEYS = ("bakeoff", "commit", "sources")
 
 
 def code() -> dict[str, str | None]:
-    """The package's version; the commit of its checkout, None where it is installed; the checksum of its sources."""
-    return {"bakeoff": version("bakeoff"), "commit": _commit(), "sources": _sources()}
+    """The package's version; the commit of its checkout or its wheel; the checksum of its sources."""
+    return {"bakeoff": version("bakeoff"), "commit": commit(), "sources": _sources()}
 
 
 @functools.cache
@@ -25,11 +27,15 @@ def imported() -> dict[str, str | None]:
     return code()
 
 
-def _commit() -> str | None:
-    """The commit of the checkout that this file belongs to; "-dirty" behind it where something was changed since."""
+def commit() -> str | None:
+    """The commit of the checkout that this file belongs to; "-dirty" behind it where something was changed since.
+
+    Elsewhere that from which the wheel was built; None where it was built without a checkout.
+    """
     # An installed package may lie in the checkout of something else, which does not keep this file.
     if _git("ls-files", "--error-unmatch", Path(__file__).name) is None:
-        return None
+        built = PACKAGE / BUILT
+        return built.read_text(encoding="utf-8").strip() if built.is_file() else None
     return _git("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
 
 
