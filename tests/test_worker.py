@@ -18,6 +18,8 @@ from filelock import FileLock
 from safetensors.torch import load_file
 
 from bakeoff import checkpoints, data, files, provenance, texts, windows, worker
+from bakeoff.data import corpora
+from bakeoff.errors import UserError
 from bakeoff.files import lease_at
 from bakeoff.identity import decode, identity
 from bakeoff.models import GPT1, LSTM, ngram
@@ -74,6 +76,21 @@ def test_a_job_survives_its_line(run, tmp_path, source):
     )
     assert "\n" not in job.to_line()
     assert Job.from_line(job.to_line()) == job
+
+
+def test_a_study_file_is_executed_where_its_text_is_not(run, tmp_path, monkeypatch):
+    """As on a node, where the command's folder is not the working folder."""
+    (tmp_path / "mine.txt").write_text("a text\n")
+    study_file = tmp_path / "study.py"
+    study_file.write_text(
+        "from bakeoff.data.corpora import choose\nfrom bakeoff.experiments import QUICK as study\nchoose('mine.txt')\n"
+    )
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    job = Job(run=run, folder=tmp_path, device="cpu", alone=False, source=study_file)
+    assert Job.from_line(job.to_line()) == job
+    with pytest.raises(UserError, match="no corpus"):
+        corpora.choose("mine.txt")
 
 
 def test_a_finished_run_is_complete(folder, run):

@@ -88,10 +88,10 @@ class Job:
         """The inverse of `to_line`; executes the study file first, so that what it defines is known."""
         job = json.loads(line)
         source = Path(job["source"]) if job["source"] else None
-        if job["text"]:
-            corpora.stands_in = decode(job["run"]["corpus"], BUILT_IN)
+        with corpora.standing_in(decode(job["run"]["corpus"], BUILT_IN)):
+            run = decode_run(job["run"], source)
         return cls(
-            run=decode_run(job["run"], source),
+            run=run,
             folder=Path(job["folder"]),
             device=job["device"],
             alone=job["alone"],

@@ -104,7 +104,9 @@ class Nodes:
         self.hidden = can_hide(folder / UNSEEN)
         shutil.copy(corpus, folder / UNSEEN)
         (folder / UNSEEN / "spread.py").write_text(STUDY.format(corpus=f"{UNSEEN}/{corpus.name}"))
-        (folder / "spread.py").write_text(STUDY.format(corpus=str(corpus)))
+        shutil.copy(corpus, folder)
+        (folder / "spread.py").write_text(STUDY.format(corpus=corpus.name))
+        (folder / "home").mkdir()  # nodes are not started where the command is
         self.cache = Path(os.environ["BAKEOFF_CACHE"])
         self.environment = os.environ | {MARK: self.mark, "RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
         self.process = subprocess.Popen(
@@ -117,7 +119,7 @@ class Nodes:
             stdout=subprocess.PIPE,
             text=True,
             env=self.environment,
-            cwd=folder,
+            cwd=folder / "home",
         )
         self.address = self.process.stdout.readline().strip()
 

@@ -4,11 +4,13 @@ The files of a built-in corpus are looked for in the folder that `BAKEOFF_DATA` 
 public source, and are used only if their checksum matches.
 """
 
+import contextlib
 import dataclasses
 import functools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -72,8 +74,8 @@ class BuiltIn:
     newline_is_word: bool = False
 
 
-#: In a worker on a machine that has not got the texts of a study file: what the file is given for one.
-stands_in: Corpus | None = None
+#: While a worker executes a study file, whose texts need not be here: what the file is given for one that is not.
+_stands_in: ContextVar[Corpus | None] = ContextVar("stands in", default=None)
 #: Bytes of a corpus's name, which is part of folders' names.
 LONGEST_NAME = 80
 CORPORA = {
@@ -121,14 +123,24 @@ def choose(name_or_path: str) -> Corpus:
         return Corpus(name=name_or_path)
     path = Path(os.path.abspath(name_or_path))  # noqa: PTH100 (`resolve` would give a link's target its name)
     if not name_or_path or not path.exists():
-        if stands_in is not None:
-            return stands_in
+        if (other := _stands_in.get()) is not None:
+            return other
         known = ", ".join(CORPORA)
         raise UserError(
             f"no corpus {name_or_path!r}: it is neither a file nor a folder, and the built-in ones are {known}"
         )
     name = re.sub(r"[^\w.-]+", "-", path.name.removesuffix(".txt")).encode()[:LONGEST_NAME].decode(errors="ignore")
     return Corpus(name=name.strip("-.") or "text", path=str(path), sha256=own_text.checksum(path))
+
+
+@contextlib.contextmanager
+def standing_in(corpus: Corpus) -> Iterator[None]:
+    """Meanwhile `choose` gives this corpus for whatever is not here, so that a study file can be executed anywhere."""
+    before = _stands_in.set(corpus)
+    try:
+        yield
+    finally:
+        _stands_in.reset(before)
 
 
 def find(name: str) -> BuiltIn:
