@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -68,6 +69,28 @@ def test_an_executor_is_one_that_there_is_and_an_address_is_a_clusters():
 def test_without_ray_the_extra_is_named(module):
     module(None)
     assert "pip install 'bakeoff[cluster]'" in refused()
+
+
+@pytest.mark.parametrize("said", [b"HTTP/1.0 505 HTTP Version Not Supported\r\n", b"", ray.SETTINGS_FRAME])
+def test_an_address_where_something_else_listens_is_told_at_once(module, said):
+    reached = []
+    module(stand_in(init=lambda address, **_: reached.append(address)))
+
+    def answer(server):
+        caller, _ = server.accept()
+        with caller:
+            caller.recv(len(ray.GREETING))
+            caller.sendall(said)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer, args=(server,)).start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        if said == ray.SETTINGS_FRAME:
+            with verbs.clustered("ray", address):
+                assert reached == [address]
+        else:
+            assert "what listens there is no Ray cluster" in refused(address=address)
+            assert not reached
 
 
 def test_an_address_where_nothing_listens_is_told_at_once(module):

@@ -29,6 +29,9 @@ Json = dict[str, Any]
 REACHED, ANSWERED, STOPPED = 5.0, 120.0, 10.0
 #: How often a run that was lost with its node is begun on another one.
 RETRIES = 2
+#: What clients of HTTP/2, gRPC's among them, say first; a server's first frame is of the same type (RFC 9113, 3.4).
+SETTINGS_FRAME = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SETTINGS_FRAME
 #: What Ray reads when it is imported. A run that needs more memory than there is has a result, and is not tried for
 #: ever; how the command was started (`uv run`) says nothing of how the nodes start; nobody is told that Ray was used;
 #: on a cluster that is started here, runs give way to other programs no more than they do without one.
@@ -214,15 +217,20 @@ def _look(probe: Path, read: Sequence[Path]) -> tuple[Json, list[str]]:
 
 
 def _require_reachable(address: str | None) -> None:
-    """See at once whether anything listens, where Ray would try for long."""
+    """See at once whether anything like a cluster listens, where Ray would try for long."""
     host, _, port = (address or "").rpartition(":")
     if "://" in (address or ""):
         raise ValueError("run the command on one of its nodes, and give --address as HOST:PORT")
     if host and port.isdecimal():
         try:
-            socket.create_connection((host, int(port)), REACHED).close()
+            with socket.create_connection((host, int(port)), REACHED) as server:
+                server.settimeout(REACHED)
+                server.sendall(GREETING)
+                answer = server.recv(len(SETTINGS_FRAME))
         except OSError as error:
             raise ConnectionError(f"{error.strerror or error}: start one with `ray start --head`") from None
+        if answer[3:4] != SETTINGS_FRAME[3:4] and os.environ.get("RAY_USE_TLS") != "1":
+            raise ConnectionError("what listens there is no Ray cluster: give the port of `ray start`, 6379 by default")
 
 
 def _first_line(error: BaseException) -> str:
