@@ -83,7 +83,7 @@ def tiny_study(tiny_corpus_file):
     return Study.of(
         "tiny",
         corpus=corpora.choose(str(tiny_corpus_file)),
-        budget=Budget(epochs=2, batch_size=4, sequence_length=16, vocabulary=300, precision="fp32", threads=1),
+        budget=Budget(epochs=2, batch_size=16, sequence_length=16, vocabulary=300, precision="fp32", threads=1),
         contenders=[
             (LSTM(embedding=16, hidden=16), Adam(lr=1e-2)),
             (GPT1(width=16, heads=2), SGD(lr=0.1)),

@@ -253,7 +253,7 @@ def test_status_is_one_json_document(study_folder, monkeypatch, capsys):
     status, out, err = call(["status", study_folder.parent, "--json"], monkeypatch, capsys)
     assert (status, err) == (0, "")
     (study,) = json.loads(out)["studies"]
-    assert set(study) == {"study", "folder", "counts", "seconds_left", "runs", "reported"}
+    assert set(study) == {"study", "folder", "counts", "seconds_left", "runs", "other_seeds", "reported"}
     assert study["counts"] == dict.fromkeys(STATUSES, 0) | {"finished": 2}
     assert study["seconds_left"] == 0
     keys = {"number", "model", "layers", "optimizer", "seed", "status", "epochs", "best_epoch", "error", "folder"}
@@ -500,7 +500,7 @@ def test_run_begins_without_scipy():
 
 @pytest.mark.parametrize(("commit", "told"), [(None, ""), ("0123abc-dirty", " (commit 0123abc-dirty)")])
 def test_the_version_is_the_distributions_with_the_commit_of_a_checkout(commit, told, monkeypatch, capsys):
-    monkeypatch.setattr("bakeoff.provenance._commit", lambda: commit)
+    monkeypatch.setattr("bakeoff.provenance.commit", lambda: commit)
     assert call(["--version"], monkeypatch, capsys) == (0, f"bakeoff {version('bakeoff')}{told}\n", "")
 
 

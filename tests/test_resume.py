@@ -213,7 +213,7 @@ def outcome(folder):
 
 
 def job_in(folder, tiny_study):
-    budget = dataclasses.replace(tiny_study.budget, epoch_steps=60)
+    budget = dataclasses.replace(tiny_study.budget, batch_size=8, epoch_steps=60)
     run = dataclasses.replace(tiny_study.runs[0], architecture=MODELS["lstm"], budget=budget)
     return Job(run=run, folder=folder / "run", device="cpu", alone=True)
 

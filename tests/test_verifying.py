@@ -203,7 +203,7 @@ class Slow(Adam):
 study = Study.of(
     "own",
     corpus=Corpus(name="tiny", path=CORPUS),
-    budget=Budget(epochs=1, batch_size=4, sequence_length=16, vocabulary=300, precision="fp32", threads=1),
+    budget=Budget(epochs=1, batch_size=16, sequence_length=16, vocabulary=300, precision="fp32", threads=1),
     contenders=[(LSTM(embedding=8, hidden=8), Slow())],
 )
 """
