@@ -7,7 +7,7 @@ import os
 import secrets
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock, SoftFileLease
@@ -16,6 +16,9 @@ from bakeoff.errors import UserError
 
 #: How the names of files begin that are not whole yet, and those that safetensors writes beside them.
 TEMPORARY, SAFETENSORS_TEMPORARY = ".unfinished-", ".tmp"
+
+#: The folder in which files lie that are to take their places together.
+ARRIVED = ".arrived"
 
 #: Seconds after which a claim that nobody has renewed is taken over by whoever waits for it.
 LEASE = 60.0
@@ -76,6 +79,42 @@ def new_folder(folder: Path) -> Iterator[Path]:
         new.replace(target)
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+def write_together(folder: Path, files: Mapping[str, bytes], names: Sequence[str]) -> None:
+    """Make the files of a folder that have those names what is given, each or none of them, whatever stops it.
+
+    All is on the disk before any of it takes its place, which `settle` finishes where it was stopped.
+
+    Args:
+        folder: Is made where it is not there.
+        files: Their contents; of `names`, those that are not among them are removed.
+        names: In the order in which they change.
+    """
+    settle(folder)
+    with new_folder(folder / ARRIVED) as new:
+        for place, name in enumerate(names):
+            with (new / f"{place:02}{'+' if name in files else '-'}{name}").open("wb") as file:
+                file.write(files.get(name, b""))
+                file.flush()
+                os.fsync(file.fileno())
+        _sync_folder(new)
+    settle(folder)
+
+
+def settle(folder: Path) -> None:
+    """Finish what a `write_together` that was stopped has left, if it had all on the disk; forget it otherwise."""
+    shutil.rmtree(folder / f"{TEMPORARY}{ARRIVED}", ignore_errors=True)
+    if not (folder / ARRIVED).is_dir():
+        return
+    for path in sorted((folder / ARRIVED).iterdir()):
+        with contextlib.suppress(FileNotFoundError):  # another process does the same
+            if path.name[2:3] == "+":
+                path.replace(folder / path.name[3:])
+            else:
+                (folder / path.name[3:]).unlink()
+    _sync_folder(folder)
+    shutil.rmtree(folder / ARRIVED, ignore_errors=True)
 
 
 def write_json(path: Path, data: object) -> None:

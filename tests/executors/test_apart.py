@@ -1,7 +1,9 @@
 """What is sent to nodes that share no folder, and what becomes of what comes back; Ray is a stand-in here."""
 
+import ast
 import json
 import os
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -132,6 +134,58 @@ def test_what_comes_back_takes_its_place_only_when_all_of_it_is_on_the_disk(tmp_
         apart.write(tmp_path, dict.fromkeys(before, b"new"))
     assert apart.read(tmp_path) == before
     assert len(list(tmp_path.iterdir())) == len(before), "nothing half-written stays"
+
+
+#: Has what came back written by processes each of which dies instead of another change of the disk; tells each outcome.
+KILLED = """
+import itertools, os, sys
+from pathlib import Path
+from bakeoff import executors
+from bakeoff.executors import apart
+from bakeoff.records import RunFolder
+
+left = 0
+def count(event, _):
+    global left
+    if event in ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "open"):
+        left -= 1
+        if left == 0:
+            os._exit(9)
+
+before, after = map(eval, sys.argv[1:])
+sys.addaudithook(count)
+for place in itertools.count(1):
+    folder = Path(str(place))
+    apart.write(folder, before)
+    if not os.fork():
+        left = place
+        apart.write(folder, after)
+        os._exit(0)
+    killed = os.wait()[1] != 0
+    over, found = (folder / "summary.json").is_file(), apart.read(folder)
+    executors._begin(RunFolder(folder))
+    print((over, found, apart.read(folder), sorted(path.name for path in folder.iterdir())))
+    if not killed:
+        break
+"""
+
+
+@pytest.mark.parametrize("before", [SO_FAR | {"earlier.safetensors": b"old", "history.jsonl": b"old"}, {}])
+def test_wherever_a_command_is_killed_a_runs_folder_is_as_it_was_or_what_came_back(tmp_path, before):
+    after = dict.fromkeys(("checkpoint.safetensors", "best.safetensors", "spec.json"), b"new")
+    after["summary.json"] = b'{"status": "diverged", "error": "a reason"}'
+    command = [sys.executable, "-c", KILLED, repr(before), repr(after)]
+    told = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    outcomes = [ast.literal_eval(line) for line in told.splitlines()]
+    for over, found, settled, names in outcomes:
+        assert found == after or not over, "a run that is over is whole"
+        assert settled in (before, after)
+        assert names == sorted(settled)
+    assert {(over, settled == after) for over, _, settled, _ in outcomes} == {
+        (False, False),
+        (False, True),
+        (True, True),
+    }
 
 
 def interrupt(*_):

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from bakeoff.files import settle
 from bakeoff.records import FAILED, RunFolder
 
 Json = dict[str, Any]
@@ -127,6 +128,7 @@ def do(tasks: Sequence[Task], executor: Executor, at_once: int, tell: Callable[[
 def _begin(folder: RunFolder) -> None:
     """Forget how an earlier try failed; what another command has finished meanwhile stays."""
     folder.path.mkdir(parents=True, exist_ok=True)
+    settle(folder.path)
     if (folder.summary or {}).get("status") == FAILED:
         folder.reopen()
 

@@ -26,7 +26,7 @@ from bakeoff.executors import Ended, Task
 from bakeoff.executors import node as nodes
 from bakeoff.executors.node import LOOK, Progress
 from bakeoff.executors.ray import RETRIES, STOPPED, Ray
-from bakeoff.files import TEMPORARY, lease_at, lock_at, new_folder, written_atomically
+from bakeoff.files import TEMPORARY, lease_at, lock_at, new_folder, write_together
 
 Json = dict[str, Any]
 #: Contents of files, by their paths in the folder that they are to lie in.
@@ -135,21 +135,11 @@ def read(folder: Path) -> dict[str, bytes]:
 
 
 def write(folder: Path, files: Files) -> None:
-    """Make a run's folder what was sent of another; only the names that are sent count.
+    """Make a run's folder what was sent of another, so that a checkpoint is never beside others' weights.
 
-    All of it is on the disk before any of it takes its place, so that a checkpoint is never beside others' weights: of
-    the old and the new, one is whole, whatever fails or stops this meanwhile, but for the moment in which they change.
+    Only the names that are sent count; the summary comes last, as with it the run is over.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    with contextlib.ExitStack() as waiting:
-        for name in reversed(SENT):  # what is written first takes its place last: the summary
-            if name in files:
-                with waiting.enter_context(written_atomically(folder / name)).open("wb") as file:
-                    file.write(files[name])
-                    file.flush()
-                    os.fsync(file.fileno())
-    for name in (name for name in SENT if name not in files):
-        (folder / name).unlink(missing_ok=True)
+    write_together(folder, files, SENT)
 
 
 # --- on a node --------------------------------------------------------------------------------------------------------
