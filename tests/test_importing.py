@@ -9,6 +9,10 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tensorboard.compat.proto.event_pb2 import Event
+from tensorboard.plugins.scalar.summary_v2 import scalar_pb
+from tensorboard.plugins.text.summary_v2 import text_pb
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboardX import SummaryWriter
 
 import fakes
@@ -69,6 +73,17 @@ def test_event_files_are_read_and_what_was_written_twice_counts_once(tmp_path):
     found = read(tmp_path / "events")
     assert (found.by, found.unit, found.train) == ("TensorBoard events", "step", [])
     assert found.valid == [(0.0, pytest.approx(4.2)), (100.0, 4.0), (200.0, 3.5)]
+
+
+def test_event_files_of_tensorflow_are_read_whose_scalars_are_tensors(tmp_path):
+    writer = EventFileWriter(str(tmp_path))
+    for step, loss in ((0, 4.5), (1, 3.25)):
+        writer.add_event(Event(step=step, wall_time=1.0, summary=scalar_pb("epoch_loss", loss)))
+    writer.add_event(Event(step=2, wall_time=1.0, summary=text_pb("notes", "no loss")))
+    writer.close()
+    assert read(tmp_path, "epoch_loss").valid == [(0.0, 4.5), (1.0, 3.25)]
+    with pytest.raises(UserError, match="it has step, epoch_loss"):
+        read(tmp_path)
 
 
 def test_a_table_is_read_by_its_columns(tmp_path):

@@ -218,14 +218,19 @@ def _events(folder: Path, told: Told) -> Curves:
     """Event files, of which a run that was gone on with has several."""
     try:
         from tensorboard.backend.event_processing.event_accumulator import EventAccumulator  # noqa: PLC0415
+        from tensorboard.util.tensor_util import make_ndarray  # noqa: PLC0415
     except ImportError as error:
         raise UserError("reading event files needs a package: pip install 'bakeoff[tensorboard]'") from error
     for path in folder.glob("*.tfevents.*"):
         _require_regular(path)
     events = EventAccumulator(str(folder), size_guidance={"scalars": 0, "tensors": 0})
     events.Reload()
-    scalars = ((tag, event.step, event.value) for tag in events.Tags()["scalars"] for event in events.Scalars(tag))
-    return _curves(folder, "TensorBoard events", [{"step": step, tag: value} for tag, step, value in scalars], told)
+    tags = events.Tags()
+    entries = [{"step": event.step, tag: event.value} for tag in tags["scalars"] for event in events.Scalars(tag)]
+    for tag in tags["tensors"]:  # as TensorFlow and Keras write scalars
+        if events.SummaryMetadata(tag).plugin_data.plugin_name == "scalars":
+            entries += [{"step": event.step, tag: make_ndarray(event.tensor_proto)} for event in events.Tensors(tag)]
+    return _curves(folder, "TensorBoard events", entries, told)
 
 
 def _curves(path: Path, by: str, entries: Iterable[Mapping[str, Any]], told: Told) -> Curves:
