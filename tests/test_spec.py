@@ -254,7 +254,7 @@ def test_other_batches_in_a_budget_in_steps_are_refused(tiny_study):
 
 def test_a_notebook_shows_a_study_as_a_table_with_what_is_not_as_by_default(tiny_study):
     html = tiny_study._repr_html_()
-    assert "Study tiny: tiny, 2 epochs, batches of 4 sequences of 16 tokens, 1 seed" in html
+    assert "Study tiny: tiny, 2 epochs, batches of 16 sequences of 16 tokens, 1 seed" in html
     assert re.findall(r"<td>\s*(.*?)\s*</td>", html) == [
         *("1", "LSTM (layers 1, embedding 16, hidden 16)", "Adam (learning rate 0.01)"),
         *("2", "GPT-1 (layers 1, width 16, heads 2)", "SGD (learning rate 0.1)"),
