@@ -20,7 +20,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from bakeoff import runner, words
+from bakeoff import at_work, runner, words
 from bakeoff.data import Tokens
 from bakeoff.errors import plain
 from bakeoff.records import StudyFolder
@@ -67,7 +67,7 @@ def following(*displays: Display) -> Iterator[runner.Observer]:
 
 def page(study: StudyFolder, console: Console, part: Study | None = None) -> live.Page:
     """The page that lies beside a study while its runs, or those of a part of it, are at work."""
-    shown = live.Part(part.numbers, part.seeds) if part else None
+    shown = at_work.Part(part.numbers, part.seeds) if part else None
     return live.Page(study, functools.partial(say, console), shown)
 
 

@@ -153,6 +153,12 @@ CHOICE: dict[str, Shape] = {
     "repeats?": _count,
     "final?": dict.fromkeys(("steps", "epoch_steps", "warmup_steps", "decay_steps"), _positive),
 }
+#: What a command tells of the runs that it has at work.
+AT_WORK: dict[str, Shape] = {
+    CHECKSUM: _text,
+    "part?": {"numbers": [_count], "seeds": [_count]},
+    "runs": [{"number": _count, "seed": _count, "step": _count, "steps": _positive, "seconds_left?": _number}],
+}
 #: The looks of a comparison, as often as they were declared, and the runs that were over before that.
 LOOKS: dict[str, Shape] = {
     CHECKSUM: _text,

@@ -2,18 +2,21 @@
 
 import json
 import re
+from collections import namedtuple
 from types import SimpleNamespace
 
 import pytest
 from filelock import FileLock
 
 import fakes
+from bakeoff import at_work
 from bakeoff.decisions import Decisions
 from bakeoff.files import TEMPORARY
+from bakeoff.records import StudyFolder
 from bakeoff.report import live
 
 RUNS = {(1, "lstm", 1, "adam"): [4.6, 4.5], (2, "lstm", 1, "sgd"): None}
-EVALUATION, STEP, END = ({"event": event} for event in ("evaluation", "step", "end"))
+EVALUATION, STEP, END, NOTE = ({"event": event} for event in ("evaluation", "step", "end", "note"))
 
 
 @pytest.fixture
@@ -67,7 +70,7 @@ def test_the_page_of_a_part_lies_with_the_whole_and_shows_what_was_decided(study
 
 
 def test_of_a_part_with_other_seeds_it_shows_that_alone(study):
-    part = live.Part(numbers=[1], seeds=(0, 7))
+    part = at_work.Part(numbers=[1], seeds=(0, 7))
     live.Page(study, pytest.fail, part).draw()
     text = (study.path / live.NAME).read_text()
     assert re.findall(r"<tr><td>(\d+)</td>.*\n.*</td><td>(\d+)</td><td class=\"text\">(\w+)<", text) == [
@@ -76,32 +79,59 @@ def test_of_a_part_with_other_seeds_it_shows_that_alone(study):
     ]
 
 
-def test_whoever_looks_sees_the_seeds_of_a_comparison_while_they_are_trained(study):
-    run = study.path / "01-lstm-1-adam" / "seed-7"
-    run.mkdir()
-    assert "<h1>fake on" in live.of(study)
-    assert "seed-7" not in live.of(study)
-    with FileLock(run / "run.lock"):
+def test_whoever_looks_sees_what_is_at_work_and_how_far_it_is_while_it_is(study, monkeypatch):
+    run, now = namedtuple("Run", "number seed")(1, 7), SimpleNamespace(seconds=0.0)  # noqa: PYI024 (of a moment)
+    folder = study.path / "01-lstm-1-adam" / "seed-7"
+    folder.mkdir()
+    monkeypatch.setattr(live.at_work.time, "monotonic", lambda: now.seconds)
+
+    def shown():
         text = live.of(study)
-    seeds = re.findall(r"<tr><td>(\d+)</td>.*\n.*</td><td>(\d+)</td><td class=\"text\">(\w+)<", text)
-    assert seeds == [("1", "0", "diverged"), ("1", "7", "running")]
-    assert "<td>7</td>" not in live.of(study)
+        return re.findall(r"<tr><td>(\d+)</td>.*\n.*</td><td>(\d+)</td><td class=\"text\">([^<]+)<", text)
+
+    with FileLock(study.path / ".lock"), FileLock(folder / "run.lock"):
+        with live.Page(study, pytest.fail, at_work.Part(numbers=[1], seeds=[0, 7])) as page:
+            page(run, {"event": "start", "steps": 560})
+            assert shown() == [("1", "0", "diverged"), ("1", "7", "running")]
+            for step in (10, 134):
+                page(run, {"event": "step", "step": step, "loss": 1.0})
+                page.draw()
+                assert shown()[1][2].startswith(f"running, step {step} of 560")
+                now.seconds += 248
+            assert shown()[1][2] == "running, step 134 of 560, 14 min 12 s left"
+            assert shown()[1][2] in (study.path / live.NAME).read_text()
+            page(run, {"event": "end", "status": "finished"})
+            page.draw()
+            assert shown()[1][2] == "running", "its summary is not there yet"
+        assert "<td>7</td>" not in live.of(study)
+    assert not (study.path / at_work.FILE).exists()
 
 
-def test_it_is_drawn_at_both_ends_and_between_only_for_news_and_never_when_a_run_ends(clock):
+def test_what_a_killed_command_told_is_shown_no_more_and_what_cannot_be_read_is_nothing(study):
+    teller = at_work.Teller(study, at_work.Part(numbers=[1], seeds=[3]))
+    teller.write()
+    assert at_work.read(study) == at_work.AtWork(None, {})
+    with FileLock(study.path / ".lock"):
+        assert at_work.read(study).part == ([1], [3])
+        (study.path / at_work.FILE).write_text("{")
+        assert at_work.read(study) == at_work.AtWork(None, {})
+
+
+def test_it_is_drawn_at_both_ends_and_between_only_for_news_and_never_when_a_run_ends(clock, tmp_path):
     clock.drawing = 0.001
-    with live.Page(SimpleNamespace(), print) as page:
-        for seconds, message in [(1, EVALUATION), (1, STEP), (1, STEP), (9, STEP), (1, END), (1, STEP), (1, STEP)]:
+    with live.Page(StudyFolder(tmp_path), print) as page:
+        told = [(1, EVALUATION), (1, NOTE), (1, NOTE), (9, NOTE), (1, END), (1, NOTE), (1, NOTE), (3, STEP)]
+        for seconds, message in told:
             clock.now += seconds
             page(None, message)
-    assert clock.drawn == [100, 103, 114, 115]
-    assert page.drawings == 4
+    assert clock.drawn == [100, 103, 114, 118, 118]
+    assert page.drawings == 5
 
 
 @pytest.mark.parametrize("drawing", [0.001, 0.1, 2.0])
-def test_the_longer_it_takes_the_more_rarely_it_is_drawn(clock, drawing):
+def test_the_longer_it_takes_the_more_rarely_it_is_drawn(clock, drawing, tmp_path):
     clock.drawing = drawing
-    with live.Page(SimpleNamespace(), print) as page:
+    with live.Page(StudyFolder(tmp_path), print) as page:
         while clock.now < 10_000:
             clock.now += 0.25
             page(None, EVALUATION)

@@ -6,25 +6,26 @@
 import dataclasses
 import functools
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import jinja2
 
-from bakeoff import decisions, words
+from bakeoff import at_work, decisions, words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.questions import reported
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import plain
 from bakeoff.files import written_atomically
-from bakeoff.records import StudyFolder, is_locked
+from bakeoff.records import StudyFolder
 from bakeoff.report import page, text
 from bakeoff.report.build import PAGE
 from bakeoff.report.figures import overlays, pictures
 from bakeoff.report.figures import reported as elsewhere
 from bakeoff.report.figures.style import Chart
+from bakeoff.spec import Run
 
 Json = dict[str, Any]
 #: The page's name.
@@ -33,13 +34,6 @@ NAME = "live.html"
 INTERVAL = 3.0
 #: The most that drawing takes of the time of the runs beside it, as a share of a core.
 SHARE = 0.004
-
-
-class Part(NamedTuple):
-    """What is at work of a study, where that is not what it declares: some experiments, with other seeds."""
-
-    numbers: Collection[int]
-    seeds: Sequence[int]
 
 
 def shell(now: str = "") -> str:
@@ -58,15 +52,16 @@ def links(to: Sequence[tuple[str, str]]) -> str:
     return _template("live-links.html").render(links=[(plain(name), address) for name, address in to])
 
 
-def of(folder: StudyFolder, drawn: datetime | None = None, part: Part | None = None) -> str:
+def of(folder: StudyFolder, drawn: datetime | None = None, part: at_work.Part | None = None) -> str:
     """A study as it is now, as a piece of HTML.
 
     Args:
         folder: The study's.
         drawn: The time, where that is not the time at which it is read.
-        part: What is at work of it, where that is known not to be what it declares; otherwise it is found out.
+        part: What is to be shown of it; by default what is at work.
     """
-    part = part or _with_other_seeds(folder)
+    told = at_work.read(folder)
+    part = part or told.part
     study = read_rows(folder, part.seeds if part else ())
     if part:
         study = dataclasses.replace(study, rows=tuple(row for row in study.rows if row.number in part.numbers))
@@ -77,6 +72,7 @@ def of(folder: StudyFolder, drawn: datetime | None = None, part: Part | None = N
         whole=None if whole == folder.path else plain(whole.resolve().name),
         counts=[f"{count} {status}" for status, count in counts.items() if count],
         left=seconds_left(study),
+        places=told.places,
         then=what_is_next(study),
         drawn=drawn,
         floor=study.lowest_floor,
@@ -90,15 +86,6 @@ def of(folder: StudyFolder, drawn: datetime | None = None, part: Part | None = N
     )
 
 
-def _with_other_seeds(folder: StudyFolder) -> Part | None:
-    """The experiments that are trained with seeds which the study does not declare, as for a comparison of two."""
-    declared, others = folder.study, folder.other_seeds()
-    numbers = [entry["number"] for entry in declared["experiments"] if entry["slug"] in others]
-    seeds = sorted(set(declared["seeds"]).union(*others.values()))
-    runs = [folder.run(f"{slug}/seed-{seed}") for slug in others for seed in seeds]
-    return Part(numbers, seeds) if any(is_locked(run.path / "run.lock") for run in runs) else None
-
-
 def _inline(charts: Iterable[Chart]) -> list[str]:
     return [page.inline(pictures.drawn(chart), chart.title) for chart in charts]
 
@@ -108,7 +95,7 @@ def path(folder: StudyFolder) -> Path:
     return decisions.whole_of(folder.path) / NAME
 
 
-def write(folder: StudyFolder, part: Part | None = None) -> None:
+def write(folder: StudyFolder, part: at_work.Part | None = None) -> None:
     """Write a study's page as it is now, or of a part of it, with a link to its report where there is one."""
     page, report = path(folder), folder.report / PAGE
     to = [("report", report.relative_to(page.parent).as_posix())] if report.is_file() else []
@@ -129,28 +116,36 @@ class Page:
         part: What is at work of it, where that is not what it declares.
 
     Attributes:
+        teller: Writes down how far each run is, for this page and for whoever else looks, while there are runs.
         seconds: Processor seconds that all drawing has taken.
         drawings: How many there were.
     """
 
-    def __init__(self, folder: StudyFolder, say: Callable[[str], object], part: Part | None = None) -> None:
+    def __init__(self, folder: StudyFolder, say: Callable[[str], object], part: at_work.Part | None = None) -> None:
         self.folder, self.say, self.part = folder, say, part
+        self.teller: at_work.Teller | None = None
         self.seconds, self.drawings = 0.0, 0
         self._news, self._due, self._failed = False, 0.0, False
 
     def __enter__(self) -> Self:
+        self.teller = at_work.Teller(self.folder, self.part)
         self.draw()
         return self
 
     def __exit__(self, *exception: object) -> None:
+        if self.teller:
+            self.teller.close()
+        self.teller = None
         self.draw()
 
-    def __call__(self, run: object, message: Json) -> None:  # noqa: ARG002
-        """Draw it, if something was measured or ended since the last time, and that was long enough ago.
+    def __call__(self, run: Run, message: Json) -> None:
+        """Draw it, if a run has got on or has ended since the last time, and that was long enough ago.
 
         Not when a run ends: the next one would have to wait.
         """
-        self._news |= message["event"] in ("evaluation", "end")
+        if self.teller:
+            self.teller(run, message)
+        self._news |= message["event"] in ("evaluation", "step", "end")
         if self._news and message["event"] != "end" and time.monotonic() >= self._due:
             self.draw()
 
@@ -158,6 +153,8 @@ class Page:
         """Draw it now."""
         began, self._news = time.thread_time(), False
         try:
+            if self.teller:
+                self.teller.write()
             write(self.folder, self.part)
         except Exception as error:  # noqa: BLE001 (whatever it was)
             if not self._failed:

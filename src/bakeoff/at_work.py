@@ -1,0 +1,109 @@
+"""What a command tells of the runs that it has at work: between two evaluations no record says how far they are.
+
+It lies with the study for as long as the command is at work on it, and pages show it.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bakeoff.records import AT_WORK, DamagedError, StudyFolder, is_locked, read_json, write_record
+from bakeoff.spec import Run
+
+Json = dict[str, Any]
+#: Its file.
+FILE = ".at-work.json"
+
+
+class Part(NamedTuple):
+    """What is at work of a study, where that is not what it declares: some experiments, with other seeds."""
+
+    numbers: Collection[int]
+    seeds: Sequence[int]
+
+
+class Place(NamedTuple):
+    """How far a run at work is.
+
+    Attributes:
+        step: Its last.
+        steps: How many it is to take.
+        seconds_left: What the others will take, at its pace so far; None before there is one.
+    """
+
+    step: int
+    steps: int
+    seconds_left: float | None
+
+
+@dataclass(frozen=True)
+class AtWork:
+    """What a command told a moment ago.
+
+    Attributes:
+        part: What it does of the study, where that is not what the study declares.
+        places: How far its runs are, by their number and seed.
+    """
+
+    part: Part | None
+    places: dict[tuple[int, int], Place]
+
+
+class Teller:
+    """Hears what workers say, and writes it down when it is asked to.
+
+    Args:
+        folder: The study's.
+        part: What is at work of it, where that is not what it declares.
+    """
+
+    def __init__(self, folder: StudyFolder, part: Part | None = None) -> None:
+        self.path, self.part = folder.path / FILE, part
+        self.steps: dict[Run, int] = {}
+        #: The first and the last step of each run at work, with the times at which they were told.
+        self.heard: dict[Run, tuple[int, float, int, float]] = {}
+
+    def __call__(self, run: Run, message: Json) -> None:
+        """Take note of a message."""
+        if message["event"] == "start":
+            self.steps[run] = message["steps"]
+        elif message["event"] == "end":
+            self.heard.pop(run, None)
+        elif "step" in message:
+            now = time.monotonic()
+            first, began, *_ = self.heard.get(run, (message["step"], now))
+            self.heard[run] = first, began, message["step"], now
+
+    def write(self) -> None:
+        """Write it down."""
+        runs = [
+            {"number": run.number, "seed": run.seed, **self._place(run)._asdict()}
+            for run in self.heard
+            if run in self.steps
+        ]
+        part = self.part and {"numbers": sorted(self.part.numbers), "seeds": list(self.part.seeds)}
+        write_record(self.path, {"runs": runs} | ({"part": part} if part else {}))
+
+    def _place(self, run: Run) -> Place:
+        first, began, last, now = self.heard[run]
+        steps, ahead = self.steps[run], self.steps[run] - last
+        return Place(last, steps, (now - began) * ahead / (last - first) if last > first else None)
+
+    def close(self) -> None:
+        """The command is no longer at work."""
+        self.path.unlink(missing_ok=True)
+
+
+def read(folder: StudyFolder) -> AtWork:
+    """What the command at work on a study tells; nothing where there is none, or it has told nothing."""
+    path = folder.path / FILE
+    try:
+        told = read_json(path, AT_WORK) if is_locked(folder.path / ".lock") else {"runs": []}
+    except (OSError, DamagedError):  # it has just ended
+        told = {"runs": []}
+    part = told.get("part")
+    places = {
+        (run["number"], run["seed"]): Place(run["step"], run["steps"], run.get("seconds_left")) for run in told["runs"]
+    }
+    return AtWork(Part(part["numbers"], part["seeds"]) if part else None, places)
