@@ -1,20 +1,20 @@
 """Inside someone's own training: a real, tiny `Trainer`."""
 
+import contextlib
+
 import pytest
 import torch
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
     PreTrainedTokenizerFast,
-    Trainer,
     TrainingArguments,
-    default_data_collator,
 )
 
 from bakeoff import importing
-from bakeoff.callback import BakeoffCallback
 from bakeoff.data import corpora, tokenizers
 from bakeoff.importing import Told
+from test_readme import ROOT, block
 
 BLOCK = 16
 
@@ -34,23 +34,23 @@ def trained(text, tmp_path_factory):
         blocks[split] = [{"input_ids": row, "labels": row} for row in ids.split(BLOCK) if len(row) == BLOCK]
     config = GPT2Config(vocab_size=280, n_embd=16, n_head=2, n_layer=1, n_positions=BLOCK)
     quiet = {"report_to": [], "disable_tqdm": True, "logging_steps": 20, "save_strategy": "epoch", "use_cpu": True}
+    code = block(ROOT / "docs" / "along.md", "BakeoffCallback")  # as it is told how to
     for epochs in (1, 2):
-        trainer = Trainer(
-            GPT2LMHeadModel(config),
-            TrainingArguments(str(folder / "out"), num_train_epochs=epochs, eval_strategy="epoch", **quiet),
-            train_dataset=blocks["train"],
-            eval_dataset=blocks["valid"],
-            data_collator=default_data_collator,
-            processing_class=PreTrainedTokenizerFast(tokenizer_object=bpe),
-            callbacks=[BakeoffCallback(folder / "run")],
-        )
-        trainer.train(resume_from_checkpoint=epochs > 1)
-    return folder, trainer.state.log_history, blocks["valid"]
+        names = {
+            "model": GPT2LMHeadModel(config),
+            "arguments": TrainingArguments("out", num_train_epochs=epochs, eval_strategy="epoch", **quiet),
+            **blocks,
+            "tokenizer": PreTrainedTokenizerFast(tokenizer_object=bpe),
+        }
+        resuming = "trainer.train()", f"trainer.train(resume_from_checkpoint={epochs > 1})"
+        with contextlib.chdir(folder):
+            exec(code.replace(*resuming), names)  # noqa: S102 (ours)
+    return folder, names["trainer"].state.log_history, blocks["valid"]
 
 
 def test_its_folder_has_every_loss_that_the_trainer_logged(trained):
     folder, log, _ = trained
-    found = importing.read(folder / "run", Told())
+    found = importing.read(folder / "my-run", Told())
     assert found.by == "BakeoffCallback"
     assert found.valid == [(entry["step"], entry["eval_loss"]) for entry in log if "eval_loss" in entry]
     assert found.train == [(entry["step"], entry["loss"]) for entry in log if "loss" in entry]
@@ -60,7 +60,7 @@ def test_its_folder_has_every_loss_that_the_trainer_logged(trained):
 
 def test_it_counts_what_valid_has(trained, text):
     folder, _, blocks = trained
-    found = importing.read(folder / "run", Told())
+    found = importing.read(folder / "my-run", Told())
     assert found.tokens == len(blocks) * (BLOCK - 1)
     whole = sum(len(document.encode()) for document in text.splits["valid"])
     assert found.bytes == pytest.approx(whole, rel=importing.TOLERANCE)

@@ -68,6 +68,14 @@ def test_the_pages_fetch_nothing(site):
 
 def test_the_reference_has_what_python_has(site):
     text = (site / "reference.html").read_text(encoding="utf-8")
-    for name in ("verbs.run", "verbs.choose", "report.results.rows", "loading.load", "callback.BakeoffCallback"):
+    for name in (
+        "verbs.run",
+        "verbs.choose",
+        "verbs.tune",
+        "verbs.judge",
+        "report.results.rows",
+        "loading.load",
+        "callback.BakeoffCallback",
+    ):
         assert f'id="bakeoff.{name}"' in text
     assert "Finished and diverged runs stay as they are" in text

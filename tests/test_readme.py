@@ -42,8 +42,13 @@ def block(page, mark):
     return found
 
 
-#: What is in a block, for each block of Python that a test here runs.
-RUN = {"README.md": ("study =", "bakeoff.run("), "CONTRIBUTING.md": ("TorchOptimizer",), "own.md": ("SignSGD",)}
+#: What is in a block, for each block of Python that a test runs.
+RUN = {
+    "README.md": ("study =", "bakeoff.run("),
+    "CONTRIBUTING.md": ("TorchOptimizer",),
+    "own.md": ("SignSGD",),
+    "along.md": ("BakeoffCallback",),
+}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
