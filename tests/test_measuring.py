@@ -155,7 +155,7 @@ def test_a_model_stands_beside_a_studys_runs_measured_on_the_studys_own_valid(
     assert re.search(r"small-one +measured here +\d\.\d+ +as it is +\d\.\d+ +not even below the unigram", shown)
     page = build(study)
     assert page.failed == ()
-    assert "small-one is a model that was measured here" in page.page.read_text()
+    assert "small-one was trained elsewhere and measured here, by the counting" in page.page.read_text()
     line, details = (
         [each for each in made["lines"] if each["kind"] == "elsewhere"] for made in table.tables(read_rows(study))
     )

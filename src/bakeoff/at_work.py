@@ -1,11 +1,11 @@
 """What a command tells of the runs that it has at work: between two evaluations no record says how far they are.
 
-It lies with the study for as long as the command is at work on it, and pages show it.
+It lies with the study for as long as the command is at work on it, and pages show it. Where that was only a part of the
+study, as in a comparison of two, which part it was stays there until the whole study is at work.
 """
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from bakeoff.records import AT_WORK, DamagedError, StudyFolder, is_locked, read_json, write_record
@@ -37,12 +37,11 @@ class Place(NamedTuple):
     seconds_left: float | None
 
 
-@dataclass(frozen=True)
-class AtWork:
+class AtWork(NamedTuple):
     """What a command told a moment ago.
 
     Attributes:
-        part: What it does of the study, where that is not what the study declares.
+        part: What it does of the study, or did at last, where that is not what the study declares.
         places: How far its runs are, by their number and seed.
     """
 
@@ -59,7 +58,7 @@ class Teller:
     """
 
     def __init__(self, folder: StudyFolder, part: Part | None = None) -> None:
-        self.path, self.part = folder.path / FILE, part
+        self.folder, self.part = folder, part
         self.steps: dict[Run, int] = {}
         #: The first and the last step of each run at work, with the times at which they were told.
         self.heard: dict[Run, tuple[int, float, int, float]] = {}
@@ -83,7 +82,7 @@ class Teller:
             if run in self.steps
         ]
         part = self.part and {"numbers": sorted(self.part.numbers), "seeds": list(self.part.seeds)}
-        write_record(self.path, {"runs": runs} | ({"part": part} if part else {}))
+        write_record(self.folder.path / FILE, {"runs": runs} | ({"part": part} if part else {}))
 
     def _place(self, run: Run) -> Place:
         first, began, last, now = self.heard[run]
@@ -92,18 +91,26 @@ class Teller:
 
     def close(self) -> None:
         """The command is no longer at work."""
-        self.path.unlink(missing_ok=True)
+        declared = self.folder.study
+        numbers, seeds = {entry["number"] for entry in declared["experiments"]}, set(declared["seeds"])
+        if self.part and (set(self.part.numbers), set(self.part.seeds)) != (numbers, seeds):
+            self.heard.clear()
+            self.write()
+        else:
+            forget(self.folder)
+
+
+def forget(folder: StudyFolder) -> None:
+    """No part of a study is of interest any more, as it is the whole."""
+    (folder.path / FILE).unlink(missing_ok=True)
 
 
 def read(folder: StudyFolder) -> AtWork:
-    """What the command at work on a study tells; nothing where there is none, or it has told nothing."""
-    path = folder.path / FILE
+    """What the command at work on a study tells, or the last one told; nothing where it cannot be read."""
     try:
-        told = read_json(path, AT_WORK) if is_locked(folder.path / ".lock") else {"runs": []}
-    except (OSError, DamagedError):  # it has just ended
-        told = {"runs": []}
-    part = told.get("part")
-    places = {
-        (run["number"], run["seed"]): Place(run["step"], run["steps"], run.get("seconds_left")) for run in told["runs"]
-    }
+        told = read_json(folder.path / FILE, AT_WORK)
+    except (OSError, DamagedError):  # there is none, or it has just ended
+        return AtWork(None, {})
+    part, runs = told.get("part"), told["runs"] if is_locked(folder.path / ".lock") else []
+    places = {(run["number"], run["seed"]): Place(run["step"], run["steps"], run.get("seconds_left")) for run in runs}
     return AtWork(Part(part["numbers"], part["seeds"]) if part else None, places)

@@ -10,8 +10,8 @@ from pathlib import Path
 from bakeoff.errors import plain
 from bakeoff.files import written_atomically
 
-#: The text's name.
-FILE = "decisions.txt"
+#: The text's name, and how its last line begins once all is decided.
+FILE, ANSWER = "decisions.txt", "the answer: "
 
 
 class Decisions:
@@ -30,6 +30,13 @@ class Decisions:
     def __call__(self, decision: str) -> None:
         """Say it, and keep it."""
         self.say(decision)
+        self._keep(decision)
+
+    def end(self, answer: str) -> None:
+        """Keep what it all came to, which whoever asked is told otherwise."""
+        self._keep(f"{ANSWER}{answer}")
+
+    def _keep(self, decision: str) -> None:
         self.lines.append(plain(" ".join(decision.split())))
         with written_atomically(self.path) as temporary:
             temporary.write_text("".join(f"{line}\n" for line in self.lines), encoding="utf-8")

@@ -267,11 +267,11 @@ def columns(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
 def choice_text(answer: "Answer", chosen: "Chosen") -> str:
     """What `bakeoff choose` says in the end."""
     table = [_trials(chosen), ""] if chosen.search.found else []
-    return "\n".join([*table, *_answer(answer, chosen), *_outlook(answer), *_model(answer)])
+    return "\n".join([*table, answer_text(answer, chosen), *_outlook(answer), *_model(answer)])
 
 
-def _answer(answer: "Answer", chosen: "Chosen") -> list[str]:
-    """What to use, what to expect of it, and what could not be done."""
+def answer_text(answer: "Answer", chosen: "Chosen") -> str:
+    """What to use, what to expect of it, and what could not be done: a line each."""
     from bakeoff.choosing.choice import CUT_OFF
 
     small, floor, row, unseen = words.small, answer.floor, chosen.row, answer.unseen
@@ -304,7 +304,7 @@ def _answer(answer: "Answer", chosen: "Chosen") -> list[str]:
         best = "What stands here is the best complete trial" if row else "Nothing else was trained"
         mend = "give another --seed and another --out" if answer.ended == DIVERGED else "repeat the command"
         said.append(f"The last run {answer.ended}: {answer.error}. {best}; to try again, {mend}.")
-    return said
+    return "\n".join(said)
 
 
 def _outlook(answer: "Answer") -> list[str]:

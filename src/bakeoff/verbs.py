@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 import torch
 from rich.console import Console
 
-from bakeoff import costs, process, progress, terminal, tuning, words
+from bakeoff import at_work, costs, process, progress, terminal, tuning, words
 from bakeoff.analysis.rows import read_rows
 from bakeoff.choosing.answer import Answer, answer
 from bakeoff.choosing.choice import Choice
@@ -294,8 +294,11 @@ def choose(
     require_ours(folder, FILE, *(f"{name}/study.json" for name in NAMES))
     with StudyFolder(folder).acquire():
         remove_leftovers(folder)
-        chosen = Choice(request, folder, began, console).make()
+        choice = Choice(request, folder, began, console)
+        chosen = choice.make()
         told = answer(chosen, folder)
+        choice.decide.end(terminal.answer_text(told, chosen))
+        progress.page(StudyFolder(told.study), console).draw()
         results = reported(told.study, console) if write_report else Results(folder=told.study, page=None)
     failed = (*results.failed, *([f"the last run failed: {told.error}"] if told.ended == FAILED else []))
     text = terminal.choice_text(told, chosen)
@@ -491,6 +494,7 @@ def reported(folder: Path, console: Console) -> Results:
     """The results of a study, once its report is written, to which its page leads then."""
     with console.status("writing the report"):
         results = report(folder)
+    at_work.forget(StudyFolder(folder))
     progress.page(StudyFolder(folder), console).draw()
     return results
 

@@ -111,7 +111,9 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
     studies = {study.path.name for study in find_studies(folder)}
     rungs_, repeats = {"rung-1-1-glr", "rung-1-2-gpt", "rung-2-1-glr", "rung-2-2-gpt"}, {"seeds-1-glr", "seeds-2-gpt"}
     assert studies == {*rungs_, *repeats, "final"}
-    decided = (folder / "decisions.txt").read_text().splitlines()
+    *decided, answered = (folder / "decisions.txt").read_text().splitlines()
+    assert answered.removeprefix("the answer: ").startswith("Use ")
+    assert "all is decided" in (folder / "live.html").read_text()
     assert [line for line in decided if line in said] == decided
     reached = next(line for line in decided if line.startswith("rung 1, bits per byte: "))
     assert re.search(r": G\w+ of 1 layer with Muon \d\.\d+ and G\w+ of 1 layer with Muon \d\.\d+$", reached)

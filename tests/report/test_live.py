@@ -12,7 +12,7 @@ import fakes
 from bakeoff import at_work
 from bakeoff.decisions import Decisions
 from bakeoff.files import TEMPORARY
-from bakeoff.records import StudyFolder
+from bakeoff.records import StudyFolder, write_record
 from bakeoff.report import live
 
 RUNS = {(1, "lstm", 1, "adam"): [4.6, 4.5], (2, "lstm", 1, "sgd"): None}
@@ -103,18 +103,32 @@ def test_whoever_looks_sees_what_is_at_work_and_how_far_it_is_while_it_is(study,
             page(run, {"event": "end", "status": "finished"})
             page.draw()
             assert shown()[1][2] == "running", "its summary is not there yet"
-        assert "<td>7</td>" not in live.of(study)
-    assert not (study.path / at_work.FILE).exists()
+        assert [line[1:] for line in shown()] == [("0", "diverged"), ("7", "running")], (
+            "the part stays, not how far it is"
+        )
+        with live.Page(study, pytest.fail, at_work.Part(numbers=[1, 2], seeds=[0])):
+            assert [line[0] for line in shown()] == []
+        assert not (study.path / at_work.FILE).exists(), "the whole study was at work"
 
 
 def test_what_a_killed_command_told_is_shown_no_more_and_what_cannot_be_read_is_nothing(study):
-    teller = at_work.Teller(study, at_work.Part(numbers=[1], seeds=[3]))
-    teller.write()
-    assert at_work.read(study) == at_work.AtWork(None, {})
+    told = {"part": {"numbers": [1], "seeds": [3]}, "runs": [{"number": 1, "seed": 3, "step": 7, "steps": 9}]}
+    write_record(study.path / at_work.FILE, told)
+    assert at_work.read(study) == (([1], [3]), {})
     with FileLock(study.path / ".lock"):
-        assert at_work.read(study).part == ([1], [3])
-        (study.path / at_work.FILE).write_text("{")
-        assert at_work.read(study) == at_work.AtWork(None, {})
+        assert at_work.read(study).places == {(1, 3): (7, 9, None)}
+    (study.path / at_work.FILE).write_text("{")
+    assert at_work.read(study) == (None, {})
+
+
+def test_once_all_is_decided_nothing_is_left_to_do(study):
+    decisions = Decisions(study.path, str)
+    decisions("rung 1: this and that")
+    assert "left to run: " in live.of(study)
+    decisions.end("use the\ncount table")
+    assert "left to run" not in live.of(study)
+    assert "all is decided" in live.of(study)
+    assert "<li>the answer: use the count table</li>" in live.of(study)
 
 
 def test_it_is_drawn_at_both_ends_and_between_only_for_news_and_never_when_a_run_ends(clock, tmp_path):

@@ -198,7 +198,7 @@ class Choice:
         if row is None and ended == CUT_OFF:
             least = planning.least_minutes(self.kept, search.paces[search.winner])
             told = f"the time was up before the last run: give at least {least} minutes, and another --out"
-            self.decide(told)
+            self.decide.end(told)
             progress.page(StudyFolder(self.folder / FINAL), self.console).draw()
             raise UserError(told)
         return Chosen(

@@ -66,7 +66,7 @@ def of(folder: StudyFolder, drawn: datetime | None = None, part: at_work.Part | 
     if part:
         study = dataclasses.replace(study, rows=tuple(row for row in study.rows if row.number in part.numbers))
     whole = decisions.whole_of(folder.path)
-    counts, found = count_statuses(study), reported.facts(study)
+    counts, found, decided = count_statuses(study), reported.facts(study), decisions.read(folder.path)
     return _template("live-study.html").render(
         study=study,
         whole=None if whole == folder.path else plain(whole.resolve().name),
@@ -76,7 +76,8 @@ def of(folder: StudyFolder, drawn: datetime | None = None, part: at_work.Part | 
         then=what_is_next(study),
         drawn=drawn,
         floor=study.lowest_floor,
-        decided=decisions.read(folder.path),
+        decided=decided,
+        over=bool(decided) and decided[-1].startswith(decisions.ANSWER),
         failed=[row for row in study.rows if row.error],
         several=study.seeds > 1,
         figures=_inline(overlays.draw(study)),
@@ -134,7 +135,7 @@ class Page:
 
     def __exit__(self, *exception: object) -> None:
         if self.teller:
-            self.teller.close()
+            self._try(self.teller.close)
         self.teller = None
         self.draw()
 
@@ -152,18 +153,22 @@ class Page:
     def draw(self) -> None:
         """Draw it now."""
         began, self._news = time.thread_time(), False
-        try:
-            if self.teller:
-                self.teller.write()
-            write(self.folder, self.part)
-        except Exception as error:  # noqa: BLE001 (whatever it was)
-            if not self._failed:
-                self.say(f"{path(self.folder)} could not be drawn: {plain(' '.join(str(error).split()))}")
-            self._failed = True
+        if self.teller:
+            self._try(self.teller.write)
+        self._try(lambda: write(self.folder, self.part))
         took = time.thread_time() - began
         self.seconds, self.drawings = self.seconds + took, self.drawings + 1
         # The first, before anything is trained, imports and compiles what the others find there.
         self._due = time.monotonic() + max(INTERVAL, took / SHARE if self.drawings > 1 else 0.0)
+
+    def _try(self, do: Callable[[], object]) -> None:
+        """Do something for the page; whatever goes wrong is said once."""
+        try:
+            do()
+        except Exception as error:  # noqa: BLE001 (whatever it was)
+            if not self._failed:
+                self.say(f"{path(self.folder)} could not be drawn: {plain(' '.join(str(error).split()))}")
+            self._failed = True
 
 
 @functools.cache
