@@ -4,7 +4,7 @@ docs/assignment.md has the task, the questions and how they are marked. From the
 
     bakeoff describe assignment.py    # sizes, and what of your text is counted
     bakeoff tune assignment.py        # the learning rates of your text; longer than the study itself
-    bakeoff run assignment.py         # train what is missing, write runs/assignment/report
+    bakeoff run assignment.py         # train what is missing, write the report, and say where
 """
 
 from bakeoff.models import GPT1, LSTM

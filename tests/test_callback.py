@@ -45,11 +45,11 @@ def trained(text, tmp_path_factory):
         resuming = "trainer.train()", f"trainer.train(resume_from_checkpoint={epochs > 1})"
         with contextlib.chdir(folder):
             exec(code.replace(*resuming), names)  # noqa: S102 (ours)
-    return folder, names["trainer"].state.log_history, blocks["valid"]
+    return folder, names["trainer"].state.log_history, blocks["valid"], bpe
 
 
 def test_its_folder_has_every_loss_that_the_trainer_logged(trained):
-    folder, log, _ = trained
+    folder, log, *_ = trained
     found = importing.read(folder / "my-run", Told())
     assert found.by == "BakeoffCallback"
     assert found.valid == [(entry["step"], entry["eval_loss"]) for entry in log if "eval_loss" in entry]
@@ -59,8 +59,9 @@ def test_its_folder_has_every_loss_that_the_trainer_logged(trained):
 
 
 def test_it_counts_what_valid_has(trained, text):
-    folder, _, blocks = trained
+    folder, _, blocks, bpe = trained
     found = importing.read(folder / "my-run", Told())
     assert found.tokens == len(blocks) * (BLOCK - 1)
     whole = sum(len(document.encode()) for document in text.splits["valid"])
     assert found.bytes == pytest.approx(whole, rel=importing.TOLERANCE)
+    assert found.predicted == sum(len(bpe.decode(each["input_ids"][1:].tolist()).encode()) for each in blocks)

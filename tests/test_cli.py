@@ -509,7 +509,7 @@ def test_the_version_is_the_distributions_with_the_commit_of_a_checkout(commit, 
     [
         (["rnu"], "No such command 'rnu'. Did you mean 'run'? See `bakeoff --help`"),
         (["bake"], "No such command 'bake'; see `bakeoff --help`"),
-        (["run", "--epoch", "3"], "No such option: --epoch (Possible options: --epochs, "),
+        (["run", "--epoch", "3"], "No such option: --epoch. Did you mean --epochs? See `bakeoff --help`"),
         (["export", "a", "b", "--to", "tensorbord"], "'tensorbord' is not one of 'transformers', 'tensorboard'"),
     ],
 )

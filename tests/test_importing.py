@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import re
 
 import pytest
 from hypothesis import given
@@ -62,7 +63,7 @@ def read(folder, *told):
 def test_a_trainers_log_is_read_from_its_last_checkpoint(tmp_path):
     trainer(tmp_path / "out" / "checkpoint-100", LOG[:2], global_step=100)
     trainer(tmp_path / "out" / "checkpoint-200")
-    assert read(tmp_path / "out") == ("Trainer of transformers", "step", VALID, TRAIN, None, None)
+    assert read(tmp_path / "out") == ("Trainer of transformers", "step", VALID, TRAIN, None, None, None)
 
 
 def test_event_files_are_read_and_what_was_written_twice_counts_once(tmp_path):
@@ -86,11 +87,29 @@ def test_event_files_of_tensorflow_are_read_whose_scalars_are_tensors(tmp_path):
         read(tmp_path)
 
 
+def test_event_files_below_a_folder_are_named(tmp_path):
+    for name in ("b", "a"):
+        with SummaryWriter(str(tmp_path / "runs" / name)) as writer:
+            writer.add_scalar("valid/loss", 1.0, 1)
+    with pytest.raises(UserError, match=re.escape(f"name one, such as {tmp_path / 'runs' / 'a'}")):
+        read(tmp_path)
+
+
+def test_bits_per_byte_are_of_the_bytes_that_were_predicted(study, tmp_path, corpus):
+    (tmp_path / "run").mkdir()
+    valid = {"tokens": 900, "bytes": 3000, "predicted_bytes": 2800}
+    (tmp_path / "run" / "bakeoff.json").write_text(json.dumps({"log_history": LOG, "valid": valid}))
+    importing.bring(tmp_path / "run", study, Told(corpus=str(corpus)))
+    (run,) = read_rows(study).reported
+    assert run.checked
+    assert run.bits_per_byte(2.0) == pytest.approx(2.0 * 900 / (2800 * math.log(2)))
+
+
 def test_a_table_is_read_by_its_columns(tmp_path):
-    path = tmp_path / "run.csv"
+    path = tmp_path / "run.CSV"
     path.write_text("epoch,val_loss,mine,train_loss\n1,4.0,9,4.5\n2,,9,4.2\n3,3.5,9,\n4,nan,9,\n")
     expected = [(1.0, 4.0), (3.0, 3.5)], [(1.0, 4.5), (2.0, 4.2)]
-    assert read(path) == read(tmp_path) == ("a CSV file", "epoch", *expected, None, None)
+    assert read(path) == read(tmp_path) == ("a CSV file", "epoch", *expected, None, None, None)
     assert read(path, "mine").valid[-1] == (4.0, 9.0)
 
 

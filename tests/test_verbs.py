@@ -68,6 +68,12 @@ def test_rows_are_a_frame_of_the_numbers_in_the_results(results):
     assert frame["last_test_bits_per_byte"].to_list() == [row["last"]["test"]["bits_per_byte"] for row in written]
     nested = {name for name, kind in frame.schema.items() if kind.is_nested()}
     assert nested == set()
+    assert frame.to_pandas()["valid_nats"].tolist() == frame["valid_nats"].to_list()
+
+
+def test_no_run_at_a_time_is_refused_as_by_the_command(tiny_study, tmp_path):
+    with pytest.raises(UserError, match="from 1 to 999, not 0"):
+        bakeoff.run(tiny_study, out=tmp_path, jobs=0)
 
 
 def test_rows_of_several_studies_stand_in_one_frame(tmp_path):

@@ -50,11 +50,19 @@ class BakeoffCallback(TrainerCallback):  # type: ignore[misc]  # the library is 
 
 
 def _counts(batches: Iterable[Mapping[str, Any]], tokenizer: Any) -> Json:  # noqa: ANN401
-    """Predicted tokens of batches, and with a tokenizer the bytes of their text."""
-    tokens = size = 0
+    """Predicted tokens of batches; with a tokenizer the bytes of their text, and those of them that are predicted.
+
+    The first token of a sequence is not: nothing stands before it.
+    """
+    tokens = size = first = 0
     for batch in batches:
         labels_BxL = batch["labels"]
         tokens += int((labels_BxL[:, 1:] != IGNORED).sum())
         for labels_L in labels_BxL if tokenizer is not None else ():
-            size += len(tokenizer.decode(labels_L[labels_L != IGNORED], skip_special_tokens=True).encode())
-    return {"tokens": tokens} | ({"bytes": size} if size else {})
+            size += _bytes(tokenizer, labels_L[labels_L != IGNORED])
+            first += _bytes(tokenizer, labels_L[:1][labels_L[:1] != IGNORED])
+    return {"tokens": tokens} | ({"bytes": size, "predicted_bytes": max(1, size - first)} if size else {})
+
+
+def _bytes(tokenizer: Any, tokens_L: Any) -> int:  # noqa: ANN401
+    return len(tokenizer.decode(tokens_L, skip_special_tokens=True).encode())

@@ -111,7 +111,8 @@ def main() -> None:
         say(str(error))
         status = error.status
     except typer.TyperException as error:
-        said = error.format_message().rstrip(".")
+        near = getattr(error, "possibilities", None)  # the nearest is the first
+        said = f"{error.message}. Did you mean {near[0]}?" if near else error.format_message().rstrip(".")
         say(f"{said}{' See' if said.endswith('?') else '; see'} `bakeoff --help`")
         status = 2
     except OSError as error:

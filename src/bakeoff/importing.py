@@ -59,7 +59,8 @@ class Curves(NamedTuple):
         by: What wrote it.
         unit: What places are in.
         valid: Places and losses, and `train` likewise.
-        tokens: Of valid, by its own tokenizer, where that is told; `bytes` likewise.
+        tokens: Of valid, by its own tokenizer, where that is told; `bytes` likewise, and `predicted` those of them that
+            were predicted.
     """
 
     by: str
@@ -68,6 +69,7 @@ class Curves(NamedTuple):
     train: list[tuple[float, float]]
     tokens: int | None = None
     bytes: int | None = None
+    predicted: int | None = None
 
 
 def bring(folder: Path, into: StudyFolder, told: Told) -> str:
@@ -81,7 +83,7 @@ def bring(folder: Path, into: StudyFolder, told: Told) -> str:
     """
     found, study = read(folder, told), into.declared
     counts = _counts(folder, found, study["corpus"], told) if told.corpus is not None else {}
-    return _keep(into, folder, told.name, found._replace(tokens=None, bytes=None)._asdict() | counts)
+    return _keep(into, folder, told.name, found._replace(tokens=None, bytes=None, predicted=None)._asdict() | counts)
 
 
 def keep_measured(into: StudyFolder, found: "Measurement", name: str | None) -> str:
@@ -135,7 +137,7 @@ def _counts(folder: Path, found: Curves, corpus: Json, told: Told) -> Json:
         raise UserError(
             f"{folder} was measured on {found.bytes:,} bytes, and valid of {told.corpus} has {whole:,}: another text"
         )
-    tokens, size = told.tokens or found.tokens, found.bytes or whole
+    tokens, size = told.tokens or found.tokens, found.predicted or found.bytes or whole
     if tokens is None:
         raise UserError(f"{folder} does not tell how many tokens valid has by its own tokenizer: say it with --tokens")
     if tokens > size:
@@ -159,11 +161,14 @@ def read(folder: Path, told: Told) -> Curves:
         )
     if any(folder.glob("*.tfevents.*")):
         return _events(folder, told)
-    tables = [folder] if folder.is_file() and folder.suffix == ".csv" else sorted(folder.glob("*.csv"))
+    inside = [folder] if folder.is_file() else sorted(folder.iterdir())
+    tables = [path for path in inside if path.suffix.lower() == ".csv"]
     if len(tables) == 1:
         return _table(tables[0], told)
     if tables:
         raise UserError(f"{folder} holds several CSV files: name one of {', '.join(path.name for path in tables)}")
+    if below := sorted({str(path.parent) for path in folder.glob("*/**/*.tfevents.*")}):
+        raise UserError(f"{folder} has event files in folders below it: name one, such as {below[0]}")
     raise UserError(
         f"{folder} is no run of a known kind: it holds no {STATE}, no event files of TensorBoard, no CSV file, and "
         "nothing of BakeoffCallback"
@@ -176,8 +181,8 @@ def _log(path: Path, by: str, told: Told) -> Curves:
     log = state.get("log_history")
     if not isinstance(log, list) or not all(isinstance(entry, dict) for entry in log):
         raise UserError(f"{path} has no log_history")
-    tokens, size = (_count(state.get("valid"), key) for key in ("tokens", "bytes"))
-    return _curves(path, by, log, told)._replace(tokens=tokens, bytes=size)
+    tokens, size, predicted = (_count(state.get("valid"), key) for key in ("tokens", "bytes", "predicted_bytes"))
+    return _curves(path, by, log, told)._replace(tokens=tokens, bytes=size, predicted=predicted)
 
 
 def _count(found: object, key: str) -> int | None:

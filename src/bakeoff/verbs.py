@@ -501,7 +501,7 @@ def reported(folder: Path, console: Console) -> Results:
 
 def _at_once(jobs: str | int | None, executor: str) -> int | None:
     """How many runs at a time: by default one here, where times are measured, and on a cluster what its nodes hold."""
-    return parse_jobs(str(jobs or ("1" if executor == "local" else "auto")))
+    return parse_jobs(str(("1" if executor == "local" else "auto") if jobs is None else jobs))
 
 
 def _bytes(given: str | None) -> float | None:

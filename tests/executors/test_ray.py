@@ -108,7 +108,7 @@ def test_a_cluster_of_another_version_is_refused_in_one_line(module):
         raise ConnectionError("Failed to connect to Ray cluster") from mismatch
 
     module(stand_in(init=init))
-    assert refused().endswith("Version mismatch: the cluster was started with Ray 2.1")
+    assert refused().endswith("Version mismatch: the cluster was started with Ray 2.1 This process: 2.60")
 
 
 @pytest.mark.parametrize("before", [False, True])

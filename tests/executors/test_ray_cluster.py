@@ -149,7 +149,10 @@ class Nodes:
 
     def close(self):
         self.process.communicate(timeout=PATIENCE)
-        left = marked(self.mark)
+        for _ in range(100):
+            if not (left := marked(self.mark)):
+                break
+            time.sleep(0.1)
         for process in left:
             process.kill()
         return left
@@ -182,10 +185,15 @@ def calm(nodes):
     return first(nodes.folder / "calm")
 
 
-def in_the_middle(folder, after=0):
-    """Wait until a run has a checkpoint, written after another one; when it was."""
+def in_the_middle(folder, other=None):
+    """Wait until a run has a checkpoint, and not that other one; which it is."""
     checkpoint = folder / "checkpoint.safetensors"
-    return eventually(lambda: checkpoint.is_file() and (at := checkpoint.stat().st_mtime_ns) > after and at)
+
+    def written():
+        found = checkpoint.stat().st_mtime_ns if checkpoint.is_file() else None
+        return found if found != other else None
+
+    return eventually(written)
 
 
 def stop(nodes, command, number):
@@ -202,10 +210,11 @@ def test_a_cluster_computes_the_same_bits_though_it_is_stopped_and_loses_a_node_
     folder = first(nodes.folder / "lost")
     options = "--out", "lost", "--only", "1,3", "--executor", "ray", "--address", nodes.address
     command = nodes.start(*options)
-    stopped = in_the_middle(folder)
+    in_the_middle(folder)
     assert stop(nodes, command, signal.SIGINT) == 130
+    left = in_the_middle(folder)
     command = nodes.start(*options)
-    in_the_middle(folder, after=stopped)
+    in_the_middle(folder, other=left)
     nodes.kill_the_node_of(nodes.worker_of(folder))
     said = command.communicate(timeout=PATIENCE)[1]
     assert command.returncode == 1, said

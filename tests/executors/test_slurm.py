@@ -4,12 +4,12 @@ import importlib.util
 import os
 import signal
 import sys
+from importlib.metadata import version
 from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
-import torch
 
 from bakeoff import checkpoints, cli, verbs
 from bakeoff.errors import UserError
@@ -217,7 +217,7 @@ def test_a_node_that_is_not_as_this_machine_does_nothing_and_says_why(submitted,
     other.mark = MARK
     other()
     (ended,) = submitted.look()
-    assert ended.why.endswith(f"has torch {torch.__version__}, and this machine ours: install the same on both")
+    assert ended.why.endswith(f"has torch {version('torch')}, and this machine ours: install the same on both")
     other.driver, other.read = node.versions(), [tmp_path / "text.txt"]
     other()
     (ended,) = submitted.look()

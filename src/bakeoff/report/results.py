@@ -63,8 +63,8 @@ def rows(folder: str | Path = "runs") -> pl.DataFrame:
     """A line for every declared run of a study, or of the studies in a folder.
 
     Its columns are `study` and those of a row in `results.json`; a value inside another has the names of both with `_`
-    between them, such as `valid_perplexity` or `last_test_nats`. What a run has not reached is null. With pandas and
-    pyarrow installed `.to_pandas()` gives its frame.
+    between them, such as `valid_perplexity` or `last_test_nats`. What a run has not reached is null. With the extra
+    `pandas` installed `.to_pandas()` gives its frame.
 
     Raises:
         UserError: There is no study.
