@@ -17,10 +17,28 @@ from bakeoff.models import GPT
 from bakeoff.optimizers import Adam
 from test_docs import ROOT, commands
 
-#: Pages whose commands are run, in their order.
-PAGES = ["index.md", "own.md", pytest.param("recipes.md", marks=pytest.mark.slow), "along.md"]
-#: What is not run, by how it begins: it takes minutes, and has tests of its own.
-LONG = ("choose ",)
+#: Pages whose commands are run, in their order; of those that are not here, all take long or need a cluster.
+QUICK_PAGES = ("index.md", "own.md", "along.md", "faq.md", "reading.md")
+SLOW_PAGES = ("quick.md", "recipes.md", "../README.md", "assignment.md", "wikitext-2.md", "seed.md")
+#: What is not run, by how it begins: it takes minutes, or needs a run that failed, and has tests of its own.
+LONG = ("choose ", "probe ")
+#: What stands for what the pages name.
+STANDS_FOR = {
+    "results/": "runs/",
+    "--device cuda --precision bf16": "",
+    "--only 2,6": "--only 1,2",
+    "gpt-2-muon": "gpt-1-adam",
+    "41000": "400",
+    "[STUDY]": "quick",
+    "STUDY": "quick",
+    "[DIR]": "runs/quick",
+    "DIR": "runs/quick",
+    "RUN": "runs/quick/01-lstm-1-adam/seed-0",
+    "[PROMPT]": "The",
+    "[NAME]": "",
+}
+#: What a folder is to each verb.
+FOLDERS = {"export": "exported", "import": "my-trainer", "measure": "my-model"}
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +49,12 @@ def world(tiny_corpus_file, tmp_path_factory):
     shutil.copytree(ROOT / "examples", folder / "examples")
     small = re.sub(r"epochs=\d+, batch_size=\d+, sequence_length=\d+, vocabulary=\d+", SMALL, ASSIGNMENT)
     (folder / "examples" / "assignment.py").write_text(small)
-    for name in ("mine", "proposal", "signs"):
+    (folder / "long.txt").write_bytes(4 * tiny_corpus_file.read_bytes())
+    (folder / "my-folder").mkdir()
+    for split in ("train", "valid", "test"):
+        shutil.copy(tiny_corpus_file, folder / "my-folder" / f"{split}.txt")
+    (folder / "assignment.py").write_text(small)
+    for name in ("mine", "proposal", "signs", "my_study"):
         (folder / f"{name}.py").write_text(STUDY.format(name=name, corpus=str(folder / "my.txt")))
     (folder / "my-trainer").mkdir()
     log = [{"step": step, "epoch": step / 10, "eval_loss": 4.0 - step / 100} for step in (10, 20, 30)]
@@ -77,19 +100,29 @@ def run(world, model, tiny_study, monkeypatch, capfd):
             for number, (model, optimizer) in enumerate(contenders, start=1)
         ),
     )
-    for name, study in (("quick", dataclasses.replace(quick, name="quick")), ("modern", modern)):
-        monkeypatch.setitem(experiments.STUDIES, name, study)
+    for name in ("quick", "wikitext-2", "seed", "seed-learned"):
+        monkeypatch.setitem(experiments.STUDIES, name, dataclasses.replace(quick, name=name))
+    for name in ("modern", "wikitext-2-modern"):
+        monkeypatch.setitem(experiments.STUDIES, name, dataclasses.replace(modern, name=name))
     monkeypatch.setattr(tuning, "REACH", 1)
     monkeypatch.setattr(tuning, "ROUNDS", 1)
     monkeypatch.setattr(study_file, "STUDIES", experiments.STUDIES)
     monkeypatch.chdir(world)
 
     def run(command):
-        stands_in = {"vital-articles": tiny_study.corpus.path, "gpt-2-muon": "gpt-1-adam", "41000": "400"}
+        text, verb = tiny_study.corpus.path, command.split()[0]
         if "runs/FOLDER" in command:
-            stands_in["runs/FOLDER"] = next(path.parent for path in Path("runs").glob("mine*/study.json")).as_posix()
-        for named, here in stands_in.items():
+            made = next(path.parent for path in Path("runs").glob("mine*/study.json")).as_posix()
+            command = command.replace("runs/FOLDER", made)
+        command = command.replace("vital-articles", text)
+        for named, here in STANDS_FOR.items():
             command = command.replace(named, here)
+        command = re.sub(
+            r"\bNAME\b",
+            text if "--into" in command else "long.txt",
+            re.sub(r"\bFOLDER\b", FOLDERS.get(verb, "runs/quick"), command),
+        )
+        shutil.rmtree("exported", ignore_errors=True)
         words = shlex.split(command)
         monkeypatch.setattr(sys, "argv", ["bakeoff", *words])
         with pytest.raises(SystemExit) as ended:
@@ -99,11 +132,10 @@ def run(world, model, tiny_study, monkeypatch, capfd):
     return run
 
 
-@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("page", [*QUICK_PAGES, *(pytest.param(page, marks=pytest.mark.slow) for page in SLOW_PAGES)])
 def test_the_commands_of_a_page_do_what_it_says_one_after_the_other(page, run):
-    if page == "along.md":
-        assert run("run modern --no-report --only 6")[0] == 0
-        assert run("run quick --no-report")[0] == 0
+    assert run("run modern --no-report --only 6")[0] == 0
+    assert run("run quick --no-report")[0] == 0
     told = [command for command in commands(ROOT / "docs" / page) if not command.startswith(LONG)]
     assert told
     for command in told:
