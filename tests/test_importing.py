@@ -192,7 +192,7 @@ def test_a_damaged_report_is_said_and_takes_nothing_with_it(study, tmp_path):
     rows = read_rows(study)
     assert "is damaged" in rows.reported[0].error
     assert "damaged: " in terminal.status_text(study, rows)
-    assert build(study).failed == ()
+    assert build(study).failed == (rows.reported[0].error,)
 
 
 def test_importing_again_takes_what_has_come_since(study, tmp_path):

@@ -76,7 +76,8 @@ def build(folder: StudyFolder, out: Path | None = None, *, beside_published: boo
 
 
 def _write(folder: StudyFolder, kept: Kept, new: Path, *, beside_published: bool) -> list[str]:
-    study, failed = read_rows(folder), list[str]()
+    study = read_rows(folder)
+    failed = [run.error for run in study.reported if run.error]
     drawn = _tried("Drawing", lambda: figures.draw(study, kept), NO_FIGURES, failed)
     found, said = _findings(study, failed)
     screen = NO_SCREEN | _tried("The first screen", lambda: text.answer(answer.first_screen(study, found)), {}, failed)
