@@ -21,7 +21,7 @@ from bakeoff.data import hub
 from bakeoff.errors import UserError
 from bakeoff.executors import Task, local
 from bakeoff.experiments import STUDIES
-from bakeoff.files import write_json
+from bakeoff.files import ARRIVED, write_json
 from bakeoff.identity import encode, identity
 from bakeoff.models import GPT, GPT1
 from bakeoff.models.decoder import DecoderModel
@@ -424,6 +424,17 @@ def test_what_is_done_again_is_trained_from_its_beginning_and_goes_on_from_there
     session.forget([1])
     assert run in session.missing(again=[1])
     assert folder.checkpoint.exists(), "what was cut off goes on"
+
+
+def test_what_has_ended_elsewhere_is_forgotten_though_it_has_not_taken_its_place(session):
+    run = session.study.runs[0]
+    set_status(session, run, DIVERGED)
+    folder = session.folder.run(run.slug)
+    (folder.path / ARRIVED).mkdir()
+    (folder.path / "summary.json").rename(folder.path / ARRIVED / "00+summary.json")
+    session.forget([1])
+    assert not folder.ended
+    assert not (folder.path / ARRIVED).exists()
 
 
 def test_whoever_asks_again_means_it_whatever_was_asked_before(session):

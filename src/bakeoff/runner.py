@@ -19,7 +19,7 @@ from bakeoff.errors import UserError
 from bakeoff.executors import Cluster, Task, do
 from bakeoff.executors.apart import CACHE
 from bakeoff.executors.local import Local
-from bakeoff.files import free_folder, remove_leftovers, written_atomically
+from bakeoff.files import free_folder, remove_leftovers, settle, written_atomically
 from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
 from bakeoff.measure import available_memory, gpus, resolve_precision, return_freed_memory, usable_cores
@@ -184,6 +184,7 @@ class Session:
     def forget(self, again: Collection[int]) -> None:
         """Make the runs of those experiments missing that are over, so that they are trained anew."""
         for folder in (self.folder.run(run.slug) for run in self.study.runs if run.number in again):
+            settle(folder.path)  # of a run that has ended elsewhere that may still have to be seen
             if folder.ended:
                 folder.clear()
 
