@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-WORKERS ?= 2
+WORKERS ?= 3
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt $(PIP_FLAGS)
 
 # The command and the tests start many processes, and each would compile the package anew.
@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(VENV)/.installed
 	$(BIN)/bakeoff run quick
 
-# Two processes with a thread each; the tests of a file share what they trained, so they stay together. Files come in
+# Three processes with a thread each, as some tests wait; the tests of a file share what they trained, so they stay together. Files come in
 # their order, as otherwise those with the fewest tests would be the last, which take the longest.
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)

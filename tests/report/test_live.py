@@ -36,6 +36,7 @@ def clock(monkeypatch):
     monkeypatch.setattr(live.time, "monotonic", lambda: clock.now)
     monkeypatch.setattr(live.time, "thread_time", lambda: clock.processor)
     monkeypatch.setattr(live, "write", write)
+    monkeypatch.setattr(at_work.Teller, "write", lambda _: None)
     return clock
 
 
