@@ -36,6 +36,8 @@ from bakeoff import words
         (words.megabytes, 1_240_000_000, "1,240 MB"),
         (words.in_megabytes, 1_240_000_000, "1,240"),
         (words.millions, 34_106_624, "34.1"),
+        (words.millions, 124_439_808, "124"),
+        (words.millions, 1_240_000_000, "1,240"),
         (words.rate, 0.03, "0.03"),
         (words.spelled, 3, "three"),
         (words.spelled, 36, "36"),

@@ -108,8 +108,10 @@ def count(value: float | None) -> str:
 
 
 def millions(value: float | None) -> str:
-    """A count in millions, to three significant digits."""
-    return ABSENT if value is None else f"{value / 1e6:#.3g}"
+    """A count in millions, to three significant digits or more."""
+    if value is None:
+        return ABSENT
+    return f"{value / 1e6:,.0f}" if value >= 1e8 else f"{value / 1e6:#.3g}"
 
 
 def rate(value: float) -> str:
