@@ -21,6 +21,8 @@ ABSENT = "—"
 PRECISIONS = {"fp32": "float32", "bf16": "bfloat16"}
 #: From here on a number is written as a power of ten, so that no figure of hundreds of digits is ever printed.
 LARGEST = 1e7
+#: From here on a count in millions has no decimals.
+WHOLE_MILLIONS = 1e8
 #: How many decimals a number has that is, so rounded, below a limit.
 _DECIMALS = ((2, 100), (1, 1000))
 #: Up to here counts are spelled out.
@@ -111,7 +113,7 @@ def millions(value: float | None) -> str:
     """A count in millions, to three significant digits or more."""
     if value is None:
         return ABSENT
-    return f"{value / 1e6:,.0f}" if value >= 1e8 else f"{value / 1e6:#.3g}"
+    return f"{value / 1e6:,.0f}" if value >= WHOLE_MILLIONS else f"{value / 1e6:#.3g}"
 
 
 def rate(value: float) -> str:
