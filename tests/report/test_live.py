@@ -101,6 +101,8 @@ def test_whoever_looks_sees_what_is_at_work_and_how_far_it_is_while_it_is(study,
                 now.seconds += 248
             assert shown()[1][2] == "running, step 134 of 560, 14 min 12 s left"
             assert shown()[1][2] in (study.path / live.NAME).read_text()
+            page(run, {"event": "step", "step": 200, "loss": 1.0})
+            assert shown()[1][2].startswith("running, step 200"), "also between two drawings"
             page(run, {"event": "end", "status": "finished"})
             page.draw()
             assert shown()[1][2] == "running", "its summary is not there yet"

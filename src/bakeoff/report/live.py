@@ -30,7 +30,7 @@ from bakeoff.spec import Run
 Json = dict[str, Any]
 #: The page's name.
 NAME = "live.html"
-#: Seconds between two drawings, at least.
+#: Seconds between two drawings, at least, and between two times that it is written down how far runs are.
 INTERVAL = 3.0
 #: The most that drawing takes of the time of the runs beside it, as a share of a core.
 SHARE = 0.004
@@ -126,7 +126,7 @@ class Page:
         self.folder, self.say, self.part = folder, say, part
         self.teller: at_work.Teller | None = None
         self.seconds, self.drawings = 0.0, 0
-        self._news, self._due, self._failed = False, 0.0, False
+        self._news, self._due, self._told, self._failed = False, 0.0, 0.0, False
 
     def __enter__(self) -> Self:
         self.teller = at_work.Teller(self.folder, self.part)
@@ -146,6 +146,8 @@ class Page:
         """
         if self.teller:
             self.teller(run, message)
+            if time.monotonic() >= self._told + INTERVAL:
+                self._tell()
         self._news |= message["event"] in ("evaluation", "step", "end")
         if self._news and message["event"] != "end" and time.monotonic() >= self._due:
             self.draw()
@@ -153,13 +155,18 @@ class Page:
     def draw(self) -> None:
         """Draw it now."""
         began, self._news = time.thread_time(), False
-        if self.teller:
-            self._try(self.teller.write)
+        self._tell()
         self._try(lambda: write(self.folder, self.part))
         took = time.thread_time() - began
         self.seconds, self.drawings = self.seconds + took, self.drawings + 1
         # The first, before anything is trained, imports and compiles what the others find there.
         self._due = time.monotonic() + max(INTERVAL, took / SHARE if self.drawings > 1 else 0.0)
+
+    def _tell(self) -> None:
+        """Write down how far runs are, which costs next to nothing."""
+        self._told = time.monotonic()
+        if self.teller:
+            self._try(self.teller.write)
 
     def _try(self, do: Callable[[], object]) -> None:
         """Do something for the page; whatever goes wrong is said once."""
