@@ -4,7 +4,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bakeoff import words
+from bakeoff import at_work, words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.rows import Row, StudyRows, rows_of_other_seeds
 from bakeoff.analysis.statistics import SAME_WITHIN
@@ -34,7 +34,7 @@ def status_json(folder: StudyFolder, rows: StudyRows) -> Json:
         "study": rows.study["study"],
         "folder": str(folder.path),
         "counts": count_statuses(rows),
-        "seconds_left": seconds_left(rows),
+        "seconds_left": seconds_left(rows, at_work.read(folder).places),
         "runs": [{name: getattr(row, name) for name in kept} for row in rows.rows],
         "other_seeds": [{name: getattr(row, name) for name in kept} for row in rows_of_other_seeds(folder)],
         "reported": [vars(run) for run in rows.reported],
@@ -44,7 +44,7 @@ def status_json(folder: StudyFolder, rows: StudyRows) -> Json:
 def status_text(folder: StudyFolder, rows: StudyRows) -> str:
     """A line a run, and one for the study."""
     counts = ", ".join(f"{count} {status}" for status, count in count_statuses(rows).items() if count)
-    left = seconds_left(rows)
+    left = seconds_left(rows, at_work.read(folder).places)
     ending = f"{folder.path}: {counts}; left to run: {'nothing' if left == 0 else words.duration(left)}"
     ending += "".join(f"\n{plain(row.error or '')}" for row in rows.rows if row.status == DAMAGED)
     ending += f"\nthe next `bakeoff run` will {what_is_next(rows)}"

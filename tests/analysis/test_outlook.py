@@ -7,6 +7,7 @@ import pytest
 import fakes
 from bakeoff.analysis.outlook import count_statuses, seconds_left
 from bakeoff.analysis.rows import read_rows
+from bakeoff.at_work import Place
 
 
 def test_every_run_is_counted_once(fake_study):
@@ -16,14 +17,14 @@ def test_every_run_is_counted_once(fake_study):
 
 def test_time_left_is_by_finished_runs_alike_or_else_by_all(fake_study):
     # Every finished run took 8 s of training and 1.5 s of the rest; half of number 6 is done; 4 and 5 are to be run.
-    assert seconds_left(read_rows(fake_study)) == pytest.approx(9.5 + 9.5 + 9.5 / 2)
+    assert seconds_left(read_rows(fake_study), {}) == pytest.approx(9.5 + 9.5 + 9.5 / 2)
 
 
 def test_what_an_interrupted_run_has_done_is_not_done_again(fake_study):
     rows = read_rows(fake_study)
     missing = dataclasses.replace(next(row for row in rows.rows if row.status == "running"), status="missing")
     others = tuple(row for row in rows.rows if row.finished)
-    assert seconds_left(dataclasses.replace(rows, rows=(*others, missing))) == pytest.approx(9.5 / 2)
+    assert seconds_left(dataclasses.replace(rows, rows=(*others, missing)), {}) == pytest.approx(9.5 / 2)
 
 
 def test_runs_of_the_same_depth_count_first(tmp_path):
@@ -37,7 +38,7 @@ def test_runs_of_the_same_depth_count_first(tmp_path):
     nothing = {"warmup_seconds": 0.0, "other_seconds": 0.0}  # an epoch of training takes two seconds
     endings = {number: nothing | {"evaluation_seconds": 10.0 * n} for number, n in ((1, 1), (2, 3), (3, 5))}
     study = fakes.read_study(tmp_path, curves, endings=endings)
-    assert seconds_left(study) == pytest.approx((2 + 40) + (2 + 30))
+    assert seconds_left(study, {}) == pytest.approx((2 + 40) + (2 + 30))
 
 
 def test_until_a_run_has_finished_those_at_work_are_what_there_is_to_go_by(tmp_path):
@@ -46,10 +47,26 @@ def test_until_a_run_has_finished_those_at_work_are_what_there_is_to_go_by(tmp_p
     (begun, _), length = study.rows, study.length
     assert begun.status == "missing"
     whole = begun.train_seconds * length / begun.done
-    assert seconds_left(study) == pytest.approx(whole * (1 - begun.done / length) + whole)
+    assert seconds_left(study, {}) == pytest.approx(whole * (1 - begun.done / length) + whole)
+
+
+def test_before_any_evaluation_the_pace_of_those_at_work_is_what_there_is_to_go_by(tmp_path):
+    curves = {(1, "lstm", 1, "adam"): None, (2, "gpt1", 1, "adam"): None, (3, "gpt1", 2, "adam"): None}
+    study = fakes.read_study(tmp_path, curves)
+    assert seconds_left(study, {(1, 0): Place(100, 400, 30.0)}) == pytest.approx(30 + 40 + 40)
+    places = {(1, 0): Place(100, 400, 30.0), (2, 0): Place(200, 400, 30.0)}
+    assert seconds_left(study, places) == pytest.approx(30 + 30 + 50)
+    assert seconds_left(study, {(1, 0): Place(1, 400, None)}) is None
+
+
+def test_between_two_evaluations_a_run_gets_on(fake_study):
+    rows = read_rows(fake_study)
+    (running,) = [row for row in rows.rows if row.status == "running"]
+    left = seconds_left(rows, {(running.number, running.seed): Place(300, 400, 2.0)})
+    assert left == pytest.approx(9.5 + 9.5 + 9.5 / 4)
 
 
 def test_nothing_left_takes_no_time_and_nothing_done_no_guess(tmp_path):
     diverged = {1: {"status": "diverged", "error": "…"}}
-    assert seconds_left(fakes.read_study(tmp_path / "over", {(1, "lstm", 1, "adam"): []}, endings=diverged)) == 0
-    assert seconds_left(fakes.read_study(tmp_path / "new", {(1, "lstm", 1, "adam"): None})) is None
+    assert seconds_left(fakes.read_study(tmp_path / "over", {(1, "lstm", 1, "adam"): []}, endings=diverged), {}) == 0
+    assert seconds_left(fakes.read_study(tmp_path / "new", {(1, "lstm", 1, "adam"): None}), {}) is None

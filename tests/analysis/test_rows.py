@@ -8,6 +8,7 @@ import pytest
 import fakes
 from bakeoff.analysis import diagnosis
 from bakeoff.analysis.rows import read_rows
+from bakeoff.records import RunFolder
 
 ROW = {
     "number",
@@ -79,6 +80,19 @@ def test_runs_with_other_seeds_than_the_declared_ones_are_read_where_they_are_as
     assert [(row.seed, row.status) for row in read_rows(found).rows] == [(0, "finished")]
     told = [(row.seed, row.status) for row in read_rows(found, (0, 7, 8)).rows]
     assert told == [(0, "finished"), (7, "finished"), (8, "missing")]
+
+
+def test_what_is_over_is_read_once_unless_it_has_changed(tmp_path, monkeypatch):
+    curves = {(1, "lstm", 1, "adam"): fakes.falling(4.5), (2, "lstm", 1, "sgd"): [4.7]}
+    study = fakes.write_study(tmp_path / "fake", curves, endings={2: None})
+    known, read, before = {}, [], RunFolder.read
+    monkeypatch.setattr(RunFolder, "read", lambda run: read.append(run.path.parent.name[:2]) or before(run))
+    rows = [read_rows(study, known=known) for _ in range(2)]
+    assert rows[0].rows == rows[1].rows == read_rows(study).rows
+    assert read == ["01", "02", "02", "01", "02"], "the first is over"
+    run = study.run("01-lstm-1-adam/seed-0")
+    fakes.write_run(run, fakes.falling(4.4), ending={})
+    assert read_rows(study, known=known).rows == read_rows(study).rows != rows[0].rows
 
 
 def test_every_run_has_its_status(rows):

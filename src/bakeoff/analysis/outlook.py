@@ -1,9 +1,10 @@
 """How far a study is, and how long the rest of it will take."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 
 from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.at_work import Place
 from bakeoff.records import DAMAGED, FINISHED, STATUSES
 
 
@@ -12,10 +13,14 @@ def count_statuses(study: StudyRows) -> dict[str, int]:
     return {status: sum(row.status == status for row in study.rows) for status in STATUSES}
 
 
-def seconds_left(study: StudyRows) -> float | None:
+def seconds_left(study: StudyRows, places: Mapping[tuple[int, int], Place]) -> float | None:
     """What the runs that are neither finished nor diverged will take, one at a time, by what others took so far.
 
     Those of the same model and depth count, or all where there is none; finished ones, where there are any.
+
+    Args:
+        study: Whose runs.
+        places: How far those at work are, by number and seed, as far as that is known.
 
     Returns:
         0 where nothing is left; None where no run has come far enough to judge by.
@@ -23,15 +28,25 @@ def seconds_left(study: StudyRows) -> float | None:
     ahead = [row for row in study.rows if row.status not in ("finished", "diverged")]
     begun = [row for row in study.rows if row.status == FINISHED] or [row for row in ahead if row.done]
     if not ahead or not begun:
-        return 0.0 if not ahead else None
+        return _by_pace(ahead, places)
     left = 0.0
     for row in ahead:
         alike = [other for other in begun if (other.model, other.layers) == (row.model, row.layers)] or begun
         # What is trained so far is not trained again, whether the run is at work or was interrupted.
-        share = 1 - row.done / study.length
+        place = places.get((row.number, row.seed))
+        share = 1 - max(row.done / study.length, place.step / place.steps if place else 0.0)
         wholes = ((1.0 if other.finished else study.length / other.done) * _total_seconds(other) for other in alike)
         left += share * fmean(wholes)
     return left
+
+
+def _by_pace(ahead: Sequence[Row], places: Mapping[tuple[int, int], Place]) -> float | None:
+    """The same before the first evaluation of any, by the pace of those at work; None where that is not known."""
+    here = [places.get((row.number, row.seed)) for row in ahead]
+    wholes = [p.seconds_left * p.steps / (p.steps - p.step) for p in here if p and p.seconds_left]
+    if not ahead or not wholes:
+        return 0.0 if not ahead else None
+    return sum(p.seconds_left if p and p.seconds_left is not None else fmean(wholes) for p in here)
 
 
 def what_is_next(study: StudyRows) -> str:

@@ -3,10 +3,12 @@
 import dataclasses
 import math
 import operator
+import os
 import statistics as mathematics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from bakeoff import rates
@@ -509,12 +511,19 @@ def rows_of_other_seeds(folder: StudyFolder) -> list[Row]:
     return [row for row in read_rows(folder, seeds).rows if row.folder in there] if there else []
 
 
-def read_rows(folder: StudyFolder, seeds: Sequence[int] = ()) -> StudyRows:
+#: Rows of runs that are over, by their folders, and which files these held then.
+Known = dict[Path, tuple["Held", Row]]
+#: The names of files, when they were last changed, and their sizes; None where one is just going.
+Held = set[tuple[str, int, int]] | None
+
+
+def read_rows(folder: StudyFolder, seeds: Sequence[int] = (), known: Known | None = None) -> StudyRows:
     """Reduce every declared run of a study to a row.
 
     Args:
         folder: Of the study.
         seeds: Instead of those that are declared: runs with others may be there as well.
+        known: Where rows of runs that are over are kept for whoever reads the same study again and again.
 
     Raises:
         DamagedError: `study.json` is not what was written, or was written by a version that declared other things.
@@ -524,7 +533,8 @@ def read_rows(folder: StudyFolder, seeds: Sequence[int] = ()) -> StudyRows:
     study = _shown(declared)
     baselines = tuple(evaluations.baseline(entry) for entry in study["baselines"])
     titles = _titles(study)
-    undiagnosed = [_row(study, titles, entry, seed, run) for entry, seed, run in folder.runs(declared)]
+    known = {} if known is None else known
+    undiagnosed = [_known_row(known, study, titles, entry, seed, run) for entry, seed, run in folder.runs(declared)]
     floors = {baseline.name: baseline for baseline in baselines}
     rows = [_diagnosed(row, floors, undiagnosed) for row in undiagnosed]
     models, optimizers = ([entry["name"] for entry in study[kind]] for kind in ("models", "optimizers"))
@@ -560,6 +570,23 @@ def _texts(found: Json | None) -> dict[str, str]:
     parts = ("prompt", "text")
     texts = (found or {}).get("texts", ())
     return dict([plain(each[part].replace("\n", END_OF_LINE)) for part in parts] for each in texts)
+
+
+def _known_row(  # noqa: PLR0913, PLR0917 (those of a row, and where it is kept)
+    known: Known, study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder
+) -> Row:
+    """The row of a run, read once where it is over and nothing of it has changed since."""
+    try:
+        files = list(os.scandir(run.path))
+        held: Held = {(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files}
+    except OSError:
+        held = None
+    before, row = known.get(run.path, (None, None))
+    if row is None or held is None or before != held:
+        row = _row(study, titles, entry, seed, run)
+        if row.status in (FINISHED, DIVERGED):
+            known[run.path] = held, row
+    return row
 
 
 def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -16,7 +17,7 @@ import jinja2
 from bakeoff import at_work, decisions, words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.questions import reported
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.rows import Known, StudyRows, read_rows
 from bakeoff.errors import plain
 from bakeoff.files import written_atomically
 from bakeoff.records import StudyFolder
@@ -36,6 +37,26 @@ INTERVAL = 3.0
 SHARE = 0.004
 
 
+@dataclass
+class Kept:
+    """What a page was made of, for the next time: little of a study has changed by then.
+
+    Attributes:
+        rows: As in `read_rows`.
+        curves: What the curves show, and they.
+    """
+
+    rows: Known = field(default_factory=dict)
+    curves: tuple[object, list[str]] = (None, [])
+
+    def drawn(self, study: StudyRows) -> list[str]:
+        """The curves of a study."""
+        shown = [(row.folder, row.status, len(row.history), row.train_seconds) for row in study.rows]
+        if self.curves[0] != shown:
+            self.curves = shown, _inline(overlays.draw(study))
+        return self.curves[1]
+
+
 def shell(now: str = "") -> str:
     """The page around what changes, which its script asks for again and again: of a server or, from now on, of itself.
 
@@ -52,17 +73,24 @@ def links(to: Sequence[tuple[str, str]]) -> str:
     return _template("live-links.html").render(links=[(plain(name), address) for name, address in to])
 
 
-def of(folder: StudyFolder, drawn: datetime | None = None, part: at_work.Part | None = None) -> str:
+def of(
+    folder: StudyFolder,
+    drawn: datetime | None = None,
+    part: at_work.Part | None = None,
+    kept: Kept | None = None,
+) -> str:
     """A study as it is now, as a piece of HTML.
 
     Args:
         folder: The study's.
         drawn: The time, where that is not the time at which it is read.
         part: What is to be shown of it; by default what is at work.
+        kept: What was made for the last one.
     """
     told = at_work.read(folder)
     part = part or told.part
-    study = read_rows(folder, part.seeds if part else ())
+    kept = kept or Kept()
+    study = read_rows(folder, part.seeds if part else (), kept.rows)
     if part:
         study = dataclasses.replace(study, rows=tuple(row for row in study.rows if row.number in part.numbers))
     whole = decisions.whole_of(folder.path)
@@ -71,7 +99,7 @@ def of(folder: StudyFolder, drawn: datetime | None = None, part: at_work.Part | 
         study=study,
         whole=None if whole == folder.path else plain(whole.resolve().name),
         counts=[f"{count} {status}" for status, count in counts.items() if count],
-        left=seconds_left(study),
+        left=seconds_left(study, told.places),
         places=told.places,
         then=what_is_next(study),
         drawn=drawn,
@@ -80,7 +108,7 @@ def of(folder: StudyFolder, drawn: datetime | None = None, part: at_work.Part | 
         over=bool(decided) and decided[-1].startswith(decisions.ANSWER),
         failed=[row for row in study.rows if row.error],
         several=study.seeds > 1,
-        figures=_inline(overlays.draw(study)),
+        figures=kept.drawn(study),
         reported=text.grid("reported", found) if study.reported else None,
         heading=text.say("reported", "heading", found),
         elsewhere=_inline(elsewhere.draw(study)),
@@ -96,11 +124,11 @@ def path(folder: StudyFolder) -> Path:
     return decisions.whole_of(folder.path) / NAME
 
 
-def write(folder: StudyFolder, part: at_work.Part | None = None) -> None:
+def write(folder: StudyFolder, part: at_work.Part | None = None, kept: Kept | None = None) -> None:
     """Write a study's page as it is now, or of a part of it, with a link to its report where there is one."""
     page, report = path(folder), folder.report / PAGE
     to = [("report", report.relative_to(page.parent).as_posix())] if report.is_file() else []
-    whole = shell(links(to) + of(folder, datetime.now(UTC), part))
+    whole = shell(links(to) + of(folder, datetime.now(UTC), part, kept))
     with written_atomically(page) as temporary:
         temporary.write_text(whole, encoding="utf-8")
 
@@ -123,7 +151,7 @@ class Page:
     """
 
     def __init__(self, folder: StudyFolder, say: Callable[[str], object], part: at_work.Part | None = None) -> None:
-        self.folder, self.say, self.part = folder, say, part
+        self.folder, self.say, self.part, self.kept = folder, say, part, Kept()
         self.teller: at_work.Teller | None = None
         self.seconds, self.drawings = 0.0, 0
         self._news, self._due, self._told, self._failed = False, 0.0, 0.0, False
@@ -156,7 +184,7 @@ class Page:
         """Draw it now."""
         began, self._news = time.thread_time(), False
         self._tell()
-        self._try(lambda: write(self.folder, self.part))
+        self._try(lambda: write(self.folder, self.part, self.kept))
         took = time.thread_time() - began
         self.seconds, self.drawings = self.seconds + took, self.drawings + 1
         # The first, before anything is trained, imports and compiles what the others find there.
