@@ -34,7 +34,7 @@ NAME = "live.html"
 #: Seconds between two drawings, at least, and between two times that it is written down how far runs are.
 INTERVAL = 3.0
 #: The most that drawing takes of the time of the runs beside it, as a share of a core.
-SHARE = 0.004
+SHARE = 0.0025
 
 
 @dataclass
@@ -146,7 +146,7 @@ class Page:
 
     Attributes:
         teller: Writes down how far each run is, for this page and for whoever else looks, while there are runs.
-        seconds: Processor seconds that all drawing has taken.
+        seconds: Processor seconds that all of it has taken.
         drawings: How many there were.
     """
 
@@ -175,7 +175,9 @@ class Page:
         if self.teller:
             self.teller(run, message)
             if time.monotonic() >= self._told + INTERVAL:
+                began = time.thread_time()
                 self._tell()
+                self.seconds += time.thread_time() - began
         self._news |= message["event"] in ("evaluation", "step", "end")
         if self._news and message["event"] != "end" and time.monotonic() >= self._due:
             self.draw()
