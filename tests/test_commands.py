@@ -19,7 +19,17 @@ from test_docs import ROOT, commands
 
 #: Pages whose commands are run, in their order; of those that are not here, all take long or need a cluster.
 QUICK_PAGES = ("index.md", "own.md", "along.md", "reading.md")
-SLOW_PAGES = ("faq.md", "quick.md", "recipes.md", "../README.md", "assignment.md", "wikitext-2.md", "seed.md")
+SLOW_PAGES = (
+    "faq.md",
+    "quick.md",
+    "recipes.md",
+    "../README.md",
+    "assignment.md",
+    "wikitext-2.md",
+    "seed.md",
+    "choose.md",
+    "faults.md",
+)
 #: What is not run, by how it begins: it takes minutes, or needs a run that failed, and has tests of its own.
 LONG = ("choose ", "probe ")
 #: What stands for what the pages name.
@@ -27,6 +37,7 @@ STANDS_FOR = {
     "results/": "runs/",
     "--device cuda --precision bf16": "",
     "--only 2,6": "--only 1,2",
+    "--minutes 10": "--minutes 4",
     "gpt-2-muon": "gpt-1-adam",
     "41000": "400",
     "[STUDY]": "quick",
@@ -54,6 +65,11 @@ def world(tiny_corpus_file, tmp_path_factory):
     for split in ("train", "valid", "test"):
         shutil.copy(tiny_corpus_file, folder / "my-folder" / f"{split}.txt")
     (folder / "assignment.py").write_text(small)
+    faults = re.sub(
+        r'epochs=\d+, .*precision="fp32"', SMALL, (ROOT / "examples" / "faults.py").read_text(encoding="utf-8")
+    )
+    text = 'Corpus(name="vital-articles", documents=(300, 60, 60))', 'Corpus(name="mine", path="my.txt")'
+    (folder / "examples" / "faults.py").write_text(faults.replace(*text))
     for name in ("mine", "proposal", "signs", "my_study"):
         (folder / f"{name}.py").write_text(STUDY.format(name=name, corpus=str(folder / "my.txt")))
     (folder / "my-trainer").mkdir()
@@ -127,7 +143,8 @@ def run(world, model, tiny_study, monkeypatch, capfd):
         monkeypatch.setattr(sys, "argv", ["bakeoff", *words])
         with pytest.raises(SystemExit) as ended:
             cli.main()
-        return ended.value.code, capfd.readouterr().err
+        said = capfd.readouterr()
+        return ended.value.code, said.out + said.err
 
     return run
 
@@ -136,7 +153,9 @@ def run(world, model, tiny_study, monkeypatch, capfd):
 def test_the_commands_of_a_page_do_what_it_says_one_after_the_other(page, run):
     assert run("run modern --no-report --only 6")[0] == 0
     assert run("run quick --no-report")[0] == 0
-    told = [command for command in commands(ROOT / "docs" / page) if not command.startswith(LONG)]
+    if page == "reading.md":
+        assert run("report runs/quick")[0] == 0, "what was brought since the last one"
+    told = [each for each in commands(ROOT / "docs" / page) if page == "choose.md" or not each.startswith(LONG)]
     assert told
     for command in told:
         status, said = run(command)
