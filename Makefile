@@ -14,8 +14,9 @@ unexport PYTHONDONTWRITEBYTECODE
 run: $(VENV)/.installed
 	$(BIN)/bakeoff run quick
 
-# Three processes with a thread each, as some tests wait; the tests of a file share what they trained, so they stay together. Files come in
-# their order, as otherwise those with the fewest tests would be the last, which take the longest.
+# Three processes with a thread each, as some tests wait; the tests of a file share what they trained, so they stay
+# together. Files come in their order, as otherwise those with the fewest tests would be the last, which take the
+# longest.
 test: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(TESTS)
 

@@ -27,7 +27,7 @@ from bakeoff.models.mixture import mixture
 from bakeoff.optimizers import SGD, Adam, Momentum
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Architecture
-from bakeoff.study_file import decode_run
+from bakeoff.study_file import decode_run, load_study
 from bakeoff.training import token_nats
 from bakeoff.worker import Job, Messages, work
 
@@ -78,17 +78,30 @@ def test_a_job_survives_its_line(run, tmp_path, source):
     assert Job.from_line(job.to_line()) == job
 
 
-def test_a_study_file_is_executed_where_its_text_is_not(run, tmp_path, monkeypatch):
+OWN = """
+from bakeoff.data.corpora import choose
+from bakeoff.models import LSTM
+from bakeoff.optimizers import Adam
+from bakeoff.spec import Budget, Study
+
+class Mine(LSTM):
+    name, title = "mine", "Mine"
+
+study = Study.of("mine", corpus=choose("mine.txt"), budget=Budget(), contenders=[(Mine(), Adam())])
+"""
+
+
+def test_a_study_file_is_executed_where_its_text_is_not(tmp_path, monkeypatch):
     """As on a node, where the command's folder is not the working folder."""
     (tmp_path / "mine.txt").write_text("a text\n")
-    study_file = tmp_path / "study.py"
-    study_file.write_text(
-        "from bakeoff.data.corpora import choose\nfrom bakeoff.experiments import QUICK as study\nchoose('mine.txt')\n"
-    )
+    (tmp_path / "study.py").write_text(OWN)
     (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    run = load_study(tmp_path / "study.py").runs[0]
+    line = Job(run=run, folder=tmp_path, device="cpu", alone=False, source=tmp_path / "study.py").to_line()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    job = Job(run=run, folder=tmp_path, device="cpu", alone=False, source=study_file)
-    assert Job.from_line(job.to_line()) == job
+    assert Job.from_line(line).run.slug == run.slug
+    assert Job.from_line(line).corpus.path == str(tmp_path / "mine.txt")
     with pytest.raises(UserError, match="no corpus"):
         corpora.choose("mine.txt")
 

@@ -99,6 +99,7 @@ def write_together(folder: Path, files: Mapping[str, bytes], names: Sequence[str
                 file.flush()
                 os.fsync(file.fileno())
         _sync_folder(new)
+    _sync_folder(folder)
     settle(folder)
 
 

@@ -298,8 +298,11 @@ def choose(
         chosen = choice.make()
         told = answer(chosen, folder)
         choice.decide.end(terminal.answer_text(told, chosen))
-        progress.page(StudyFolder(told.study), console).draw()
-        results = reported(told.study, console) if write_report else Results(folder=told.study, page=None)
+        if write_report:
+            results = reported(told.study, console)
+        else:
+            results = Results(folder=told.study, page=None)
+            progress.page(StudyFolder(told.study), console).draw()
     failed = (*results.failed, *([f"the last run failed: {told.error}"] if told.ended == FAILED else []))
     text = terminal.choice_text(told, chosen)
     return Advice(folder=results.folder, page=results.page, failed=failed, answer=told, text=text)
