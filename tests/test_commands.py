@@ -29,14 +29,18 @@ SLOW_PAGES = (
     "seed.md",
     "choose.md",
     "faults.md",
+    "cluster.md",
+    "performance.md",
 )
-#: What is not run, by how it begins: it takes minutes, or needs a run that failed, and has tests of its own.
-LONG = ("choose ", "probe ")
+#: Run from its own page alone, as it takes minutes.
+CHOOSE = "choose "
 #: What stands for what the pages name.
 STANDS_FOR = {
     "results/": "runs/",
     "--device cuda --precision bf16": "",
     "--only 2,6": "--only 1,2",
+    "--out /shared/runs": "--only 1",
+    "--address HEAD:6379": "",
     "--minutes 10": "--minutes 4",
     "gpt-2-muon": "gpt-1-adam",
     "41000": "400",
@@ -155,7 +159,7 @@ def test_the_commands_of_a_page_do_what_it_says_one_after_the_other(page, run):
     assert run("run quick --no-report")[0] == 0
     if page == "reading.md":
         assert run("report runs/quick")[0] == 0, "what was brought since the last one"
-    told = [each for each in commands(ROOT / "docs" / page) if page == "choose.md" or not each.startswith(LONG)]
+    told = [each for each in commands(ROOT / "docs" / page) if page == "choose.md" or not each.startswith(CHOOSE)]
     assert told
     for command in told:
         status, said = run(command)

@@ -83,11 +83,13 @@ def claims(study):
 
 def test_the_page_of_quick_shows_the_table_and_the_answers_of_its_report():
     study, told = kept("quick"), (ROOT / "docs" / "quick.md").read_text(encoding="utf-8")
-    assert len(study.rows) == 12 * 4
+    assert len(study.rows) == 12 * 5
     assert all(row.finished for row in study.rows)
     found = findings(study)
     assert text.answer(first_screen(study, found))["headline"] in told
     assert table.markdown(table.tables(study)[:1]).strip() in told
+    counting = next(text.finding(each)["text"] for each in found if each.name == "counting")
+    assert counting[counting.index("Of 60") :] in told
     assert answers(study) in told
     assert all(line in told for line in claims(study).values())
     optimizers = [each.verdict for each in found if re.match(r"(adam|adamw|momentum)-\d+-against-", each.name)]

@@ -52,6 +52,18 @@ def test_any_floor_can_be_compared_with(tmp_path):
     assert (compared.gain, compared.second_loss, compared.deviation) == (pytest.approx(0.7), 5.2, 0.02)
 
 
+@pytest.mark.parametrize(
+    ("gains", "told"),
+    [
+        ((-0.3, -0.3), "Of two finished runs all are below the unigram and none below the Kneser-Ney bigram."),
+        ((-0.02, -0.02), "all below the Kneser-Ney trigram and none below the Kneser-Ney trigram with a cache."),
+        ((-0.1, 0.1), "one below the Kneser-Ney trigram and one below the Kneser-Ney trigram with a cache."),
+    ],
+)
+def test_floors_are_named_up_to_the_first_that_no_run_is_below(tmp_path, gains, told):
+    assert told in text.finding(counting(one(tmp_path, *gains)))["text"]
+
+
 def test_the_mean_over_seeds_is_the_best_and_not_the_luckiest_run(tmp_path):
     study = fakes.read_study(tmp_path, {ONE: ends(0.3, 0.0, 0.0), TWO: ends(0.15, 0.15, 0.15)}, seeds=(0, 1, 2))
     assert counting(study).facts.best.number == 2

@@ -1,0 +1,40 @@
+"""What a page costs is measured on runs that are trained for it, and nothing of them stays."""
+
+import pytest
+
+from bakeoff.bench import drawing
+
+STUDY = """
+from bakeoff.data.corpora import choose
+from bakeoff.models import LSTM
+from bakeoff.optimizers import Adam
+from bakeoff.spec import Budget, Study
+
+study = Study.of(
+    "drawn",
+    corpus=choose({corpus!r}),
+    budget=Budget(
+        epochs=1, epoch_steps=20, batch_size=4, sequence_length=16, vocabulary=300, threads=1, precision="fp32"
+    ),
+    contenders=[(LSTM(embedding=8, hidden=8), Adam(lr=rate)) for rate in (1e-2, 3e-2)],
+)
+"""
+
+
+def test_what_drawing_takes_is_told_as_a_share_of_what_training_takes(tmp_path, tiny_corpus_file, monkeypatch, capsys):
+    monkeypatch.setattr(drawing.tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "drawn.py").write_text(STUDY.format(corpus=str(tiny_corpus_file)))
+    monkeypatch.setattr("sys.argv", ["drawing", str(tmp_path / "drawn.py"), "2"])
+    drawing.main()
+    head, _, line = (
+        [cell.strip() for cell in line.strip("|\n ").split("|")] for line in capsys.readouterr().out.splitlines()
+    )
+    assert head == drawing.HEAD
+    told = dict(zip(head, line, strict=True))
+    assert (told["study"], told["runs"]) == ("drawn", "1")
+    assert int(told["drawings"]) >= 2, "before and after"
+    drawn, trained, share = (float(told[name].rstrip("%")) for name in (head[3], head[4], head[5]))
+    assert drawn > 0
+    assert share == pytest.approx(100 * drawn / trained, rel=1) if trained >= 1 else share > 0
+    assert list((tmp_path / "temporary").iterdir()) == []
