@@ -18,7 +18,7 @@ HEAD = ["study", "runs", "drawings", "processor seconds of drawing", "of trainin
 
 
 def measure(name: str, numbers: Sequence[int] | None) -> list[str]:
-    """A line in the order of `HEAD`; the first share is of training's processor seconds, the second of its wall-clock."""
+    """A line in the order of `HEAD`: the shares are of training in processor seconds, and of its seconds."""
     study, source = find_study(name)
     with tempfile.TemporaryDirectory() as out:
         with open_session(study, Path(out) / study.name, torch.device("cpu"), source) as session:

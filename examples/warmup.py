@@ -1,0 +1,12 @@
+"""The deep models of `textbook.py` once more, with four times the warm-up."""
+
+import dataclasses
+
+from textbook import budget, deep
+
+from bakeoff.experiments import QUICK
+from bakeoff.spec import Study
+
+#: Of the 416 steps; without being told a schedule rises for a twentieth of them, which is 21.
+longer = dataclasses.replace(budget, warmup_steps=84)
+study = Study.of("warmup", corpus=QUICK.corpus, budget=longer, contenders=deep)
