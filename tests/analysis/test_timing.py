@@ -1,11 +1,13 @@
 """Clocks that can be believed and those that cannot, when a loss was reached, and who is lowest within a budget."""
 
 import dataclasses
+import math
 
 import pytest
 
 import fakes
 from bakeoff.analysis import timing
+from bakeoff.analysis.questions.wall_clock import wall_clock
 from bakeoff.report import text
 
 FAST, SLOW = (1, "lstm", 1, "adam"), (2, "lstm", 1, "sgd")
@@ -186,3 +188,26 @@ def test_seeds_that_differ_do_not_tie_with_an_experiment_that_none_of_them_is_ne
     study = fakes.read_study(tmp_path, {FAST: slow, SLOW: [4.85], (3, "lstm", 1, "adamw"): [4.79]}, seeds=(0, 1, 2))
     assert study.compare(study.experiment(1), study.experiment(2)).verdict == "undecided"
     assert [(limit, number, ties) for limit, number, ties in best(timing.by_budget(study).seconds)] == [(2, 1, [3])]
+
+
+# --- what differs by itself -------------------------------------------------------------------------------------------
+
+
+def test_what_differs_between_seeds_is_what_two_identical_arms_would_show(tmp_path):
+    ends = {FAST: lambda seed: [4.9, 4.7, 4.6 + 0.02 * seed], SLOW: lambda seed: [5.3, 5.1, 4.9 + 0.02 * seed]}
+    study = fakes.read_study(tmp_path, ends, seeds=(0, 1, 2))
+    slowed = changed(study, 2, lambda row: with_times(row, 1.0, 2.0, 3.0 * (1 + 0.2 * row.seed)))
+    found = timing.twice(slowed.experiments)
+    assert (found.worst[0], found.worst[1].number) == (pytest.approx(1.4), 2)
+    assert found.times == pytest.approx(1.2), "of the other all took the same"
+    assert found.nats == pytest.approx(0.02 / math.sqrt(math.log(2))), "by its definition, of three numbers"
+    said = text.finding(wall_clock(slowed))["text"].replace("\xa0", " ")
+    assert "the slowest took 20 % longer than the fastest (the median of the experiments), at most 40 % (#2)" in said
+    assert "by a standard deviation of 0.024 nats." in said
+
+
+def test_where_no_work_was_done_twice_that_is_told(study):
+    assert timing.twice(study.experiments) is None
+    assert "No work was done twice" in text.finding(wall_clock(study))["text"]
+    none = changed(changed(study, 1, lambda row: dataclasses.replace(row, status="failed")), 2, beside_others)
+    assert timing.twice(none.experiments) is None

@@ -40,6 +40,21 @@ def clock(monkeypatch):
     return clock
 
 
+@pytest.fixture
+def curves(clock, monkeypatch):
+    """When curves were drawn, where that takes as long as it is told to."""
+    clock.curves, clock.drawing = [], 0.06
+
+    def draw(study):
+        clock.curves.append(clock.now)
+        clock.processor += clock.drawing
+        return [f"of {clock.now:.0f}"]
+
+    monkeypatch.setattr(live.overlays, "draw", draw)
+    monkeypatch.setattr(live, "_inline", list)
+    return clock
+
+
 def test_it_has_everything_in_it_and_fetches_nothing(study):
     live.write(study)
     text = (study.path / live.NAME).read_text()
@@ -157,6 +172,40 @@ def test_the_longer_it_takes_the_more_rarely_it_is_drawn(clock, drawing, tmp_pat
     assert max(after - before for before, after in zip(clock.drawn, clock.drawn[1:], strict=False)) <= max(
         live.INTERVAL + 0.25, drawing / live.SHARE + 0.25
     )
+
+
+def study_of(epochs):
+    return SimpleNamespace(
+        rows=[SimpleNamespace(folder="a", status="running", history=[0] * epochs, train_seconds=float(epochs))]
+    )
+
+
+def test_curves_are_kept_until_they_changed_and_their_share_of_the_time_has_passed(curves):
+    kept = live.Kept()
+    assert kept.drawn(study_of(0)) == ["of 100"]
+    assert kept.due == 100, "the first one, before anything is trained, holds up no other"
+    epochs = 1
+    while curves.now < 1_100:
+        curves.now += 5
+        epochs += 1
+        kept.drawn(study_of(epochs))
+        assert kept.drawn(study_of(epochs)) == [f"of {curves.curves[-1]:.0f}"]
+        assert kept.seconds == 0.0, "they are as they were"
+    assert 0.06 * len(curves.curves) / 1_000 < 1.1 * live.CURVES_SHARE
+    assert len(curves.curves) >= 20
+    kept.due = 0.0
+    assert kept.drawn(study_of(epochs + 1)) == [f"of {curves.now:.0f}"], "in the end they are whole"
+
+
+def test_what_curves_take_holds_up_nothing_else(clock, tmp_path):
+    with live.Page(StudyFolder(tmp_path), print) as page:
+        clock.drawing = 0.06
+        for _ in range(400):
+            page.kept.seconds = 0.05
+            clock.now += 0.25
+            page(None, EVALUATION)
+    assert max(after - before for before, after in zip(clock.drawn, clock.drawn[1:], strict=False)) <= 4.25
+    assert page.kept.due == 0.0
 
 
 def test_what_goes_wrong_with_it_is_said_once_and_disturbs_nothing(study):

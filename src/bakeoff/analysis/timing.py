@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import LEANING, LEANING_YES, YES, Comparison, verdict
+from bakeoff.rates import typical_deviation
 
 #: Every epoch of a run is the same work, but for a shorter last one; what took half again as long as the median was
 #: disturbed.
@@ -81,6 +82,37 @@ def untimed(rows: Iterable[Row]) -> Untimed:
     shared = tuple(row for row in finished if row.alone is not True)
     disturbed = tuple(row for row in finished if row.alone is True and not is_timed(row))
     return Untimed(shared, disturbed, max(map(unevenness, disturbed), default=1.0), len(finished))
+
+
+class Twice(NamedTuple):
+    """What differs between runs that do the same work: the seeds of an experiment.
+
+    Attributes:
+        times: How many times as long the slowest trained as the fastest; the median over experiments.
+        worst: The same of the experiment where it is most, and that one.
+        nats: The standard deviation of a typical experiment's losses on valid.
+    """
+
+    times: float
+    worst: tuple[float, Repeats]
+    nats: float
+
+
+def twice(experiments: Iterable[Repeats]) -> Twice | None:
+    """How much seconds and losses differ by themselves; None where no work was done twice on the same kind of machine.
+
+    It is what two identical arms would show, and says what a difference of two others has to exceed.
+    """
+    repeated = [e for e in experiments if len(e.finished) > 1]
+    seconds = {e: [row.history[-1].train_seconds for row in e.finished] for e in repeated}
+    ratios = [(max(took) / min(took), e) for e, took in seconds.items()]
+    if not ratios:
+        return None
+    return Twice(
+        times=statistics.median(ratio for ratio, _ in ratios),
+        worst=max(ratios, key=lambda found: found[0]),
+        nats=typical_deviation(list(e.losses.values()) for e in repeated),
+    )
 
 
 def best_so_far(row: Row) -> list[tuple[float, float]]:

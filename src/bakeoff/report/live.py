@@ -33,8 +33,8 @@ Json = dict[str, Any]
 NAME = "live.html"
 #: Seconds between two drawings, at least, and between two times that it is written down how far runs are.
 INTERVAL = 3.0
-#: The most that drawing takes of the time of the runs beside it, as a share of a core.
-SHARE = 0.0025
+#: The most that drawing takes of the time of the runs beside it, as a share of a core: without the curves, and they.
+SHARE, CURVES_SHARE = 0.0025, 0.0015
 
 
 @dataclass
@@ -44,16 +44,23 @@ class Kept:
     Attributes:
         rows: As in `read_rows`.
         curves: What the curves show, and they.
+        seconds: Processor seconds that these took the last time; 0 where they were kept.
+        due: From when on they are drawn anew if they changed.
     """
 
     rows: Known = field(default_factory=dict)
     curves: tuple[object, list[str]] = (None, [])
+    seconds: float = 0.0
+    due: float = 0.0
 
     def drawn(self, study: StudyRows) -> list[str]:
-        """The curves of a study."""
-        shown = [(row.folder, row.status, len(row.history), row.train_seconds) for row in study.rows]
-        if self.curves[0] != shown:
+        """The curves of a study, which take longer than all else, and so may be older."""
+        shown, self.seconds = [(row.folder, row.status, len(row.history), row.train_seconds) for row in study.rows], 0.0
+        if self.curves[0] != shown and time.monotonic() >= self.due:
+            began, first = time.thread_time(), self.curves[0] is None
             self.curves = shown, _inline(overlays.draw(study))
+            self.seconds = time.thread_time() - began
+            self.due = time.monotonic() + (0.0 if first else self.seconds / CURVES_SHARE)
         return self.curves[1]
 
 
@@ -164,7 +171,7 @@ class Page:
     def __exit__(self, *exception: object) -> None:
         if self.teller:
             self._try(self.teller.close)
-        self.teller = None
+        self.teller, self.kept.due = None, 0.0
         self.draw()
 
     def __call__(self, run: Run, message: Json) -> None:
@@ -190,7 +197,8 @@ class Page:
         took = time.thread_time() - began
         self.seconds, self.drawings = self.seconds + took, self.drawings + 1
         # The first, before anything is trained, imports and compiles what the others find there.
-        self._due = time.monotonic() + max(INTERVAL, took / SHARE if self.drawings > 1 else 0.0)
+        wait = (took - self.kept.seconds) / SHARE if self.drawings > 1 else 0.0
+        self._due = time.monotonic() + max(INTERVAL, wait)
 
     def _tell(self) -> None:
         """Write down how far runs are, which costs next to nothing."""

@@ -10,7 +10,7 @@ from bakeoff.analysis.questions.finding import Finding, command, evidence, run
 from bakeoff.analysis.questions.memory import memory
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, FEWEST_SEEDS, NOT_MEASURED, Comparison
-from bakeoff.analysis.timing import EQUAL, MEDIAN, Budget, Budgets, Crossing, Leader, Untimed
+from bakeoff.analysis.timing import EQUAL, MEDIAN, Budget, Budgets, Crossing, Leader, Twice, Untimed
 
 #: Among the questions of a report.
 PLACE = 20
@@ -108,6 +108,7 @@ class Facts:
         lost: Those that did not, as one of their runs was lost.
         elsewhere: Those that did not, as their runs were on other kinds of machines.
         untimed: Runs whose times are only upper bounds.
+        twice: What differs between runs that do the same work.
         leaders: Where there are such runs, who is lowest after each evaluation.
         budgets: Who is lowest within which budget.
         uncertain: How far apart runs were measured that have to hold exactly the same, in bytes.
@@ -120,6 +121,7 @@ class Facts:
     lost: tuple[Repeats, ...]
     elsewhere: tuple[Repeats, ...]
     untimed: Untimed
+    twice: Twice | None
     leaders: tuple[Leader, ...]
     budgets: Budgets
     uncertain: float
@@ -184,6 +186,7 @@ def wall_clock(study: StudyRows) -> Finding:
         lost=lost,
         elsewhere=elsewhere,
         untimed=untimed,
+        twice=timing.twice(entered),
         leaders=timing.by_epoch(study) if (untimed.shared or untimed.disturbed) and not elsewhere else (),
         budgets=budgets,
         uncertain=uncertain,
