@@ -13,11 +13,12 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from bakeoff import cli, experiments, study_file, tuning
+from bakeoff.executors import slurm
 from bakeoff.models import GPT
 from bakeoff.optimizers import Adam
 from test_docs import ROOT, commands
 
-#: Pages whose commands are run, in their order; of those that are not here, all take long or need a cluster.
+#: Pages whose commands are run, in their order; those of `python -m` have tests of their own.
 QUICK_PAGES = ("index.md", "own.md", "along.md", "reading.md")
 SLOW_PAGES = (
     "faq.md",
@@ -124,6 +125,7 @@ def run(world, model, tiny_study, monkeypatch, capfd):
         monkeypatch.setitem(experiments.STUDIES, name, dataclasses.replace(quick, name=name))
     for name in ("modern", "wikitext-2-modern"):
         monkeypatch.setitem(experiments.STUDIES, name, dataclasses.replace(modern, name=name))
+    monkeypatch.setattr(slurm, "ENGINE", "local")  # submitit's stand-in
     monkeypatch.setattr(tuning, "REACH", 1)
     monkeypatch.setattr(tuning, "ROUNDS", 1)
     monkeypatch.setattr(study_file, "STUDIES", experiments.STUDIES)
