@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 
 import fakes
-from bakeoff.analysis.outlook import count_statuses, seconds_left
+from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.rows import read_rows
 from bakeoff.at_work import Place
 
@@ -64,6 +64,30 @@ def test_between_two_evaluations_a_run_gets_on(fake_study):
     (running,) = [row for row in rows.rows if row.status == "running"]
     left = seconds_left(rows, {(running.number, running.seed): Place(300, 400, 2.0)})
     assert left == pytest.approx(9.5 + 9.5 + 9.5 / 4)
+
+
+def test_runs_that_are_at_work_together_take_their_time_together(tmp_path):
+    curves = {(number, "lstm", 1, optimizer): None for number, optimizer in ((1, "adam"), (2, "sgd"), (3, "adamw"))}
+    study = fakes.read_study(tmp_path, {(4, "lstm", 1, "momentum"): [5.0], **curves})
+    whole = seconds_left(study, {}) / 3
+
+    def beside(*running):
+        status = dict.fromkeys(running, "running")
+        rows = tuple(dataclasses.replace(row, status=status.get(row.number, row.status)) for row in study.rows)
+        return dataclasses.replace(study, rows=rows)
+
+    assert seconds_left(beside(1), {}) == pytest.approx(3 * whole)
+    assert seconds_left(beside(1, 2), {}) == pytest.approx(1.5 * whole)
+    assert seconds_left(beside(1, 2), {(1, 0): Place(300, 400, 9.0)}) == pytest.approx(2.25 / 2 * whole)
+    almost = {(number, 0): Place(399, 400, 0.0) for number in (1, 2)}
+    assert seconds_left(beside(1, 2), almost) == pytest.approx(whole), "one run takes no less than itself"
+
+
+def test_of_many_runs_that_are_next_the_first_are_named(tmp_path):
+    curves = {(number, "lstm", number, "adam"): None for number in range(1, 10)}
+    assert what_is_next(fakes.read_study(tmp_path / "nine", curves)) == "start #1, #2, #3, #4, #5, 4 more"
+    six = dict(list(curves.items())[:6])
+    assert what_is_next(fakes.read_study(tmp_path / "six", six)) == "start #1, #2, #3, #4, #5, #6"
 
 
 def test_nothing_left_takes_no_time_and_nothing_done_no_guess(tmp_path):

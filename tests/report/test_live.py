@@ -105,6 +105,10 @@ def test_whoever_looks_sees_what_is_at_work_and_how_far_it_is_while_it_is(study,
         text = live.of(study)
         return re.findall(r"<tr><td>(\d+)</td>.*\n.*</td><td>(\d+)</td><td class=\"text\">([^<]+)<", text)
 
+    def at_work_now():
+        (line,) = re.findall(r"<li>at work: ([^<]+)</li>", live.of(study))
+        return line
+
     with FileLock(study.path / ".lock"), FileLock(folder / "run.lock"):
         with live.Page(study, pytest.fail, at_work.Part(numbers=[1], seeds=[0, 7])) as page:
             page(run, {"event": "start", "steps": 560})
@@ -112,15 +116,16 @@ def test_whoever_looks_sees_what_is_at_work_and_how_far_it_is_while_it_is(study,
             for step in (10, 134):
                 page(run, {"event": "step", "step": step, "loss": 1.0})
                 page.draw()
-                assert shown()[1][2].startswith(f"running, step {step} of 560")
+                assert f"), step {step} of 560" in at_work_now()
                 now.seconds += 248
-            assert shown()[1][2] == "running, step 134 of 560, 14 min 12 s left"
-            assert shown()[1][2] in (study.path / live.NAME).read_text()
+            assert at_work_now() == "#1, seed 7 (LSTM, Adam), step 134 of 560, 14 min 12 s left"
+            assert at_work_now() in (study.path / live.NAME).read_text()
             page(run, {"event": "step", "step": 200, "loss": 1.0})
-            assert shown()[1][2].startswith("running, step 200"), "also between two drawings"
+            assert "step 200" in at_work_now(), "also between two drawings"
             page(run, {"event": "end", "status": "finished"})
             page.draw()
             assert shown()[1][2] == "running", "its summary is not there yet"
+            assert at_work_now() == "#1, seed 7 (LSTM, Adam)"
         assert [line[1:] for line in shown()] == [("0", "diverged"), ("7", "running")], (
             "the part stays, not how far it is"
         )

@@ -5,7 +5,10 @@ from statistics import fmean
 
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.at_work import Place
-from bakeoff.records import DAMAGED, FINISHED, STATUSES
+from bakeoff.records import DAMAGED, FINISHED, RUNNING, STATUSES
+
+#: Of more runs than these the first ones are named.
+NAMED = 6
 
 
 def count_statuses(study: StudyRows) -> dict[str, int]:
@@ -14,12 +17,10 @@ def count_statuses(study: StudyRows) -> dict[str, int]:
 
 
 def seconds_left(study: StudyRows, places: Mapping[tuple[int, int], Place]) -> float | None:
-    """What the runs that are neither finished nor diverged will take, one at a time, by what others took so far.
-
-    Those of the same model and depth count, or all where there is none; finished ones, where there are any.
+    """What the runs that are neither finished nor diverged will take, as many at a time as are at work.
 
     Args:
-        study: Whose runs.
+        study: Whose runs; where none is at work, one at a time.
         places: How far those at work are, by number and seed, as far as that is known.
 
     Returns:
@@ -27,26 +28,35 @@ def seconds_left(study: StudyRows, places: Mapping[tuple[int, int], Place]) -> f
     """
     ahead = [row for row in study.rows if row.status not in ("finished", "diverged")]
     begun = [row for row in study.rows if row.status == FINISHED] or [row for row in ahead if row.done]
-    if not ahead or not begun:
-        return _by_pace(ahead, places)
-    left = 0.0
+    left = _by_others(study, ahead, begun, places) if begun else _by_pace(ahead, places)
+    if left is None:
+        return None
+    at_once = max(sum(row.status == RUNNING for row in ahead), 1)
+    return max(sum(left) / at_once, max(left, default=0.0))
+
+
+def _by_others(
+    study: StudyRows, ahead: Sequence[Row], begun: Sequence[Row], places: Mapping[tuple[int, int], Place]
+) -> list[float]:
+    """Seconds left of each by what others took so far, those of the same model and depth where there are any."""
+    found = []
     for row in ahead:
         alike = [other for other in begun if (other.model, other.layers) == (row.model, row.layers)] or begun
         # What is trained so far is not trained again, whether the run is at work or was interrupted.
         place = places.get((row.number, row.seed))
         share = 1 - max(row.done / study.length, place.step / place.steps if place else 0.0)
         wholes = ((1.0 if other.finished else study.length / other.done) * _total_seconds(other) for other in alike)
-        left += share * fmean(wholes)
-    return left
+        found.append(share * fmean(wholes))
+    return found
 
 
-def _by_pace(ahead: Sequence[Row], places: Mapping[tuple[int, int], Place]) -> float | None:
+def _by_pace(ahead: Sequence[Row], places: Mapping[tuple[int, int], Place]) -> list[float] | None:
     """The same before the first evaluation of any, by the pace of those at work; None where that is not known."""
     here = [places.get((row.number, row.seed)) for row in ahead]
     wholes = [p.seconds_left * p.steps / (p.steps - p.step) for p in here if p and p.seconds_left]
-    if not ahead or not wholes:
-        return 0.0 if not ahead else None
-    return sum(p.seconds_left if p and p.seconds_left is not None else fmean(wholes) for p in here)
+    if ahead and not wholes:
+        return None
+    return [p.seconds_left if p and p.seconds_left is not None else fmean(wholes) for p in here]
 
 
 def what_is_next(study: StudyRows) -> str:
@@ -61,7 +71,10 @@ def what_is_next(study: StudyRows) -> str:
 
 
 def _numbers(rows: Iterable[Row]) -> str:
-    return ", ".join(f"#{row.number}" if row.seed == 0 else f"#{row.number} (seed {row.seed})" for row in rows)
+    found = [f"#{row.number}" if row.seed == 0 else f"#{row.number} (seed {row.seed})" for row in rows]
+    if len(found) > NAMED:
+        found = [*found[: NAMED - 1], f"{len(found) - NAMED + 1} more"]
+    return ", ".join(found)
 
 
 def _total_seconds(row: Row) -> float:

@@ -20,7 +20,7 @@ from bakeoff.analysis.questions import reported
 from bakeoff.analysis.rows import Known, StudyRows, read_rows
 from bakeoff.errors import plain
 from bakeoff.files import written_atomically
-from bakeoff.records import StudyFolder
+from bakeoff.records import RUNNING, StudyFolder
 from bakeoff.report import page, text
 from bakeoff.report.build import PAGE
 from bakeoff.report.figures import overlays, pictures
@@ -113,6 +113,7 @@ def of(
         floor=study.lowest_floor,
         decided=decided,
         over=bool(decided) and decided[-1].startswith(decisions.ANSWER),
+        now=[row for row in study.rows if row.status == RUNNING],
         failed=[row for row in study.rows if row.error],
         several=study.seeds > 1,
         figures=kept.drawn(study),
