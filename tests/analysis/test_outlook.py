@@ -85,7 +85,7 @@ def test_runs_that_are_at_work_together_take_their_time_together(tmp_path):
 
 def test_of_many_runs_that_are_next_the_first_are_named(tmp_path):
     curves = {(number, "lstm", number, "adam"): None for number in range(1, 10)}
-    assert what_is_next(fakes.read_study(tmp_path / "nine", curves)) == "start #1, #2, #3, #4, #5, 4 more"
+    assert what_is_next(fakes.read_study(tmp_path / "nine", curves)) == "start #1, #2, #3, #4, #5 and 4 more"
     six = dict(list(curves.items())[:6])
     assert what_is_next(fakes.read_study(tmp_path / "six", six)) == "start #1, #2, #3, #4, #5, #6"
 

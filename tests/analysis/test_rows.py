@@ -266,6 +266,15 @@ def test_optimizers_that_differ_only_in_a_setting_are_told_apart(tmp_path):
     assert study.optimizer_titles == ("AdamW (weight decay 0)", "AdamW (weight decay 0.1)", "AdamW (weight decay 0.5)")
 
 
+def test_what_a_model_does_or_does_not_is_told_as_that(tmp_path):
+    def edit(study):
+        for entry, post in zip(study["experiments"], (True, False), strict=True):
+            entry["architecture"]["post_norm"] = post
+
+    study = fakes.read_study(tmp_path, {(1, "gpt1", 1, "adamw"): [4.5], (2, "gpt1", 1, "adamw"): [4.5]}, edit=edit)
+    assert [row.model_title for row in study.rows] == ["GPT-1 (post norm)", "GPT-1 (no post norm)"]
+
+
 def test_a_rate_is_part_of_the_title_only_where_nothing_else_differs(tmp_path):
     def edit(study):
         for entry, rate in zip(study["experiments"], (0.1, 0.2, 0.3), strict=True):

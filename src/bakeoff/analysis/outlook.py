@@ -73,7 +73,7 @@ def what_is_next(study: StudyRows) -> str:
 def _numbers(rows: Iterable[Row]) -> str:
     found = [f"#{row.number}" if row.seed == 0 else f"#{row.number} (seed {row.seed})" for row in rows]
     if len(found) > NAMED:
-        found = [*found[: NAMED - 1], f"{len(found) - NAMED + 1} more"]
+        return f"{', '.join(found[: NAMED - 1])} and {len(found) - NAMED + 1} more"
     return ", ".join(found)
 
 

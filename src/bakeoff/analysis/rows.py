@@ -699,13 +699,16 @@ def _distinct(titles: Mapping[str, str], specs: list[tuple[str, Json]], without:
     for name, settings in specs:
         others = [other for named, other in specs if named == name]
         differing = [key for key in settings if key not in without and any(o.get(key) != settings[key] for o in others)]
-        listed = ", ".join(f"{key.replace('_', ' ')} {_short(settings[key])}" for key in differing)
+        listed = ", ".join(_setting(key.replace("_", " "), settings[key]) for key in differing)
         told.append(f"{titles[name]} ({listed})" if listed else titles[name])
     return told
 
 
-def _short(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+def _setting(name: str, value: object) -> str:
+    """Such as `hidden 256`, `dropout 0.1`, `post norm` or `no post norm`."""
+    if isinstance(value, bool):
+        return name if value else f"no {name}"
+    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
 
 
 def _as_json(value: object) -> object:
