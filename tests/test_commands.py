@@ -30,6 +30,8 @@ SLOW_PAGES = (
     "seed.md",
     "choose.md",
     "faults.md",
+    "how-sure.md",
+    "textbook.md",
     "cluster.md",
     "performance.md",
 )
@@ -70,11 +72,19 @@ def world(tiny_corpus_file, tmp_path_factory):
     for split in ("train", "valid", "test"):
         shutil.copy(tiny_corpus_file, folder / "my-folder" / f"{split}.txt")
     (folder / "assignment.py").write_text(small)
+    text = 'Corpus(name="mine", path="my.txt")'
     faults = re.sub(
         r'epochs=\d+, .*precision="fp32"', SMALL, (ROOT / "examples" / "faults.py").read_text(encoding="utf-8")
     )
-    text = 'Corpus(name="vital-articles", documents=(300, 60, 60))', 'Corpus(name="mine", path="my.txt")'
-    (folder / "examples" / "faults.py").write_text(faults.replace(*text))
+    faults = faults.replace('Corpus(name="vital-articles", documents=(300, 60, 60))', text)
+    (folder / "examples" / "faults.py").write_text(faults)
+    for name in ("around", "textbook", "warmup"):
+        small = (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8")
+        small = small.replace("QUICK.corpus", text).replace("QUICK.budget", f"Budget({SMALL})")
+        small = small.replace(
+            "import Architecture, Optimizer, Study", "import Architecture, Budget, Corpus, Optimizer, Study"
+        )
+        (folder / "examples" / f"{name}.py").write_text(small.replace("import Study", "import Corpus, Study"))
     for name in ("mine", "proposal", "signs", "my_study"):
         (folder / f"{name}.py").write_text(STUDY.format(name=name, corpus=str(folder / "my.txt")))
     (folder / "my-trainer").mkdir()
@@ -153,6 +163,11 @@ def run(world, model, tiny_study, monkeypatch, capfd):
         return ended.value.code, said.out + said.err
 
     return run
+
+
+def test_the_commands_of_every_page_are_run():
+    pages = [path for path in (ROOT / "docs").glob("*.md") if commands(path)]
+    assert {path.name for path in pages} <= {*QUICK_PAGES, *SLOW_PAGES}
 
 
 @pytest.mark.parametrize("page", [*QUICK_PAGES, *(pytest.param(page, marks=pytest.mark.slow) for page in SLOW_PAGES)])

@@ -18,6 +18,7 @@ import pytest
 import fakes
 from bakeoff import watching
 from bakeoff.errors import UserError
+from bakeoff.report import live
 from bakeoff.watching import Server
 
 RUNS = {(1, "lstm", 1, "adam"): [4.6, 4.5], (2, "lstm", 1, "sgd"): fakes.falling(5.3), (3, "gpt1", 1, "adam"): None}
@@ -69,6 +70,16 @@ def test_its_news_are_the_runs_their_curves_and_what_failed(server, folder):
     assert "<b>#2 diverged</b>: no &lt;loss&gt;" in text
     assert "1 finished, 1 diverged, 1 missing; left to run:" in text
     assert "The floor to beat: " in text
+
+
+def test_curves_that_did_not_change_are_not_drawn_for_every_request(server, folder, monkeypatch):
+    drawn, draw = [], live.overlays.draw
+    monkeypatch.setattr(live.overlays, "draw", lambda study: drawn.append(study.folder) or draw(study))
+    fakes.write_study(folder / "twice", RUNS)
+    first, second = (get(server, f"/{folder.name}/twice?news")[2] for _ in range(2))
+    assert first == second
+    assert first.count("<svg") == 2
+    assert drawn == ["twice"]
 
 
 def test_it_follows_what_is_written(server, folder):

@@ -3,7 +3,9 @@
 import html
 import http.server
 import os
+import threading
 import urllib.parse
+from collections import defaultdict
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -50,6 +52,10 @@ class Server(http.server.ThreadingHTTPServer):
         folder: That holds a study, or studies.
         port: Of the machine; 0 for any that is free.
 
+    Attributes:
+        kept: What each study was drawn of, by its name, for whoever asks again.
+        drawing: Held by the one who draws.
+
     Raises:
         UserError: The port is taken, or the folder is none.
     """
@@ -58,6 +64,8 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder.resolve()
+        self.kept: defaultdict[str, live.Kept] = defaultdict(live.Kept)
+        self.drawing = threading.Lock()
         if self.folder.is_file():
             raise UserError(f"{folder} is a file: give the folder of a study, or of studies")
         try:
@@ -113,7 +121,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         links = [(each, _address(each)) for each in there]
         if (study.report / PAGE).is_file():
             links.append((f"report of {name}", f"{_address(name)}/{REPORT}"))
-        return HTTPStatus.OK, live.links(links) + _told(lambda: live.of(study)), "text/html"
+        with self.server.drawing:
+            now = _told(lambda: live.of(study, kept=self.server.kept[name]))
+        return HTTPStatus.OK, live.links(links) + now, "text/html"
 
     def _is_ours(self) -> bool:
         """Whether a browser was told this machine's own name: a page from elsewhere may have had its name led here."""

@@ -523,7 +523,8 @@ def read_rows(folder: StudyFolder, seeds: Sequence[int] = (), known: Known | Non
     Args:
         folder: Of the study.
         seeds: Instead of those that are declared: runs with others may be there as well.
-        known: Where rows of runs that are over are kept for whoever reads the same study again and again.
+        known: Where rows of runs that are over are kept for whoever reads the same study again and again; its rows
+            are not diagnosed.
 
     Raises:
         DamagedError: `study.json` is not what was written, or was written by a version that declared other things.
@@ -533,10 +534,11 @@ def read_rows(folder: StudyFolder, seeds: Sequence[int] = (), known: Known | Non
     study = _shown(declared)
     baselines = tuple(evaluations.baseline(entry) for entry in study["baselines"])
     titles = _titles(study)
-    known = {} if known is None else known
-    undiagnosed = [_known_row(known, study, titles, entry, seed, run) for entry, seed, run in folder.runs(declared)]
-    floors = {baseline.name: baseline for baseline in baselines}
-    rows = [_diagnosed(row, floors, undiagnosed) for row in undiagnosed]
+    kept = {} if known is None else known
+    rows = [_known_row(kept, study, titles, entry, seed, run) for entry, seed, run in folder.runs(declared)]
+    if known is None:
+        floors = {baseline.name: baseline for baseline in baselines}
+        rows = [_diagnosed(row, floors, rows) for row in rows]
     models, optimizers = ([entry["name"] for entry in study[kind]] for kind in ("models", "optimizers"))
     rows.sort(key=lambda r: (models.index(r.model), r.layers, optimizers.index(r.optimizer), r.number, r.seed))
     noise = rates.nearest_noise(rates.trained_tokens(study))
