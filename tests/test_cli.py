@@ -562,7 +562,7 @@ OPTIONS = {
     "judge": {
         *("--baseline", "--candidate", "--looks", "--margin", "--again", "--corpus", "--epochs", "--out", "--device"),
         *("--precision", "--threads", "--jobs", "--executor", "--address", "--shared-folder", "--no-shared-folder"),
-        *("--json", "--help"),
+        *("--trust", "--json", "--help"),
     },
     "probe": {
         *("--device", "--executor", "--address", "--shared-folder", "--no-shared-folder", "--trust", "--json"),

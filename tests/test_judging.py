@@ -23,7 +23,7 @@ from forked import STUDY as STUDY_FILE
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[1]
-TUNE = "bakeoff tune tiny"
+REMEDY = "`bakeoff tune tiny` searches for both alike, and this command then judges with what it finds"
 #: Nats per token of valid of the baseline, by seed; far below the unigram's.
 BASELINE = [3.0, 3.02, 2.99, 3.01, 3.0, 2.98, 3.03, 3.0]
 
@@ -65,7 +65,7 @@ def judged(session, study, monkeypatch):
 
     def judged(gains, *, looks=(3, 5, 8), margin=SAME_WITHIN, baseline=1, candidate=2, losses=BASELINE):
         question = judging.Question(study=study, baseline=baseline, candidate=candidate, looks=looks, margin=margin)
-        judge = judging.Judge(question, session, TUNE)
+        judge = judging.Judge(question, session, REMEDY)
         while (part := judge.next_look()) is not None:
             for run in part.missing():
                 gain = gains[run.seed] if run.number == 2 else 0.0
@@ -241,7 +241,7 @@ def reservations(session, tuned, **options):
     study = dataclasses.replace(session.study, tuning=tuned)
     with runner.open_session(study, session.folder.path.parent / "other", CPU) as other:
         question = judging.Question(study=study, baseline=1, candidate=2, looks=(3, 5), **options)
-        judge = judging.Judge(question, other, TUNE)
+        judge = judging.Judge(question, other, REMEDY)
         for run in judge.next_look().missing():
             end(other, run, 3.0 - 0.1 * run.number - 0.001 * run.seed)
         judge.learn()
@@ -267,9 +267,6 @@ def steep(tuned):
     return tuned | {
         "rates": {slug: fakes.trials(found["lr"], (5.4, 5.0, 5.4)) for slug, found in tuned["rates"].items()}
     }
-
-
-REMEDY = f"`{TUNE}` searches for both alike, and this command then judges with what it finds"
 
 
 STEEP = (
@@ -321,7 +318,7 @@ def test_kept_results_are_judged_without_training(tmp_path):
     resolved = runner.resolve(study, folder, CPU)
     session = runner.Session(study=resolved, declared=study, folder=folder, tokens=None, device=CPU, source=None)
     question = judging.Question(study=study, baseline=2, candidate=3, looks=(3, 5))
-    judge = judging.Judge(question, session, TUNE)
+    judge = judging.Judge(question, session, REMEDY)
     assert judge.next_look().missing() == []
     assert judge.learn().verdict == "worse"
     assert judge.next_look() is None
@@ -332,7 +329,7 @@ def test_kept_results_are_judged_without_training(tmp_path):
 def test_what_is_to_be_done_again_is_forgotten_once_nothing_speaks_against_a_verdict(judged, session, study):
     judged([0.1, 0.11, 0.105])
     question = judging.Question(study=study, baseline=1, candidate=2, looks=(3, 5))
-    judge = judging.Judge(question, session, TUNE)
+    judge = judging.Judge(question, session, REMEDY)
     summaries = {path: path.read_bytes() for path in session.folder.path.glob("*/seed-*/summary.json")}
     end(session, next(iter(session.study.runs)), 3.0, sources="earlier")
     other = session.folder.path / "01-lstm-1-adam" / "seed-0" / "summary.json"
@@ -348,7 +345,7 @@ def test_seeds_of_other_code_are_named_with_the_command_that_trains_them_anew(se
     def of_other_code(self, only=None, again=()):
         raise runner.OtherCodeError(self.folder.path, [2], None)
 
-    judge = judging.Judge(judging.Question(study=study, baseline=1, candidate=2, looks=(3, 5)), session, TUNE)
+    judge = judging.Judge(judging.Question(study=study, baseline=1, candidate=2, looks=(3, 5)), session, REMEDY)
     monkeypatch.setattr(runner.Session, "missing", of_other_code)
     with pytest.raises(runner.OtherCodeError, match="bakeoff judge with --again 2 trains anew"):
         judge.next_look() if look == "next_look" else judge.missing(judge.first)

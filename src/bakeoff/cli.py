@@ -471,10 +471,12 @@ def plan(
 
 @app.command(rich_help_panel=BE_SURE)
 def judge(
-    study: StudyArgument,
+    study: Annotated[
+        str | None, typer.Argument(help="As of `bakeoff run`, if the two are numbers; none, if they are folders.")
+    ] = None,
     *,
-    baseline: Annotated[int, typer.Option(help="The number of an experiment.")],
-    candidate: Annotated[int, typer.Option(help="The number of the one that may be better.")],
+    baseline: Annotated[str, typer.Option(help="An experiment: its number, or its folder or that of a run of it.")],
+    candidate: Annotated[str, typer.Option(help="The one that may be better, likewise.")],
     looks: Annotated[
         str, typer.Option(help="Numbers of seeds after which it may stop, declared beforehand.")
     ] = "3,5,8",
@@ -490,6 +492,7 @@ def judge(
     address: AddressOption = None,
     shared_folder: SharedOption = True,
     again: Annotated[str | None, typer.Option(help="Numbers, of the two, to train anew, such as 1,5.")] = None,
+    trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> None:
     """Judge whether one experiment is better than another: better, worse, the same, or undecided.
@@ -497,6 +500,9 @@ def judge(
     For example `bakeoff judge quick --baseline 1 --candidate 2`. Trains both with the same seeds, looks after 3, 5 and
     8 of them, and stops once the answer is known; false alarms stay at 5 %. Runs that are there are used, and the
     study's own seeds stay as they are. Ctrl-C is safe: repeat the command to go on.
+
+    Or two folders: `bakeoff judge --baseline runs/quick/02-lstm-1-adamw --candidate runs/mine/01-glr-1-adam`. Of two
+    studies they must have the same text and budget; both are then trained in a new study in --out.
     """
     from bakeoff import terminal, verbs
 
@@ -517,6 +523,7 @@ def judge(
         address=address,
         shared_folder=shared_folder,
         again=again,
+        trust=trust,
     )
     if as_json:
         _print_json(judgement.as_json())

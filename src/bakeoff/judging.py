@@ -1,8 +1,8 @@
 """One experiment against another: pairs of runs with the same seed, at looks that are declared before any is seen.
 
-Both are of one study, and so have the same corpus, tokenizer, budget and order of data. Their runs are runs of that
-study like any others, in its folder; seeds beyond those that it declares are given to these two alone. Valid decides.
-Test is in every run's records, and is told with the verdict, not before.
+Both are of one study, which `by_folders` makes of two, and so have the same corpus, tokenizer, budget and order of
+data. Their runs are runs of that study like any others, in its folder; seeds beyond those that it declares are given to
+these two alone. Valid decides. Test is in every run's records, and is told with the verdict, not before.
 
 A run that diverged is a result (`analysis.looks` says of what kind), one that failed is none: there is no verdict until
 the same command has tried it again.
@@ -149,15 +149,16 @@ class Judge:
     Args:
         question: What is asked.
         session: Of its study.
-        tune: The command that searches learning rates for the study.
+        remedy: What makes learning rates that were not searched alike ones that were.
+        seen: Seeds of runs of the two that are over elsewhere.
 
     Attributes:
         whole: The session for all that may be needed: the two experiments, with the seeds of the last look.
         first: That for the first look.
     """
 
-    def __init__(self, question: Question, session: Session, tune: str) -> None:
-        self.question, self.tune = question, tune
+    def __init__(self, question: Question, session: Session, remedy: str, seen: Collection[int] = ()) -> None:
+        self.question, self.remedy, self.seen = question, remedy, seen
         self._session = session
         self.whole, self.first = self._with(question.looks[-1]), self._with(question.looks[0])
         self._over: list[str] | None = None
@@ -245,7 +246,8 @@ class Judge:
         for earlier in declared:
             if (earlier["looks"], earlier["margin"]) == (list(question.looks), question.margin):
                 return list(earlier["over"])
-        over = [run.slug for run in self.whole.study.runs if folder.run(run.slug).status in (FINISHED, DIVERGED)]
+        here = [run for run in self.whole.study.runs if folder.run(run.slug).status in (FINISHED, DIVERGED)]
+        over = [run.slug for run in self.whole.study.runs if run in here or run.seed in self.seen]
         this = {"looks": question.looks, "margin": question.margin, "over": over}
         write_record(path, {"declared": [*declared, this]})
         return over
@@ -276,14 +278,13 @@ class Judge:
                     f"#{side.number} learned nothing about context with {_seeds(unlearned)}: that says something about "
                     "its settings alone"
                 )
-        remedy = f"`{self.tune}` searches for both alike, and this command then judges with what it finds"
         if unsearched := [side.number for side in sides if not study.has_interior_rate(side)]:
             yield (
                 f"the learning rate of {words.numbers(unsearched)} is not what a search found between lower and higher "
-                f"ones: {remedy}"
+                f"ones: {self.remedy}"
             )
         elif not study.study["tuning"]["fits"]:
-            yield f"the learning rates were found for another text or another budget: {remedy}"
+            yield f"the learning rates were found for another text or another budget: {self.remedy}"
         elif len({_grid(study.trials(side)) for side in sides}) > 1:
             tried = words.joined(f"{len(study.trials(side))} for #{side.number}" for side in sides)
             yield f"the search tried {tried}, as it goes on where the best rate is on the edge"

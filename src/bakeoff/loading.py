@@ -229,7 +229,7 @@ def decoded_run(folder: RunFolder, study: StudyFolder, *, trust: bool = False) -
     """
     encoded = (folder.spec or {})["run"]
     foreign = foreign_types(encoded)
-    source = _trusted(study, foreign, trust=trust) if foreign else None
+    source = trusted(study, foreign, trust=trust) if foreign else None
     return decode_run(encoded, source), source
 
 
@@ -241,12 +241,12 @@ def _tables(study: StudyFolder) -> dict[str, Json]:
 def _architecture(run: Json, study: StudyFolder, *, trust: bool) -> Architecture:
     """An encoded run's architecture; the study file is executed only where it defines that."""
     if foreign := foreign_types(run["architecture"]):
-        return decode_run(run, _trusted(study, foreign, trust=trust)).architecture
+        return decode_run(run, trusted(study, foreign, trust=trust)).architecture
     architecture: Architecture = decode(run["architecture"], BUILT_IN)
     return architecture
 
 
-def _trusted(study: StudyFolder, foreign: set[str], *, trust: bool) -> Path | None:
+def trusted(study: StudyFolder, foreign: set[str], *, trust: bool) -> Path | None:
     """The study file as it was kept with the study, if it may be executed; None if the study came from no file."""
     checksums: dict[str, str] | None = study.study.get("code")
     if not checksums:

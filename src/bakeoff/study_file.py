@@ -145,7 +145,7 @@ def load_study(path: Path) -> Study:
     try:
         study = _executed(path).get("study")
         if isinstance(study, Study):
-            return _with_code(study, path)
+            return with_code(study, path)
     except (Exception, SystemExit) as error:
         raise UserError(f"{path}:{_where(path, error)}") from error
     raise UserError(f"{path} defines no study: it needs a line such as `study = Study.of(...)`")
@@ -164,7 +164,7 @@ def _executed(path: Path) -> Json:
         sys.path, sys.dont_write_bytecode = before
 
 
-def _with_code(study: Study, path: Path) -> Study:
+def with_code(study: Study, path: Path) -> Study:
     """The study with the fingerprint of the source of each experiment's own classes.
 
     Raises:
@@ -196,23 +196,37 @@ def foreign_types(encoded: object) -> set[str]:
     return set[str]().union(*map(foreign_types, encoded)) if isinstance(encoded, list) else set()
 
 
-def decode_run(encoded: Json, source: Path | None) -> Run:
-    """A run from its JSON. A study file is executed only if the run has classes that are not Bakeoff's.
+def decode_all(encoded: object, source: Path | None) -> Any:  # noqa: ANN401 (whatever was encoded)
+    """What is encoded. A study file is executed only if something of it is of classes that are not Bakeoff's, and once.
 
     Raises:
-        UserError: The file does not define them, or not as when the run was declared.
+        UserError: The file does not define them.
     """
     kinds = dict(BUILT_IN)
     if foreign := foreign_types(encoded):
         kinds |= {type_name(kind): kind for kind in types(load_study(source))} if source else {}
         if missing := foreign - set(kinds):
             raise UserError(f"{source or 'no study file'} defines {', '.join(sorted(missing))}, which a run needs")
-    run: Run = decode(encoded, kinds)
-    if source and run.code != _code(source, (run.architecture, run.optimizer)):
+    return decode(encoded, kinds)
+
+
+def decode_runs(encoded: list[Json], source: Path | None) -> tuple[Run, ...]:
+    """Runs from their JSON; see `decode_all`.
+
+    Raises:
+        UserError: The file does not define their classes, or not as when they were declared.
+    """
+    runs: tuple[Run, ...] = decode_all(encoded, source)
+    if source and any(run.code != _code(source, (run.architecture, run.optimizer)) for run in runs):
         raise UserError(
             f"{source} has other code than this run was declared with: start anew with `bakeoff run`", status=1
         )
-    return run
+    return runs
+
+
+def decode_run(encoded: Json, source: Path | None) -> Run:
+    """One of them."""
+    return decode_runs([encoded], source)[0]
 
 
 def _where(path: Path, error: BaseException) -> str:

@@ -92,15 +92,16 @@ def put_aside(folder: Path, round_: Study) -> Path | None:
         return there.put_aside()
 
 
-def command(out: Path, declared: Study, built_in: Study, source: Path | None) -> str:
-    """What searches in `out` for just this study."""
+def command(out: Path, declared: Study, built_in: Study | None, source: Path | None) -> str:
+    """What searches in `out` for just this study; where it is not known without its options, all are named."""
     options = {"--out": str(out)}
-    if declared.corpus != built_in.corpus:
+    if built_in is None or declared.corpus != built_in.corpus:
         options["--corpus"] = declared.corpus.path or declared.corpus.name
     for name in ("epochs", "precision", "threads"):
-        if (value := getattr(declared.budget, name)) != getattr(built_in.budget, name):
+        value = getattr(declared.budget, name)
+        if value not in (None, "auto") if built_in is None else value != getattr(built_in.budget, name):
             options[f"--{name}"] = str(value)
-    return shlex.join(["bakeoff", "tune", str(source or built_in.name), *itertools.chain(*options.items())])
+    return shlex.join(["bakeoff", "tune", str(source or declared.name), *itertools.chain(*options.items())])
 
 
 def threads(folder: Path, jobs: int | None) -> int:

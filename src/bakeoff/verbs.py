@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 import torch
 from rich.console import Console
 
-from bakeoff import at_work, costs, process, progress, terminal, tuning, words
+from bakeoff import at_work, by_folders, costs, process, progress, terminal, tuning, words
 from bakeoff.analysis.rows import read_rows
 from bakeoff.choosing.answer import Answer, answer
 from bakeoff.choosing.choice import Choice
@@ -42,6 +42,9 @@ from bakeoff.study_file import find_study
 
 if TYPE_CHECKING:
     from bakeoff.judging import Judgement
+
+#: One of two that are judged: the number of an experiment, or the folder of one or of a run of it.
+Asked = int | str | Path
 
 
 def run(
@@ -168,10 +171,10 @@ def tune(
 
 
 def judge(
-    study: str | Path,
+    study: str | Path | None = None,
     *,
-    baseline: int,
-    candidate: int,
+    baseline: Asked,
+    candidate: Asked,
     looks: str = "3,5,8",
     margin: float = 0.01,
     corpus: str | Path | None = None,
@@ -185,29 +188,31 @@ def judge(
     address: str | None = None,
     shared_folder: bool = True,
     again: str | None = None,
+    trust: bool = False,
 ) -> "Judgement":
     """Judge whether an experiment, the candidate, is better than the baseline, after as many seeds as that takes.
 
-    The arguments are those of `run`; `looks` are numbers of seeds after which it may stop, and within the `margin`, in
-    nats per token of valid, two are the same.
+    The two are numbers of the study; without one they are folders of experiments or runs, of one study or of two with
+    the same text and budget, whose study files are executed with `trust` alone. The arguments are those of `run`;
+    `looks` are numbers of seeds after which it may stop; within the `margin`, in nats per token of valid, two are the
+    same.
 
     Raises:
         UserError: What was asked for cannot be done, or a run failed, so that there is no verdict.
     """
     from bakeoff import judging  # noqa: PLC0415 (scipy, which no other verb here needs, takes a second to import)
 
-    console, at_once = process.console(), _at_once(jobs, executor)
-    found = find(study, Path(out), corpus=corpus, epochs=epochs, precision=precision, threads=threads)
-    question = judging.Question(
-        study=found.study, baseline=baseline, candidate=candidate, looks=judging.parse_looks(looks), margin=margin
-    )
+    console, at_once, seeds = process.console(), _at_once(jobs, executor), judging.parse_looks(looks)
+    options: Options = {"corpus": corpus, "epochs": epochs, "precision": precision, "threads": threads}
+    contest = _contest(study, (baseline, candidate), Path(out), options, seeds=seeds[0], trust=trust)
+    found, one, other = Found(contest.study, contest.folder, contest.study, contest.source), *contest[3:5]
+    question = judging.Question(study=found.study, baseline=one, candidate=other, looks=seeds, margin=margin)
     anew = numbers("--again", again, question.pair) or ()
-    searching = tuning.command(Path(out), found.study, found.built_in, found.source)
     with (
         clustered(executor, address, shared=shared_folder) as cluster,
         opened(found, device, at_once, console, anew, cluster=cluster) as session,
     ):
-        judge, planned = judging.Judge(question, session, searching), 0
+        judge, planned = judging.Judge(question, session, contest.remedy, contest.seen), 0
         decide = Decisions(found.folder, functools.partial(progress.say, console))
         if judge.missing(judge.first, anew):
             planned = say_cost(judge.whole, judge.missing(judge.whole, anew), at_once, console)
@@ -216,15 +221,10 @@ def judge(
         while (part := judge.next_look()) is not None:
             if missing := judge.missing(part):
                 planned = planned or say_cost(judge.whole, judge.missing(judge.whole), at_once, console)
-                if failed := train(part, missing, planned, console):
-                    for failure in failed:
-                        process.say(failure)
-                    raise UserError(
-                        "there is no verdict while a run has failed; repeat the command to try it again", status=1
-                    )
-            decide(f"#{candidate} against #{baseline} {terminal.look_text(judge.learn())}")
+                _train_all(part, missing, planned, console)
+            decide(f"#{other} against #{one} {terminal.look_text(judge.learn())}")
         judgement = judge.judgement()
-        decide(f"#{candidate} against #{baseline}: {judgement.last.verdict}")
+        decide(f"#{other} against #{one}: {judgement.last.verdict}")
         progress.page(session.folder, console, question.pair.with_seeds(judgement.last.seeds)).draw()
         return judgement
 
@@ -365,6 +365,41 @@ def numbers(option: str, given: str | Sequence[int] | None, study: Study) -> lis
     return [int(part) for part in parts]
 
 
+#: What may be judged.
+PAIRS = (
+    "--baseline and --candidate take two numbers of a study, as in `bakeoff judge quick --baseline 1 --candidate 2`, "
+    "or two folders and no study, as in `bakeoff judge --baseline runs/quick/02-lstm-1-adamw --candidate "
+    "runs/mine/01-glr-1-adam`"
+)
+
+
+def _contest(
+    study: str | Path | None,
+    pair: tuple[Asked, Asked],
+    out: Path,
+    options: Options,
+    *,
+    seeds: int,
+    trust: bool,
+) -> by_folders.Contest:
+    """The study in which two are compared, and their numbers there; a new one has so many seeds.
+
+    Raises:
+        UserError: They are neither two numbers of a study nor two folders that can be compared.
+    """
+    counted = [re.fullmatch("-?[0-9]{1,9}", str(each)) is not None for each in pair]
+    if len({*counted, study is not None}) > 1:
+        raise UserError(PAIRS)
+    if study is None:
+        if given := [f"--{name}" for name, value in options.items() if value not in (None, "auto")]:
+            raise UserError(f"the two folders say what their text and their budget are: leave out {given[0]}")
+        return by_folders.contest(str(pair[0]), str(pair[1]), out, seeds=seeds, trust=trust)
+    found, (baseline, candidate) = find(study, out, **options), (int(str(each)) for each in pair)
+    searching = tuning.command(out, found.study, found.built_in, found.source)
+    remedy = f"`{searching}` searches for both alike, and this command then judges with what it finds"
+    return by_folders.Contest(found.study, found.folder, found.source, baseline, candidate, remedy)
+
+
 def clustered(
     executor: str, address: str | None, *, shared: bool = True
 ) -> contextlib.AbstractContextManager[Cluster | None]:
@@ -491,6 +526,19 @@ def train(session: Session, missing: Sequence[Run], jobs: int, console: Console,
         session.run(missing, jobs, observer)
     records = {run.slug: session.folder.run(run.slug).read() for run in missing}
     return [f"{slug} failed: {kept.summary['error']}" for slug, kept in records.items() if kept.status == FAILED]
+
+
+def _train_all(session: Session, missing: Sequence[Run], jobs: int, console: Console) -> None:
+    """Do the missing runs.
+
+    Raises:
+        UserError: One failed.
+    """
+    failed = train(session, missing, jobs, console)
+    for failure in failed:
+        process.say(failure)
+    if failed:
+        raise UserError("there is no verdict while a run has failed; repeat the command to try it again", status=1)
 
 
 def reported(folder: Path, console: Console) -> Results:
