@@ -13,7 +13,7 @@ import pytest
 import torch
 
 import fakes
-from bakeoff import cli, costs, judging, provenance, runner, terminal
+from bakeoff import cli, costs, judging, provenance, runner, terminal, verbs
 from bakeoff.analysis.statistics import SAME, SAME_WITHIN, UNDECIDED
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
@@ -405,6 +405,14 @@ def test_the_command_says_its_cost_goes_on_after_an_interrupt_and_answers_twice_
     assert (status, again) == (0, out)
     assert "runs to do" not in err
     assert "reservation: runs of seeds 0, 1" in judge("--margin", "0")[1]
+
+    def refused(*_):
+        raise UserError("no disk holds that", status=1)
+
+    kept = (tmp_path / "runs" / "small" / "decisions.txt").read_text()
+    monkeypatch.setattr(verbs, "say_cost", refused)
+    assert judge("--again", "2")[0] == 1
+    assert (tmp_path / "runs" / "small" / "decisions.txt").read_text() == kept, "nothing new was decided"
 
 
 def test_a_run_that_fails_leaves_it_without_a_verdict(judge, tmp_path, monkeypatch):

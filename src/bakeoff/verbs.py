@@ -213,10 +213,10 @@ def judge(
         opened(found, device, at_once, console, anew, cluster=cluster) as session,
     ):
         judge, planned = judging.Judge(question, session, contest.remedy, contest.seen), 0
-        decide = Decisions(found.folder, functools.partial(progress.say, console))
         if judge.missing(judge.first, anew):
             planned = say_cost(judge.whole, judge.missing(judge.whole, anew), at_once, console)
             progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
+        decide = Decisions(found.folder, functools.partial(progress.say, console))
         judge.begin(anew)
         while (part := judge.next_look()) is not None:
             if missing := judge.missing(part):
