@@ -1,4 +1,4 @@
-"""Runs on a real Ray cluster of this machine: a head without processors and two nodes of one."""
+"""Runs on a real Ray cluster of this machine: a head without processors and two nodes of one. `.ci/run` does them."""
 
 import importlib.util
 import os
@@ -17,6 +17,7 @@ import pytest
 from bakeoff.records import FAILED, FINISHED, RUNNING, RunFolder, StudyFolder
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed"),
     pytest.mark.skipif(sys.platform != "linux", reason="Ray's clusters of one machine are for Linux"),
 ]
@@ -248,7 +249,6 @@ def test_nodes_that_share_no_folder_are_sent_what_runs_read_and_what_was_lost_go
     assert not list((nodes.folder / UNSEEN).rglob("checkpoint*"))
 
 
-@pytest.mark.slow
 def test_a_command_that_is_killed_leaves_no_worker_and_the_next_goes_on(nodes, calm):
     options = "--out", "killed", "--only", "1", "--executor", "ray", "--address", nodes.address
     command = nodes.start(*options)

@@ -62,6 +62,7 @@ def command(tmp_path, tiny_corpus_file, monkeypatch):
 
 
 @installed
+@pytest.mark.slow  # `.ci/run` does it
 def test_a_job_that_is_preempted_is_queued_again_and_ends_with_the_same_bits(command, tmp_path, monkeypatch, capsys):
     study, source = find_study("queued.py")
     calm = RunFolder(tmp_path / "calm")
