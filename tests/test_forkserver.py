@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from bakeoff import forkserver, runner
+from bakeoff.executors import local
 from bakeoff.forkserver import ForkServer, shared_server
 from bakeoff.records import FINISHED
 from bakeoff.runner import open_session
@@ -25,11 +26,18 @@ def log(tmp_path):
         yield log
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def server():
+    """For all that only ask it for workers: it imports torch once, and anew after a test that ends it."""
     server = ForkServer(CPU)
     yield server
     server.close()
+
+
+@pytest.fixture(scope="module")
+def environment():
+    """As the tests' other workers have it: pytest writes the name of each test into this process's."""
+    return local.worker_environment()
 
 
 def session_of(tiny_study, folder):
@@ -38,6 +46,7 @@ def session_of(tiny_study, folder):
 
 #: Seconds; a worker that starts anew imports torch, which takes long on a busy machine.
 PATIENCE = 120
+PASSIVE = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 def ends(child):
@@ -46,38 +55,38 @@ def ends(child):
     return child.process.wait(PATIENCE)
 
 
-def test_a_forked_worker_is_the_commands_own_child_and_has_nobodys_terminal(server, log):
-    child = server.start(os.environ, log)
+def test_a_forked_worker_is_the_commands_own_child_and_has_nobodys_terminal(server, log, environment):
+    child = server.start(environment, log)
     assert child.process.ppid() == os.getpid()
     assert child.process.pid != server.server.pid
     assert os.getsid(child.process.pid) == child.process.pid
     assert ends(child) == 1
 
 
-def test_a_server_serves_its_environment_and_another_gets_another(server, log):
-    first, second, third = (
-        server.start(os.environ | {"OMP_WAIT_POLICY": policy}, log) for policy in ("ACTIVE", "ACTIVE", "PASSIVE")
-    )
-    told = [child.process.environ()["OMP_WAIT_POLICY"] for child in (first, second, third)]
-    assert told == ["ACTIVE", "ACTIVE", "PASSIVE"]
-    assert [ends(child) for child in (first, second, third)] == [1, 1, 1], "the end of a server ends no worker"
-
-
-def test_a_worker_holds_no_others_pipes(server, log):
-    first = server.start(os.environ, log)
-    second = server.start(os.environ, log)
+def test_a_worker_holds_no_others_pipes(server, log, environment):
+    first = server.start(environment, log)
+    second = server.start(environment, log)
     assert ends(first) == 1, "its standard input has closed"
     assert second.process.is_running()
     assert ends(second) == 1
 
 
-def test_a_server_ends_with_its_command(server, log):
-    ends(server.start(os.environ, log))
+def test_a_server_serves_its_environment_and_another_gets_another(server, log, environment):
+    asked = environment, environment, environment | PASSIVE
+    first, second, third = (server.start(each, log) for each in asked)
+    told = [child.process.environ().get("OMP_WAIT_POLICY") for child in (first, second, third)]
+    assert told == [environment.get("OMP_WAIT_POLICY")] * 2 + ["PASSIVE"]
+    assert [ends(child) for child in (first, second, third)] == [1, 1, 1], "the end of a server ends no worker"
+
+
+def test_a_server_ends_with_its_command(server, log, environment):
+    ends(server.start(environment | PASSIVE, log))  # the server that the test before has left
     server.control.close()
     assert server.server.wait(PATIENCE) == 0
 
 
-def test_where_no_server_can_be_had_a_worker_starts_anew(server, log, monkeypatch):
+def test_where_no_server_can_be_had_a_worker_starts_anew(log, monkeypatch):
+    server = ForkServer(CPU)
     monkeypatch.setattr(forkserver, "LOOK", 0.01)
     monkeypatch.setattr(forkserver, "PATIENCE", 0.01)  # it has not imported anything by then
     child = server.start(os.environ, log)
@@ -86,11 +95,11 @@ def test_where_no_server_can_be_had_a_worker_starts_anew(server, log, monkeypatc
     assert ends(child) == 1
 
 
-def test_a_stopped_server_is_not_waited_for(server, log):
-    ends(server.start(os.environ, log))
+def test_a_stopped_server_is_not_waited_for(server, log, environment):
+    ends(server.start(environment, log))
     stopped = server.server
     stopped.send_signal(signal.SIGSTOP)
-    child = server.start(os.environ, log)
+    child = server.start(environment, log)
     assert isinstance(child.process, psutil.Popen), "not forked"
     assert stopped.poll() == -signal.SIGKILL, "nobody would end it"
     assert ends(child) == 1
@@ -131,7 +140,7 @@ def test_studies_share_a_server_and_each_worker_begins_in_the_folder_of_then(tin
     assert len([*tmp_path.glob("*/runs/tiny/*/*/summary.json")]) == 2
 
 
-def test_a_killed_server_costs_no_run_and_nothing_is_left_open(server, tiny_study, tmp_path, monkeypatch):
+def test_a_killed_server_costs_no_run_and_nothing_is_left_open(tiny_study, tmp_path, monkeypatch):
     def kill_the_server(run, message):
         if message["event"] == "start":
             server = min({*psutil.Process().children()} - before, key=lambda child: child.create_time())
@@ -139,6 +148,7 @@ def test_a_killed_server_costs_no_run_and_nothing_is_left_open(server, tiny_stud
             server.kill()
             killed.append(server.pid)
 
+    server = ForkServer(CPU)
     monkeypatch.setattr(runner, "shared_server", lambda device: server)
     killed, before = [], {*psutil.Process().children()}  # those that other tests have left to this process
     with session_of(tiny_study, tmp_path) as session:
