@@ -213,7 +213,7 @@ def outcome(folder):
 
 
 def job_in(folder, tiny_study):
-    budget = dataclasses.replace(tiny_study.budget, batch_size=8, epoch_steps=60)
+    budget = dataclasses.replace(tiny_study.budget, batch_size=8, epoch_steps=20)
     run = dataclasses.replace(tiny_study.runs[0], architecture=MODELS["lstm"], budget=budget)
     return Job(run=run, folder=folder / "run", device="cpu", alone=True)
 
@@ -245,11 +245,11 @@ def dying_after(monkeypatch, steps, error):
     monkeypatch.setattr(Training, "_train_step", step)
 
 
-@pytest.mark.parametrize(("interval", "resumed_at"), [(0.0, [3, 43, 113]), (1e9, [0, 60])])
+@pytest.mark.parametrize(("interval", "resumed_at"), [(0.0, [3, 13, 37]), (1e9, [0, 20])])
 def test_a_killed_worker_ends_as_an_undisturbed_one(job, calm, monkeypatch, interval, resumed_at):
     monkeypatch.setattr(checkpoints, "INTERVAL", interval)
     monkeypatch.setattr(checkpoints, "SHARE", 1e9)
-    for steps in (3, 40, 70):
+    for steps in (3, 10, 24):
         dying_after(monkeypatch, steps, KilledError())
         with pytest.raises(KilledError):
             work(job, lambda message: None)
@@ -327,7 +327,7 @@ def test_a_moving_average_of_the_weights_is_measured_in_the_end_and_goes_on_to_t
     interrupted(other)
     work(other, lambda message: None)
     found, resumed = outcome(RunFolder(one.folder)), outcome(RunFolder(other.folder))
-    assert RunFolder(other.folder).summary["resumed_at_step"] == [30]
+    assert RunFolder(other.folder).summary["resumed_at_step"] == [10]
     assert found == resumed
     *everything, (*test, sums, written) = found
     assert (*everything, (*test, None, written)) == calm, "it changes nothing else"
@@ -355,14 +355,14 @@ def test_evaluations_past_the_checkpoint_are_made_again_not_twice(job, calm, mon
 def test_a_failed_run_keeps_its_checkpoint_and_goes_on_from_it(job, calm, monkeypatch):
     monkeypatch.setattr(checkpoints, "INTERVAL", 0.0)
     monkeypatch.setattr(checkpoints, "SHARE", 1e9)
-    dying_after(monkeypatch, 30, MemoryError("no more"))
+    dying_after(monkeypatch, 10, MemoryError("no more"))
     work(job, lambda message: None)
     folder = RunFolder(job.folder)
     assert folder.status == FAILED
     assert folder.summary["error"].startswith("out of memory")
     assert folder.checkpoint.is_file()
     work(job, lambda message: None)
-    assert folder.summary["resumed_at_step"] == [30]
+    assert folder.summary["resumed_at_step"] == [10]
     assert outcome(folder) == calm
 
 
@@ -370,7 +370,7 @@ def interrupted(job):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(checkpoints, "INTERVAL", 0.0)
         patch.setattr(checkpoints, "SHARE", 1e9)
-        dying_after(patch, 30, KilledError())
+        dying_after(patch, 10, KilledError())
         with pytest.raises(KilledError):
             work(job, lambda message: None)
     return RunFolder(job.folder)
@@ -378,7 +378,7 @@ def interrupted(job):
 
 @pytest.fixture(scope="module")
 def cut_off(tiny_study, tmp_path_factory):
-    """The folder of a job that was killed after 30 steps."""
+    """The folder of a job that was killed after 10 steps."""
     return interrupted(job_in(tmp_path_factory.mktemp("cut-off"), tiny_study)).path
 
 
@@ -391,7 +391,7 @@ def folder(cut_off, job):
 def test_a_run_that_once_shared_the_machine_was_not_alone(job):
     folder = interrupted(dataclasses.replace(job, alone=False))
     work(job, lambda message: None)
-    assert folder.summary["resumed_at_step"] == [30]
+    assert folder.summary["resumed_at_step"] == [10]
     assert folder.summary["alone"] is False
 
 
@@ -407,7 +407,7 @@ def test_the_same_text_in_another_place_goes_on_where_it_was(job, calm, folder, 
     shutil.copy(job.run.corpus.path, moved)
     corpus = dataclasses.replace(job.run.corpus, path=str(moved))
     assert resumed(dataclasses.replace(job, run=dataclasses.replace(job.run, corpus=corpus))) == []
-    assert folder.summary["resumed_at_step"] == [30]
+    assert folder.summary["resumed_at_step"] == [10]
     assert folder.spec["run"]["corpus"]["path"] == str(moved)
     assert outcome(folder) == calm
 
@@ -415,7 +415,7 @@ def test_the_same_text_in_another_place_goes_on_where_it_was(job, calm, folder, 
 def test_a_run_folder_in_another_place_goes_on_where_it_was(job, calm, folder, tmp_path):
     folder = RunFolder(folder.path.rename(tmp_path / "elsewhere"))
     assert resumed(dataclasses.replace(job, folder=folder.path)) == []
-    assert folder.summary["resumed_at_step"] == [30]
+    assert folder.summary["resumed_at_step"] == [10]
     assert outcome(folder) == calm
 
 
@@ -489,7 +489,7 @@ def test_what_cannot_be_gone_on_with_is_begun_anew_and_said_so(job, calm, folder
 def test_a_damaged_record_beside_a_whole_checkpoint_costs_nothing(job, calm, folder, name):
     (folder.path / name).write_text("{")
     assert resumed(job) == []
-    assert folder.summary["resumed_at_step"] == [30]
+    assert folder.summary["resumed_at_step"] == [10]
     assert folder.status == FINISHED
     assert outcome(folder) == calm
 
@@ -499,7 +499,7 @@ def test_a_checkpoint_of_a_version_that_kept_no_checksum_of_the_history_is_gone_
     del kept["history_sha256"]
     rewrite(folder.checkpoint, kept=kept)
     assert resumed(job) == []
-    assert folder.summary["resumed_at_step"] == [30]
+    assert folder.summary["resumed_at_step"] == [10]
     assert outcome(folder) == calm
 
 
@@ -517,7 +517,7 @@ def test_a_checkpoint_that_the_memory_cannot_hold_now_is_kept(job, calm, folder,
         assert resumed(job) == []
     assert folder.status == FAILED
     assert resumed(job) == []
-    assert folder.summary["resumed_at_step"] == [30]
+    assert folder.summary["resumed_at_step"] == [10]
     assert outcome(folder) == calm
 
 
@@ -582,7 +582,7 @@ def test_a_model_with_running_statistics_goes_on_to_the_bit(job, tmp_path):
     work(calm, lambda message: None)
     folder = interrupted(job)
     work(job, lambda message: None)
-    assert folder.summary["resumed_at_step"] == [30]
+    assert folder.summary["resumed_at_step"] == [10]
     assert outcome(folder) == outcome(RunFolder(calm.folder))
 
 
@@ -595,7 +595,8 @@ def test_a_finished_run_keeps_its_best_weights_and_its_records_alone(job, calm):
 
 
 def test_a_long_run_opens_no_more_files_and_keeps_no_more_readings(job, monkeypatch):
-    handles = []
+    handles, long = [], dataclasses.replace(job.run.budget, epoch_steps=60)
+    job = dataclasses.replace(job, run=dataclasses.replace(job.run, budget=long))
     monkeypatch.setattr(worker, "REPORTING_INTERVAL", 0.0)
     work(job, lambda message: handles.append(psutil.Process().num_fds()))
     quarter = len(handles) // 4
