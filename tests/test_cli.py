@@ -1,6 +1,7 @@
 """The command line from outside: what it prints where, its exit status, and what it leaves on disk."""
 
 import dataclasses
+import io
 import json
 import os
 import re
@@ -9,7 +10,9 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from importlib.metadata import version
+from types import SimpleNamespace
 
 import pytest
 from safetensors.torch import load_file
@@ -87,11 +90,6 @@ study = Study.of(
 SLUGS = ["01-bigram-1-signsgd/seed-0", "02-lstm-1-adam/seed-0"]
 
 
-def bakeoff(*arguments, **options):
-    command = [sys.executable, "-m", "bakeoff", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, check=False, **options)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, tiny_corpus_file):
     """A folder with the study file, where everything happens."""
@@ -116,8 +114,14 @@ def interrupted(folder):
 
 @pytest.fixture(scope="module")
 def finished(folder, interrupted):
-    """The same command again."""
-    return bakeoff("run", "study.py", "--out", "out", cwd=folder)
+    """The same command again, in this process, which has imported everything and started a server of workers."""
+    told, said = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(told), redirect_stderr(said):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", ["bakeoff", "run", "study.py", "--out", "out"])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+    return SimpleNamespace(returncode=ended.value.code, stdout=told.getvalue(), stderr=said.getvalue())
 
 
 @pytest.fixture(scope="module")
