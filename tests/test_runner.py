@@ -559,7 +559,10 @@ def undecided(tiny_study, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     gpt1 = dataclasses.replace(tiny_study.experiments[1], architecture=GPT1(width=64, heads=2))
     study = dataclasses.replace(tiny_study, experiments=(gpt1,))
-    return study.with_shared(epochs=1, batch_size=16, precision="auto", threads=None)
+    server = forkserver.ForkServer(CPU)  # the one of all tests would start anew for this environment, and again
+    monkeypatch.setattr(runner, "shared_server", lambda device: server)
+    yield study.with_shared(epochs=1, batch_size=16, precision="auto", threads=None)
+    server.close()
 
 
 def test_the_same_study_beside_a_busy_program_decides_the_same_and_ends_with_the_same_bits(undecided, tmp_path):
