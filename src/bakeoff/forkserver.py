@@ -122,11 +122,13 @@ def _adopt_orphans() -> bool:
 
 def main() -> None:
     """Be the server, until the command closes its end or dies; or, after a fork, the worker."""
+    gc.disable()  # what is imported is kept, and looking for garbage among it takes a fifth of the time
     import torch._dynamo  # noqa: F401, PLC0415 (as building an optimizer does; the command may have nothing to run)
 
     control = socket.socket(fileno=int(sys.argv[1]))
     provenance.imported()
     gc.freeze()  # a collection would write to what is shared with the children
+    gc.enable()
     while True:
         folder, descriptors, _, _ = socket.recv_fds(control, FOLDER_BYTES, 3)
         if not folder:
