@@ -1,8 +1,8 @@
 """The process of the command line: its streams, its signals, and what it says when the system refuses something."""
 
 import contextlib
-import gc
 import errno
+import gc
 import importlib.util
 import os
 import signal

@@ -1,6 +1,6 @@
 """Five effects that textbooks tell of: what came of them in two studies, beside what was expected before they were run.
 
-`python tests/textbook.py runs/textbook* runs/warmup*` prints the tables of `docs/textbook.md`; with `--keep FILE` first
+`python tests/effects.py runs/textbook* runs/warmup*` prints the tables of `docs/textbook.md`; with `--keep FILE` first
 it keeps the losses that they are computed from, and with that file alone it prints them again.
 """
 
