@@ -12,7 +12,7 @@ import pytest
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
-from bakeoff import cli, experiments, study_file, tuning
+from bakeoff import cli, experiments, study_file, tuning, watching
 from bakeoff.executors import slurm
 from bakeoff.models import GPT
 from bakeoff.optimizers import Adam
@@ -118,6 +118,10 @@ def model(world, tiny_study):
     PreTrainedTokenizerFast(tokenizer_object=tokenizer).save_pretrained(world / "my-model")
 
 
+def _interrupted(_):
+    raise KeyboardInterrupt
+
+
 @pytest.fixture
 def run(world, model, tiny_study, monkeypatch, capfd):
     """Does a command of a page; its exit status and what it said."""
@@ -136,6 +140,7 @@ def run(world, model, tiny_study, monkeypatch, capfd):
     for name in ("modern", "wikitext-2-modern"):
         monkeypatch.setitem(experiments.STUDIES, name, dataclasses.replace(modern, name=name))
     monkeypatch.setattr(slurm, "ENGINE", "local")  # submitit's stand-in
+    monkeypatch.setattr(watching.Server, "serve_forever", _interrupted)
     monkeypatch.setattr(tuning, "REACH", 1)
     monkeypatch.setattr(tuning, "ROUNDS", 1)
     monkeypatch.setattr(study_file, "STUDIES", experiments.STUDIES)
