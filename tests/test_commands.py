@@ -6,6 +6,7 @@ import re
 import shlex
 import shutil
 import sys
+import webbrowser
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,7 @@ def run(world, model, tiny_study, monkeypatch, capfd):
         monkeypatch.setitem(experiments.STUDIES, name, dataclasses.replace(modern, name=name))
     monkeypatch.setattr(slurm, "ENGINE", "local")  # submitit's stand-in
     monkeypatch.setattr(watching.Server, "serve_forever", _interrupted)
+    monkeypatch.setattr(webbrowser, "open", lambda url: None)
     monkeypatch.setattr(tuning, "REACH", 1)
     monkeypatch.setattr(tuning, "ROUNDS", 1)
     monkeypatch.setattr(study_file, "STUDIES", experiments.STUDIES)

@@ -389,7 +389,8 @@ def test_the_command_says_its_cost_goes_on_after_an_interrupt_and_answers_twice_
     assert "small: 5 of 8 runs to do on cpu" in err
     decided = (tmp_path / "runs" / "small" / "decisions.txt").read_text().splitlines()
     assert decided[0].startswith("#2 against #1 after three seeds: ")
-    assert all(line in err for line in decided)
+    assert all(line in err for line in decided[:-1])
+    assert decided[-1].startswith("the answer: #2 against #1: ")
     page = (tmp_path / "runs" / "small" / "live.html").read_text()
     assert f"<li>{decided[-1]}" in page
     assert page.count(">finished</td>") >= 6, "the seeds of the look, not the study's own"
@@ -413,6 +414,12 @@ def test_the_command_says_its_cost_goes_on_after_an_interrupt_and_answers_twice_
     monkeypatch.setattr(verbs, "say_cost", refused)
     assert judge("--again", "2")[0] == 1
     assert (tmp_path / "runs" / "small" / "decisions.txt").read_text() == kept, "nothing new was decided"
+    monkeypatch.undo()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", ["bakeoff", "run", "small.py", "--no-report"])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert not (tmp_path / "runs" / "small" / "decisions.txt").exists(), "it is the whole study again"
 
 
 def test_a_run_that_fails_leaves_it_without_a_verdict(judge, tmp_path, monkeypatch):

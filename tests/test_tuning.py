@@ -355,10 +355,13 @@ def test_a_damaged_trial_stops_the_search_before_anything_is_chosen(tune, tmp_pa
     folder = tmp_path / "runs" / "small-tune"
     found, leftover = (folder / "rates.json").read_bytes(), folder / ".unfinished-1.json"
     assert CHECKSUM in json.loads(found)
-    first, last = (folder / "decisions.txt").read_text().splitlines()
+    first, last, answer = (folder / "decisions.txt").read_text().splitlines()
     assert first == "round 1: 3 trials"
     assert re.fullmatch(r"the best rates after round 1: 01-lstm-1-adam 0\.\d+ \(edge\)", last)
-    assert f"<li>{last}</li>" in (folder / "live.html").read_text()
+    assert answer == "the answer: the learning rates in rates.json"
+    page = (folder / "live.html").read_text()
+    assert f"<li>{last}</li>" in page
+    assert "all is decided" in page
     (_, _, run), *_ = StudyFolder(folder / "round-1").declared_runs()
     summary = run.path / "summary.json"
     whole = summary.read_text()

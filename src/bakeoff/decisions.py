@@ -42,6 +42,11 @@ class Decisions:
             temporary.write_text("".join(f"{line}\n" for line in self.lines), encoding="utf-8")
 
 
+def forget(study: Path) -> None:
+    """What was decided between some of a study's experiments is of interest no more, as all of it is at work."""
+    (study / FILE).unlink(missing_ok=True)
+
+
 def whole_of(study: Path) -> Path:
     """The folder of the choice or the search that a study is a part of; without one, its own."""
     return study.parent if (study.parent / FILE).is_file() else study

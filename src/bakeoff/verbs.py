@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
 import torch
 from rich.console import Console
 
-from bakeoff import at_work, by_folders, costs, process, progress, terminal, tuning, words
+from bakeoff import at_work, by_folders, costs, decisions, process, progress, terminal, tuning, words
 from bakeoff.analysis.rows import read_rows
 from bakeoff.choosing.answer import Answer, answer
 from bakeoff.choosing.choice import Choice
@@ -167,6 +167,8 @@ def tune(
             progress.page(session.folder, console).draw()
         remove_leftovers(folder)
         write_record(folder / tuning.FILE, search.result())
+        decide.end(f"the learning rates in {tuning.FILE}")
+        progress.page(session.folder, console).draw()
     return Tuned(search, folder / tuning.FILE)
 
 
@@ -224,7 +226,7 @@ def judge(
                 _train_all(part, missing, planned, console)
             decide(f"#{other} against #{one} {terminal.look_text(judge.learn())}")
         judgement = judge.judgement()
-        decide(f"#{other} against #{one}: {judgement.last.verdict}")
+        decide.end(f"#{other} against #{one}: {judgement.last.verdict}")
         progress.page(session.folder, console, question.pair.with_seeds(judgement.last.seeds)).draw()
         return judgement
 
@@ -483,6 +485,7 @@ def do(
     jobs = say_cost(session, missing, at_once, console) if missing else 1
     session.forget(again)
     session.declare()
+    decisions.forget(session.folder.path)
     if missing:
         return train(session, missing, jobs, console, *also)
     with progress.following(*also):  # what they show of runs that are over
