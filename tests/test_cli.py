@@ -115,13 +115,14 @@ def interrupted(folder):
 @pytest.fixture(scope="module")
 def finished(folder, interrupted):
     """The same command again, in this process, which has imported everything and started a server of workers."""
-    told, said = io.StringIO(), io.StringIO()
+    told, said = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8", write_through=True) for _ in range(2))
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(told), redirect_stderr(said):
         patch.chdir(folder)
         patch.setattr(sys, "argv", ["bakeoff", "run", "study.py", "--out", "out"])
         with pytest.raises(SystemExit) as ended:
             cli.main()
-    return SimpleNamespace(returncode=ended.value.code, stdout=told.getvalue(), stderr=said.getvalue())
+    stdout, stderr = (stream.buffer.getvalue().decode() for stream in (told, said))
+    return SimpleNamespace(returncode=ended.value.code, stdout=stdout, stderr=stderr)
 
 
 @pytest.fixture(scope="module")

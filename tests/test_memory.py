@@ -122,7 +122,7 @@ def test_where_malloc_does_not_tell_or_a_model_is_compiled_memory_is_sampled(mon
 @glibc
 def test_twins_agree_and_plain_sgd_lacks_their_state(tiny_study, tmp_path):
     """Whole runs in processes of their own, two threads at work, evaluations between."""
-    models, optimizers = (LSTM(embedding=64, hidden=64), GPT1(width=64, heads=2)), (Adam(), AdamW(), SGD())
+    models, optimizers = (LSTM(embedding=128, hidden=128), GPT1(width=128, heads=2)), (Adam(), AdamW(), SGD())
     budget = dataclasses.replace(tiny_study.budget, threads=2, epochs=2, epoch_steps=6, compile=False)
     contenders = [(model, optimizer) for model in models for optimizer in optimizers]
     study = Study.of("twins", corpus=tiny_study.corpus, budget=budget, contenders=contenders)
@@ -135,4 +135,4 @@ def test_twins_agree_and_plain_sgd_lacks_their_state(tiny_study, tmp_path):
             # Of so small a model 1 % is less than what libraries keep for each thread, which may come a step later.
             assert adamw[key] == pytest.approx(adam[key], rel=0.01, abs=2**18)
         state = 8 * sum(parameter.numel() for parameter in model.build(300, 16).parameters())
-        assert adam["resting_bytes"] - sgd["resting_bytes"] == pytest.approx(state, abs=100_000)
+        assert adam["resting_bytes"] - sgd["resting_bytes"] == pytest.approx(state, abs=2**18)

@@ -83,6 +83,13 @@ def test_runs_that_are_at_work_together_take_their_time_together(tmp_path):
     assert seconds_left(beside(1, 2), almost) == pytest.approx(whole), "one run takes no less than itself"
 
 
+def test_a_finished_run_that_was_measured_nowhere_took_its_time_all_the_same(tmp_path):
+    study = fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): [5.0], (2, "lstm", 1, "sgd"): None})
+    whole = seconds_left(study, {})
+    rows = tuple(dataclasses.replace(row, valid=None, epochs=0, history=()) for row in study.rows)
+    assert seconds_left(dataclasses.replace(study, rows=rows), {}) == pytest.approx(whole)
+
+
 def test_of_many_runs_that_are_next_the_first_are_named(tmp_path):
     curves = {(number, "lstm", number, "adam"): None for number in range(1, 10)}
     assert what_is_next(fakes.read_study(tmp_path / "nine", curves)) == "start #1, #2, #3, #4, #5 and 4 more"

@@ -45,7 +45,9 @@ def _by_others(
         # What is trained so far is not trained again, whether the run is at work or was interrupted.
         place = places.get((row.number, row.seed))
         share = 1 - max(row.done / study.length, place.step / place.steps if place else 0.0)
-        wholes = ((1.0 if other.finished else study.length / other.done) * _total_seconds(other) for other in alike)
+        wholes = (
+            (1.0 if other.status == FINISHED else study.length / other.done) * _total_seconds(other) for other in alike
+        )
         found.append(share * fmean(wholes))
     return found
 
