@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import os
 import re
 import shutil
 import sys
@@ -273,6 +274,9 @@ def test_a_word_of_a_report_is_found_too_and_a_missing_file(study):
     assert found[str(study / "report" / "table.tex")].endswith(" lines")
     assert any(where.startswith(f"{page}, line ") for where in found)
     assert any("which version wrote it" in line for line in review.not_checked)
+    assert not any("is newer" in line for line in review.not_checked)
+    os.utime(page, (0, 0))
+    assert f"`bakeoff report {study}` writes it anew" in " ".join(verified(study).not_checked)
 
 
 @pytest.mark.parametrize("name", ["best.safetensors", "../../tokenizer.json"])

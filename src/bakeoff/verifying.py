@@ -389,6 +389,13 @@ def _report(review: Review, study: StudyFolder) -> None:
     review.not_checked.append(f"{recorded}: its PDF and its pictures in PNG, which show the same once more")
     if len(review.differences) > before:
         review.not_checked.append(f"{recorded}: which version wrote it; another may say the same in other words")
+        written = (recorded / PAGE).stat().st_mtime
+        records = (path for path in sorted(study.path.rglob("*.json")) if not path.is_relative_to(recorded))
+        if newer := next((path for path in records if path.stat().st_mtime > written), None):
+            review.not_checked.append(
+                f"{recorded}: whether it was right when it was written, as {newer} is newer: "
+                f"`bakeoff report {study.path}` writes it anew"
+            )
 
 
 def _lines(review: Review, recorded: Path, rebuilt: Path) -> None:
