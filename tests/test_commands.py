@@ -85,7 +85,9 @@ def world(tiny_corpus_file, tmp_path_factory):
         small = small.replace(
             "import Architecture, Optimizer, Study", "import Architecture, Budget, Corpus, Optimizer, Study"
         )
-        (folder / "examples" / f"{name}.py").write_text(small.replace("import Study", "import Corpus, Study"))
+        (folder / "examples" / f"{name}.py").write_text(
+            small.replace("import Budget, Study", "import Budget, Corpus, Study")
+        )
     for name in ("mine", "proposal", "signs", "my_study"):
         (folder / f"{name}.py").write_text(STUDY.format(name=name, corpus=str(folder / "my.txt")))
     (folder / "my-trainer").mkdir()
