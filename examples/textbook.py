@@ -2,7 +2,7 @@
 
     bakeoff run examples/textbook.py --seeds 3 --jobs 2 --threads 1
     bakeoff run examples/warmup.py --seeds 3 --jobs 2 --threads 1
-    python tests/effects.py runs/textbook runs/warmup
+    python tests/effects.py results/textbook.json runs/textbook* runs/warmup*
 
 docs/textbook.md says what was expected before anything was run, and what came of it.
 """

@@ -1,7 +1,7 @@
 """Five effects that textbooks tell of: what came of them in two studies, beside what was expected before they were run.
 
-`python tests/effects.py runs/textbook* runs/warmup*` prints the tables of `docs/textbook.md`; with `--keep FILE` first
-it keeps the losses that they are computed from, and with that file alone it prints them again.
+`python tests/effects.py results/textbook.json` prints the tables of `docs/textbook.md`; with the folders of the two
+studies after it, the losses that they are computed from are kept there first.
 """
 
 import json
@@ -124,17 +124,21 @@ def widths(arms: dict[str, Grid], model: str) -> str:
 
 
 def depth(arms: dict[str, Grid], longer: dict[str, Grid]) -> list[str]:
-    """The best rates of four layers, and what a longer warm-up gains at two of them."""
-    lines, best, gained = [], {}, {}
-    for name, title in (("gpt1-4-adamw", "post-norm"), ("gpt1-4-adamw-pre", "pre-norm")):
-        best[title] = arms[name].best_rate
-        gains = [arms[name].losses[rate] - longer[name].losses[rate] for rate in WARMED]
-        gained[title] = fmean(gains)
-        lines.append(
-            f"{title} | {best[title]:.2g} | {longer[name].best_rate:.2g} | {' | '.join(f'{g:+.3f}' for g in gains)} |"
-        )
-    yes = best["post-norm"] < best["pre-norm"], gained["post-norm"] > gained["pre-norm"]
-    return [*lines, f"as expected? | {verdict(yes[0])} | | {verdict(yes[1])} | |"]
+    """The best rates of four layers, and what a longer warm-up gains at two of them, once that was run."""
+    names = {"post-norm": "gpt1-4-adamw", "pre-norm": "gpt1-4-adamw-pre"}
+    best = {title: arms[name].best_rate for title, name in names.items()}
+    lines = [f"{title} | {rate:.2g}" for title, rate in best.items()]
+    asked = [best["post-norm"] < best["pre-norm"]]
+    if longer:
+        gains = {
+            title: [arms[name].losses[rate] - longer[name].losses[rate] for rate in WARMED]
+            for title, name in names.items()
+        }
+        for place, (title, name) in enumerate(names.items()):
+            gained = " | ".join(f"{gain:+.3f}" for gain in gains[title])
+            lines[place] += f" | {longer[name].best_rate:.2g} | {gained}"
+        asked.append(fmean(gains["post-norm"]) > fmean(gains["pre-norm"]))
+    return [*lines, f"as expected? | {' | '.join(map(verdict, asked))}"]
 
 
 def near(arms: dict[str, Grid]) -> str:
@@ -158,7 +162,7 @@ def decay(arms: dict[str, Grid], model: str) -> str:
     below = fmean(abs(gain) for rate, gain in gains.items() if rate <= adam.lowest)
     above = next((gain for rate, gain in gains.items() if rate > adam.lowest), math.nan)
     yes = below <= 0.03, above > 0, adamw.best_rate > adam.best_rate
-    told = f"{below:.3f} | {above:+.3f} | {adam.best_rate:.2g} | {adamw.best_rate:.2g}"
+    told = f"{below:.3f} | {above:+.3f} | {adam.best_rate:.3g} | {adamw.best_rate:.3g}"
     return f"{TITLES[model]} | {told} | {', '.join(map(verdict, yes))}"
 
 
@@ -176,7 +180,11 @@ def tables(runs: list[dict]) -> str:
                 [rare(arms, model) for model in TITLES],
             ),
             table(
-                ["GPT-1 of four layers", "best rate", "with a longer warm-up", "gains at 0.001", "gains at 0.003", ""],
+                [
+                    "GPT-1 of four layers",
+                    "best rate",
+                    *(["with a longer warm-up", "gains at 0.001", "gains at 0.003"] if longer else []),
+                ],
                 depth(arms, longer),
             ),
             table(
@@ -204,18 +212,19 @@ def table(head: list[str], lines: list[str]) -> str:
     return "\n".join(f"| {row.removesuffix('|').strip()} |" for row in rows)
 
 
+def read(path: Path) -> list[dict]:
+    """What is kept of the runs of both studies."""
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
 def main() -> None:
-    words = sys.argv[1:]
-    kept = Path(words[1]) if words[0] == "--keep" else None
-    if words[0].endswith(".json"):
-        runs = json.loads(Path(words[0]).read_text(encoding="utf-8"))
-    else:
-        folders = [StudyFolder(Path(word)) for word in words[2 if kept else 0 :]]
-        runs = [told(row, folder.study["study"]) for folder in folders for row in read_rows(folder).rows]
-    if kept:
+    kept, *folders = map(Path, sys.argv[1:])
+    if folders:
+        studies = [StudyFolder(folder) for folder in folders]
+        runs = [told(row, study.study["study"]) for study in studies for row in read_rows(study).rows]
         lines = ",\n".join(json.dumps(run) for run in runs)
         kept.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
-    sys.stdout.write(f"{tables(runs)}\n")
+    sys.stdout.write(f"{tables(read(kept))}\n")
 
 
 if __name__ == "__main__":

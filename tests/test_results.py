@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import effects
 from bakeoff import words
 from bakeoff.analysis.answer import first_screen
 from bakeoff.analysis.questions import findings
@@ -107,3 +108,11 @@ def test_the_page_of_wikitext_2_shows_the_table_and_the_answer_of_its_report():
     counting = next(text.finding(each)["text"] for each in found if each.name == "counting")
     assert counting[counting.index("Of twelve") :] in told
     assert f"trained for\n{sum(row.train_seconds for row in study.rows) / 60:.0f} minutes" in told
+
+
+def test_the_page_of_textbook_effects_shows_what_came_of_the_runs_that_are_kept():
+    told, runs = (ROOT / "docs" / "textbook.md").read_text(), effects.read(ROOT / "results" / "textbook.json")
+    assert {run["status"] for run in runs} == {"finished"}
+    assert {run["seed"] for run in runs} == {0, 1, 2}
+    assert len(runs) == 3 * 50
+    assert effects.tables(runs) in told
