@@ -11,27 +11,7 @@ from bakeoff.experiments import STUDIES
 from bakeoff.study_file import find_study, load_study
 
 ROOT = Path(__file__).parent.parent
-PAGES = [
-    ROOT / "README.md",
-    ROOT / "CONTRIBUTING.md",
-    ROOT / "docs" / "assignment.md",
-    ROOT / "docs" / "choose.md",
-    ROOT / "docs" / "cluster.md",
-    ROOT / "docs" / "index.md",
-    ROOT / "docs" / "reference.md",
-    ROOT / "docs" / "reliability.md",
-    ROOT / "docs" / "seed.md",
-    ROOT / "docs" / "performance.md",
-    ROOT / "docs" / "wikitext-2.md",
-    ROOT / "docs" / "how-sure.md",
-    ROOT / "docs" / "recipes.md",
-    ROOT / "docs" / "faq.md",
-    ROOT / "docs" / "own.md",
-    ROOT / "docs" / "measured.md",
-    ROOT / "docs" / "reading.md",
-    ROOT / "docs" / "along.md",
-    ROOT / "docs" / "quick.md",
-]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 README = PAGES[0].read_text(encoding="utf-8")
 
 
