@@ -211,3 +211,8 @@ def test_where_no_work_was_done_twice_that_is_told(study):
     assert "No work was done twice" in text.finding(wall_clock(study))["text"]
     none = changed(changed(study, 1, lambda row: dataclasses.replace(row, status="failed")), 2, beside_others)
     assert timing.twice(none.experiments) is None
+
+
+def test_a_record_of_no_seconds_costs_no_answer(tmp_path):
+    study = fakes.read_study(tmp_path, {FAST: [4.9, 4.7, 4.6]}, seeds=(0, 1))
+    assert timing.twice(changed(study, 1, lambda row: with_times(row, 0.0, 0.0, 0.0)).experiments) is None

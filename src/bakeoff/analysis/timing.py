@@ -105,7 +105,7 @@ def twice(experiments: Iterable[Repeats]) -> Twice | None:
     """
     repeated = [e for e in experiments if len(e.finished) > 1]
     seconds = {e: [row.history[-1].train_seconds for row in e.finished] for e in repeated}
-    ratios = [(max(took) / min(took), e) for e, took in seconds.items()]
+    ratios = [(max(took) / min(took), e) for e, took in seconds.items() if min(took) > 0]
     if not ratios:
         return None
     return Twice(
