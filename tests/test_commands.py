@@ -14,6 +14,7 @@ import torch
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast
 
 from bakeoff import cli, experiments, study_file, tuning, watching
+from bakeoff.bench import table
 from bakeoff.executors import slurm
 from bakeoff.models import GPT
 from bakeoff.optimizers import Adam
@@ -82,6 +83,7 @@ def world(tiny_corpus_file, tmp_path_factory):
     for name in ("around", "textbook", "warmup"):
         small = (ROOT / "examples" / f"{name}.py").read_text(encoding="utf-8")
         small = small.replace("QUICK.corpus", text).replace("QUICK.budget", f"Budget({SMALL})")
+        small = re.sub(r"steps=416, epoch_steps=208, warmup_steps=84", "steps=6, epoch_steps=3, warmup_steps=2", small)
         small = small.replace(
             "import Architecture, Optimizer, Study", "import Architecture, Budget, Corpus, Optimizer, Study"
         )
@@ -147,6 +149,7 @@ def run(world, model, tiny_study, monkeypatch, capfd):
     monkeypatch.setattr(webbrowser, "open", lambda url: None)
     monkeypatch.setattr(tuning, "REACH", 1)
     monkeypatch.setattr(tuning, "ROUNDS", 1)
+    monkeypatch.setattr(table, "THOROUGH", (1, 0.1, 1, 1))
     monkeypatch.setattr(study_file, "STUDIES", experiments.STUDIES)
     monkeypatch.chdir(world)
 

@@ -1,6 +1,9 @@
 """What a page costs is measured on runs that are trained for it, and nothing of them stays."""
 
+import pytest
+
 from bakeoff.bench import drawing
+from bakeoff.records import RunFolder
 
 STUDY = """
 from bakeoff.data.corpora import choose
@@ -23,6 +26,8 @@ def test_what_drawing_takes_is_told_as_a_share_of_what_training_takes(tmp_path, 
     monkeypatch.setattr(drawing.tempfile, "tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
     (tmp_path / "drawn.py").write_text(STUDY.format(corpus=str(tiny_corpus_file)))
+    took, whole = {"train_seconds": 2.0, "processor_seconds": 4.0}, RunFolder.summary.fget
+    monkeypatch.setattr(RunFolder, "summary", property(lambda folder: (its := whole(folder)) and its | took))
     monkeypatch.setattr("sys.argv", ["drawing", str(tmp_path / "drawn.py"), "2"])
     drawing.main()
     head, _, line = (
@@ -32,5 +37,9 @@ def test_what_drawing_takes_is_told_as_a_share_of_what_training_takes(tmp_path, 
     told = dict(zip(head, line, strict=True))
     assert (told["study"], told["runs"]) == ("drawn", "1")
     assert int(told["drawings"]) >= 2, "before and after"
-    assert all(float(told[name].rstrip("%")) > 0 for name in (head[3], head[5], head[6]))
+    drawn = float(told["processor seconds of drawing"])
+    assert drawn > 0
+    assert told["of training"] == "4"
+    assert float(told["share"].rstrip("%")) == pytest.approx(100 * drawn / 4, abs=0.14)  # of seconds with two digits
+    assert float(told["of training's seconds"].rstrip("%")) == pytest.approx(100 * drawn / 2, abs=0.27)
     assert list((tmp_path / "temporary").rglob("study.json")) == []
