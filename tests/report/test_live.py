@@ -144,10 +144,13 @@ def test_what_a_killed_command_told_is_shown_no_more_and_what_cannot_be_read_is_
     assert at_work.read(study) == (None, {})
 
 
-def test_once_all_is_decided_nothing_is_left_to_do(study):
+def test_once_all_is_decided_nothing_is_left_to_do(study, monkeypatch):
     decisions = Decisions(study.path, str)
     decisions("rung 1: this and that")
     assert "left to run: " in live.of(study)
+    with monkeypatch.context() as patch:
+        patch.setattr(live, "seconds_left", lambda *_: 0.0)
+        assert "; next: what these runs decide." in live.of(study)
     decisions.end("use the\ncount table")
     assert "left to run" not in live.of(study)
     assert "all is decided" in live.of(study)
