@@ -114,5 +114,5 @@ def test_the_page_of_textbook_effects_shows_what_came_of_the_runs_that_are_kept(
     told, runs = (ROOT / "docs" / "textbook.md").read_text(), effects.read(ROOT / "results" / "textbook.json")
     assert {run["status"] for run in runs} == {"finished"}
     assert {run["seed"] for run in runs} == {0, 1, 2}
-    assert len(runs) == 3 * 50
+    assert len(runs) == 3 * (50 + 10)
     assert effects.tables(runs) in told
