@@ -150,6 +150,7 @@ def run(world, model, tiny_study, monkeypatch, capfd):
     monkeypatch.setattr(tuning, "REACH", 1)
     monkeypatch.setattr(tuning, "ROUNDS", 1)
     monkeypatch.setattr(table, "THOROUGH", (1, 0.1, 1, 1))
+    monkeypatch.setattr(table, "CASES", table.CASES[:2])
     monkeypatch.setattr(study_file, "STUDIES", experiments.STUDIES)
     monkeypatch.chdir(world)
 
