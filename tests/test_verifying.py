@@ -75,7 +75,7 @@ def study(kept, tmp_path):
 
 def verified(path, **options):
     """The review of a folder, without training unless a run is named."""
-    check = Verification(path, training="number" in options, **options)
+    check = Verification(path, training="whole" if "number" in options else "not", **options)
     check.rebuild(lambda doing, share: None)
     if check.to_train:
         check.train(lambda run, message: None)
@@ -388,11 +388,15 @@ def flatter(lines):
     lines[1]["valid"]["deciles"]["nats"][0] += 10.0
 
 
+def end_otherwise(run):
+    reseal(run / "summary.json", lambda summary: summary["test"]["last"].update(nats=1.0))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
         (lambda run: reseal_history(run, flatter), "history.jsonl: [1].valid.nats"),
-        (lambda run: reseal(run / "summary.json", lambda s: s["test"]["last"].update(nats=1.0)), "test.last.nats"),
+        (end_otherwise, "test.last.nats"),
     ],
 )
 def test_what_only_training_can_tell_is_found_by_training_the_run_again(study, training, change, said):
@@ -470,6 +474,21 @@ def test_the_command_trains_a_run_in_a_process_of_its_own_and_says_what_it_does_
     assert out.endswith("nothing that was checked differs\n")
 
 
+@pytest.mark.parametrize(
+    ("change", "found"), [(lambda run: reseal_history(run, flatter), True), (end_otherwise, False)]
+)
+def test_the_first_epoch_alone_is_trained_again_and_compared_where_that_is_asked(
+    study, change, found, monkeypatch, capsys
+):
+    change(study / RUN)
+    build(StudyFolder(study))
+    status, out, err = call([study, "--run", "1", "--first-epoch"], monkeypatch, capsys)
+    assert f"then trains {study / RUN} again for one epoch, which took about" in err
+    assert re.search("[0-9]+ numbers of a run, trained again", out)
+    assert f"not checked: {study / RUN}, trained again past its first epoch" in out
+    assert ("history.jsonl: [1].valid.nats" in out, status) == (found, int(found))
+
+
 def test_differences_are_the_status_and_stand_in_the_json(study, monkeypatch, capsys):
     change_a_digit(study / RUN / "summary.json", '"last"')
     status, out, _ = call([study.parent, "--no-training", "--json"], monkeypatch, capsys)
@@ -500,6 +519,7 @@ def folders(study, monkeypatch):
         (["tiny", "--run", "9"], r"no run of that number and seed is over and undamaged: choose among 1 \(seed 0\)"),
         (["tiny", "--seed", "9"], "no run of that number and seed is over"),
         (["tiny", "--run", "one"], "valid integer"),
+        (["tiny", "--first-epoch", "--no-training"], "leave out --no-training"),
         (["several", "--run", "1"], "here are several: give the folder of one"),
         (["begun"], "no run in .*begun is over, so there is nothing to verify"),
     ],

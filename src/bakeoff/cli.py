@@ -596,6 +596,10 @@ def verify(
     training: Annotated[
         bool, typer.Option("--training/--no-training", help="Train a run again, the only step that takes long.")
     ] = True,
+    first_epoch: Annotated[
+        bool,
+        typer.Option("--first-epoch", help="Train it to the end of its first epoch alone, and compare that."),
+    ] = False,
     trust: TrustOption = False,
     as_json: JsonOption = False,
 ) -> int:
@@ -607,7 +611,10 @@ def verify(
     from bakeoff import progress, terminal, verifying
 
     console = process.console()
-    check = verifying.Verification(folder, number=number, seed=seed, training=training, trust=trust)
+    if first_epoch and not training:
+        raise UserError("--first-epoch trains a run again for one epoch: leave out --no-training")
+    how_far: verifying.HowFar = "first epoch" if first_epoch else "whole" if training else "not"
+    check = verifying.Verification(folder, number=number, seed=seed, training=how_far, trust=trust)
     console.print(terminal.verification_plan(check), markup=False, highlight=False, soft_wrap=True)
     with progress.preparing(str(folder), console) as told:
         check.rebuild(told)

@@ -428,9 +428,10 @@ def verification_plan(check: "Verification") -> str:
     done = f"verifying {words.plural(len(check.over), 'run')} of {folders}: records, text, floors, report, best weights"
     if not check.again:
         return f"{done}; none is trained again"
-    again = check.again
-    took = f"took about {words.duration(again.seconds)} where it was computed"
-    return f"{done}; then trains {again.folder.path} again, which {took} (--run {again.number} --seed {again.seed})"
+    again, epochs = check.again, len(check.again.records.history) - 1
+    how_far, share = ("again for one epoch", 1 / max(epochs, 1)) if check.training == "first epoch" else ("again", 1.0)
+    took = f"took about {words.duration(share * again.seconds)} where it was computed"
+    return f"{done}; then trains {again.folder.path} {how_far}, which {took} (--run {again.number} --seed {again.seed})"
 
 
 def review_text(review: "Review") -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -28,7 +28,17 @@ from bakeoff.identity import decode, encode, identity
 from bakeoff.loading import decoded_run
 from bakeoff.measure import compute_in_float32, resolve_device
 from bakeoff.recording import Measures, by_document, tally, with_counts
-from bakeoff.records import CHECKSUM, DIVERGED, FINISHED, DamagedError, Records, RunFolder, StudyFolder, find_studies
+from bakeoff.records import (
+    CHECKSUM,
+    DIVERGED,
+    FINISHED,
+    MISSING,
+    DamagedError,
+    Records,
+    RunFolder,
+    StudyFolder,
+    find_studies,
+)
 from bakeoff.report.build import MANIFEST, PAGE, build
 from bakeoff.runner import Observer, Session, prepare
 from bakeoff.spec import Experiment, Run, Study
@@ -36,6 +46,8 @@ from bakeoff.study_file import BUILT_IN, foreign_types
 from bakeoff.training import Evaluation, token_nats
 
 Json = dict[str, Any]
+#: How far a run is trained again: not at all, to the end of its first epoch, or whole.
+HowFar = Literal["not", "first epoch", "whole"]
 
 #: Sums of the same numbers in another order, as a share.
 ROUNDING = 1e-9
@@ -172,7 +184,7 @@ class Verification:
         path: A study's folder, or a folder of studies.
         number: The experiment of which a run is to be trained again; None for any.
         seed: The run's; None for any.
-        training: Whether one is to be trained again at all.
+        training: How far one is to be trained again.
         trust: Whether study files that are kept with the studies may be executed, where runs need them.
 
     Attributes:
@@ -180,6 +192,7 @@ class Verification:
         studies: Those of the folder.
         over: The runs that are over, and whole.
         again: The one of them that is to be trained again.
+        training: How far.
 
     Raises:
         UserError: There is no study, no run that is over, or none of that number and seed.
@@ -191,15 +204,15 @@ class Verification:
         *,
         number: int | None = None,
         seed: int | None = None,
-        training: bool = True,
+        training: HowFar = "whole",
         trust: bool = False,
     ) -> None:
-        self.review, self.trust = Review(), trust
+        self.review, self.training, self.trust = Review(), training, trust
         self.studies = find_studies(path)
         self.over = [run for study in self.studies for run in _records(self.review, study)]
         if not self.over and not self.review.differences:
             raise UserError(f"no run in {path} is over, so there is nothing to verify: bakeoff run trains them")
-        self.again = self._chosen(number, seed) if training else None
+        self.again = self._chosen(number, seed) if training != "not" else None
         if not self.again:
             self.review.not_checked.append("whether a run comes to the same again: none was trained")
         self._session: tuple[Session, Run] | None = None
@@ -271,11 +284,22 @@ class Verification:
         assert self.again
         assert self._session
         session, run = self._session
+
+        def told(run: Run, message: Json) -> None:
+            observer(run, message)
+            if self.training == "first epoch" and message["event"] == "evaluation" and message["epoch"] > 0:
+                raise _FarEnoughError
+
         with tempfile.TemporaryDirectory(prefix="bakeoff-verify-") as temporary:
             elsewhere = dataclasses.replace(session, folder=StudyFolder(Path(temporary)))
-            elsewhere.run([run], 1, observer)
+            with contextlib.suppress(_FarEnoughError):
+                elsewhere.run([run], 1, told)
             with self.review.attempting(f"{self.again.folder.path}, trained again"):
-                _training(self.review, self.again, run, elsewhere.folder.run(run.slug))
+                _training(self.review, self.again, run, elsewhere.folder.run(run.slug), whole=self.training == "whole")
+
+
+class _FarEnoughError(Exception):
+    """The run that is trained again has come as far as was asked for."""
 
 
 def _records(review: Review, study: StudyFolder) -> list[Over]:
@@ -522,18 +546,22 @@ def _device(over: Over) -> torch.device:
         return torch.device("cpu")
 
 
-def _training(review: Review, over: Over, run: Run, again: RunFolder) -> None:
-    """Compare a run with what came of training it again."""
+def _training(review: Review, over: Over, run: Run, again: RunFolder, *, whole: bool) -> None:
+    """Compare a run with what came of training it again, or of its beginning where that was stopped on purpose."""
     records, made, path = over.records, again.read(), over.folder.path
-    if made.status not in (FINISHED, DIVERGED):
+    stopped = not whole and made.status == MISSING and len(made.history) > 1
+    if made.status not in (FINISHED, DIVERGED) and not stopped:
         raise UserError(made.summary.get("error", made.status))
     why = _not_to_the_bit(over, run, made.environment)
+    if stopped:
+        review.not_checked.append(f"{path}, trained again past its first epoch: that was not asked for")
+        records = Records(made.status, {}, records.environment, {}, {}, records.history[: len(made.history)], {})
     if not why:
         review.compare("trained", path / "history.jsonl", records.history, made.history)
         review.compare("trained", path / "summary.json", records.summary, made.summary)
         review.compare("trained", path / "documents.json", records.documents, made.documents)
         review.compare("trained", path / "texts.json", records.texts, made.texts)
-        if over.folder.best_weights.is_file():
+        if not stopped and over.folder.best_weights.is_file():
             kept, made_again = _sha256(over.folder.best_weights), _sha256(again.best_weights)
             review.compare("trained", over.folder.best_weights, kept, made_again)
         return
