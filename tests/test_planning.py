@@ -9,7 +9,7 @@ from bakeoff.analysis import power
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
-from bakeoff.records import StudyFolder
+from bakeoff.records import StudyFolder, write_record
 
 CPU = torch.device("cpu")
 
@@ -71,6 +71,13 @@ def test_three_seeds_of_its_own_say_how_much_another_changes(plan, tiny_study, t
     assert planned.seeds == 3
     assert planned.as_json()["deviation"] == planned.paired.nats
     assert plan(folder.path, numbers=(1,)).paired_from.startswith("kept noise")
+
+
+def test_seeds_that_a_judge_trained_count_too(plan, tiny_study, tmp_path):
+    folder = repeated(tmp_path / "tiny", tiny_study, (0, 1, 2))
+    everything = plan(folder.path).paired
+    write_record(folder.path / "study.json", folder.study | {"seeds": [0]})
+    assert plan(folder.path).paired == everything
 
 
 def test_two_seeds_are_too_few(plan, tiny_study, tmp_path):

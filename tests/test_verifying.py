@@ -16,20 +16,21 @@ from hypothesis import strategies as st
 from bakeoff import checkpoints, cli, runner, verifying
 from bakeoff.errors import UserError
 from bakeoff.files import sha256_of
+from bakeoff.identity import decode
 from bakeoff.models import LSTM
 from bakeoff.optimizers import SGD
 from bakeoff.records import CHECKSUM as SEAL
-from bakeoff.records import StudyFolder, write_record
+from bakeoff.records import StudyFolder, read_json, write_record
 from bakeoff.report import figures, pdf
 from bakeoff.report.build import NO_FIGURES, build
 from bakeoff.runner import open_session
 from bakeoff.spec import Experiment
-from bakeoff.study_file import find_study
+from bakeoff.study_file import BUILT_IN, find_study
 from bakeoff.terminal import CHECKED
 from bakeoff.verifying import Review, Verification
 from bakeoff.worker import Job, work
 
-RUN = "01-lstm-1-adam/seed-0"
+RUN, JUDGED = "01-lstm-1-adam/seed-0", "01-lstm-1-adam/seed-7"
 
 
 def trained_here(session, runs, jobs, observer):
@@ -71,6 +72,15 @@ def kept(tiny_study, tmp_path_factory, plain_reports):
 def study(kept, tmp_path):
     """The same in a copy that may be changed."""
     return shutil.copytree(kept, tmp_path / kept.name)
+
+
+@pytest.fixture
+def judged(study):
+    """The same with a run of a seed that it does not declare, as a comparison of two leaves it."""
+    spec = read_json(study / RUN / "spec.json", {})["run"]
+    run = dataclasses.replace(decode(spec, BUILT_IN), seed=7)
+    work(Job(run=run, folder=study / JUDGED, device="cpu", alone=True), lambda message: None)
+    return study
 
 
 def verified(path, **options):
@@ -404,6 +414,21 @@ def test_what_only_training_can_tell_is_found_by_training_the_run_again(study, t
     build(StudyFolder(study))
     assert verified(study).differences == []
     assert said in "\n".join(found.where for found in verified(study, number=1).differences)
+
+
+def test_a_run_that_a_judge_trained_is_one_like_any_other(judged, training):
+    write_record(StudyFolder(judged).looks_of(1, 2), {"declared": []})
+    review = verified(judged, number=1, seed=7)
+    assert (review.differences, review.checked["trained"] > 0) == ([], True)
+    assert any("judge-1-2.json: when its looks were declared" in line for line in review.not_checked)
+    assert not any("declared runs" in line for line in review.not_checked)
+    change_a_digit(judged / JUDGED / "history.jsonl", '"valid"')
+    assert [Path(found.where).parent.name for found in verified(judged).differences] == ["seed-7"]
+
+
+def test_a_copy_under_another_name_has_the_same_report(study):
+    assert f"runs/{study.name}/" in (study / "report" / "index.html").read_text()
+    assert verified(study.rename(study.with_name("a-copy"))).differences == []
 
 
 @pytest.mark.parametrize("share", [0.003, 0.01])

@@ -32,8 +32,6 @@ from bakeoff.spec import Run, Study
 
 #: Seeds at each look, where no others are declared.
 USUAL = "3,5,8"
-#: The file with the looks of a comparison, by its two numbers.
-FILE = "judge-{}-{}.json"
 
 Json = dict[str, Any]
 
@@ -241,7 +239,7 @@ class Judge:
     def _declared(self) -> list[str]:
         """Which runs were over when these looks were first declared, which is now unless the folder says otherwise."""
         question, folder = self.question, self.whole.folder
-        path = folder.path / FILE.format(*sorted((question.baseline, question.candidate)))
+        path = folder.looks_of(*sorted((question.baseline, question.candidate)))
         declared: list[Json] = read_json(path, LOOKS)["declared"] if path.is_file() else []
         for earlier in declared:
             if (earlier["looks"], earlier["margin"]) == (list(question.looks), question.margin):

@@ -81,7 +81,7 @@ def plan(declared: Study, tokens: Tokens, folder: StudyFolder, device: torch.dev
     """
     study = resolve(declared, folder, device)
     chosen = [experiment for experiment in study.experiments if experiment.number in numbers]
-    paired = power.measured(read_rows(folder), numbers) if folder.exists else None
+    paired = power.measured(read_rows(folder, folder.seeds), numbers) if folder.exists else None
     if paired:
         pairs, few = words.plural(paired.pairs, "pair"), ", so few that this is rough" if paired.few else ""
         paired_from = f"{folder.path}, {pairs} of experiments with at least {paired.seeds} seeds in common{few}"

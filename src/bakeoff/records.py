@@ -714,6 +714,22 @@ class StudyFolder:
                 found[slug] = others
         return found
 
+    def looks_of(self, one: object, other: object) -> Path:
+        """The record of the looks of a comparison, by its two numbers, the lower one first."""
+        return self.path / f"judge-{one}-{other}.json"
+
+    @property
+    def seeds(self) -> list[int]:
+        """All seeds that it declares or has runs of."""
+        return sorted({*self.study["seeds"]}.union(*self.other_seeds().values()))
+
+    def undeclared_runs(self) -> Iterator[tuple[Json, int, RunFolder]]:
+        """Those runs of its experiments, as `declared_runs` has its own."""
+        others = self.other_seeds()
+        for experiment in self.study["experiments"]:
+            for seed in sorted(others.get(experiment["slug"], ())):
+                yield experiment, seed, self.run(f"{experiment['slug']}/seed-{seed}")
+
     def put_aside(self) -> Path:
         """Move it to where it is not taken for one that is in use: into `earlier` beside it, by a number; to where."""
         numbered = (self.path.with_name(EARLIER) / f"{self.path.name}-{number}" for number in itertools.count(1))

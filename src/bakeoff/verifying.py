@@ -71,6 +71,8 @@ WRITTEN = "what was written"
 MEASURED = re.compile(r".*seconds|memory|alone|tokens_per_second|resumed_at_step|(history|environment)_sha256")
 #: The parts of a report that are read line by line; the others show the same as pictures or in print.
 READ = (".json", ".csv", ".md", ".tex", ".html", ".svg")
+#: What a report calls its study's folder, which whoever has a copy may have renamed.
+PLACED = re.compile(r"\bruns/([\w.-]+)/")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 #: Characters that are shown of a line that differs, and how many of them before the first difference.
 SHOWN, BEFORE = 80, 20
@@ -306,6 +308,7 @@ def _records(review: Review, study: StudyFolder) -> list[Over]:
     """Read all records of a study; the runs that are over, and whose records are what was written, if they can tell."""
     try:
         declared, runs = study.declared, list(study.declared_runs())
+        judged = list(study.undeclared_runs())
     except DamagedError as error:
         review.note_damage(error)
         return []
@@ -314,7 +317,7 @@ def _records(review: Review, study: StudyFolder) -> list[Over]:
     if study.tokenizer.is_file() and declared.get("tokenizer_sha256"):
         review.compare("records", study.tokenizer, declared["tokenizer_sha256"], _sha256(study.tokenizer))
     over, files = list[Over](), [study.path / "study.json"]
-    for experiment, seed, folder in runs:
+    for experiment, seed, folder in [*runs, *judged]:
         faults = list(_faults(folder))
         for fault in faults:
             review.note_damage(fault)
@@ -326,14 +329,21 @@ def _records(review: Review, study: StudyFolder) -> list[Over]:
     if bare:
         why = "have no checksum, as those of earlier versions"
         review.not_checked.append(f"{study.path}: whether {len(bare)} records are what was written: they {why}")
+    _note_past(review, study, declared)
+    if left := len(runs) - sum(run.seed in declared["seeds"] for run in over):
+        others = f"{left} of {len(runs)} declared runs"
+        review.not_checked.append(f"{study.path}: {others}, which are missing, running, failed or damaged")
+    return over
+
+
+def _note_past(review: Review, study: StudyFolder, declared: Json) -> None:
+    """Say what went before the runs, and cannot be read off them."""
     if declared.get("tuning"):
         review.not_checked.append(
             f"{study.path}: the trials that led to its learning rates: they are studies of their own"
         )
-    if len(over) < len(runs):
-        others = f"{len(runs) - len(over)} of {len(runs)} declared runs"
-        review.not_checked.append(f"{study.path}: {others}, which are missing, running, failed or damaged")
-    return over
+    for path in sorted(study.path.glob(study.looks_of("*", "*").name)):
+        review.not_checked.append(f"{path}: when its looks were declared; `bakeoff judge` gives its verdict again")
 
 
 def _faults(folder: RunFolder) -> Iterator[DamagedError]:
@@ -403,8 +413,12 @@ def _report(review: Review, study: StudyFolder) -> None:
         return
     page, before = (recorded / PAGE).read_text(encoding="utf-8", errors="replace"), len(review.differences)
     with tempfile.TemporaryDirectory(prefix="bakeoff-verify-") as temporary:
-        rebuilt = Path(temporary)
-        built = build(study, rebuilt, beside_published='<section id="published"' in page)
+        rebuilt, here = Path(temporary, "report"), study.path.resolve()
+        named = Path(temporary, "study", *PLACED.findall(page)[:1] or [here.name])
+        named.mkdir(parents=True)
+        for each in here.iterdir():
+            (named / each.name).symlink_to(each)
+        built = build(StudyFolder(named), rebuilt, beside_published='<section id="published"' in page)
         names = (rebuilt / MANIFEST).read_text(encoding="utf-8").splitlines()
         for name in sorted(names):
             if name[0] != "." and name.endswith(READ):
