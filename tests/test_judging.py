@@ -1,6 +1,7 @@
 """`bakeoff judge`: looks and verdicts over runs that were never trained, and the command over some that were."""
 
 import dataclasses
+import functools
 import inspect
 import json
 import math
@@ -18,7 +19,9 @@ from bakeoff.analysis.statistics import SAME, SAME_WITHIN, UNDECIDED
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.identity import purpose
+from bakeoff.optimizers import Adam, AdamW
 from bakeoff.records import StudyFolder
+from bakeoff.spec import Study
 from forked import STUDY as STUDY_FILE
 
 CPU = torch.device("cpu")
@@ -59,21 +62,23 @@ def end(session, run, loss, sources="now", ending=None):
 
 
 @pytest.fixture
-def judged(session, study, monkeypatch):
+def judged(session, monkeypatch):
     """Ask a question and do whatever runs it needs, with those gains of the candidate by seed."""
     monkeypatch.setattr(provenance, "code", lambda: {"sources": "now"})
 
-    def judged(gains, *, looks=(3, 5, 8), margin=SAME_WITHIN, baseline=1, candidate=2, losses=BASELINE):
-        question = judging.Question(study=study, baseline=baseline, candidate=candidate, looks=looks, margin=margin)
-        judge = judging.Judge(question, session, REMEDY)
-        while (part := judge.next_look()) is not None:
-            for run in part.missing():
-                gain = gains[run.seed] if run.number == 2 else 0.0
-                end(session, run, losses[run.seed] - gain)
-            judge.learn()
-        return judge.judgement()
+    return functools.partial(ask, session)
 
-    return judged
+
+def ask(session, gains, *, looks=(3, 5, 8), margin=SAME_WITHIN, baseline=1, candidate=2, losses=BASELINE):
+    study = session.declared
+    question = judging.Question(study=study, baseline=baseline, candidate=candidate, looks=looks, margin=margin)
+    judge = judging.Judge(question, session, REMEDY)
+    while (part := judge.next_look()) is not None:
+        for run in part.missing():
+            gain = gains[run.seed] if run.number == 2 else 0.0
+            end(session, run, losses[run.seed] - gain)
+        judge.learn()
+    return judge.judgement()
 
 
 # --- questions --------------------------------------------------------------------------------------------------------
@@ -142,8 +147,14 @@ def test_the_json_is_what_is_promised(judged):
     judgement = judged([0.1, 0.2, 0.15, 0.14, 0.16])
     told = json.loads(json.dumps(judgement.as_json()))
     assert set(told) == {
-        *("verdict", "difference", "low", "high", "seeds", "looks", "margin", "smallest_effect", "reservations")
+        *("verdict", "difference", "low", "high", "seeds", "looks", "margin", "smallest_effect", "reservations"),
+        *("study", "baseline", "candidate", "gains"),
     }
+    valid = {side: told[side]["valid"] for side in ("baseline", "candidate")}
+    assert told["gains"] == pytest.approx([a - b for a, b in zip(*valid.values(), strict=True)])
+    assert (told["study"], told["baseline"]["number"], told["candidate"]["number"]) == ("tiny", 1, 2)
+    assert told["candidate"]["experiment"] == "#2 (1-layer GPT-1, SGD, learning rate 0.1)"
+    assert told["baseline"]["test"] == pytest.approx(3.104, abs=0.001)
     assert told["looks"][-1] == {"seeds": 5, "level": 0.0199, "low": told["low"], "high": told["high"]}
     assert told["low"] < told["difference"] < told["high"]
     assert told["difference"] == pytest.approx(0.15)
@@ -161,8 +172,8 @@ def test_the_text_has_every_number_of_the_verdict_and_tells_test_with_it(judged)
     text = terminal.judgement_text(judged([0.1, 0.2, 0.15, 0.14, 0.16]))
     assert text.splitlines()[0].startswith("Better: #2 (1-layer GPT-1, SGD, learning rate 0.1) against #1 (")
     assert "on valid after five seeds." in text
-    assert "It pays 0.150 nats per token less: a gain of 0." in text
-    assert " at the level of 0.0199 that each look has. Within 0.01 to either side the two would be the same." in text
+    assert "It pays 0.150 nats per token less: the 98 % interval of its gain, which each look has, is 0." in text
+    assert ". Within 0.01 to either side the two would be the same." in text
     assert "\n  after three seeds: undecided, with a gain of −0.0" in text  # noqa: RUF001 (the sign of minus)
     assert "On test, which decided nothing: 2.954 nats per token against 3.104." in text
     assert "reservation" not in text
@@ -183,7 +194,8 @@ def test_a_candidate_that_diverges_is_not_better_and_worse_once_that_is_no_chanc
     judgement = judged(gains)
     assert (judgement.last.verdict, judgement.last.seeds) == (verdict, 8)
     told = judgement.as_json()
-    assert (told["difference"], told["low"], told["high"], told["smallest_effect"]) == (None,) * 4
+    assert (told["difference"], told["low"], told["high"], told["smallest_effect"], told["gains"]) == (None,) * 5
+    assert told["candidate"]["test"] is None
     text = terminal.judgement_text(judgement)
     assert "#2 diverged with seed 0, so there is no mean, and ranks decide." in text
     assert "On test" not in text
@@ -210,6 +222,24 @@ def test_runs_of_ordinary_commands_are_used_and_said_to_have_been_seen(judged, s
     judgement = judged([0.1, 0.11, 0.105])
     assert judgement.last.verdict == "better"
     assert "seed 0 were over before" in judgement.reservations[0]
+
+
+@pytest.mark.parametrize(("gain", "told"), [(-0.2, True), (0.2, False)])
+def test_who_loses_to_its_own_special_case_is_said_to_lose_by_its_settings(
+    tiny_study, tmp_path, monkeypatch, gain, told
+):
+    monkeypatch.setattr(provenance, "code", lambda: {"sources": "now"})
+    model = tiny_study.experiments[0].architecture
+    pair = Study.of(
+        "tiny",
+        corpus=tiny_study.corpus,
+        budget=tiny_study.budget,
+        contenders=[(model, Adam(lr=1e-2)), (model, AdamW(lr=1e-2, weight_decay=0.1))],
+    )
+    with runner.open_session(pair.tuned(search(pair)), tmp_path / "tiny", CPU) as session:
+        judgement = ask(session, [gain + each / 1000 for each in range(3)])
+    said = [each for each in judgement.reservations if each.startswith("#2 lost to its own special case")]
+    assert (judgement.last.verdict, bool(said)) == ("worse" if told else "better", told)
 
 
 def test_runs_by_different_code_are_not_compared(judged, session, monkeypatch):

@@ -47,7 +47,9 @@ def test_the_documents_quote_the_first_point_as_it_was_measured():
 #: What the course report and its table say, with the questions that would answer, by how their names begin.
 SAID = {
     "AdamW is best on validation in both architectures, and Adam on test.": ("adamw-2-against", "adamw-6-against"),
-    "SGD and momentum are far behind Adam: their perplexities are four to fifteen times as high.": ("optimizers-1-",),
+    "SGD and momentum are far behind Adam: their perplexities are four to fifteen times as high.": (
+        *("adam-1-against-sgd", "adam-1-against-momentum", "adam-5-against-sgd", "adam-5-against-momentum"),
+    ),
     "On GPT-1 momentum beats Adam.": ("adam-5-against-momentum",),
     "The LSTM did better than GPT-1 (experiments 1 and 5).": ("1-against-5",),
     "GPT-1 with two and four layers overfits.": ("depth-gpt1", "capacity-gpt1"),
@@ -73,7 +75,7 @@ def claims(study):
     return {
         claim: f"| {claim} | "
         + " ".join(
-            f"*{said['verdict']}*: {first_sentence(said)}"
+            f"*{said['question']} {words.sentence(said['verdict'])}*: {first_sentence(said)}"
             for begins in asked
             for name, said in told.items()
             if name.startswith(begins)

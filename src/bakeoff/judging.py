@@ -23,6 +23,7 @@ from typing import Any
 from bakeoff import provenance, words
 from bakeoff.analysis import looks
 from bakeoff.analysis.looks import Look
+from bakeoff.analysis.questions.contrasts import contrasts
 from bakeoff.analysis.rows import Repeats, Row, StudyRows, read_rows, require_undamaged
 from bakeoff.analysis.statistics import MOST_SEEDS, SAME_WITHIN, UNDECIDED
 from bakeoff.errors import UserError
@@ -126,10 +127,14 @@ class Judgement:
         """For programs."""
         interval = self.last.interval
         return {
+            "study": self.question.study.name,
+            "baseline": _told(self.baseline),
+            "candidate": _told(self.candidate),
             "verdict": self.last.verdict,
             "difference": interval and interval.mean,
             **_ends(self.last),
             "seeds": self.last.seeds,
+            "gains": list(self.gains) if interval else None,
             "looks": [{"seeds": look.seeds, "level": look.level, **_ends(look)} for look in self.looks],
             "margin": self.question.margin,
             "smallest_effect": self.smallest_effect,
@@ -289,11 +294,24 @@ class Judge:
         last = self._looks[-1]
         if last.verdict in (looks.BETTER, looks.WORSE) and last.interval:
             behind = sides[0] if last.verdict == looks.BETTER else sides[1]
+            two = dataclasses.replace(study, rows=tuple(row for side in sides for row in side.rows))
+            if any(contrast.undertuned for contrast in contrasts(two)):
+                yield (
+                    f"#{behind.number} lost to its own special case, to which it could not lose if it were tuned as "
+                    "well: the verdict is of its settings, not of its optimizer"
+                )
             if study.left_open(behind) >= abs(last.interval.mean) - last.interval.half_width:
                 yield (
                     f"the search has not looked closely enough around the learning rate of #{behind.number} to rule "
                     "out that a better one makes up for it: the verdict is of the two at theirs"
                 )
+
+
+def _told(side: Repeats) -> Json:
+    """One of the two, with what it came to in nats per token; test is not told where a run of it diverged."""
+    losses = [row.valid.loss if row.valid else None for row in side.rows]
+    test = None if any(row.lost for row in side.rows) else side.test_loss
+    return {"number": side.number, "experiment": side.described, "valid": losses, "test": test}
 
 
 def _seeds(found: Collection[int]) -> str:

@@ -372,8 +372,9 @@ def judgement_text(judgement: "Judgement") -> str:
     if last.interval:
         side = "less" if last.interval.mean >= 0 else "more"
         said.append(
-            f"It pays {words.small(abs(last.interval.mean))} nats per token {side}: a gain of "
-            f"{words.spread(last.interval.low, last.interval.high)} at the level of {last.level:g} that each look has. "
+            f"It pays {words.small(abs(last.interval.mean))} nats per token {side}: the "
+            f"{words.percent(1 - last.level)} interval of its gain, which each look has, is "
+            f"{words.spread(last.interval.low, last.interval.high)}. "
             f"Within {judgement.question.margin:g} to either side the two would be the same."
         )
     lost = [row for side in (baseline, candidate) for row in side.rows if row.lost]
