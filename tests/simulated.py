@@ -14,7 +14,7 @@ import numpy as np
 from scipy.interpolate import PchipInterpolator
 
 from bakeoff import rates, tuning
-from bakeoff.analysis import power, statistics
+from bakeoff.analysis import looks, power, statistics
 from bakeoff.analysis.optimum import left_open, optimum
 from bakeoff.analysis.statistics import Comparison
 
@@ -225,5 +225,60 @@ def table():
     return "\n".join(lines)
 
 
+#: Seeds at the looks of `bakeoff judge`, unless others are asked for.
+LOOKS = (3, 5, 8)
+
+
+def last_looks(gains):
+    """The look at which a judge of each study stops."""
+    level = looks.level(LOOKS)
+    for each in gains.tolist():
+        taken = (looks.look(each[:seeds], level, statistics.SAME_WITHIN) for seeds in LOOKS)
+        last = next(taken)
+        while last.verdict == statistics.UNDECIDED and (another := next(taken, None)):
+            last = another
+        yield last
+
+
+def is_reserved(look, left_open):
+    """Whether the search for the rate of the one that is behind leaves open what the verdict rests on."""
+    behind = left_open[1] if look.verdict == looks.BETTER else left_open[0]
+    return behind >= abs(look.interval.mean) - look.interval.half_width
+
+
+@functools.cache
+def judged(name):
+    """How often a judge is wrong, as shares of studies in which nothing diverged; the first arm is the candidate."""
+    gains, truth, left_open = WORLDS[name].gains(np.random.default_rng(0), LOOKS[-1])
+    whole = ~np.isnan(gains).any(axis=1)
+    gains, left_open = gains[whole], left_open[whole]
+    noise = gains - truth[whole, None]
+    equal = [look.verdict for look in last_looks(noise)]
+    edges = [
+        [look.verdict for look in last_looks(QUIETER * noise + edge)]
+        for edge in (-statistics.SAME_WITHIN, statistics.SAME_WITHIN)
+    ]
+    told = [
+        is_reserved(look, open_)
+        for look, open_ in zip(last_looks(gains), left_open, strict=True)
+        if look.verdict in (looks.BETTER, looks.WORSE)
+    ]
+    return {
+        "better or worse": share(equal, looks.BETTER, looks.WORSE),
+        "one of them": max(share(equal, looks.BETTER), share(equal, looks.WORSE)),
+        "the same": max(share(edge, statistics.SAME) for edge in edges),
+        "best rates": len(told) / len(gains),
+        "without reservation": told.count(False) / len(gains),
+    }
+
+
+def table_of_judges():
+    """All worlds in percent, as Markdown."""
+    columns = tuple(judged("normal"))
+    lines = [f"| world | {' | '.join(columns)} |", f"|---{'|--:' * len(columns)}|"]
+    lines += [f"| {name} | {' | '.join(f'{100 * each:.1f}' for each in judged(name).values())} |" for name in WORLDS]
+    return "\n".join(lines)
+
+
 if __name__ == "__main__":
-    print(table())  # noqa: T201 (it is what the command is for)
+    print(table(), table_of_judges(), sep="\n\n")  # noqa: T201 (it is what the command is for)

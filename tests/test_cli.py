@@ -573,7 +573,7 @@ OPTIONS = {
         *("--device", "--executor", "--address", "--shared-folder", "--no-shared-folder", "--trust", "--json"),
         "--help",
     },
-    "verify": {"--run", "--seed", "--training", "--no-training", "--trust", "--json", "--help"},
+    "verify": {"--run", "--seed", "--training", "--no-training", "--first-epoch", "--trust", "--json", "--help"},
     "sample": {"--tokens", "--temperature", "--top-k", "--seed", "--floor", "--trust", "--help"},
     "export": {"--to", "--trust", "--help"},
     "import": {"--into", "--corpus", "--tokens", "--valid", "--train", "--name", "--help"},

@@ -12,20 +12,22 @@ pytestmark = pytest.mark.slow
 
 #: Three standard errors of a share of 5 %.
 SLACK = 3 * math.sqrt(0.05 * 0.95 / simulated.STUDIES)
-#: What an arm does in one seed of twenty is in few intervals.
-SKEWED = pytest.mark.xfail(strict=True, reason="false: 5 to 6 % of yes and no, 8 to 10 % of the same")
+#: What an arm does in one seed of twenty is in few samples: more is wrong than is stated, and the docs say how much.
+ONE_ARM = "bad seeds of one arm"
 CELLS = [(world, seeds) for world in simulated.WORLDS for seeds in simulated.SEEDS if seeds >= statistics.FEWEST_SEEDS]
 
 
-@pytest.mark.parametrize(
-    ("world", "seeds"),
-    [pytest.param(world, seeds, marks=SKEWED if world == "bad seeds of one arm" else ()) for world, seeds in CELLS],
-)
+def allowed(world, stated, of_one_arm):
+    """What may be wrong at most, and not more than that by chance."""
+    return (of_one_arm if world == ONE_ARM else stated) + SLACK
+
+
+@pytest.mark.parametrize(("world", "seeds"), CELLS)
 def test_one_of_twenty_intervals_misses_by_chance_and_so_does_one_of_twenty_verdicts(world, seeds):
     found = simulated.cell(world, seeds)
-    assert found["misses"] < 0.05 + SLACK
-    assert found["yes or no"] < 0.05 + SLACK
-    assert found["the same"] < 0.05 + SLACK
+    assert found["misses"] < allowed(world, 0.05, 0.065)
+    assert found["yes or no"] < allowed(world, 0.05, 0.065)
+    assert found["the same"] < allowed(world, 0.05, 0.105)
 
 
 @pytest.mark.parametrize("world", simulated.WORLDS)
@@ -45,6 +47,16 @@ def test_arms_that_are_equal_at_their_best_rates_are_as_seldom_told_apart(world,
     assert simulated.cell(world, seeds)["best rates"] < 0.05 + SLACK
 
 
-def test_the_table_in_the_docs_is_this_one():
-    page = Path(__file__).parents[1] / "docs" / "how-sure.md"
-    assert simulated.table() in page.read_text(encoding="utf-8")
+@pytest.mark.parametrize("world", simulated.WORLDS)
+def test_a_judge_is_wrong_as_seldom_as_it_says(world):
+    found = simulated.judged(world)
+    assert found["better or worse"] < allowed(world, 0.05, 0.056)
+    assert found["one of them"] < allowed(world, 0.025, 0.048)
+    assert found["the same"] < allowed(world, 0.025, 0.038)
+    assert found["without reservation"] < allowed(world, 0.05, 0.056)
+
+
+def test_the_tables_in_the_docs_are_these():
+    page = (Path(__file__).parents[1] / "docs" / "how-sure.md").read_text(encoding="utf-8")
+    assert simulated.table() in page
+    assert simulated.table_of_judges() in page
