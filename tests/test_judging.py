@@ -197,7 +197,7 @@ def test_a_candidate_that_diverges_is_not_better_and_worse_once_that_is_no_chanc
     assert (told["difference"], told["low"], told["high"], told["smallest_effect"], told["gains"]) == (None,) * 5
     assert told["candidate"]["test"] is None
     text = terminal.judgement_text(judgement)
-    assert "#2 diverged with seed 0, so there is no mean, and ranks decide." in text
+    assert "#2 diverged with seed 0, so there is no mean, and ranks decide, which takes more than six seeds." in text
     assert "On test" not in text
 
 

@@ -378,7 +378,11 @@ def judgement_text(judgement: "Judgement") -> str:
             f"Within {judgement.question.margin:g} to either side the two would be the same."
         )
     lost = [row for side in (baseline, candidate) for row in side.rows if row.lost]
-    said += [f"#{row.number} diverged with seed {row.seed}, so there is no mean, and ranks decide." for row in lost]
+    said += [
+        f"#{row.number} diverged with seed {row.seed}, so there is no mean, and ranks decide, which takes more than six "
+        "seeds."
+        for row in lost
+    ]
     if last.verdict == UNDECIDED and judgement.smallest_effect is not None:
         effect = words.small(judgement.smallest_effect)
         said.append(f"A difference of {effect} would have been found in four of five such comparisons.")
