@@ -379,8 +379,8 @@ def judgement_text(judgement: "Judgement") -> str:
         )
     lost = [row for side in (baseline, candidate) for row in side.rows if row.lost]
     said += [
-        f"#{row.number} diverged with seed {row.seed}, so there is no mean, and ranks decide, which takes more than six "
-        "seeds."
+        f"#{row.number} diverged with seed {row.seed}, so there is no mean, and ranks decide, which takes more than "
+        "six seeds."
         for row in lost
     ]
     if last.verdict == UNDECIDED and judgement.smallest_effect is not None:
