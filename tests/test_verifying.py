@@ -85,7 +85,7 @@ def judged(study):
 
 def verified(path, **options):
     """The review of a folder, without training unless a run is named."""
-    check = Verification(path, training="whole" if "number" in options else "not", **options)
+    check = Verification(path, **{"training": "whole" if "number" in options else "not"} | options)
     check.rebuild(lambda doing, share: None)
     if check.to_train:
         check.train(lambda run, message: None)
@@ -414,6 +414,12 @@ def test_what_only_training_can_tell_is_found_by_training_the_run_again(study, t
     build(StudyFolder(study))
     assert verified(study).differences == []
     assert said in "\n".join(found.where for found in verified(study, number=1).differences)
+
+
+def test_no_more_than_the_first_epoch_is_compared_of_a_run_that_was_over_before_it_could_be_stopped(study, training):
+    end_otherwise(study / RUN)
+    build(StudyFolder(study))
+    assert verified(study, number=1, training="first epoch").differences == []
 
 
 def test_a_run_that_a_judge_trained_is_one_like_any_other(judged, training):

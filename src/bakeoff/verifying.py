@@ -413,12 +413,13 @@ def _report(review: Review, study: StudyFolder) -> None:
         return
     page, before = (recorded / PAGE).read_text(encoding="utf-8", errors="replace"), len(review.differences)
     with tempfile.TemporaryDirectory(prefix="bakeoff-verify-") as temporary:
-        rebuilt, here = Path(temporary, "report"), study.path.resolve()
-        named = Path(temporary, "study", *PLACED.findall(page)[:1] or [here.name])
-        named.mkdir(parents=True)
-        for each in here.iterdir():
-            (named / each.name).symlink_to(each)
-        built = build(StudyFolder(named), rebuilt, beside_published='<section id="published"' in page)
+        rebuilt, here, named = Path(temporary, "report"), study.path.resolve(), study
+        if (called := next(iter(PLACED.findall(page)), here.name)) != here.name:
+            named = StudyFolder(Path(temporary, "study", called))
+            named.path.mkdir(parents=True)
+            for each in here.iterdir():
+                (named.path / each.name).symlink_to(each)
+        built = build(named, rebuilt, beside_published='<section id="published"' in page)
         names = (rebuilt / MANIFEST).read_text(encoding="utf-8").splitlines()
         for name in sorted(names):
             if name[0] != "." and name.endswith(READ):
@@ -563,19 +564,22 @@ def _device(over: Over) -> torch.device:
 def _training(review: Review, over: Over, run: Run, again: RunFolder, *, whole: bool) -> None:
     """Compare a run with what came of training it again, or of its beginning where that was stopped on purpose."""
     records, made, path = over.records, again.read(), over.folder.path
-    stopped = not whole and made.status == MISSING and len(made.history) > 1
-    if made.status not in (FINISHED, DIVERGED) and not stopped:
+    beginning = not whole and len(made.history) > 1  # also of a run that was over before it could be stopped
+    if made.status not in (FINISHED, DIVERGED) and not beginning:
         raise UserError(made.summary.get("error", made.status))
     why = _not_to_the_bit(over, run, made.environment)
-    if stopped:
+    if beginning:
         review.not_checked.append(f"{path}, trained again past its first epoch: that was not asked for")
-        records = Records(made.status, {}, records.environment, {}, {}, records.history[: len(made.history)], {})
+        records, made = (
+            each._replace(status=MISSING, summary={}, documents={}, texts={}, history=each.history[:2])
+            for each in (records, made)
+        )
     if not why:
         review.compare("trained", path / "history.jsonl", records.history, made.history)
         review.compare("trained", path / "summary.json", records.summary, made.summary)
         review.compare("trained", path / "documents.json", records.documents, made.documents)
         review.compare("trained", path / "texts.json", records.texts, made.texts)
-        if not stopped and over.folder.best_weights.is_file():
+        if not beginning and over.folder.best_weights.is_file():
             kept, made_again = _sha256(over.folder.best_weights), _sha256(again.best_weights)
             review.compare("trained", over.folder.best_weights, kept, made_again)
         return
