@@ -1,5 +1,6 @@
 """The clock, and what is asked of the machine."""
 
+import contextlib
 import getpass
 import json
 import platform
@@ -22,6 +23,7 @@ from bakeoff.measure import (
     environment,
     keep_freed_memory,
     processor_precision,
+    require_precision,
     resolve_device,
     resolve_precision,
     usable_cores,
@@ -277,6 +279,10 @@ def test_precision_and_threads_follow_from_what_the_processor_is_and_what_one_ma
     assert resolve_precision("auto", CPU) == processor_precision(has, system) == precision
     assert [resolve_precision(asked, CPU) for asked in ("fp32", "bf16")] == ["fp32", "bf16"]
     assert usable_cores() == cores
+    require_precision("fp32", CPU)
+    require_precision("bf16", torch.device("cuda"))
+    with pytest.raises(UserError, match="with --precision fp32") if precision == "fp32" else contextlib.nullcontext():
+        require_precision("bf16", CPU)
 
 
 def test_the_capabilities_that_are_asked_for_are_called_so_by_torch():

@@ -76,6 +76,13 @@ def test_no_run_at_a_time_is_refused_as_by_the_command(tiny_study, tmp_path):
         bakeoff.run(tiny_study, out=tmp_path, jobs=0)
 
 
+def test_a_study_of_a_precision_that_the_processor_lacks_is_left_as_it_is(tiny_study, tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.cpu.get_capabilities", dict)
+    with pytest.raises(UserError, match="the study is in bfloat16, in which this processor does not compute"):
+        bakeoff.run(tiny_study, out=tmp_path, precision="bf16")
+    assert not list(tmp_path.rglob("study.json"))
+
+
 def test_rows_of_several_studies_stand_in_one_frame(tmp_path):
     fakes.write_study(tmp_path / "a", {(1, "lstm", 1, "adam"): [4.5]}, study="one")
     fakes.write_study(tmp_path / "b", {(1, "lstm", 1, "adam"): None, (2, "gpt1", 1, "sgd"): [4.7]}, study="two")

@@ -76,6 +76,19 @@ def processor_precision(capabilities: Mapping[str, object], system: str) -> str:
     return "bf16" if native else "fp32"
 
 
+def require_precision(precision: str, device: torch.device) -> None:
+    """Have nothing trained in a precision that this processor lacks: emulated, a step would take many times as long.
+
+    Raises:
+        UserError: It does; an LSTM could not be computed at all.
+    """
+    if device.type == "cpu" and precision == "bf16" and resolve_precision("auto", device) != "bf16":
+        raise UserError(
+            "the study is in bfloat16, in which this processor does not compute: train it where one does, or as "
+            "another study with --precision fp32"
+        )
+
+
 def in_precision(precision: str, device: torch.device) -> torch.autocast:
     """Matrix products inside are in that precision, `fp32` or `bf16`."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision == "bf16")

@@ -32,7 +32,7 @@ from bakeoff.executors.ray import connected
 from bakeoff.executors.slurm import Slurm
 from bakeoff.export import tensorboard as events
 from bakeoff.files import remove_leftovers, require_ours
-from bakeoff.measure import resolve_device
+from bakeoff.measure import require_precision, resolve_device
 from bakeoff.records import FAILED, StudyFolder, write_record
 from bakeoff.report import live
 from bakeoff.report.results import Results, report
@@ -500,6 +500,8 @@ def say_cost(
     They are those of the session, or what it is `about`, with runs of others that are like it.
     """
     study = session.study
+    if not session.cluster:
+        require_precision(study.budget.precision, session.device)
     with console.status("timing a few steps of each model"):
         here = session.device if _is_here(session.device) else torch.device("cpu")
         cost = costs.estimate(missing, session.tokens, here)
