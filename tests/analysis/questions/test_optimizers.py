@@ -95,10 +95,21 @@ def test_the_order_is_told_for_each_architecture_and_whether_it_is_the_same(tmp_
 
 
 def test_pairs_that_change_places_and_pairs_that_cannot_be_told_apart_are_named(tmp_path):
-    found = order(fakes.twelve(tmp_path, ends={1: 4.52, 5: 4.70, 8: 4.65}))
-    assert found.reversed == (("Adam", "Momentum"),)
+    study = fakes.twelve(tmp_path, ends={1: 4.52, 5: 4.70, 8: 4.65})
+    found = order(study)
+    assert found.reversed == (("Adam", "Momentum", ("GPT-1",)),)
     assert found.open == (("AdamW", "Adam", ("LSTM",)),)
     assert [(a.number, b.number) for a, b in found.orders[0].ties] == [(2, 1)]
+    told = "The order seems not to be the same in both architectures: Adam and Momentum (not decided: GPT-1) change"
+    assert told in text.finding(by_name(study)["optimizers-1-layers"])["text"]
+
+
+def test_who_changes_places_beyond_doubt_does_so_without_a_word_of_doubt(tmp_path):
+    study = fakes.twelve(tmp_path, ends={1: 4.52, 5: 4.9, 8: 4.2})
+    found = order(study)
+    assert found.reversed == (("AdamW", "Momentum", ()), ("Adam", "Momentum", ()))
+    told = "The order is not the same in both architectures: AdamW and Momentum, Adam and Momentum change places."
+    assert told in text.finding(by_name(study)["optimizers-1-layers"])["text"]
 
 
 def test_who_did_not_learn_or_was_lost_has_no_place_in_the_order(tmp_path):

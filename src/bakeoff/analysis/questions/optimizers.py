@@ -23,7 +23,7 @@ from bakeoff.analysis.questions.contrasts import (
 )
 from bakeoff.analysis.questions.finding import Finding, evidence, link
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
-from bakeoff.analysis.statistics import ANSWERED, LEANING, NOT_MEASURED, SAME
+from bakeoff.analysis.statistics import ANSWERED, LEANING, LEANING_BY, NOT_MEASURED, SAME
 from bakeoff.spec import WARMUP
 
 #: Among the questions of a report.
@@ -80,7 +80,8 @@ class Orders:
     Attributes:
         batch_sizes: Of the study: with several of them, an optimizer of each is one of its own.
         pairs: How many pairs of optimizers have a result in every architecture; None where there is only one.
-        reversed: Titles of those that are ordered one way here and the other way there.
+        reversed: Titles of those that are ordered one way here and the other way there, with the architectures in which
+            that is not decided.
         open: Titles of those that cannot be told apart everywhere, with the architectures in which they cannot.
         outdone: Those that are not better than the bigram.
         ranges: What the search says of their learning rates.
@@ -91,7 +92,7 @@ class Orders:
     batch_sizes: list[int]
     orders: tuple[Order, ...]
     pairs: int | None
-    reversed: tuple[tuple[str, str], ...]
+    reversed: tuple[tuple[str, str, tuple[str, ...]], ...]
     open: tuple[tuple[str, str, tuple[str, ...]], ...]
     outdone: tuple[Repeats, ...]
     ranges: dict[int, RateRange]
@@ -333,12 +334,13 @@ def _ordered(study: StudyRows, layers: int, groups: list[Group], planned: list[C
     shared = [title for title in by_title[0] if all(title in found for found in by_title)] if len(groups) > 1 else []
     reversed_, open_ = [], []
     for a, b in itertools.combinations(shared, 2):
-        compared = [study.compare(found[a], found[b]) for found in by_title]
-        signs = [c.sign if c else 0 for c in compared]
-        if {1, -1} <= set(signs):
-            reversed_.append((a, b))
-        elif 0 in signs:
-            open_.append((a, b, tuple(order.title for order, sign in zip(orders, signs, strict=True) if not sign)))
+        compared = {order.title: study.compare(by[a], by[b]) for order, by in zip(orders, by_title, strict=True)}
+        signs = {title: c.sign if c else 0 for title, c in compared.items()}
+        if {1, -1} <= set(signs.values()):
+            undecided = (title for title, c in compared.items() if not c or c.verdict not in LEANING_BY)
+            reversed_.append((a, b, tuple(undecided)))
+        elif not all(signs.values()):
+            open_.append((a, b, tuple(title for title, sign in signs.items() if not sign)))
     models = dict.fromkeys(group[0].rows[0].model for group in groups)
     return Finding(
         name=link("optimizers", layers, "layers"),
