@@ -204,7 +204,8 @@ def bench_text(measured: Json) -> str:
     return (
         f"{columns(head, lines)}{failed}\n{machine['processor']}, {machine['threads']} threads, "
         f"{machine['precision']}, torch {machine['torch']}; medians of {measured['rounds']} rounds. "
-        "The limit is the time that a step's matrix products take alone, at their own shapes."
+        "The limit is the time that a step's matrix products take alone, at their own shapes. Itself is Bakeoff once "
+        "more: as far as its ratio is from 1, the others' may be by chance."
     )
 
 

@@ -20,7 +20,7 @@ def entry(name, limit):
 def asked(monkeypatch):
     calls = []
     monkeypatch.setattr(table.rounds, "compete", lambda case, *rest: calls.append(case) or [entry(case.name, 0.61)])
-    monkeypatch.setattr(table.whole_runs, "compare", lambda index, *rest: entry(f"whole {index}", None))
+    monkeypatch.setattr(table.whole_runs, "compare", lambda index, *rest: [entry(f"whole {index}", None)])
     monkeypatch.setattr(table, "usable_cores", lambda: 2)
     return calls
 

@@ -60,13 +60,14 @@ def test_a_comparison_takes_turns_and_counts_the_whole_run(tiny, monkeypatch):
     done = []
     monkeypatch.setattr(whole_runs, "_own", lambda run: done.append("own"))
     monkeypatch.setattr(whole_runs, "_peer", lambda *arguments: done.append("peer"))
-    now = iter([0.0, 1.0, 1.0, 5.0, 5.0, 6.0, 6.0, 10.0])
+    now = iter([0.0, 1.0, 1.0, 3.0, 3.0, 7.0, 7.0, 8.0, 8.0, 10.0, 10.0, 14.0])
     monkeypatch.setattr(whole_runs.time, "perf_counter", lambda: next(now))
-    entry = whole_runs.compare(1, 1, 2, 3, lambda what: None)
-    assert done == ["own", "peer"] * 2
-    assert entry["tokens_per_second"] == 3 * _train_targets(tiny[1])
-    assert entry["ratio"] == 4.0
-    assert entry["limit_fraction"] is None
+    entries = whole_runs.compare(1, 1, 2, 3, lambda what: None)
+    assert done == ["own", "own", "peer"] * 2
+    assert [entry["peer"] for entry in entries] == ["itself", "word-lm"]
+    assert [entry["ratio"] for entry in entries] == [2.0, 4.0]
+    assert {entry["tokens_per_second"] for entry in entries} == {3 * _train_targets(tiny[1])}
+    assert {entry["limit_fraction"] for entry in entries} == {None}
 
 
 def test_our_own_run_is_a_worker_that_ends_well(tiny):

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bakeoff.bench.cases import Case
+from bakeoff.bench.cases import ITSELF, Case
 from bakeoff.bench.turns import OWN, Contestant
 from bakeoff.measure import usable_cores
 
-#: Bakeoff, the same with threads that wait as they do by default, and its peer.
-WHO = (OWN, "spinning", "trainer")
+#: Bakeoff, once more, the same with threads that wait as they do by default, and its peer.
+WHO = (OWN, ITSELF, "spinning", "trainer")
 #: A program that never waits.
 BUSY = "while True: pass"
 #: Steps of the first turn, which is not counted, and of each that is: few, as a step may take a second.

@@ -33,10 +33,12 @@ class Case:
         return self.batch_size * self.length
 
 
-GPT1_PEERS = ("trainer", "trainer-best", "nanogpt", "nanogpt-bf16")
+#: Bakeoff once more, in a process of its own: as far as it is from itself, a peer may be by chance.
+ITSELF = "itself"
+GPT1_PEERS = (ITSELF, "trainer", "trainer-best", "nanogpt", "nanogpt-bf16")
 #: And Bakeoff's own loop with what it leaves out: compiled code, and torch's own chunked output layer.
 LONG_GPT1_PEERS = (*GPT1_PEERS, "compiled", "linear-ce")
-LSTM_PEERS = ("word-lm", "word-lm-bf16")
+LSTM_PEERS = (ITSELF, "word-lm", "word-lm-bf16")
 
 
 def _case(study: Study, kind: type[Architecture], peers: tuple[str, ...]) -> Case:

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bakeoff.bench.cases import Case
+from bakeoff.bench.cases import ITSELF, Case
 from bakeoff.data.sequences import TokenStream
 from bakeoff.measure import Clock, keep_freed_memory, resolve_precision
 from bakeoff.models import GPT1, gpt1
@@ -182,6 +182,7 @@ def _batches(case: Case) -> Iterator[tuple[Tensor, Tensor]]:
 
 
 PEERS: dict[str, Contender] = {
+    ITSELF: bakeoff,
     "linear-ce": linear_cross_entropy,
     "spinning": bakeoff,  # the same, but that its threads wait as libgomp has them wait by default
     "compiled": lambda case, stepped: bakeoff(case, stepped, compiled=True),

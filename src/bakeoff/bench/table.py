@@ -35,7 +35,8 @@ def measure(tell: Callable[[str], None], *, fast: bool) -> dict[str, Any]:
     entries = []
     for case in CASES[:2] if fast else CASES:
         entries += rounds.compete(case, threads, turns, seconds, tell)
-    entries += [whole_runs.compare(index, threads, runs, epochs, tell) for index in whole_runs.PEERS]
+    for index in whole_runs.PEERS:
+        entries += whole_runs.compare(index, threads, runs, epochs, tell)
     return {"machine": _machine(threads), "rounds": turns, "cases": entries}
 
 

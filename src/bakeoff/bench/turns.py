@@ -16,7 +16,7 @@ from typing import Any, Self, TextIO
 import torch
 
 from bakeoff.bench import contenders, products
-from bakeoff.bench.cases import Case
+from bakeoff.bench.cases import ITSELF, Case
 from bakeoff.identity import decode, encode
 from bakeoff.measure import resolve_precision
 from bakeoff.models import ARCHITECTURES
@@ -24,7 +24,7 @@ from bakeoff.threads import waiting
 
 OWN, LIMIT = "bakeoff", "limit"
 #: Those whose threads wait as a run's do; the others are as their users start them.
-AS_A_RUN = (OWN, LIMIT, "compiled", "linear-ce")
+AS_A_RUN = (OWN, LIMIT, ITSELF, "compiled", "linear-ce")
 #: What a case on the command line is made of.
 KINDS: dict[str, type] = {Case.__name__: Case} | {kind.__name__: kind for kind in ARCHITECTURES.values()}
 

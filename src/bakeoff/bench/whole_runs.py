@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from bakeoff import data
 from bakeoff.bench import contenders
-from bakeoff.bench.cases import CASES, Case
+from bakeoff.bench.cases import CASES, ITSELF, Case
 from bakeoff.bench.rounds import entry
 from bakeoff.bench.turns import OWN
 from bakeoff.data import Tokens
@@ -38,8 +38,8 @@ PEERS = {0: "trainer", 1: "word-lm"}
 Json = dict[str, Any]
 
 
-def compare(index: int, threads: int, rounds: int, epochs: int, tell: Callable[[str], None]) -> Json:
-    """Time a case of `quick` from end to end: an entry as `rounds.compete` gives.
+def compare(index: int, threads: int, rounds: int, epochs: int, tell: Callable[[str], None]) -> list[Json]:
+    """Time a case of `quick` from end to end: entries as `rounds.compete` gives, for Bakeoff itself and for a peer.
 
     Args:
         index: The case's place in `CASES`.
@@ -52,15 +52,16 @@ def compare(index: int, threads: int, rounds: int, epochs: int, tell: Callable[[
     own = _run(case, threads, epochs)
     tokens = data.prepare(own.corpus, own.budget)  # so that both find it in the cache
     trained = tokens.splits["train"].targets * epochs
-    runs = {OWN: partial(_own, own), peer: partial(_peer, index, threads, epochs)}
-    speeds: dict[str, list[float]] = {OWN: [], peer: []}
+    runs = {OWN: partial(_own, own), ITSELF: partial(_own, own), peer: partial(_peer, index, threads, epochs)}
+    speeds: dict[str, list[float]] = {name: [] for name in runs}
     for number in range(rounds):
         for name, run in runs.items():
             tell(f"{case.name}, end to end: round {number + 1} of {rounds}, {name}")
             started = time.perf_counter()
             run()
             speeds[name].append(trained / (time.perf_counter() - started))
-    return entry(f"{case.architecture.title}, quick, end to end", speeds, peer) | {"loss": None, "peer_loss": None}
+    title = f"{case.architecture.title}, quick, end to end"
+    return [entry(title, speeds, name) | {"loss": None, "peer_loss": None} for name in (ITSELF, peer)]
 
 
 def _run(case: Case, threads: int, epochs: int) -> Run:
