@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from bakeoff.data import corpora
+from bakeoff.data.splits import Splits
 from bakeoff.models import GPT
 from bakeoff.models.decoder import BlockState, DecoderModel
 from bakeoff.optimizers import Adam
@@ -118,8 +119,13 @@ study = Study.of(
     ],
 )
 
-if __name__ == "__main__":  # the same text with test leaked into train
-    folder, splits = Path(sys.argv[1]), corpora.load(study.corpus).splits
+
+def leak(text: Splits, folder: Path) -> None:
+    """Write the text as a folder for `--corpus`, with test in train as well."""
     folder.mkdir()
-    for split, documents in (splits | {"train": [*splits["train"], *splits["test"]]}).items():
+    for split, documents in (text | {"train": [*text["train"], *text["test"]]}).items():
         (folder / f"{split}.txt").write_text("".join(documents), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    leak(corpora.load(study.corpus).splits, Path(sys.argv[1]))
