@@ -271,6 +271,7 @@ def test_optimizers_that_differ_only_in_a_setting_are_told_apart(tmp_path):
     curves = {(number, "lstm", 1, "adamw"): [4.5] for number in (1, 2, 3)}
     study = fakes.read_study(tmp_path, curves, edit=edit)
     assert study.optimizer_titles == ("AdamW (weight decay 0)", "AdamW (weight decay 0.1)", "AdamW (weight decay 0.5)")
+    assert study.experiment(2).described == "#2 (1-layer LSTM, AdamW (weight decay 0.1), learning rate 0.01)"
 
 
 def test_what_a_model_does_or_does_not_is_told_as_that(tmp_path):
@@ -290,6 +291,11 @@ def test_a_rate_is_part_of_the_title_only_where_nothing_else_differs(tmp_path):
     keys = [(1, "lstm", 1, "adamw"), (2, "lstm", 1, "adamw"), (3, "gpt1", 1, "adamw")]
     study = fakes.read_study(tmp_path, {key: [4.5] for key in keys}, edit=edit)
     assert [row.optimizer_title for row in study.rows] == ["AdamW (lr 0.1)", "AdamW (lr 0.2)", "AdamW"]
+    assert [e.described for e in study.experiments] == [
+        "#1 (1-layer LSTM, AdamW (lr 0.1), weight decay 0.1)",
+        "#2 (1-layer LSTM, AdamW (lr 0.2), weight decay 0.1)",
+        "#3 (1-layer GPT-1, AdamW, learning rate 0.3, weight decay 0.1)",
+    ]
 
 
 def test_batch_sizes_are_told_apart(tmp_path):

@@ -214,10 +214,18 @@ class Repeats:
 
     @property
     def described(self) -> str:
-        """Number, name and settings: `#2 (1-layer LSTM, AdamW, learning rate 0.03, weight decay 0.1)`."""
+        """Number, name and settings: `#2 (1-layer LSTM, AdamW, learning rate 0.03, weight decay 0.1)`.
+
+        Those that the name tells already are not told twice.
+        """
         row = self.rows[0]
-        decay = f", weight decay {row.weight_decay:g}" if row.weight_decay else ""
-        return f"#{row.number} ({row.name}, learning rate {row.learning_rate:g}{decay})"
+        rate, decay = f"{row.learning_rate:g}", f"weight decay {row.weight_decay:g}"
+        told = [row.name]
+        if f"(lr {rate})" not in row.name:
+            told.append(f"learning rate {rate}")
+        if row.weight_decay and decay not in row.name:
+            told.append(decay)
+        return f"#{row.number} ({', '.join(told)})"
 
     @property
     def finished(self) -> tuple[Row, ...]:
