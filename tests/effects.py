@@ -85,6 +85,14 @@ class Grid:
             wide += decades * share
         return wide
 
+    @property
+    def seeds(self) -> list[int]:
+        return sorted({run["seed"] for run in self.runs})
+
+    def of(self, seed: int) -> "Grid":
+        """The runs of one seed alone."""
+        return Grid(self.name, tuple(run for run in self.runs if run["seed"] == seed))
+
     def at(self, rate: float, what: str) -> dict[int, float]:
         """By seed, at a rate of the grid."""
         return {run["seed"]: run[what] for run in self.runs if run["rate"] == rate}
@@ -161,9 +169,11 @@ def decay(arms: dict[str, Grid], model: str) -> str:
     gains = {rate: loss - adamw.losses[rate] for rate, loss in adam.losses.items()}
     below = fmean(abs(gain) for rate, gain in gains.items() if rate <= adam.lowest)
     above = next((gain for rate, gain in gains.items() if rate > adam.lowest), math.nan)
-    yes = below <= 0.03, above > 0, adamw.best_rate > adam.best_rate
+    higher = verdict(adamw.best_rate > adam.best_rate)
+    if not all(adamw.of(seed).best_rate > adam.of(seed).best_rate for seed in adam.seeds) and higher == "yes":
+        higher = "not with every seed"
     told = f"{below:.3f} | {above:+.3f} | {adam.best_rate:.3g} | {adamw.best_rate:.3g}"
-    return f"{TITLES[model]} | {told} | {', '.join(map(verdict, yes))}"
+    return f"{TITLES[model]} | {told} | {verdict(below <= 0.03)}, {verdict(above > 0)}, {higher}"
 
 
 def verdict(yes: bool) -> str:
