@@ -215,7 +215,7 @@ def test_a_plan_is_one_json_document_with_the_contracts_keys(folder, tmp_path, m
     status, out, _ = call([*arguments, "--json"], monkeypatch, capsys)
     told = json.loads(out)
     assert status == 0
-    assert told.keys() == {"seconds", "memory_bytes", "disk_bytes", "seeds", "deviation", "deviation_from"}
+    assert told.keys() == {"seconds", "memory_bytes", "disk_bytes", "seeds", "judge", "deviation", "deviation_from"}
     assert [entry["seeds"] for entry in told["seeds"]] == [3, 4, 5, 8, 10, 20]
     assert all(entry.keys() == {"seeds", "smallest_effect", "seconds"} for entry in told["seeds"])
     assert told["seeds"][1]["seconds"] == told["seconds"]
@@ -229,6 +229,9 @@ def test_a_plan_in_words_is_for_the_experiments_that_are_named(folder, tmp_path,
     assert out.startswith("mine: 1 experiment with 1 seed each on cpu, 1 thread a run, ")
     assert re.search(r"^seeds +time +smallest difference +in perplexity$", out, re.MULTILINE)
     assert len(re.findall(r"^ *(?:3|5|8|10|20) .* %$", out, re.MULTILINE)) == 5
+    assert re.search(
+        r"`bakeoff judge`, which may stop after 3, 5 or 8 seeds, finds 0\.\d+ \(.* %\)\.$", out, re.MULTILINE
+    )
 
 
 def test_a_plan_for_an_experiment_that_there_is_not_is_refused(folder, tmp_path, monkeypatch, capsys):

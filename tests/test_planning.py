@@ -69,7 +69,11 @@ def test_three_seeds_of_its_own_say_how_much_another_changes(plan, tiny_study, t
         f"{folder.path}, 1 pair of experiments with at least 3 seeds in common, so few that this is rough"
     )
     assert planned.seeds == 3
-    assert planned.as_json()["deviation"] == planned.paired.nats
+    told = planned.as_json()
+    assert told["deviation"] == planned.paired.nats
+    by_eight = next(entry["smallest_effect"] for entry in told["seeds"] if entry["seeds"] == 8)
+    assert told["judge"]["looks"] == [3, 5, 8]
+    assert by_eight < told["judge"]["smallest_effect"] < 1.4 * by_eight
     assert plan(folder.path, numbers=(1,)).paired_from.startswith("kept noise")
 
 

@@ -31,8 +31,8 @@ from bakeoff.records import DIVERGED, FINISHED, LARGEST, LOOKS, read_json, write
 from bakeoff.runner import OtherCodeError, Session
 from bakeoff.spec import Run, Study
 
-#: Seeds at each look, where no others are declared.
-USUAL = "3,5,8"
+#: How the usual looks are written.
+USUAL = ",".join(map(str, looks.USUAL))
 
 Json = dict[str, Any]
 

@@ -7,9 +7,10 @@ from typing import Any
 import torch
 
 from bakeoff import costs, rates, words
-from bakeoff.analysis import power
+from bakeoff.analysis import looks, power
 from bakeoff.analysis.power import Paired
 from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.statistics import SAME_WITHIN
 from bakeoff.costs import Cost
 from bakeoff.data import Tokens
 from bakeoff.declaration import describe
@@ -61,6 +62,12 @@ class Plan:
                 }
                 for n in sorted({*SEEDS, max(self.seeds, min(SEEDS))})
             ],
+            "judge": {
+                "looks": list(looks.USUAL),
+                "smallest_effect": looks.smallest_effect(
+                    looks.USUAL, looks.level(looks.USUAL), self.paired.nats, SAME_WITHIN
+                ),
+            },
             "deviation": self.paired.nats,
             "deviation_from": self.paired_from,
         }

@@ -135,6 +135,7 @@ def round_text(search: "Search") -> str:
 def plan_text(plan: "Plan") -> str:
     """What a study costs, how much another seed changes, and what more seeds cost and can see."""
     told, study = plan.as_json(), plan.study
+    judge = told["judge"]
     lines = [
         [
             *(str(n["seeds"]), words.duration(n["seconds"]), words.small(n["smallest_effect"])),
@@ -152,7 +153,9 @@ def plan_text(plan: "Plan") -> str:
         f"{told['deviation_from']}.\n\n"
         f"{columns(['seeds', 'time', 'smallest difference', 'in perplexity'], lines)}\n"
         "The smallest difference, in nats per token, that so many seeds find clear in four of five studies: the 95 % "
-        f"interval does not hold zero, and the two are not the same within {SAME_WITHIN:g}.\n"
+        f"interval does not hold zero, and the two are not the same within {SAME_WITHIN:g}. "
+        f"`bakeoff judge`, which may stop after {words.joined(map(str, judge['looks']), 'or')} seeds, finds "
+        f"{words.small(judge['smallest_effect'])} ({words.percent(perplexity(judge['smallest_effect'], 1) - 1)}).\n"
         "Models that vary more from seed to seed need more seeds: `--only` plans for the experiments that it names."
     )
 

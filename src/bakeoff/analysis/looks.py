@@ -32,6 +32,8 @@ from scipy import special, stats
 
 from bakeoff.analysis.statistics import FEWEST_SEEDS, MOST_SEEDS, SAME, UNDECIDED, Interval, over_seeds, sign_flip_p
 
+#: Seeds at each look, where no others are declared.
+USUAL = (3, 5, 8)
 #: Verdicts, beside `the same` and `undecided`.
 BETTER, WORSE = "better", "worse"
 #: How often all looks together may find a difference between two that are alike.
