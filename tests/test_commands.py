@@ -70,9 +70,10 @@ def world(tiny_corpus_file, tmp_path_factory):
     small = re.sub(r"epochs=\d+, batch_size=\d+, sequence_length=\d+, vocabulary=\d+", SMALL, ASSIGNMENT)
     (folder / "examples" / "assignment.py").write_text(small)
     (folder / "long.txt").write_bytes(4 * tiny_corpus_file.read_bytes())
-    (folder / "my-folder").mkdir()
-    for split in ("train", "valid", "test"):
-        shutil.copy(tiny_corpus_file, folder / "my-folder" / f"{split}.txt")
+    for name in ("my-folder", "leaked"):
+        (folder / name).mkdir()
+        for split in ("train", "valid", "test"):
+            shutil.copy(tiny_corpus_file, folder / name / f"{split}.txt")
     (folder / "assignment.py").write_text(small)
     text = 'Corpus(name="mine", path="my.txt")'
     faults = re.sub(
