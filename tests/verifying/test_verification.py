@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff import checkpoints, cli, runner, verifying
+from bakeoff import checkpoints, cli, runner
 from bakeoff.errors import UserError
 from bakeoff.files import sha256_of
 from bakeoff.identity import decode
@@ -27,7 +27,7 @@ from bakeoff.runner import open_session
 from bakeoff.spec import Experiment
 from bakeoff.study_file import BUILT_IN, find_study
 from bakeoff.terminal import CHECKED
-from bakeoff.verifying import Review, Verification
+from bakeoff.verifying import Review, Verification, measured, reported, verification
 from bakeoff.worker import Job, work
 
 RUN, JUDGED = "01-lstm-1-adam/seed-0", "01-lstm-1-adam/seed-7"
@@ -162,7 +162,7 @@ def test_a_report_with_its_pictures_is_the_same_again(study, monkeypatch):
 
 def test_the_run_is_drawn_among_all_anew_each_time(kept, monkeypatch):
     offered = []
-    monkeypatch.setattr(verifying.secrets, "choice", lambda runs: offered.extend(runs) or runs[-1])
+    monkeypatch.setattr(verification.secrets, "choice", lambda runs: offered.extend(runs) or runs[-1])
     assert Verification(kept).again.number == 3
     assert [run.number for run in offered] == [1, 2, 3]
     assert Verification(kept, number=2).again.number == 2
@@ -188,9 +188,9 @@ def test_records_alone_are_checked_as_far_as_they_reach_and_the_rest_is_said(stu
 
 @pytest.mark.parametrize("path", ["results/wikitext-2", "results/quick"])
 def test_the_sums_of_the_studies_that_are_kept_in_the_project_come_out(path, monkeypatch):
-    monkeypatch.setattr(verifying, "prepare", lambda *_: (_ for _ in ()).throw(UserError("no text here")))
-    monkeypatch.setattr(verifying.corpora, "load", lambda corpus: (_ for _ in ()).throw(UserError("no text here")))
-    review = verified(Path(__file__).parents[1] / path)
+    monkeypatch.setattr(measured, "prepare", lambda *_: (_ for _ in ()).throw(UserError("no text here")))
+    monkeypatch.setattr(measured.corpora, "load", lambda corpus: (_ for _ in ()).throw(UserError("no text here")))
+    review = verified(Path(__file__).parents[2] / path)
     assert review.differences == []
     assert review.checked["sums"] > 500
     assert any("what rests on its text: no text here" in line for line in review.not_checked)
@@ -269,7 +269,7 @@ def test_a_digit_of_a_report_is_found_by_writing_it_again(study, name):
     (found,) = verified(study).differences
     assert found.where.startswith(f"{study / 'report' / name}, line ")
     assert found.recorded != found.rebuilt
-    assert len(found.recorded) == len(found.rebuilt) <= verifying.SHOWN
+    assert len(found.recorded) == len(found.rebuilt) <= reported.SHOWN
 
 
 def test_a_word_of_a_report_is_found_too_and_a_missing_file(study):
