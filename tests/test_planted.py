@@ -11,10 +11,10 @@ from bakeoff import judging, planning, runner
 from bakeoff.analysis import looks
 from bakeoff.analysis.rows import read_rows
 from bakeoff.analysis.statistics import SAME
+from bakeoff.asked import with_options
 from bakeoff.data import corpora
 from bakeoff.report import build
 from bakeoff.study_file import find_study
-from bakeoff.verbs import with_options
 
 FILE = Path(__file__).parents[1] / "examples" / "faults.py"
 CPU = torch.device("cpu")

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff import cli, rates, runner, tuning, verbs
+from bakeoff import asked, cli, rates, runner, tuning
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
@@ -300,7 +300,7 @@ def test_a_later_round_that_follows_from_other_results_is_put_aside_and_the_firs
 )
 def test_damaged_rates_name_the_command_that_writes_them_anew(options, source, tmp_path, monkeypatch):
     built_in, _ = find_study("quick")
-    declared = verbs.with_options(
+    declared = asked.with_options(
         built_in, **{"corpus": None, "epochs": None, "precision": "auto", "threads": None} | options
     )
     damaged = tuning.folder(tmp_path, declared, built_in) / tuning.FILE
@@ -309,11 +309,11 @@ def test_damaged_rates_name_the_command_that_writes_them_anew(options, source, t
     with pytest.raises(UserError) as refused:
         tuning.apply(tmp_path, declared, built_in, source)
     typed = shlex.split(re.search("repeat `bakeoff tune (.*)`", str(refused.value))[1])
-    asked = {}
-    monkeypatch.setattr("bakeoff.verbs.find_study", lambda study: asked.update(study=study) or (built_in, source))
+    given = {}
+    monkeypatch.setattr("bakeoff.verbs.find_study", lambda study: given.update(study=study) or (built_in, source))
 
     def stopped(out, declared, built_in):
-        asked.update(folder=folder(out, declared, built_in))
+        given.update(folder=folder(out, declared, built_in))
         raise UserError("stopped")
 
     folder = tuning.folder
@@ -322,7 +322,7 @@ def test_damaged_rates_name_the_command_that_writes_them_anew(options, source, t
     monkeypatch.setattr(sys, "argv", ["bakeoff", "tune", *typed])
     with pytest.raises(SystemExit):
         cli.main()
-    assert asked == {"study": str(source or "quick"), "folder": damaged.parent}
+    assert given == {"study": str(source or "quick"), "folder": damaged.parent}
 
 
 def test_rates_that_are_kept_are_read_as_a_search_wrote_them(tiny_study, tmp_path, monkeypatch):

@@ -153,17 +153,6 @@ def test_a_study_of_ones_own_classes_needs_a_file(tiny_study, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("given", ["1, 2", [1, 2]])
-def test_numbers_are_a_list_or_typed(tiny_study, given):
-    assert verbs.numbers("--only", given, tiny_study) == [1, 2]
-
-
-@pytest.mark.parametrize("given", ["1,x", [1, 3]])
-def test_numbers_that_are_none_of_the_studys_are_a_mistake(tiny_study, given):
-    with pytest.raises(UserError, match="study tiny has 1, 2; not"):
-        verbs.numbers("--only", given, tiny_study)
-
-
 def test_importing_bakeoff_is_light_and_shows_what_there_is():
     check = """
 import sys, bakeoff

@@ -345,9 +345,9 @@ def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as
 
     For example `bakeoff describe my_study.py`.
     """
-    from bakeoff import data, declaration, terminal, verbs
+    from bakeoff import asked, data, declaration, terminal
 
-    declared, tokens = verbs.find(study, out).study, None
+    declared, tokens = asked.find(study, out).study, None
     with contextlib.suppress(OSError):  # nothing can be kept, so counts stay unknown
         if data.is_here(declared.corpus, declared.budget):
             tokens = data.prepare(declared.corpus, declared.budget)
@@ -448,16 +448,16 @@ def plan(
     common; until then it is what was kept of the most similar built-in study. Costs are those of all runs, one at a
     time, finished ones included. For example, for two experiments: `bakeoff plan quick --only 5,6`.
     """
-    from bakeoff import costs, planning, progress, terminal, verbs
+    from bakeoff import asked, costs, planning, progress, terminal
     from bakeoff.measure import resolve_device
     from bakeoff.records import StudyFolder
     from bakeoff.runner import tokens_of
 
     console = process.console()
-    declared, folder, *_ = verbs.find(
+    declared, folder, *_ = asked.find(
         study, out, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds
     )
-    numbers, on = verbs.numbers("--only", only, declared), resolve_device(device)
+    numbers, on = asked.numbers("--only", only, declared), resolve_device(device)
     costs.require_room(declared.corpus, declared.budget)
     with progress.preparing(declared.corpus.name, console) as told:
         tokens = tokens_of(declared, told)
@@ -549,7 +549,7 @@ def probe(
     warm-up, and with pre-norm where its model has that; they lie beside the study, and its report says from then on
     what they found. Ctrl-C is safe: repeat the command to go on. For example, `bakeoff probe runs/quick 12`.
     """
-    from bakeoff import probing, progress, terminal, verbs
+    from bakeoff import asked, doing, probing, progress, terminal
     from bakeoff.analysis.rows import read_rows
     from bakeoff.records import only_study
 
@@ -560,8 +560,8 @@ def probe(
     with contextlib.ExitStack() as stack:
         stack.enter_context(study.acquire())
         tokens = progress.prepare(suspect.run.corpus, suspect.run.budget, console)
-        cluster = stack.enter_context(verbs.clustered(executor, address, shared=shared_folder))
-        where = verbs.device_of(device, cluster, suspect.run.budget.precision)
+        cluster = stack.enter_context(asked.clustered(executor, address, shared=shared_folder))
+        where = asked.device_of(device, cluster, suspect.run.budget.precision)
         sessions = [
             stack.enter_context(probing.open_anew(declared, at, where, suspect.source)).on(cluster)
             for at, declared in suspect.studies(tokens).items()
@@ -569,9 +569,9 @@ def probe(
         missing = [session.missing() for session in sessions]
         if runs := list(chain.from_iterable(missing)):
             about = f"the probe of #{number}: {len(runs)} of {sum(len(s.study.runs) for s in sessions)} runs"
-            jobs = verbs.say_cost(sessions[0], runs, None, console, about)
+            jobs = doing.say_cost(sessions[0], runs, None, console, about)
             done = zip(sessions, missing, strict=True)
-            failed = [line for session, its in done for line in verbs.train(session, its, jobs, console)]
+            failed = [line for session, its in done for line in doing.train(session, its, jobs, console)]
             for line in failed:
                 say(line)
             if failed:

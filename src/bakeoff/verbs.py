@@ -3,22 +3,30 @@
 Mistakes are raised as `UserError`; progress is shown on standard error, or in a notebook's cell.
 """
 
-import contextlib
 import dataclasses
 import functools
-import re
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, Unpack
+from typing import TYPE_CHECKING, NamedTuple
 
-import torch
-from rich.console import Console
-
-from bakeoff import at_work, by_folders, costs, decisions, process, progress, terminal, tuning, words
+from bakeoff import process, progress, terminal, tuning, words
 from bakeoff.analysis.rows import read_rows
+from bakeoff.asked import (
+    Asked,
+    Found,
+    Options,
+    at_once_of,
+    bytes_of,
+    clustered,
+    contest_of,
+    device_of,
+    find,
+    numbers,
+    with_options,
+)
 from bakeoff.choosing.answer import Answer, answer
 from bakeoff.choosing.choice import Choice
 from bakeoff.choosing.kept import FILE
@@ -26,25 +34,19 @@ from bakeoff.choosing.planning import Request
 from bakeoff.choosing.search import NAMES
 from bakeoff.data import corpora
 from bakeoff.decisions import Decisions
+from bakeoff.doing import do, opened, reported, say_cost, say_where, train_all
 from bakeoff.errors import UserError
-from bakeoff.executors import Cluster
-from bakeoff.executors.ray import connected
-from bakeoff.executors.slurm import Slurm
 from bakeoff.export import tensorboard as events
 from bakeoff.files import remove_leftovers, require_ours
-from bakeoff.measure import require_precision, resolve_device
+from bakeoff.measure import resolve_device
 from bakeoff.records import FAILED, StudyFolder, write_record
-from bakeoff.report import live
-from bakeoff.report.results import Results, report
-from bakeoff.runner import OtherCodeError, Session, folder_name, open_undeclared, parse_jobs
-from bakeoff.spec import Run, Study
+from bakeoff.report.results import Results
+from bakeoff.runner import OtherCodeError, open_undeclared, parse_jobs
+from bakeoff.spec import Study
 from bakeoff.study_file import find_study
 
 if TYPE_CHECKING:
     from bakeoff.judging import Judgement
-
-#: One of two that are judged: the number of an experiment, or the folder of one or of a run of it.
-Asked = int | str | Path
 
 
 def run(
@@ -95,7 +97,7 @@ def run(
     console = process.console()
     found = find(study, Path(out), corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds)
     asked, anew = numbers("--only", only, found.study), numbers("--again", again, found.study) or []
-    asked, at_once = asked and [*asked, *anew], _at_once(jobs, executor)
+    asked, at_once = asked and [*asked, *anew], at_once_of(jobs, executor)
     if tensorboard:
         events.require()
     with (
@@ -204,9 +206,9 @@ def judge(
     """
     from bakeoff import judging  # noqa: PLC0415 (scipy, which no other verb here needs, takes a second to import)
 
-    console, at_once, seeds = process.console(), _at_once(jobs, executor), judging.parse_looks(looks)
+    console, at_once, seeds = process.console(), at_once_of(jobs, executor), judging.parse_looks(looks)
     options: Options = {"corpus": corpus, "epochs": epochs, "precision": precision, "threads": threads}
-    contest = _contest(study, (baseline, candidate), Path(out), options, seeds=seeds[0], trust=trust)
+    contest = contest_of(study, (baseline, candidate), Path(out), options, seeds=seeds[0], trust=trust)
     found, one, other = Found(contest.study, contest.folder, contest.study, contest.source), *contest[3:5]
     question = judging.Question(study=found.study, baseline=one, candidate=other, looks=seeds, margin=margin)
     anew = numbers("--again", again, question.pair) or ()
@@ -223,7 +225,7 @@ def judge(
         while (part := judge.next_look()) is not None:
             if missing := judge.missing(part):
                 planned = planned or say_cost(judge.whole, judge.missing(judge.whole), at_once, console)
-                _train_all(part, missing, planned, console)
+                train_all(part, missing, planned, console)
             decide(f"#{other} against #{one} {terminal.look_text(judge.learn())}")
         judgement = judge.judgement()
         decide.end(f"#{other} against #{one}: {judgement.last.verdict}")
@@ -285,7 +287,7 @@ def choose(
         request = Request(
             corpus=found,
             minutes=minutes,
-            memory_bytes=_bytes(memory),
+            memory_bytes=bytes_of(memory),
             seed=seed,
             device=resolve_device(device),
         )
@@ -308,263 +310,3 @@ def choose(
     failed = (*results.failed, *([f"the last run failed: {told.error}"] if told.ended == FAILED else []))
     text = terminal.choice_text(told, chosen)
     return Advice(folder=results.folder, page=results.page, failed=failed, answer=told, text=text)
-
-
-class Options(TypedDict, total=False):
-    """What a verb may change of a study, each None or `auto` where it does not."""
-
-    corpus: str | Path | None
-    epochs: int | None
-    precision: str
-    threads: int | None
-    seeds: int | None
-
-
-class Found(NamedTuple):
-    """A study as it is to be run: with a verb's options, and the rates that were found for it; and where it lies."""
-
-    study: Study
-    folder: Path
-    built_in: Study
-    source: Path | None
-
-
-def find(study: str | Path | Study, out: Path, **options: Unpack[Options]) -> Found:
-    """The study that is asked for, whose folder is in `out`.
-
-    Raises:
-        UserError: There is no such study, or it cannot have these options.
-    """
-    built_in, source = find_study(study)
-    declared = tuning.apply(out, with_options(built_in, **options), built_in, source)
-    return Found(declared, out / folder_name(declared, built_in), built_in, source)
-
-
-def with_options(study: Study, **options: Unpack[Options]) -> Study:
-    """The study with a verb's options in it.
-
-    Raises:
-        UserError: It cannot have them.
-    """
-    corpus, seeds = options.get("corpus"), options.get("seeds")
-    budget: dict[str, Any] = {name: options.get(name) for name in ("epochs", "precision", "threads")}
-    asked = {name: value for name, value in budget.items() if value not in (None, "auto")}
-    try:
-        changed = study.with_shared(corpus=corpora.choose(str(corpus)) if corpus is not None else None, **asked)
-        return changed.with_seeds(seeds) if seeds is not None else changed
-    except ValueError as error:
-        raise UserError(str(error)) from error
-
-
-def numbers(option: str, given: str | Sequence[int] | None, study: Study) -> list[int] | None:
-    """Numbers of a study's experiments, in a list or as they are typed: `1,5`."""
-    if given is None:
-        return None
-    parts = [part.strip() for part in given.split(",")] if isinstance(given, str) else list(map(str, given))
-    if not all(part in map(str, study.numbers) for part in parts):
-        known = ", ".join(map(str, study.numbers))
-        raise UserError(f"{option} takes experiment numbers such as 1,5; study {study.name} has {known}; not {given!r}")
-    return [int(part) for part in parts]
-
-
-#: What may be judged.
-PAIRS = (
-    "--baseline and --candidate take two numbers of a study, as in `bakeoff judge quick --baseline 1 --candidate 2`, "
-    "or two folders and no study, as in `bakeoff judge --baseline runs/quick/02-lstm-1-adamw --candidate "
-    "runs/mine/01-glr-1-adam`"
-)
-
-
-def _contest(
-    study: str | Path | None,
-    pair: tuple[Asked, Asked],
-    out: Path,
-    options: Options,
-    *,
-    seeds: int,
-    trust: bool,
-) -> by_folders.Contest:
-    """The study in which two are compared, and their numbers there; a new one has so many seeds.
-
-    Raises:
-        UserError: They are neither two numbers of a study nor two folders that can be compared.
-    """
-    counted = [re.fullmatch("-?[0-9]{1,9}", str(each)) is not None for each in pair]
-    if len({*counted, study is not None}) > 1:
-        raise UserError(PAIRS)
-    if study is None:
-        if given := [f"--{name}" for name, value in options.items() if value not in (None, "auto")]:
-            raise UserError(f"the two folders say what their text and their budget are: leave out {given[0]}")
-        return by_folders.contest(str(pair[0]), str(pair[1]), out, seeds=seeds, trust=trust)
-    found, (baseline, candidate) = find(study, out, **options), (int(str(each)) for each in pair)
-    searching = tuning.command(out, found.study, found.built_in, found.source)
-    remedy = f"`{searching}` searches for both alike, and this command then judges with what it finds"
-    return by_folders.Contest(found.study, found.folder, found.source, baseline, candidate, remedy)
-
-
-def clustered(
-    executor: str, address: str | None, *, shared: bool = True
-) -> contextlib.AbstractContextManager[Cluster | None]:
-    """The cluster that is asked for; None for this machine.
-
-    Raises:
-        UserError: There is no such executor; the errors of the cluster come when it is entered.
-    """
-    if executor == "ray":
-        return connected(address, shared=shared)
-    if not shared:
-        raise UserError("--no-shared-folder is for the nodes of a Ray cluster: use it with --executor ray")
-    if address is not None:
-        raise UserError("--address is that of a Ray cluster: use it with --executor ray")
-    if executor == "slurm":
-        return contextlib.nullcontext(Slurm())
-    if executor != "local":
-        raise UserError(f"unknown executor {executor!r}: use local, ray or slurm")
-    return contextlib.nullcontext()
-
-
-def device_of(name: str, cluster: Cluster | None, precision: str) -> torch.device:
-    """The device of that name, here or on a cluster's nodes.
-
-    Raises:
-        UserError: There is none, or it is not here and the precision is for it to decide.
-    """
-    if cluster is None:
-        return resolve_device(name)
-    device = torch.device(cluster.device(name))
-    if precision == "auto" and not _is_here(device):
-        raise UserError("this machine has no GPU that tells what the nodes' compute in: use --precision bf16 or fp32")
-    return device
-
-
-def _is_here(device: torch.device) -> bool:
-    return device.type != "cuda" or torch.cuda.is_available()
-
-
-@contextlib.contextmanager
-def opened(
-    found: Found,
-    device: str,
-    at_once: int | None,
-    console: Console,
-    again: Collection[int] = (),
-    *,
-    cluster: Cluster | None = None,
-) -> Iterator[Session]:
-    """The session of a study, once its text is ready; nothing of the study is declared yet."""
-    study, folder, _, source = found
-    require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
-    progress.prepare(study.corpus, study.budget, console)
-    with contextlib.ExitStack() as stack:
-        with console.status(f"preparing {study.corpus.name}"):
-            where = device_of(device, cluster, study.budget.precision)
-            session = stack.enter_context(open_undeclared(study, folder, where, source, at_once, again)).on(cluster)
-        say_where(session, console)
-        yield session
-
-
-def say_where(session: Session, console: Console) -> None:
-    """Say where runs have their files meanwhile, if that is not the study's folder."""
-    if session.cluster and session.cluster.sends:
-        told = "what runs read is sent to them, and the runs' folders come back"
-        progress.say(console, f"the nodes do not share {session.folder.path}: {told}")
-
-
-def do(
-    session: Session,
-    missing: Sequence[Run],
-    at_once: int | None,
-    console: Console,
-    *also: progress.Display,
-    again: Collection[int] = (),
-) -> list[str]:
-    """Do the missing runs, and say before what that will cost; a line for each that failed.
-
-    Where the disk or the cluster has no room for them, whatever there is stays as it is.
-    """
-    jobs = say_cost(session, missing, at_once, console) if missing else 1
-    session.forget(again)
-    session.declare()
-    decisions.forget(session.folder.path)
-    if missing:
-        return train(session, missing, jobs, console, *also)
-    with progress.following(*also):  # what they show of runs that are over
-        return []
-
-
-def say_cost(
-    session: Session, missing: Sequence[Run], at_once: int | None, console: Console, about: str | None = None
-) -> int:
-    """Say what the missing runs will cost, and how many are done at a time: by default what the machine holds.
-
-    They are those of the session, or what it is `about`, with runs of others that are like it.
-    """
-    study = session.study
-    if not session.cluster:
-        require_precision(study.budget.precision, session.device)
-    with console.status("timing a few steps of each model"):
-        here = session.device if _is_here(session.device) else torch.device("cpu")
-        cost = costs.estimate(missing, session.tokens, here)
-    held = session.holds(cost.memory_bytes)
-    jobs = min(at_once or held, len(missing))
-    disk = cost.disk_bytes(jobs)
-    costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
-    threads = words.plural(study.budget.threads or 1, "thread")
-    progress.say(
-        console,
-        f"{about or f'{study.name}: {len(missing)} of {len(study.runs)} runs'} to do on {session.device.type}, "
-        f"{threads} a run, {study.budget.precision}, {jobs} at a time: about "
-        f"{words.duration(cost.wait(min(jobs, held if session.cluster else session.side_by_side)))}, "
-        f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
-    )
-    return jobs
-
-
-def train(session: Session, missing: Sequence[Run], jobs: int, console: Console, *also: progress.Display) -> list[str]:
-    """Do the missing runs, `jobs` at a time; a line for each that failed.
-
-    Progress and the study's page are told what they say, and whoever else is named.
-    """
-    progress.say(console, f"as it goes on: {live.path(session.folder)}")
-    displays = progress.display(missing, console), progress.page(session.folder, console, session.study)
-    with progress.following(*displays, *also) as observer:
-        session.run(missing, jobs, observer)
-    records = {run.slug: session.folder.run(run.slug).read() for run in missing}
-    return [f"{slug} failed: {kept.summary['error']}" for slug, kept in records.items() if kept.status == FAILED]
-
-
-def _train_all(session: Session, missing: Sequence[Run], jobs: int, console: Console) -> None:
-    """Do the missing runs.
-
-    Raises:
-        UserError: One failed.
-    """
-    failed = train(session, missing, jobs, console)
-    for failure in failed:
-        process.say(failure)
-    if failed:
-        raise UserError("there is no verdict while a run has failed; repeat the command to try it again", status=1)
-
-
-def reported(folder: Path, console: Console) -> Results:
-    """The results of a study, once its report is written, to which its page leads then."""
-    with console.status("writing the report"):
-        results = report(folder)
-    at_work.forget(StudyFolder(folder))
-    progress.page(StudyFolder(folder), console).draw()
-    return results
-
-
-def _at_once(jobs: str | int | None, executor: str) -> int | None:
-    """How many runs at a time: by default one here, where times are measured, and on a cluster what its nodes hold."""
-    return parse_jobs(str(("1" if executor == "local" else "auto") if jobs is None else jobs))
-
-
-def _bytes(given: str | None) -> float | None:
-    """A size such as `2GB` or `500MB` in bytes."""
-    if given is None:
-        return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", given.strip())
-    if not found or not float(found[1]):
-        raise UserError(f"--memory takes a size such as 2GB or 500MB, not {given!r}")
-    return float(found[1]) * 1000.0 ** " kMGT".index(found[2] or " ")

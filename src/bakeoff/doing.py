@@ -1,0 +1,137 @@
+"""A session of a study as a command does it: it is prepared, what it costs is said, its runs are done and reported.
+
+Progress is shown on standard error, or in a notebook's cell.
+"""
+
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from bakeoff import at_work, costs, decisions, process, progress, words
+from bakeoff.asked import Found, device_of, is_here
+from bakeoff.errors import UserError
+from bakeoff.executors import Cluster
+from bakeoff.files import require_ours
+from bakeoff.measure import require_precision
+from bakeoff.records import FAILED, StudyFolder
+from bakeoff.report import live
+from bakeoff.report.results import Results, report
+from bakeoff.runner import Session, open_undeclared
+from bakeoff.spec import Run
+
+
+@contextlib.contextmanager
+def opened(
+    found: Found,
+    device: str,
+    at_once: int | None,
+    console: Console,
+    again: Collection[int] = (),
+    *,
+    cluster: Cluster | None = None,
+) -> Iterator[Session]:
+    """The session of a study, once its text is ready; nothing of the study is declared yet."""
+    study, folder, _, source = found
+    require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
+    progress.prepare(study.corpus, study.budget, console)
+    with contextlib.ExitStack() as stack:
+        with console.status(f"preparing {study.corpus.name}"):
+            where = device_of(device, cluster, study.budget.precision)
+            session = stack.enter_context(open_undeclared(study, folder, where, source, at_once, again)).on(cluster)
+        say_where(session, console)
+        yield session
+
+
+def say_where(session: Session, console: Console) -> None:
+    """Say where runs have their files meanwhile, if that is not the study's folder."""
+    if session.cluster and session.cluster.sends:
+        told = "what runs read is sent to them, and the runs' folders come back"
+        progress.say(console, f"the nodes do not share {session.folder.path}: {told}")
+
+
+def do(
+    session: Session,
+    missing: Sequence[Run],
+    at_once: int | None,
+    console: Console,
+    *also: progress.Display,
+    again: Collection[int] = (),
+) -> list[str]:
+    """Do the missing runs, and say before what that will cost; a line for each that failed.
+
+    Where the disk or the cluster has no room for them, whatever there is stays as it is.
+    """
+    jobs = say_cost(session, missing, at_once, console) if missing else 1
+    session.forget(again)
+    session.declare()
+    decisions.forget(session.folder.path)
+    if missing:
+        return train(session, missing, jobs, console, *also)
+    with progress.following(*also):  # what they show of runs that are over
+        return []
+
+
+def say_cost(
+    session: Session, missing: Sequence[Run], at_once: int | None, console: Console, about: str | None = None
+) -> int:
+    """Say what the missing runs will cost, and how many are done at a time: by default what the machine holds.
+
+    They are those of the session, or what it is `about`, with runs of others that are like it.
+    """
+    study = session.study
+    if not session.cluster:
+        require_precision(study.budget.precision, session.device)
+    with console.status("timing a few steps of each model"):
+        here = session.device if is_here(session.device) else torch.device("cpu")
+        cost = costs.estimate(missing, session.tokens, here)
+    held = session.holds(cost.memory_bytes)
+    jobs = min(at_once or held, len(missing))
+    disk = cost.disk_bytes(jobs)
+    costs.require_disk(f"what is to do of {study.name} takes about", disk, session.folder.path, "choose another --out")
+    threads = words.plural(study.budget.threads or 1, "thread")
+    progress.say(
+        console,
+        f"{about or f'{study.name}: {len(missing)} of {len(study.runs)} runs'} to do on {session.device.type}, "
+        f"{threads} a run, {study.budget.precision}, {jobs} at a time: about "
+        f"{words.duration(cost.wait(min(jobs, held if session.cluster else session.side_by_side)))}, "
+        f"{words.megabytes(cost.memory_bytes * jobs)} of memory, {words.megabytes(disk)} of disk",
+    )
+    return jobs
+
+
+def train(session: Session, missing: Sequence[Run], jobs: int, console: Console, *also: progress.Display) -> list[str]:
+    """Do the missing runs, `jobs` at a time; a line for each that failed.
+
+    Progress and the study's page are told what they say, and whoever else is named.
+    """
+    progress.say(console, f"as it goes on: {live.path(session.folder)}")
+    displays = progress.display(missing, console), progress.page(session.folder, console, session.study)
+    with progress.following(*displays, *also) as observer:
+        session.run(missing, jobs, observer)
+    records = {run.slug: session.folder.run(run.slug).read() for run in missing}
+    return [f"{slug} failed: {kept.summary['error']}" for slug, kept in records.items() if kept.status == FAILED]
+
+
+def train_all(session: Session, missing: Sequence[Run], jobs: int, console: Console) -> None:
+    """Do the missing runs.
+
+    Raises:
+        UserError: One failed.
+    """
+    failed = train(session, missing, jobs, console)
+    for failure in failed:
+        process.say(failure)
+    if failed:
+        raise UserError("there is no verdict while a run has failed; repeat the command to try it again", status=1)
+
+
+def reported(folder: Path, console: Console) -> Results:
+    """The results of a study, once its report is written, to which its page leads then."""
+    with console.status("writing the report"):
+        results = report(folder)
+    at_work.forget(StudyFolder(folder))
+    progress.page(StudyFolder(folder), console).draw()
+    return results
