@@ -263,7 +263,10 @@ def judged(name):
         for look, open_ in zip(last_looks(gains), left_open, strict=True)
         if look.verdict in (looks.BETTER, looks.WORSE)
     ]
+    level = looks.level(LOOKS)
+    taken = {n: [looks.look(each[:n], level, statistics.SAME_WITHIN) for each in noise.tolist()] for n in LOOKS}
     return {
+        **{f"at {n}": sum(not look.interval.holds_zero for look in found) / len(found) for n, found in taken.items()},
         "better or worse": share(equal, looks.BETTER, looks.WORSE),
         "one of them": max(share(equal, looks.BETTER), share(equal, looks.WORSE)),
         "the same": max(share(edge, statistics.SAME) for edge in edges),

@@ -60,7 +60,7 @@ def test_disk_holds_a_run_at_its_largest(name, study, tokens, tmp_path, monkeypa
     run = dataclasses.replace(study.runs[1], architecture=GPT1(width=64, heads=2), optimizer=OPTIMIZERS[name](lr=1e-3))
     work(Job(run=run, folder=tmp_path, device="cpu", alone=True), lambda message: None)
     cost = costs.estimate([run], tokens, CPU)
-    off = 0.2 if name == "schedulefree" else 0.05  # it keeps one more copy of the weights while others are measured
+    off = 0.25 if name == "schedulefree" else 0.05  # it keeps one more copy of the weights while others are measured
     assert cost.disk_bytes(at_once=1) - costs.REPORT == pytest.approx(max(sizes), rel=off)
     assert cost.kept_bytes - costs.REPORT == pytest.approx(held(), rel=0.05)
 

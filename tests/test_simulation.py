@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 import simulated
-from bakeoff.analysis import statistics
+from bakeoff.analysis import looks, statistics
 
 pytestmark = pytest.mark.slow
 
 #: Three standard errors of a share of 5 %.
 SLACK = 3 * math.sqrt(0.05 * 0.95 / simulated.STUDIES)
-#: What an arm does in one seed of twenty is in few samples: more is wrong than is stated, and the docs say how much.
+#: What an arm does in one seed of twenty is in few samples: some more is wrong than is stated, which the docs state.
 ONE_ARM = "bad seeds of one arm"
 CELLS = [(world, seeds) for world in simulated.WORLDS for seeds in simulated.SEEDS if seeds >= statistics.FEWEST_SEEDS]
 
@@ -27,7 +27,7 @@ def test_one_of_twenty_intervals_misses_by_chance_and_so_does_one_of_twenty_verd
     found = simulated.cell(world, seeds)
     assert found["misses"] < allowed(world, 0.05, 0.065)
     assert found["yes or no"] < allowed(world, 0.05, 0.065)
-    assert found["the same"] < allowed(world, 0.05, 0.105)
+    assert found["the same"] < allowed(world, 0.025, 0.065)
 
 
 @pytest.mark.parametrize("world", simulated.WORLDS)
@@ -50,6 +50,8 @@ def test_arms_that_are_equal_at_their_best_rates_are_as_seldom_told_apart(world,
 @pytest.mark.parametrize("world", simulated.WORLDS)
 def test_a_judge_is_wrong_as_seldom_as_it_says(world):
     found = simulated.judged(world)
+    level = looks.level(simulated.LOOKS)
+    assert max(found[f"at {seeds}"] for seeds in simulated.LOOKS) < allowed(world, level, 0.025)
     assert found["better or worse"] < allowed(world, 0.05, 0.056)
     assert found["one of them"] < allowed(world, 0.025, 0.048)
     assert found["the same"] < allowed(world, 0.025, 0.038)

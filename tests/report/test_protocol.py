@@ -82,7 +82,7 @@ def test_the_scale_is_that_of_so_many_seeds(tmp_path):
     _, judged = protocol.of(fakes.read_study(tmp_path, CURVES, seeds=(0, 1, 2)), tmp_path)["scale"]
     assert judged.replace("\N{NO-BREAK SPACE}", " ") == (
         "This study has 3 seeds, so the 95 % interval of the paired difference over seeds decides. Two are the same "
-        "where the 90 % interval lies within ±0.01 nats per token."
+        "where it lies within ±0.01 nats per token."
     )
 
 

@@ -432,6 +432,14 @@ def test_a_run_that_a_judge_trained_is_one_like_any_other(judged, training):
     assert [Path(found.where).parent.name for found in verified(judged).differences] == ["seed-7"]
 
 
+def test_a_digit_of_what_a_judge_declared_is_found(study):
+    looks = StudyFolder(study).looks_of(1, 2)
+    write_record(looks, {"declared": [{"looks": [3, 5], "margin": 0.01, "over": []}]})
+    assert verified(study).differences == []
+    change_a_digit(looks, '"margin"')
+    assert [found.where for found in verified(study).differences] == [str(looks)]
+
+
 def test_a_copy_under_another_name_has_the_same_report(study):
     assert f"runs/{study.name}/" in (study / "report" / "index.html").read_text()
     assert verified(study.rename(study.with_name("a-copy"))).differences == []

@@ -47,7 +47,7 @@ def smallest_effect(deviation: float, seeds: int) -> float:
 
     Every simulated study draws a difference a seed from a normal distribution. With the same draws a larger effect is
     never judged less clear, so each study has a smallest effect from which on it says so: the interval no longer holds
-    zero, and the narrower one no longer lies within what counts as the same.
+    zero, and no longer lies within what counts as the same.
 
     Args:
         deviation: Standard deviation of the paired difference between seeds, in nats per token.
@@ -56,10 +56,8 @@ def smallest_effect(deviation: float, seeds: int) -> float:
     import numpy as np  # noqa: PLC0415 (analysis without a simulation does without)
 
     drawn = deviation * np.random.default_rng(0).standard_normal((SIMULATED, seeds))
-    mean, error = drawn.mean(axis=1), drawn.std(axis=1, ddof=1) / math.sqrt(seeds)
-    above_zero = quantile(seeds - 1, 0.95) * error - mean
-    not_the_same = SAME_WITHIN - quantile(seeds - 1, 0.90) * error - mean
-    return float(np.quantile(np.maximum(above_zero, not_the_same), POWER))
+    mean, half = drawn.mean(axis=1), quantile(seeds - 1, 0.95) * drawn.std(axis=1, ddof=1) / math.sqrt(seeds)
+    return float(np.quantile(np.maximum(half, SAME_WITHIN - half) - mean, POWER))
 
 
 def measured(study: StudyRows, numbers: Collection[int]) -> Paired | None:

@@ -16,7 +16,7 @@ FEWEST_SEEDS = 3
 FEWEST_FOR_SIGN_FLIPS = 6
 #: Fewer documents than these do not say how much another text would change.
 FEWEST_DOCUMENTS = 10
-#: Two are the same where the 90 % interval of their difference lies within this, in nats per token.
+#: Two are the same where the interval of their difference lies within this, in nats per token.
 SAME_WITHIN = 0.01
 #: With fewer seeds a difference is clear from so many typical deviations between seeds, and leaning from so many.
 CLEAR, LEANING = 5.0, 2.0
@@ -150,8 +150,7 @@ def verdict(gains: Sequence[float], deviation: float, over_documents: Interval |
     """
     mean = statistics.fmean(gains)
     if interval := over_seeds(gains):
-        narrow = over_seeds(gains, level=0.90) or interval
-        if narrow.low > -SAME_WITHIN and narrow.high < SAME_WITHIN:
+        if interval.low > -SAME_WITHIN and interval.high < SAME_WITHIN:
             return SAME
         return UNDECIDED if interval.holds_zero else (YES if mean > 0 else NO)
     reversible = over_documents is not None and over_documents.holds_zero
@@ -207,8 +206,8 @@ def seeds_to_decide(differences: Sequence[float]) -> int | None:
         return None
     mean, deviation = abs(statistics.fmean(differences)), statistics.stdev(differences)
     for n in range(len(differences), MOST_SEEDS + 1):
-        error = deviation / math.sqrt(n)
-        if quantile(n - 1, 0.95) * error < mean or mean + quantile(n - 1, 0.90) * error < SAME_WITHIN:
+        half = quantile(n - 1, 0.95) * deviation / math.sqrt(n)
+        if half < mean or mean + half < SAME_WITHIN:
             return n
     return None
 

@@ -1,5 +1,6 @@
 """What run folders tell: that it is what was written, and that its parts add up."""
 
+import functools
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -8,7 +9,17 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.files import sha256_of
-from bakeoff.records import CHECKSUM, DIVERGED, FINISHED, DamagedError, Records, RunFolder, StudyFolder
+from bakeoff.records import (
+    CHECKSUM,
+    DIVERGED,
+    FINISHED,
+    LOOKS,
+    DamagedError,
+    Records,
+    RunFolder,
+    StudyFolder,
+    read_json,
+)
 from bakeoff.verifying.review import ROUNDING, Review
 
 Json = dict[str, Any]
@@ -53,7 +64,7 @@ def read(review: Review, study: StudyFolder) -> list[Over]:
         review.compare("records", study.code / name, checksum, sha256_there(study.code / name))
     if study.tokenizer.is_file() and declared.get("tokenizer_sha256"):
         review.compare("records", study.tokenizer, declared["tokenizer_sha256"], sha256_there(study.tokenizer))
-    over, files = list[Over](), [study.path / "study.json"]
+    over, files = list[Over](), [study.path / "study.json", *_looks(review, study)]
     for experiment, seed, folder in [*runs, *judged]:
         faults = list(_faults(folder))
         for fault in faults:
@@ -66,21 +77,23 @@ def read(review: Review, study: StudyFolder) -> list[Over]:
     if bare:
         why = "have no checksum, as those of earlier versions"
         review.not_checked.append(f"{study.path}: whether {len(bare)} records are what was written: they {why}")
-    _note_past(review, study, declared)
+    if declared.get("tuning"):
+        told = "the trials that led to its learning rates: they are studies of their own"
+        review.not_checked.append(f"{study.path}: {told}")
     if left := len(runs) - sum(run.seed in declared["seeds"] for run in over):
         others = f"{left} of {len(runs)} declared runs"
         review.not_checked.append(f"{study.path}: {others}, which are missing, running, failed or damaged")
     return over
 
 
-def _note_past(review: Review, study: StudyFolder, declared: Json) -> None:
-    """Say what went before the runs, and cannot be read off them."""
-    if declared.get("tuning"):
-        review.not_checked.append(
-            f"{study.path}: the trials that led to its learning rates: they are studies of their own"
-        )
+def _looks(review: Review, study: StudyFolder) -> Iterator[Path]:
+    """The records of comparisons that are what a judge wrote."""
     for path in sorted(study.path.glob(study.looks_of("*", "*").name)):
         review.not_checked.append(f"{path}: when its looks were declared; `bakeoff judge` gives its verdict again")
+        if fault := _fault(functools.partial(read_json, path, LOOKS)):
+            review.note_damage(fault)
+        else:
+            yield path
 
 
 def _faults(folder: RunFolder) -> Iterator[DamagedError]:
