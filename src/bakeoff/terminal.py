@@ -152,7 +152,7 @@ def plan_text(plan: "Plan") -> str:
         f"From seed to seed the difference of two deviates by {words.small(plan.paired.nats)} nats per token: "
         f"{told['deviation_from']}.\n\n"
         f"{columns(['seeds', 'time', 'smallest difference', 'in perplexity'], lines)}\n"
-        "The smallest difference, in nats per token, that so many seeds find clear in four of five studies: the 95 % "
+        "The smallest difference, in nats per token, that so many seeds find clear in four of five studies: the 96 % "
         f"interval does not hold zero, and the two are not the same within {SAME_WITHIN:g}. "
         f"`bakeoff judge`, which may stop after {words.joined(map(str, judge['looks']), 'or')} seeds, finds "
         f"{words.small(judge['smallest_effect'])} ({words.percent(perplexity(judge['smallest_effect'], 1) - 1)}).\n"

@@ -173,7 +173,7 @@ def test_verdicts_turn_with_the_sign(gains):
 
 def decided(mean, deviation, seeds):
     """Whether the interval of so many seeds says that one is better, or that the two are the same."""
-    half = stats.t.ppf(0.975, seeds - 1) * deviation / math.sqrt(seeds)
+    half = stats.t.ppf(0.98, seeds - 1) * deviation / math.sqrt(seeds)
     return half < mean or mean + half < 0.01
 
 
@@ -189,7 +189,7 @@ def test_as_many_seeds_as_are_said_to_decide_do(values):
 def test_two_that_are_about_the_same_are_decided_as_such():
     values = [0.021, -0.021, -0.001]
     assert statistics.verdict(values, 0.02) == statistics.UNDECIDED
-    assert statistics.seeds_to_decide(values) == 21
+    assert statistics.seeds_to_decide(values) == 23
 
 
 def test_a_mean_of_zero_is_never_decided():

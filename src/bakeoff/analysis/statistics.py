@@ -16,7 +16,10 @@ FEWEST_SEEDS = 3
 FEWEST_FOR_SIGN_FLIPS = 6
 #: Fewer documents than these do not say how much another text would change.
 FEWEST_DOCUMENTS = 10
-#: Two are the same where the interval of their difference lies within this, in nats per token.
+#: Verdicts ask for an interval of this level, where 95 % are shown: so at most 5 % are wrong also where one of the two
+#: alone has bad seeds, which most samples lack.
+DECISIVE = 0.96
+#: Two are the same where that interval of their difference lies within this, in nats per token.
 SAME_WITHIN = 0.01
 #: With fewer seeds a difference is clear from so many typical deviations between seeds, and leaning from so many.
 CLEAR, LEANING = 5.0, 2.0
@@ -103,7 +106,8 @@ class Comparison:
     @property
     def by_rates(self) -> bool:
         """Whether it is decided at these learning rates, and might be otherwise at the best one of who is behind."""
-        uncertain = self.over_seeds.half_width if self.over_seeds else LEANING * self.deviation
+        interval = over_seeds(self.gains, DECISIVE)
+        uncertain = interval.half_width if interval else LEANING * self.deviation
         return self.as_run in LEANING_BY and abs(self.gain) - uncertain <= self.might_gain
 
     @property
@@ -149,7 +153,7 @@ def verdict(gains: Sequence[float], deviation: float, over_documents: Interval |
         over_documents: The interval of the same mean over documents, where there are enough.
     """
     mean = statistics.fmean(gains)
-    if interval := over_seeds(gains):
+    if interval := over_seeds(gains, DECISIVE):
         if interval.low > -SAME_WITHIN and interval.high < SAME_WITHIN:
             return SAME
         return UNDECIDED if interval.holds_zero else (YES if mean > 0 else NO)
@@ -206,7 +210,7 @@ def seeds_to_decide(differences: Sequence[float]) -> int | None:
         return None
     mean, deviation = abs(statistics.fmean(differences)), statistics.stdev(differences)
     for n in range(len(differences), MOST_SEEDS + 1):
-        half = quantile(n - 1, 0.95) * deviation / math.sqrt(n)
+        half = quantile(n - 1, DECISIVE) * deviation / math.sqrt(n)
         if half < mean or mean + half < SAME_WITHIN:
             return n
     return None

@@ -129,7 +129,7 @@ def test_words(tmp_path):
 
 
 def test_what_takes_many_seeds_to_decide_is_too_small_to_matter(tmp_path):
-    few = counting(one(tmp_path / "few", 0.05, -0.15, -0.17))
+    few = counting(one(tmp_path / "few", 0.04, -0.15, -0.17))
     assert (few.facts.compared.seeds_to_decide, few.facts.command) == (10, "bakeoff run fake --only 1 --seeds 10")
     many = counting(one(tmp_path / "many", 0.10, -0.05, 0.02))
     assert (many.facts.compared.seeds_to_decide > 10, many.facts.command) == (True, None)
