@@ -498,9 +498,8 @@ def judge(
     """Judge whether one experiment is better than another: better, worse, the same, or undecided.
 
     For example `bakeoff judge quick --baseline 1 --candidate 2`. Trains both with the same seeds, looks after 3, 5 and
-    8 of them, and stops once the answer is known; for the two at their rates false alarms stay at 5 % (6 % where one
-    alone has bad seeds). Runs that are there are used, and the study's own seeds stay as they are. Ctrl-C is safe:
-    repeat the command to go on.
+    8 of them, and stops once the answer is known; for the two at their rates false alarms stay at 5 %. Runs that are
+    there are used, and the study's own seeds stay as they are. Ctrl-C is safe: repeat the command to go on.
 
     Or two folders: `bakeoff judge --baseline runs/quick/02-lstm-1-adamw --candidate runs/mine/01-glr-1-adam`. Of two
     studies they must have the same text and budget; both are then trained in a new study in --out.

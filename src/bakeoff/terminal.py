@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from bakeoff import at_work, words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.rows import Row, StudyRows, rows_of_other_seeds
-from bakeoff.analysis.statistics import DECISIVE, SAME_WITHIN
+from bakeoff.analysis.statistics import LEVEL, SAME_WITHIN
 from bakeoff.errors import plain
 from bakeoff.metrics import perplexity
 from bakeoff.records import DAMAGED, DIVERGED, FINISHED, LARGEST, RunFolder, StudyFolder
@@ -153,7 +153,7 @@ def plan_text(plan: "Plan") -> str:
         f"{told['deviation_from']}.\n\n"
         f"{columns(['seeds', 'time', 'smallest difference', 'in perplexity'], lines)}\n"
         "The smallest difference, in nats per token, that so many seeds find clear in four of five studies: the "
-        f"{words.percent(DECISIVE)} interval does not hold zero, and the two are not the same within {SAME_WITHIN:g}. "
+        f"{words.percent(LEVEL)} interval does not hold zero, and the two are not the same within {SAME_WITHIN:g}. "
         f"`bakeoff judge`, which may stop after {words.joined(map(str, judge['looks']), 'or')} seeds, finds "
         f"{words.small(judge['smallest_effect'])} ({words.percent(perplexity(judge['smallest_effect'], 1) - 1)}).\n"
         "Models that vary more from seed to seed need more seeds: `--only` plans for the experiments that it names."

@@ -31,10 +31,15 @@ def judged(values, at=LOOKS, level=LEVEL, margin=MARGIN):
     return next((found for found in seen if found != UNDECIDED), UNDECIDED)
 
 
-def decided(samples, at=LOOKS, level=LEVEL):
+def decided(samples, at=LOOKS, level=LEVEL, wider=1.1):
     """The share of comparisons, a row each, that find a difference at any look; by scipy's t-test."""
-    found = [stats.ttest_1samp(samples[:, :seeds], 0, axis=1).pvalue <= level for seeds in at]
-    return np.any(found, axis=0).mean()
+    return np.any([excludes_zero(samples[:, :seeds], level, wider) for seeds in at], axis=0).mean()
+
+
+def excludes_zero(samples, level=LEVEL, wider=1.1):
+    """Of each row, whether Student's interval leaves out zero, and so does one that is so many times as wide."""
+    statistic = stats.ttest_1samp(samples, 0, axis=-1).statistic
+    return np.abs(statistic) > wider * stats.t.isf(level / 2, samples.shape[-1] - 1)
 
 
 def above(share, count):
@@ -43,11 +48,12 @@ def above(share, count):
 
 
 @pytest.mark.parametrize("at", [LOOKS, (3, 6, 10), (3, 4), (5, 10, 20)])
-def test_all_looks_together_raise_a_false_alarm_in_five_percent(at):
+def test_all_looks_together_raise_a_false_alarm_in_five_percent_by_students_intervals_and_in_fewer_by_these(at):
     samples = np.random.default_rng(11).standard_normal((200_000, at[-1]))
-    share = decided(samples, at, looks.level(at))
+    share = decided(samples, at, looks.level(at), wider=1.0)
     assert share <= above(looks.FALSE_ALARMS, len(samples))
     assert share >= 0.047  # and not in much less
+    assert decided(samples, at, looks.level(at)) < share
 
 
 def test_the_level_is_known_and_lies_between_one_looks_and_all_looks_share():
@@ -74,11 +80,11 @@ def test_which_looks_are_fit(at, fit):
 
 
 @given(gains, st.floats(0, 0.5))
-def test_the_interval_alone_decides_and_it_is_students(values, margin):
+def test_the_interval_alone_decides_and_it_is_a_tenth_wider_than_students(values, margin):
     found = looks.look(values, LEVEL, margin)
     if len(set(values)) > 1:
         expected = stats.ttest_1samp(values, 0).confidence_interval(1 - LEVEL)
-        assert (found.interval.low, found.interval.high) == pytest.approx((expected.low, expected.high), abs=1e-9)
+        assert found.interval.half_width == pytest.approx(1.1 * (expected.high - expected.low) / 2, abs=1e-9)
     low, high = found.interval.low, found.interval.high
     if found.verdict == SAME:
         assert max(-low, high) < margin
@@ -93,12 +99,9 @@ def test_the_same_is_what_two_one_sided_tests_say():
     seen = set()
     for _ in range(300):
         values = generator.normal(0.02 * generator.standard_normal(), 0.02, size=5)
-        tests = [
-            stats.ttest_1samp(values, -0.05, alternative="greater").pvalue,
-            stats.ttest_1samp(values, 0.05, alternative="less").pvalue,
-        ]
+        above, below = (stats.ttest_1samp(values, edge).statistic for edge in (-0.05, 0.05))
         same = verdict(values, margin=0.05) == SAME
-        assert same == (max(tests) < LEVEL / 2)
+        assert same == (min(above, -below) > 1.1 * stats.t.isf(LEVEL / 2, 4))
         seen.add(same)
     assert seen == {True, False}
 
@@ -226,7 +229,7 @@ def test_the_same_is_said_of_a_difference_of_the_margin_in_at_most_what_is_state
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("shape", "stated"), [("exponential", 0.14), ("uniform", 0.08)])
+@pytest.mark.parametrize(("shape", "stated"), [("exponential", 0.13), ("uniform", 0.06)])
 def test_what_is_stated_of_shapes_for_which_it_does_not_hold(shape, stated):
     generator, size = np.random.default_rng(17), (100_000, 8)
     samples = generator.exponential(size=size) - 1 if shape == "exponential" else generator.uniform(-1, 1, size)

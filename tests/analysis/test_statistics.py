@@ -26,15 +26,16 @@ def test_it_scales_with_the_unit(values, factor):
     assert scaled.half_width == pytest.approx(factor * interval.half_width, rel=1e-6, abs=1e-9)
 
 
-def test_it_is_students_interval_of_paired_differences():
+def test_it_is_a_tenth_wider_than_students_interval_of_paired_differences():
     generator = np.random.default_rng(1)
     first, second = generator.normal(size=(2, 7))
     expected = stats.ttest_rel(first, second).confidence_interval(0.95)
     interval = statistics.over_seeds(first - second)
-    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+    assert interval.mean == pytest.approx((expected.low + expected.high) / 2)
+    assert interval.half_width == pytest.approx(1.1 * (expected.high - expected.low) / 2)
 
 
-@pytest.mark.parametrize(("seeds", "factor"), [(3, 2.48), (4, 1.59), (5, 1.24), (6, 1.05), (8, 0.84), (10, 0.72)])
+@pytest.mark.parametrize(("seeds", "factor"), [(3, 2.73), (4, 1.75), (5, 1.37), (6, 1.15), (8, 0.92), (10, 0.79)])
 def test_its_width_in_standard_deviations_is_known(seeds, factor):
     values = np.random.default_rng(seeds).normal(size=seeds)
     half = statistics.over_seeds(values).half_width
@@ -52,11 +53,11 @@ def test_differences_without_any_spread_have_an_interval_without_width():
     assert statistics.over_seeds([0.0, 0.0, 0.0]).holds_zero
 
 
-def test_the_interval_over_seeds_covers_as_often_as_it_says():
+def test_the_interval_over_seeds_covers_at_least_as_often_as_it_says():
     generator = np.random.default_rng(2)
     samples = generator.normal(0.3, 1.0, size=(2000, 4))
     covered = [i.low <= 0.3 <= i.high for i in map(statistics.over_seeds, samples)]
-    assert np.mean(covered) == pytest.approx(0.95, abs=0.015)
+    assert 0.945 < np.mean(covered) < 0.975  # of bell-shaped noise in more
 
 
 def test_the_interval_over_documents_covers_as_often_as_it_says():
@@ -135,7 +136,7 @@ def test_a_narrower_level_is_a_narrower_interval():
     values = np.random.default_rng(8).normal(size=5)
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.90)
     interval = statistics.over_seeds(values, level=0.90)
-    assert (interval.low, interval.high) == pytest.approx((expected.low, expected.high))
+    assert interval.half_width == pytest.approx(1.1 * (expected.high - expected.low) / 2)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +174,7 @@ def test_verdicts_turn_with_the_sign(gains):
 
 def decided(mean, deviation, seeds):
     """Whether the interval of so many seeds says that one is better, or that the two are the same."""
-    half = stats.t.ppf(0.98, seeds - 1) * deviation / math.sqrt(seeds)
+    half = 1.1 * stats.t.ppf(0.975, seeds - 1) * deviation / math.sqrt(seeds)
     return half < mean or mean + half < 0.01
 
 
@@ -189,7 +190,7 @@ def test_as_many_seeds_as_are_said_to_decide_do(values):
 def test_two_that_are_about_the_same_are_decided_as_such():
     values = [0.021, -0.021, -0.001]
     assert statistics.verdict(values, 0.02) == statistics.UNDECIDED
-    assert statistics.seeds_to_decide(values) == 23
+    assert statistics.seeds_to_decide(values) == 25
 
 
 def test_a_mean_of_zero_is_never_decided():

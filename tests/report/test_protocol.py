@@ -81,9 +81,9 @@ def test_a_study_that_never_ran_has_a_protocol_all_the_same(tmp_path):
 def test_the_scale_is_that_of_so_many_seeds(tmp_path):
     _, judged = protocol.of(fakes.read_study(tmp_path, CURVES, seeds=(0, 1, 2)), tmp_path)["scale"]
     assert judged.replace("\N{NO-BREAK SPACE}", " ") == (
-        "This study has 3 seeds, so the 96 % interval of the paired difference over seeds decides, a little wider than "
-        "the 95 % that are shown, as few seeds seldom hold a bad one. Two are the same where it lies within ±0.01 nats "
-        "per token."
+        "This study has 3 seeds, so the 95 % interval of the paired difference over seeds decides: two are the same "
+        "where it lies within ±0.01 nats per token. It is 10 % wider than Student's, as few seeds seldom hold a bad "
+        "one: so it misses in at most 5 % also where one of the two alone has bad seeds."
     )
 
 

@@ -161,7 +161,7 @@ def test_several_seeds_have_a_line_with_their_mean(tmp_path):
     assert [line["anchor"] for line in found[:2]] == ["run-1", "run-1-seed-0"]
     mean, *single, lost = found[:5]
     # The mean is of losses: 4.6 nats.
-    assert (mean["seed"], mean["valid ppl"], mean["±, nats"], mean["train s"]) == ("3 of 3", "99.48", "0.248", "2.0†")
+    assert (mean["seed"], mean["valid ppl"], mean["±, nats"], mean["train s"]) == ("3 of 3", "99.48", "0.273", "2.0†")
     assert ([line["seed"] for line in single], single[0]["±, nats"]) == (["0", "1", "2"], "")
     assert [line["train s"] for line in single] == ["2.0", "2.0", "2.0†"]
     assert (lost["valid ppl"], lost["±, nats"], lost["severity"]) == ("—", "—", "bad")

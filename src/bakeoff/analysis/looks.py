@@ -3,17 +3,14 @@
 Whoever looks again and again, and stops once a difference is clear, finds one too often. So every look has the same
 smaller level (Pocock 1977, here for Student's t), from which its interval is made, and that interval alone decides:
 better or worse where it leaves out zero, the same where it lies within the margin (two one-sided tests, Schuirmann
-1987), which comes first. However many looks there are, and whenever it stops,
+1987), which comes first. However many looks there are, and whenever it stops, two that are alike are called better or
+worse in at most 5 % of comparisons, and a difference of the margin or more the same in at most 5 %. Where noise is as
+likely to either side, each word has half of that.
 
-- two that are alike are called better or worse in at most 5 % of comparisons, and one that is worse is called better in
-  at most 2.5 %;
-- a difference of the margin or more is called the same in at most 2.5 %, as each one-sided test has half of a look's
-  level.
-
-That holds for one comparison whose differences are independent and bell-shaped; heavier tails make false alarms rarer.
-It does not hold for every shape. Two that are equally good but not alike can differ by much now and then, and always to
-one side: where their differences are exponential, false alarms come to 14 %; where these are uniform, to 8 %. An
-estimate that was stopped early is a little too large.
+The level is that of Student's intervals and of bell-shaped differences. The intervals are a tenth wider than those
+(`WIDER` in `analysis.statistics`), so that it holds as well where one of the two alone has bad seeds; else false alarms
+are rarer. It does not hold for every shape: where all differences are exponential, they come to 13 %; where these are
+uniform, to 6 %. An estimate that was stopped early is a little too large.
 
 A run that diverged has a loss above every other, and no mean that it is part of means anything. From then on ranks
 decide, by flipping signs as in Wilcoxon's test: a divergence of one side is the largest difference, one of both is
@@ -30,7 +27,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special, stats
 
-from bakeoff.analysis.statistics import FEWEST_SEEDS, MOST_SEEDS, SAME, UNDECIDED, Interval, over_seeds, sign_flip_p
+from bakeoff.analysis.statistics import (
+    FEWEST_SEEDS,
+    MOST_SEEDS,
+    SAME,
+    UNDECIDED,
+    Interval,
+    over_seeds,
+    reach,
+    sign_flip_p,
+)
 
 #: Seeds at each look, where no others are declared.
 USUAL = (3, 5, 8)
@@ -54,8 +60,8 @@ class Look:
 
     Attributes:
         seeds: How many.
-        level: Of its two-sided test.
-        interval: Of the mean gain, at 1 - `level`; None where a run diverged.
+        level: How often its interval may miss.
+        interval: Of the mean gain; None where a run diverged.
         verdict: What follows from it: that is final, unless it is undecided and another look follows.
     """
 
@@ -103,7 +109,7 @@ def _by_ranks(gains: Sequence[float], level: float) -> str:
 
 @functools.cache
 def level(looks: tuple[int, ...]) -> float:
-    """The level of each look with which all together find a difference between two that are alike in 5 %.
+    """The level of each look with which all together find a difference between two that are alike in 5 %, by Student's.
 
     Args:
         looks: Seeds at each, rising.
@@ -128,7 +134,7 @@ def smallest_effect(looks: Sequence[int], level: float, deviation: float, margin
     """
     needed, not_the_same = np.full(SIMULATED, np.inf), np.full(SIMULATED, -np.inf)
     for seeds, means, errors in _simulated(looks):
-        half = special.stdtrit(seeds - 1, 1 - level / 2) * errors
+        half = reach(seeds, 1 - level) * errors
         np.maximum(not_the_same, margin - deviation * (means + half), out=not_the_same)
         np.minimum(needed, np.maximum(not_the_same, deviation * (half - means)), out=needed)
     return float(np.quantile(needed, POWER))

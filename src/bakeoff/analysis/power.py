@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bakeoff.analysis.rows import StudyRows
-from bakeoff.analysis.statistics import DECISIVE, FEWEST_SEEDS, SAME_WITHIN, quantile
+from bakeoff.analysis.statistics import FEWEST_SEEDS, SAME_WITHIN, reach
 from bakeoff.rates import Noise, typical_deviation
 
 #: In this share of all studies a difference that can be seen is found.
@@ -56,7 +56,7 @@ def smallest_effect(deviation: float, seeds: int) -> float:
     import numpy as np  # noqa: PLC0415 (analysis without a simulation does without)
 
     drawn = deviation * np.random.default_rng(0).standard_normal((SIMULATED, seeds))
-    mean, half = drawn.mean(axis=1), quantile(seeds - 1, DECISIVE) * drawn.std(axis=1, ddof=1) / math.sqrt(seeds)
+    mean, half = drawn.mean(axis=1), reach(seeds) * drawn.std(axis=1, ddof=1) / math.sqrt(seeds)
     return float(np.quantile(np.maximum(half, SAME_WITHIN - half) - mean, POWER))
 
 
