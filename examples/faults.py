@@ -1,7 +1,7 @@
 """Faults planted on purpose, each as an experiment beside a sound one, on a text that is faulty too: are they seen?
 
     python examples/faults.py leaked
-    bakeoff run examples/faults.py --corpus leaked --seeds 3
+    bakeoff run examples/faults.py --corpus leaked
 
 docs/faults.md has what comes of it.
 """
@@ -103,6 +103,9 @@ class Flattered(Twin):
     kind: ClassVar[type[DecoderModel]] = FlatteredModel
 
 
+#: Twins were first judged with other seeds, by which the margin was chosen within which they should be the same. These
+#: were not seen by then.
+SEEDS = (10, 11, 12)
 SIZES = {"width": 64, "layers": 1, "heads": 2}
 study = Study.of(
     "faults",
@@ -117,6 +120,7 @@ study = Study.of(
         (Twin(**SIZES), Adam(lr=5e-3)),
         (Flattered(**SIZES), Adam(lr=5e-3)),
     ],
+    seeds=SEEDS,
 )
 
 
