@@ -1,7 +1,7 @@
 """Faults planted on purpose, each as an experiment beside a sound one, on a text that is faulty too: are they seen?
 
     python examples/faults.py leaked
-    bakeoff run examples/faults.py --corpus leaked
+    bakeoff run examples/faults.py --corpus leaked --seeds 3
 
 docs/faults.md has what comes of it.
 """
@@ -105,7 +105,7 @@ class Flattered(Twin):
 
 #: Twins were first judged with other seeds, by which the margin was chosen within which they should be the same. These
 #: were not seen by then.
-SEEDS = (10, 11, 12)
+SEEDS = tuple(range(20, 28))
 SIZES = {"width": 64, "layers": 1, "heads": 2}
 study = Study.of(
     "faults",
