@@ -103,9 +103,9 @@ class Flattered(Twin):
     kind: ClassVar[type[DecoderModel]] = FlatteredModel
 
 
-#: Twins were first judged with other seeds, by which the margin was chosen within which they should be the same. These
-#: were not seen by then.
-SEEDS = tuple(range(20, 28))
+#: Enough for four looks, at twins of which others had shown that the difference deviates by 0.013 nats per token from
+#: seed to seed: with eight it is hardly to be seen that they are the same within 2 %. None of these was seen by then.
+SEEDS = tuple(range(30, 45))
 SIZES = {"width": 64, "layers": 1, "heads": 2}
 study = Study.of(
     "faults",
