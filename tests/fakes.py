@@ -145,6 +145,7 @@ def declaration(keys, seeds=(0,)):
         "identity": "0123456789ab",
         "bakeoff": "0.1.0",
         "source": None,
+        "options": {},
         "code": None,
         "tokenizer_sha256": "0" * 64,
         "corpus": {"name": "tiny", "licence": "none", "source": "a file", "sha256": "00", **splits}

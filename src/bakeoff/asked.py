@@ -4,6 +4,7 @@ Mistakes are raised as `UserError`.
 """
 
 import contextlib
+import dataclasses
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,6 +68,8 @@ def with_options(study: Study, **options: Unpack[Options]) -> Study:
     asked = {name: value for name, value in budget.items() if value not in (None, "auto")}
     try:
         changed = study.with_shared(corpus=corpora.choose(str(corpus)) if corpus is not None else None, **asked)
+        typed = ({"corpus": changed.corpus.path or changed.corpus.name} if corpus is not None else {}) | asked
+        changed = dataclasses.replace(changed, options={f"--{name}": str(value) for name, value in typed.items()})
         return changed.with_seeds(seeds) if seeds is not None else changed
     except ValueError as error:
         raise UserError(str(error)) from error

@@ -95,7 +95,15 @@ def test_the_scale_is_that_of_so_many_seeds(tmp_path):
         ({"seeds": [42]}, "fake", ["bakeoff run fake", "bakeoff report runs/fake"]),
         ({"source": "my study.py"}, "fake", ["bakeoff run 'my study.py'", "bakeoff report runs/fake"]),
         (
-            {},
+            {"options": {"--corpus": "my text.txt", "--epochs": "2"}, "seeds": [0, 1, 2]},
+            "fake-x-123456",
+            [
+                "bakeoff run fake --corpus 'my text.txt' --epochs 2 --seeds 3",
+                "bakeoff report runs/fake-x-123456",
+            ],
+        ),
+        (
+            {"options": None},
             "fake-x-123456",
             [
                 "bakeoff run fake  # with the options that made the folder fake-x-123456",

@@ -7,6 +7,7 @@ from typing import Any
 
 from bakeoff import words
 from bakeoff.analysis import optimum, statistics
+from bakeoff.analysis.questions.finding import run
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.records import RunFolder
 from bakeoff.report.text import say
@@ -63,12 +64,12 @@ def of(study: StudyRows, folder: Path) -> Json:
 
 def _commands(study: StudyRows, folder: str) -> list[str]:
     declared, seeds = study.study, study.study["seeds"]
-    run = ["bakeoff", "run", declared["source"] or declared["study"]]
-    if seeds == list(range(len(seeds))) and len(seeds) > 1:
-        run += ["--seeds", str(len(seeds))]
-    # An option that changes what is computed names another folder, and the folder is all that keeps it.
-    changed = "" if folder == declared["study"] else f"  # with the options that made the folder {folder}"
-    return [f"{shlex.join(run)}{changed}", shlex.join(["bakeoff", "report", f"runs/{folder}"])]
+    repeated = seeds == list(range(len(seeds))) and len(seeds) > 1
+    command = run(study, "--seeds", len(seeds)) if repeated else run(study)
+    # An option that changes what is computed names another folder; records of earlier versions have no other trace.
+    told = declared.get("options") is not None or folder == declared["study"]
+    changed = "" if told else f"  # with the options that made the folder {folder}"
+    return [f"{command}{changed}", shlex.join(["bakeoff", "report", f"runs/{folder}"])]
 
 
 def _load(study: StudyRows, folder: Path) -> str | None:

@@ -141,7 +141,7 @@ def test_post_norm_is_suspected_until_a_probe_refutes_it(tmp_path):
 
 
 def test_where_no_seeds_would_decide_the_one_that_fails_is_trained_longer(tmp_path, monkeypatch):
-    monkeypatch.setattr("bakeoff.analysis.statistics.MOST_SEEDS", 3)
+    monkeypatch.setattr("bakeoff.analysis.statistics.MOST_PLANNED", 3)
     curves = {2: lambda seed: [4.5 + 0.05 * seed], 9: lambda seed: [4.6 - 0.05 * seed], 10: [4.9]}
     study = fakes.read_study(tmp_path, {key: curves[key[0]] for key in (ONE, TWO, FOUR)}, seeds=(0, 1, 2))
     (found,) = depth(study)

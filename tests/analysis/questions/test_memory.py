@@ -3,7 +3,7 @@
 import pytest
 
 import fakes
-from bakeoff.analysis.questions.memory import memory, parts
+from bakeoff.analysis.questions.memory import memory
 from bakeoff.report import text
 from golden import golden
 
@@ -12,6 +12,11 @@ def measured(sizes):
     """Endings in which runs have measured so many megabytes, by number or by (number, seed)."""
     kind = {"peak_bytes": 9_000_000, "baseline_bytes": 90_000_000, "kind": "resident"}
     return {key: {"memory": {"average_bytes": int(1e6 * size), **kind}} for key, size in sizes.items()}
+
+
+def parts(study):
+    """What every experiment has to hold by computation, by number."""
+    return {e.number: e.rows[0].memory_parts for e in study.experiments}
 
 
 def test_all_parts_of_all_experiments_are_told(tmp_path):

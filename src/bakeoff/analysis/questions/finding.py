@@ -1,5 +1,6 @@
 """A finding: an answer as facts, its verdict, and the rows that it rests on; its words are a template."""
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterable
@@ -75,6 +76,15 @@ def probe(study: StudyRows, experiment: Repeats) -> str | None:
     return shlex.join(["bakeoff", "probe", f"runs/{study.folder}", str(experiment.number)])
 
 
-def run(study: StudyRows, *options: object) -> str:
-    """The command that runs a study with some options."""
-    return shlex.join(["bakeoff", "run", study.study["source"] or study.study["study"], *map(str, options)])
+def run(study: StudyRows, *options: object, verb: str = "run") -> str:
+    """The command that runs a study, or does something else with it, with the options that made it and these.
+
+    Args:
+        study: All rows.
+        options: Each followed by its value.
+        verb: What is to be done.
+    """
+    declared = study.study
+    given = (declared.get("options") or {}) | dict(zip(options[::2], options[1::2], strict=True))
+    typed = map(str, itertools.chain(*given.items()))
+    return shlex.join(["bakeoff", verb, declared["source"] or declared["study"], *typed])

@@ -111,15 +111,10 @@ class Facts:
         return sorted(found, key=lambda n: n.peak - n.measured)
 
 
-def parts(study: StudyRows) -> dict[int, dict[str, int]]:
-    """What every experiment has to hold by computation, by number and part, in bytes; where the folder says it."""
-    return {e.number: found for e in study.experiments if (found := e.rows[0].memory_parts)}
-
-
 def memory(study: StudyRows) -> Finding:
     """What was measured, and pairs of experiments that differ in one thing."""
     runs = {e: [row.memory for row in e.finished if row.memory] for e in study.experiments}
-    needs = {e: _needs(e, found, parts(study).get(e.number, {})) for e, found in runs.items() if found}
+    needs = {e: _needs(e, found, e.rows[0].memory_parts or {}) for e, found in runs.items() if found}
     models = [[n for e, n in needs.items() if e.rows[0].model == model] for model in study.models]
     known = sorted((n for n in needs.values() if n.parts), key=lambda n: (n.computed, *n.parts.values()))
     depths = [[needs[e] for e in ladder if e in needs and needs[e].parts] for ladder in ladders(study)]

@@ -1,12 +1,12 @@
 """Two experiments against each other, and what must be known of both before their difference is believed."""
 
-import shlex
 from dataclasses import dataclass
 from statistics import fmean
 
-from bakeoff.analysis.questions.finding import command, probe
+from bakeoff.analysis.questions.finding import command, probe, run
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import NOT_MEASURED, Comparison
+from bakeoff.records import DIVERGED, FINISHED
 
 #: Whether both learning rates come from a search on this corpus and budget that tried lower and higher ones too, from
 #: such a search on another, or not both from a search.
@@ -69,12 +69,11 @@ class Pair:
     @property
     def command(self) -> str | None:
         """What to type next to decide it; None where it is decided, or nothing would decide it."""
-        named = shlex.quote(self.study.study["source"] or self.study.study["study"])
-        if any(row.status not in ("finished", "diverged") for side in self.sides for row in side.rows):
-            return f"bakeoff run {named} --only {','.join(map(str, sorted(side.number for side in self.sides)))}"
+        if any(row.status not in (FINISHED, DIVERGED) for side in self.sides for row in side.rows):
+            return run(self.study, "--only", ",".join(map(str, sorted(side.number for side in self.sides))))
         coarse = self.compared is not None and self.compared.by_rates and any(map(self.study.is_coarse, self.sides))
         if self.rates != SEARCHED or coarse:
-            return f"bakeoff tune {named}"
+            return run(self.study, verb="tune")
         probes = (probe(self.study, side) for side in self.sides if side.failure)
         return next(filter(None, probes), None) or command(self.study, self.sides, self.compared)
 
