@@ -3,6 +3,7 @@
 import json
 import shutil
 import subprocess
+import sys
 from importlib.metadata import version
 
 import pytest
@@ -37,15 +38,22 @@ def test_code_is_plain_data():
     assert told == provenance.code()
 
 
-def test_the_checksum_follows_every_source_that_computes_and_none_that_only_reads(package):
+def test_what_computes_is_what_a_worker_imports():
+    imports = "import sys, bakeoff.worker; print(*(name for name in sys.modules if name.startswith('bakeoff.')))"
+    told = subprocess.run([sys.executable, "-c", imports], capture_output=True, text=True, check=True).stdout
+    assert {name.split(".")[1] for name in told.split()} | {"__init__"} == set(provenance.COMPUTING)
+
+
+def test_the_checksum_follows_every_source_that_computes_and_none_that_only_speaks_or_reads(package):
     before = provenance.code()["sources"]
     (package / "report" / "page.py").write_text("page = 2\n")
+    (package / "terminal.py").write_text("text = 'more words'\n")
     assert provenance.code()["sources"] == before
     (package / "provenance.py").rename(package / "renamed.py")
     assert provenance.code()["sources"] != before
     (package / "renamed.py").rename(package / "provenance.py")
     assert provenance.code()["sources"] == before
-    (package / "more.py").write_text("more = 1\n")
+    (package / "training.py").write_text("more = 1\n")
     assert provenance.code()["sources"] != before
 
 

@@ -10,8 +10,13 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent
 #: The file in a wheel that says which commit it was built from.
 BUILT = "commit.txt"
-#: Rooms that only read what was computed: no run depends on them.
-READERS = ("analysis", "report")
+#: What a run's worker imports of the package: all that a run depends on. What the others do, how they say it and what
+#: they read of it changes no result.
+COMPUTING = (
+    *("__init__", "checkpoints", "data", "errors", "experiments", "files", "generation", "identity", "measure"),
+    *("memory", "metrics", "models", "moving_average", "optimizers", "provenance", "rates", "recording", "records"),
+    *("sampling", "sources", "spec", "study_file", "texts", "training", "windows", "worker"),
+)
 #: What `code` tells.
 KEYS = ("bakeoff", "commit", "sources")
 
@@ -56,6 +61,6 @@ def _sources() -> str:
     digest = hashlib.sha256()
     for path in sorted(PACKAGE.rglob("*.py")):
         name = path.relative_to(PACKAGE)
-        if name.parts[0] not in READERS:
+        if name.parts[0].removesuffix(".py") in COMPUTING:
             digest.update(f"{name.as_posix()}\0{path.read_text(encoding='utf-8')}\0".encode())
     return digest.hexdigest()[:12]
