@@ -143,6 +143,19 @@ def test_what_is_left_follows_from_what_is_done(runs, monkeypatch):
     assert pace.left(0.5) == pytest.approx(30 * (len(runs) - 1.5) / 1.5)
 
 
+def test_what_is_left_counts_all_that_is_at_work(runs, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    lines = Lines(runs, console())
+    half = {"event": "step", "step": 10, "loss": 1.0}
+    for run in runs:
+        lines(run, {"event": "start", "steps": 20})
+    for run in runs:
+        now[0] += 300
+        lines(run, half)
+    assert lines.console.file.getvalue().splitlines()[-1].endswith("  10 min left"), "both are half done"
+
+
 def test_making_a_text_ready_moves_a_bar_that_is_gone_in_the_end():
     there = console(force_terminal=True, color_system=None)
     with preparing("a [text]\x1b", there) as told:

@@ -122,6 +122,7 @@ class Lines:
         self.places: dict[Run, int] = {}
         self.epochs: dict[Run, int] = {}
         self.steps: dict[Run, int] = {}
+        self.shares: dict[Run, float] = {}
         self.best: dict[Run, float] = {}
         self.spoke = time.monotonic()
 
@@ -136,20 +137,26 @@ class Lines:
         self.pace.note(message)
         if message["event"] == "start":
             self.steps[run] = message["steps"]
-        elif message["event"] == "step" and time.monotonic() - self.spoke >= SILENCE:
+        elif message["event"] == "step":
             step, steps = message["step"], self.steps[run]
-            self._print(run, f"step {step}/{steps}  loss {words.small(message['loss'])}", self.pace.left(step / steps))
+            self.shares[run] = step / steps
+            if time.monotonic() - self.spoke >= SILENCE:
+                self._print(run, f"step {step}/{steps}  loss {words.small(message['loss'])}", self._left())
         elif message["event"] == "evaluation" and self.epochs.get(run) != message["epoch"]:
             self.epochs[run] = message["epoch"]
             self.best[run] = min(message["valid"]["bits_per_byte"], self.best.get(run, math.inf))
             unit, done, whole = _place(run, message)
-            left = self.pace.left(done / whole)
-            self._print(run, f"{unit} {done}/{whole}  {_perplexities(message)}  {_speed(run, message)}", left)
+            self.shares[run] = done / whole
+            self._print(run, f"{unit} {done}/{whole}  {_perplexities(message)}  {_speed(run, message)}", self._left())
         elif message["event"] == "note":
             self._print(run, message["text"], None)
         elif message["event"] == "end":
+            self.shares.pop(run, None)
             reached = f"  {words.small(self.best[run])} bits per byte of valid" if run in self.best else ""
             self._print(run, _ending(message) + reached, None)
+
+    def _left(self) -> float | None:
+        return self.pace.left(sum(self.shares.values()))
 
     def _print(self, run: Run, text: str, left: float | None) -> None:
         self.spoke = time.monotonic()
