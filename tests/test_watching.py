@@ -1,5 +1,6 @@
 """What a browser is shown of studies at work, and what nobody else is."""
 
+import _thread
 import http.client
 import json
 import os
@@ -16,7 +17,7 @@ import psutil
 import pytest
 
 import fakes
-from bakeoff import watching
+from bakeoff import cli, watching
 from bakeoff.errors import UserError
 from bakeoff.report import live
 from bakeoff.watching import Server
@@ -39,6 +40,28 @@ def server(folder):
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
+
+
+def test_a_study_that_was_put_aside_is_not_shown(tmp_path):
+    aside = fakes.write_study(tmp_path / "runs" / "round-1", RUNS).put_aside()
+    assert aside.is_dir()
+    assert watching.studies(tmp_path / "runs") == {}
+    fakes.write_study(tmp_path / "runs" / "round-1", RUNS)
+    assert list(watching.studies(tmp_path / "runs")) == ["runs/round-1"]
+
+
+def test_a_browser_that_waits_for_the_page_gets_it(folder, monkeypatch):
+    """One that runs in the terminal is over only when it has shown it."""
+    seen = []
+
+    def opened(url):
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 (it is our own server)
+            seen.append(answer.status)
+        _thread.interrupt_main()
+
+    monkeypatch.setattr("webbrowser.open", opened)
+    cli.watch(folder, port=0)
+    assert seen == [200]
 
 
 def get(server, path, host=None):

@@ -11,7 +11,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from bakeoff.errors import UserError, plain
-from bakeoff.records import StudyFolder
+from bakeoff.records import EARLIER, StudyFolder
 from bakeoff.report import live
 from bakeoff.report.build import PAGE
 
@@ -32,8 +32,9 @@ REPORT = "report"
 
 def studies(folder: Path) -> dict[str, StudyFolder]:
     """The studies in a folder by where they lie, from its own name on; the last one that was written to is first."""
-    found = {path.parent for pattern in PATTERNS for path in folder.glob(pattern)}
-    recent = sorted(found, key=_touched, reverse=True)
+    found = {path.parent.relative_to(folder) for pattern in PATTERNS for path in folder.glob(pattern)}
+    in_use = [folder / path for path in found if EARLIER not in path.parts]
+    recent = sorted(in_use, key=_touched, reverse=True)
     return {path.relative_to(folder.parent).as_posix(): StudyFolder(path) for path in recent}
 
 
