@@ -32,6 +32,18 @@ def test_each_process_sees_the_gpu_that_the_fewest_others_use(tmp_path, monkeypa
     assert seen[-1] == given[tasks.index(ended)], "the one that has become free, or is used by the fewest"
 
 
+def test_what_is_no_message_is_passed_over_and_the_end_is_told_none_the_less(tmp_path):
+    """A library that prints, and a message that was cut off as its process was killed."""
+    said = ["a library says hello\n", '{"event": "start"}\n', '{"event": "st']
+    process = SimpleNamespace(wait=lambda: 1, status=lambda: "running")
+    child = SimpleNamespace(stdin=io.StringIO(), stdout=said, process=process, close=lambda: None)
+    workers, task = Local(lambda environment, log: child), Task(tmp_path, "")
+    workers.submit(task)
+    assert workers.poll() == [(task, {"event": "start"})]
+    ((ended, last),) = workers.poll()
+    assert (ended, isinstance(last, Ended)) == (task, True)
+
+
 @pytest.mark.parametrize(
     ("visible", "count", "named"),
     [(None, 0, []), (None, 2, ["0", "1"]), ("", 0, []), ("3,1", 2, ["3", "1"]), ("1,GPU-x,-1", 2, ["1", "GPU-x"])],

@@ -152,9 +152,12 @@ class Local:
             worker.child.close()
 
     def _listen(self, task: Task, child: Child) -> None:
-        for line in child.stdout:
-            self.said.put((task, json.loads(line)))
-        self.said.put((task, None))
+        try:
+            for line in child.stdout:
+                with contextlib.suppress(ValueError):  # a library printed it, or the worker was killed while it spoke
+                    self.said.put((task, json.loads(line)))
+        finally:
+            self.said.put((task, None))
 
     def _ended(self, task: Task) -> Ended:
         worker = self.active.pop(task)
