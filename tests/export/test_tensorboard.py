@@ -61,6 +61,13 @@ def test_every_point_is_there_at_its_step_and_time(study, tmp_path):
             assert [event.value for event in events] == pytest.approx(values)
 
 
+def test_a_seed_that_only_a_comparison_has_is_exported_too(study, tmp_path):
+    fakes.write_run(study.run("01-lstm-1-adam/seed-7"), fakes.falling(4.4), ending={})
+    for what in (study.path, study.path / "01-lstm-1-adam" / "seed-7"):
+        tensorboard.export(what, tmp_path / "events" / what.name)
+        assert (tmp_path / "events" / what.name / "01-lstm-1-adam" / "seed-7").is_dir()
+
+
 def test_the_curves_are_the_histories(study, tmp_path):
     tensorboard.export(study.path / "01-lstm-1-adam" / "seed-0", tmp_path / "events")
     (folder,) = (tmp_path / "events").glob("*/*")

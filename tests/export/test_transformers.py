@@ -219,6 +219,14 @@ def test_a_run_that_has_not_finished_is_refused(runs, tmp_path):
     refused("has not finished", run, tmp_path / "new")
 
 
+def test_a_seed_that_only_a_comparison_has_is_exported_too(runs, tmp_path):
+    study = shutil.copytree(runs["lstm"].parents[1], tmp_path / "tiny")
+    declared = read_json(study / "study.json")
+    write_json(study / "study.json", declared | {"seeds": [5]})
+    exporting.export(study / runs["lstm"].relative_to(runs["lstm"].parents[1]), tmp_path / "new")
+    assert (tmp_path / "new" / "README.md").is_file()
+
+
 def test_what_bakeoff_cannot_load_is_said_in_one_line(exported, tmp_path):
     def said(folder):
         with pytest.raises(UserError, match=r"\A[^\n]+\Z") as error:

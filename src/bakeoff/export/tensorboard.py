@@ -174,7 +174,7 @@ def _rows(path: Path) -> list[Row]:
     """The run in a folder, or the runs of the study in it, as far as they have been evaluated."""
     run, alone = path.resolve(), RunFolder(path).spec is not None
     study = StudyFolder(run.parent.parent) if alone else only_study(path)
-    rows = [row for row in read_rows(study).rows if row.history]
+    rows = [row for row in read_rows(study, study.seeds).rows if row.history]
     return [row for row in rows if not alone or row.folder == f"{run.parent.name}/{run.name}"]
 
 

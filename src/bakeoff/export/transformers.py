@@ -64,7 +64,7 @@ def export(run: Path, folder: Path, *, trust: bool = False) -> str | None:
 def _facts(run: Path) -> dict[str, Any]:
     """What the card says, all of it from the records."""
     folder = StudyFolder(run.resolve().parent.parent)
-    study = read_rows(folder)
+    study = read_rows(folder, folder.seeds)
     rows = [row for row in study.rows if folder.path / row.folder == run.resolve() and row.finished]
     if not rows:
         raise UserError(f"{run} has not finished, so nothing is known of its model: bakeoff run goes on with it")
