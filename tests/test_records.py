@@ -94,6 +94,21 @@ def test_a_run_is_running_while_somebody_holds_its_lock(folder):
     assert folder.status == MISSING
 
 
+def test_a_run_that_ends_while_it_is_read_is_not_missing(folder, monkeypatch):
+    lock, history = FileLock(folder.path / "run.lock"), RunFolder.history
+
+    def ends(read):
+        if lock.is_locked:
+            complete(folder)
+            lock.release()
+        return history(read)
+
+    monkeypatch.setattr(RunFolder, "history", ends)
+    lock.acquire()
+    assert folder.status == RUNNING
+    assert folder.status == FINISHED
+
+
 def test_a_killed_process_holds_no_lock(folder):
     path = folder.path / "run.lock"
     code = f"from filelock import FileLock as F; f = F({str(path)!r}); f.acquire(); print(flush=True); input()"

@@ -1,9 +1,11 @@
 """Study and run folders: the only place where results live. JSON and safetensors; nothing is ever unpickled.
 
 STUDY/study.json · tokenizer.json · code/ (the user's study file, if there is one)
+STUDY/judge-1-2.json (the looks of a comparison) · decisions.txt · live.html · report/ · tensorboard/
 STUDY/01-lstm-1-adam/seed-0/spec.json · environment.json · history.jsonl · documents.json · texts.json
                            · best.safetensors · summary.json (written last: the run is over)
-                           · probe.json (short counter-experiments)
+                           · probe.json (short counter-experiments) · log.txt
+                           · checkpoint.safetensors · earlier.safetensors (the best weights before it), until it is over
 STUDY/reported/NAME.json (runs that other programs report: none of ours)
 """
 
@@ -57,13 +59,9 @@ def _flag(value: object) -> bool:
     return isinstance(value, bool)
 
 
-def _number(value: object) -> bool:
-    return type(value) in (int, float) and -LARGEST < value < LARGEST  # type: ignore[operator]
-
-
 def finite(value: object) -> bool:
     """Whether it is a number that a record may hold."""
-    return _number(value)
+    return type(value) in (int, float) and -LARGEST < value < LARGEST  # type: ignore[operator]
 
 
 def _count(value: object) -> bool:
@@ -75,22 +73,22 @@ def _positive(value: object) -> bool:
 
 
 def _rate(value: object) -> bool:
-    return _number(value) and value > 0  # type: ignore[operator]
+    return finite(value) and value > 0  # type: ignore[operator]
 
 
-SUMS: dict[str, Shape] = {"nats": _number, "tokens": _positive, "words": _positive, "bytes": _positive}
-MEASURED: Shape = {**SUMS, "deciles?": {"nats": [_number] * 10, "tokens": [_count] * 10}}
-SAMPLE: Shape = {"step": _count, "train_seconds": _number, "nats": _number, "tokens": _positive}
+SUMS: dict[str, Shape] = {"nats": finite, "tokens": _positive, "words": _positive, "bytes": _positive}
+MEASURED: Shape = {**SUMS, "deciles?": {"nats": [finite] * 10, "tokens": [_count] * 10}}
+SAMPLE: Shape = {"step": _count, "train_seconds": finite, "nats": finite, "tokens": _positive}
 EVALUATION: Shape = {
     "epoch": _count,
     "step": _count,
-    "train_seconds": _number,
-    "processor_seconds?": _number,
-    "unix_seconds?": _number,
+    "train_seconds": finite,
+    "processor_seconds?": finite,
+    "unix_seconds?": finite,
     "train": MEASURED,
     "valid": MEASURED,
-    "running?": {"nats": _number, "tokens": _positive},
-    "gradient_norm?": {"clipped": _number},
+    "running?": {"nats": finite, "tokens": _positive},
+    "gradient_norm?": {"clipped": finite},
     "sample?": [SAMPLE],
 }
 #: By what a summary says of its run: what else it has to say.
@@ -99,26 +97,26 @@ ENDINGS: dict[str, dict[str, Shape]] = {
         "epochs?": _count,
         "test": {"best": SUMS, "last": SUMS},
         "averaged?": {"valid": SUMS, "test": SUMS},
-        "with_counts?": {"floor": _text, "weight": _number, "valid": SUMS, "test": SUMS},
+        "with_counts?": {"floor": _text, "weight": finite, "valid": SUMS, "test": SUMS},
         "windows?": {"half_stride": SUMS, "carried_state?": SUMS},
         "memory": {
-            **dict.fromkeys(("average_bytes", "peak_bytes", "baseline_bytes"), _number),
-            **dict.fromkeys(("resting_bytes?", "process_bytes?"), _number),
+            **dict.fromkeys(("average_bytes", "peak_bytes", "baseline_bytes"), finite),
+            **dict.fromkeys(("resting_bytes?", "process_bytes?"), finite),
             "kind": _text,
         },
         "alone": _flag,
-        "processor_seconds?": _number,
-        **dict.fromkeys(("evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second"), _number),
+        "processor_seconds?": finite,
+        **dict.fromkeys(("evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second"), finite),
     },
     DIVERGED: {"error": _text, "epoch?": _count, "sample?": [SAMPLE]},
     FAILED: {"error": _text},
 }
-BY_DOCUMENT: dict[str, Shape] = {"nats": [_number], "tokens": [_count], "words": [_count], "bytes": [_count]}
+BY_DOCUMENT: dict[str, Shape] = {"nats": [finite], "tokens": [_count], "words": [_count], "bytes": [_count]}
 DOCUMENTS: dict[str, Shape] = {"valid": BY_DOCUMENT, "test": BY_DOCUMENT}
 #: How a model goes on after some prompts: as many tokens, drawn so.
 TEXTS: dict[str, Shape] = {
     **dict.fromkeys(("tokens", "top_k?"), _positive),
-    "temperature": _number,
+    "temperature": finite,
     "seed": _count,
     "texts": [{"prompt": _text, "text": _text}],
 }
@@ -135,18 +133,18 @@ STUDY: dict[str, Shape] = {
 RATES: dict[str, Shape] = {
     "for": _text,
     "code?": {"*": _text},
-    "rates": {"*": {"lr": _rate, "trials": [{"lr": _rate, "status": _text, "valid_loss?": _number}]}},
+    "rates": {"*": {"lr": _rate, "trials": [{"lr": _rate, "status": _text, "valid_loss?": finite}]}},
 }
 #: What a choice has decided so far.
 CHOICE: dict[str, Shape] = {
     CHECKSUM: _text,
     "asked": _text,
     "minutes": _rate,
-    "spent_seconds": _number,
+    "spent_seconds": finite,
     "threads": _positive,
     "precision": _text,
     "scale": _count,
-    "paces": {"*": {"step": _rate, "measuring": _number, "memory_bytes": _count}},
+    "paces": {"*": {"step": _rate, "measuring": finite, "memory_bytes": _count}},
     "left_out": {"*": _text},
     "plan": [{"contenders": _positive, "seconds": _rate, "repeated": _count}],
     "trials": [[{"contender": _count, "steps": _positive, "rates": [_rate]}]],
@@ -157,12 +155,12 @@ CHOICE: dict[str, Shape] = {
 AT_WORK: dict[str, Shape] = {
     CHECKSUM: _text,
     "part?": {"numbers": [_count], "seeds": [_count]},
-    "runs": [{"number": _count, "seed": _count, "step": _count, "steps": _positive, "seconds_left?": _number}],
+    "runs": [{"number": _count, "seed": _count, "step": _count, "steps": _positive, "seconds_left?": finite}],
 }
 #: The looks of a comparison, as often as they were declared, and the runs that were over before that.
 LOOKS: dict[str, Shape] = {
     CHECKSUM: _text,
-    "declared": [{"looks": [_positive], "margin": _number, "over": [_text]}],
+    "declared": [{"looks": [_positive], "margin": finite, "over": [_text]}],
 }
 #: A complete short schedule: the lowest loss on valid, missing where it diverged.
 START: Shape = {"learning_rate": _rate, "valid?": SUMS}
@@ -182,8 +180,8 @@ _PROBE = "probe.json"
 REPORTED: dict[str, Shape] = {
     CHECKSUM: _text,
     **dict.fromkeys(("by", "unit"), _text),
-    "valid": [[_number] * 2],
-    "train": [[_number] * 2],
+    "valid": [[finite] * 2],
+    "train": [[finite] * 2],
     **dict.fromkeys(("tokens?", "bytes?", "window?", "parameters?"), _positive),
     "words?": _count,
     "checked?": _flag,
@@ -194,7 +192,7 @@ SPLIT: Shape = {
     "tokens": _positive,
     "words": _positive,
     "bytes": _positive,
-    "shared?": {"tokens": _positive, "share": _number},
+    "shared?": {"tokens": _positive, "share": finite},
 }
 #: What `study.json` has for a report beside what a command goes on from.
 DECLARED: Shape = STUDY | {
@@ -207,14 +205,14 @@ DECLARED: Shape = STUDY | {
         **dict.fromkeys(("epochs", "batch_size", "sequence_length", "threads", "vocabulary"), _positive),
         **dict.fromkeys(("tokenizer", "schedule", "precision"), _text),
         **dict.fromkeys(("epoch_steps?", "steps?", "warmup_steps?", "decay_steps?"), _positive),
-        **dict.fromkeys(("clip?", "average?"), _number),
+        **dict.fromkeys(("clip?", "average?"), finite),
     },
     "experiments": [
         {
             **dict.fromkeys(("slug", "model", "optimizer"), _text),
             **dict.fromkeys(("number", "layers", "parameters", "learnable_parameters", "vocabulary"), _count),
             "batch_size": _positive,
-            **dict.fromkeys(("learning_rate", "weight_decay"), _number),
+            **dict.fromkeys(("learning_rate", "weight_decay"), finite),
             "architecture": {},
             "optimizer_settings": {},
             "traits?": {},
@@ -222,13 +220,14 @@ DECLARED: Shape = STUDY | {
         }
     ],
     "source?": _text,
+    "options?": {"*": _text},
     "code?": {"*": _text},
     "models": TITLES,
     "optimizers": TITLES,
     "tuning?": RATES | {"fits": _flag},
     "texts?": TEXTS | {"floor": _text, "counted": _positive},
     "baselines": [
-        {"name": _text, "seconds": _number, "cache_weight?": _number, "train": SUMS, "valid": SUMS, "test": SUMS}
+        {"name": _text, "seconds": finite, "cache_weight?": finite, "train": SUMS, "valid": SUMS, "test": SUMS}
     ],
 }
 
@@ -479,11 +478,12 @@ class RunFolder:
         Raises:
             DamagedError: One is not what was written, they contradict each other, or they are of another run.
         """
+        # Whoever has let go of the lock has written the summary, which is therefore read afterwards.
+        alive = self.path.is_dir() and is_locked(self.path / "run.lock")
         summary = self.summary or {}
         history, documents = self.history(), self.documents or {}
         if fault := _documents_fault(documents, summary, history):
             raise DamagedError(self.path / "documents.json", fault)
-        alive = self.path.is_dir() and is_locked(self.path / "run.lock")
         status = summary.get("status", RUNNING if alive else MISSING)
         if status in (FINISHED, DIVERGED):
             self.require_declared()
