@@ -123,6 +123,10 @@ MISTAKES = [
     ([*RUN, "--corpus", "latin.txt"], "latin.txt is not UTF-8 at byte 1: convert it"),
     ([*RUN, "--corpus", "small.txt"], "small is too small"),
     ([*RUN, "--corpus", "splits"], "valid.txt is missing"),
+    (["choose", "small.txt"], "small is too small"),
+    (["choose", "empty.txt"], "empty.txt is empty"),
+    (["choose", "klingon"], f"neither a file nor a folder, and the built-in ones are {BUILT_IN}"),
+    (["choose", "small.txt", "--memory", "much"], "--memory takes a size such as 2GB or 500MB, not 'much'"),
     ([*RUN, "--device", "toaster"], "unknown device 'toaster': use one of auto, cpu, cuda, mps"),
     ([*RUN, "--device", "cuda"], "device cuda is not available here: use --device auto"),
     ([*RUN, "--precision", "fp8"], "precision must be one of auto, fp32, bf16"),
@@ -187,7 +191,7 @@ MISTAKES = [
 def test_a_mistake_is_one_line_and_leaves_nothing(arguments, says, folder, monkeypatch, capsys):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     before = sorted(folder.rglob("*"))
-    out = ["--out", "out"] if arguments[0] == "run" else []
+    out = ["--out", "out"] if arguments[0] in ("run", "choose") else []
     status, stdout, stderr = call([*arguments, *out], monkeypatch, capsys)
     assert stderr.startswith("bakeoff: ")
     assert stderr.count("\n") == 1

@@ -552,7 +552,7 @@ OPTIONS = {
         *("--jobs", "--executor", "--address", "--shared-folder", "--no-shared-folder", "--tensorboard"),
         *("--report", "--no-report", "--help"),
     },
-    "choose": {"--minutes", "--memory", "--out", "--device", "--seed", "--report", "--no-report", "--help"},
+    "choose": {"--minutes", "--memory", "--out", "--device", "--seed", "--report", "--no-report", "--json", "--help"},
     "report": {"--out", "--beside-published", "--help"},
     "data": {"--help"},
     "status": {"--json", "--help"},

@@ -227,6 +227,7 @@ def choose(
     device: DeviceOption = "auto",
     seed: Annotated[int, typer.Option(help="Of the last run.")] = 0,
     report: Annotated[bool, typer.Option("--report/--no-report", help="Write the report at the end.")] = True,
+    as_json: JsonOption = False,
 ) -> int:
     """Find out what to use on a text in the time there is, and train it.
 
@@ -246,6 +247,9 @@ def choose(
         write_report=report,
         began=process.began(),
     )
+    if as_json:
+        _print_json(advice.record | {"report": advice.page and str(advice.page)})
+        return _failed(advice)
     status = _finish(advice)
     show(advice.text)
     return status
@@ -327,6 +331,7 @@ def watch(
     It reads what is on the disk and writes nothing, so it may begin, before them too, and end at any time, with Ctrl-C.
     For example `bakeoff watch` in a second terminal, or with `ssh -L 8484:localhost:8484` from another machine.
     """
+    import threading
     import webbrowser
 
     from bakeoff import watching
@@ -334,7 +339,8 @@ def watch(
     with watching.Server(folder, port) as server:
         show(server.url)
         if browser:
-            webbrowser.open(server.url)
+            # One that runs in this terminal waits for the page, and would be waited for.
+            threading.Thread(target=webbrowser.open, args=[server.url], daemon=True).start()
         with contextlib.suppress(KeyboardInterrupt):
             server.serve_forever()
 
@@ -817,6 +823,11 @@ def _finish(results: "Results") -> int:
     """Say where the report is, and what went wrong; the exit status."""
     if results.page:
         show(plain(f"report: {results.page}"))
+    return _failed(results)
+
+
+def _failed(results: "Results") -> int:
+    """Say what went wrong; the exit status."""
     for failure in results.failed:
         say(failure)
     return 1 if results.failed else 0

@@ -10,9 +10,8 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from bakeoff import at_work, costs, decisions, process, progress, words
+from bakeoff import at_work, costs, decisions, progress, words
 from bakeoff.asked import Found, device_of, is_here
-from bakeoff.errors import UserError
 from bakeoff.executors import Cluster
 from bakeoff.files import require_ours
 from bakeoff.measure import require_precision
@@ -113,19 +112,6 @@ def train(session: Session, missing: Sequence[Run], jobs: int, console: Console,
         session.run(missing, jobs, observer)
     records = {run.slug: session.folder.run(run.slug).read() for run in missing}
     return [f"{slug} failed: {kept.summary['error']}" for slug, kept in records.items() if kept.status == FAILED]
-
-
-def train_all(session: Session, missing: Sequence[Run], jobs: int, console: Console) -> None:
-    """Do the missing runs.
-
-    Raises:
-        UserError: One failed.
-    """
-    failed = train(session, missing, jobs, console)
-    for failure in failed:
-        process.say(failure)
-    if failed:
-        raise UserError("there is no verdict while a run has failed; repeat the command to try it again", status=1)
 
 
 def reported(folder: Path, console: Console) -> Results:

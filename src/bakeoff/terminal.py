@@ -1,5 +1,6 @@
 """What verbs print: plain text in columns, the same on a terminal and in a pipe."""
 
+import dataclasses
 import shlex
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -272,6 +273,38 @@ def choice_text(answer: "Answer", chosen: "Chosen") -> str:
     """What `bakeoff choose` says in the end."""
     table = [_trials(chosen), ""] if chosen.search.found else []
     return "\n".join([*table, answer_text(answer, chosen), *_outlook(answer), *_model(answer)])
+
+
+def choice_json(answer: "Answer", chosen: "Chosen") -> Json:
+    """What `bakeoff choose --json` says: what to use, which is the network or a floor, and how sure that is."""
+    row, floor, unseen = chosen.row, answer.floor, answer.unseen
+    network = row and {
+        "title": answer.chosen,
+        **{name: row.entry[name] for name in ("model", "optimizer", "learning_rate", "weight_decay", "batch_size")},
+        "steps": row.history[-1].step,
+        "run": str(answer.folder),
+    }
+    return {
+        "corpus": chosen.rows.study["corpus"]["name"],
+        "minutes": chosen.kept.minutes,
+        "use": {"floor": floor.name} if answer.count_table else network,
+        "network": network,
+        "floor": {"name": floor.name, "bits_per_byte": floor.valid.bits_per_byte},
+        "bits_per_byte": {
+            "valid": answer.valid,
+            "mixed": answer.mixed,
+            "test": row.test.bits_per_byte if row and row.test else None,
+            "unseen": unseen and dataclasses.asdict(unseen),
+        },
+        "runner_up": answer.runner_up and {"title": answer.runner_up, "probability_better": answer.runner_up_better},
+        "by_minutes": [
+            {"minutes": told.minutes, "bits_per_byte": dataclasses.asdict(told.expected)} for told in answer.outlook
+        ],
+        "ended": answer.ended,
+        "error": answer.error,
+        "seconds": chosen.kept.spent,
+        "study": str(answer.study),
+    }
 
 
 def answer_text(answer: "Answer", chosen: "Chosen") -> str:

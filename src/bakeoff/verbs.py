@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bakeoff import process, progress, terminal, tuning, words
 from bakeoff.analysis.rows import read_rows
@@ -30,11 +30,11 @@ from bakeoff.asked import (
 from bakeoff.choosing.answer import Answer, answer
 from bakeoff.choosing.choice import Choice
 from bakeoff.choosing.kept import FILE
-from bakeoff.choosing.planning import Request
+from bakeoff.choosing.planning import Request, fitted
 from bakeoff.choosing.search import NAMES
 from bakeoff.data import corpora
 from bakeoff.decisions import Decisions
-from bakeoff.doing import do, opened, reported, say_cost, say_where, train_all
+from bakeoff.doing import do, opened, reported, say_cost, say_where, train
 from bakeoff.errors import UserError
 from bakeoff.export import tensorboard as events
 from bakeoff.files import remove_leftovers, require_ours
@@ -47,6 +47,8 @@ from bakeoff.study_file import find_study
 
 if TYPE_CHECKING:
     from bakeoff.judging import Judgement
+
+Json = dict[str, Any]
 
 
 def run(
@@ -225,7 +227,11 @@ def judge(
         while (part := judge.next_look()) is not None:
             if missing := judge.missing(part):
                 planned = planned or say_cost(judge.whole, judge.missing(judge.whole), at_once, console)
-                train_all(part, missing, planned, console)
+                if failed := train(part, missing, planned, console):
+                    for failure in failed:
+                        process.say(failure)
+                    told = "there is no verdict while a run has failed; repeat the command to try it again"
+                    raise UserError(told, status=1)
             decide(f"#{other} against #{one} {terminal.look_text(judge.learn())}")
         judgement = judge.judgement()
         decide.end(f"#{other} against #{one}: {judgement.last.verdict}")
@@ -240,10 +246,12 @@ class Advice(Results):
     Attributes:
         answer: What was found.
         text: The same in words, as the command prints it.
+        record: The same for programs.
     """
 
     answer: Answer
     text: str
+    record: Json
 
     def __str__(self) -> str:
         return self.text
@@ -293,6 +301,7 @@ def choose(
         )
     except ValueError as error:
         raise UserError(str(error)) from error
+    fitted(found, minutes)  # what is wrong with the text is told before there is a folder
     folder = Path(out) / f"choose-{found.name}"
     # A damaged choice.json may have been removed.
     require_ours(folder, FILE, *(f"{name}/study.json" for name in NAMES))
@@ -308,5 +317,5 @@ def choose(
             results = Results(folder=told.study, page=None)
             progress.page(StudyFolder(told.study), console).draw()
     failed = (*results.failed, *([f"the last run failed: {told.error}"] if told.ended == FAILED else []))
-    text = terminal.choice_text(told, chosen)
-    return Advice(folder=results.folder, page=results.page, failed=failed, answer=told, text=text)
+    text, record = terminal.choice_text(told, chosen), terminal.choice_json(told, chosen)
+    return Advice(folder=results.folder, page=results.page, failed=failed, answer=told, text=text, record=record)

@@ -25,6 +25,7 @@ from bakeoff.choosing.search import Pace, Schedule, Search, Trials
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import Scale
+from bakeoff.metrics import Tally
 from bakeoff.records import DAMAGED, DIVERGED, FAILED, StudyFolder, find_studies
 from bakeoff.spec import Budget
 
@@ -132,6 +133,13 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
     again, repeated, _ = choose(*asked)
     assert (again, repeated.partition("\n\n")[0]) == (0, told.partition("\n\n")[0])
     assert {path: path.read_bytes() for path in folder.rglob("best.safetensors")} == trained
+
+    found = json.loads(choose(*asked, "--json")[1])
+    assert found["network"]["run"] == str(final.path)
+    assert found["use"] in ({"floor": found["floor"]["name"]}, found["network"])
+    reached = min(Tally.of(line["valid"]).bits_per_byte for line in final.history())
+    assert found["bits_per_byte"]["valid"] == reached
+    assert (found["minutes"], found["study"], found["report"]) == (1, str(folder / "final"), None)
 
     status, _, said = choose(tiny_corpus_file, "--minutes", "2", "--no-report", "--out", tmp_path / "runs")
     assert (status, said.count("\n")) == (2, 1)

@@ -27,8 +27,8 @@ SAME_WITHIN = 0.01
 CLEAR, LEANING = 5.0, 2.0
 #: Up to this many differences all sign flips are tried, 2**12 of them; a seeded sample of them beyond.
 EXACT_FLIPS = 12
-#: More seeds than these nobody runs.
-MOST_SEEDS = 100
+#: More seeds than these nobody plans for.
+MOST_PLANNED = 100
 
 #: What a verdict may be; `ANSWERED` is for questions of which or how much, `REPORTED` of what was measured elsewhere.
 YES, NO, LEANING_YES, LEANING_NO = "yes", "no", "leaning yes", "leaning no"
@@ -190,9 +190,6 @@ def reach(seeds: int, level: float = LEVEL) -> float:
 def over_documents(differences: Sequence[float], tokens: Sequence[int]) -> Interval | None:
     """95 % interval of the mean difference per token, had other documents of the same kind been drawn.
 
-    A ratio of two sums over documents, with the linearized standard error of such a ratio (Cochran 1977, chapter 6):
-    documents are what is drawn, and tokens of one document hang together.
-
     Args:
         differences: In summed nats, one a document.
         tokens: Of each document.
@@ -200,11 +197,23 @@ def over_documents(differences: Sequence[float], tokens: Sequence[int]) -> Inter
     kept = [(difference, count) for difference, count in zip(differences, tokens, strict=True) if count]
     if len(kept) < FEWEST_DOCUMENTS:
         return None
-    n, total = len(kept), sum(count for _, count in kept)
-    ratio = math.fsum(difference for difference, _ in kept) / total
-    squares = math.fsum((difference - ratio * count) ** 2 for difference, count in kept)
-    error = math.sqrt(n / (n - 1) * squares) / total
-    return _around(ratio, quantile(n - 1, LEVEL) * error)
+    sums, counts = zip(*kept, strict=True)
+    return _around(math.fsum(sums) / sum(counts), quantile(len(kept) - 1, LEVEL) * ratio_error(sums, counts))
+
+
+def ratio_error(sums: Sequence[float], counts: Sequence[int]) -> float:
+    """Standard error of a mean per token over documents, which are what is drawn: tokens of one hang together.
+
+    That of a ratio of two sums, linearized (Cochran 1977, chapter 6).
+
+    Args:
+        sums: One a document.
+        counts: Tokens of each.
+    """
+    n, total = len(sums), sum(counts)
+    ratio = math.fsum(sums) / total
+    squares = math.fsum((each - ratio * count) ** 2 for each, count in zip(sums, counts, strict=True))
+    return math.sqrt(n / (n - 1) * squares) / total
 
 
 def seeds_to_decide(differences: Sequence[float]) -> int | None:
@@ -216,7 +225,7 @@ def seeds_to_decide(differences: Sequence[float]) -> int | None:
     if len(differences) < FEWEST_SEEDS:
         return None
     mean, deviation = abs(statistics.fmean(differences)), statistics.stdev(differences)
-    for n in range(len(differences), MOST_SEEDS + 1):
+    for n in range(len(differences), MOST_PLANNED + 1):
         half = reach(n) * deviation / math.sqrt(n)
         if half < mean or mean + half < SAME_WITHIN:
             return n

@@ -6,18 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.rows import Row
-from bakeoff.analysis.statistics import quantile
+from bakeoff.analysis.statistics import FEWEST_DOCUMENTS, LEVEL, Interval, quantile, ratio_error
 from bakeoff.choosing.choice import Chosen
 from bakeoff.choosing.curve import Foretold, curve
 from bakeoff.choosing.search import Search
 from bakeoff.records import DIVERGED, FINISHED
 
-#: How sure an interval is.
-LEVEL = 0.95
 #: Other times, as multiples of the one there was.
 OTHER_TIMES = (1 / 3, 3.0, 10.0)
 #: How many times as long as the shortest rung the longest must be, to show how more time helps.
@@ -27,17 +23,6 @@ PRIOR = 2
 #: How much of what two contenders drew closer or apart from the last rung but one to the last they do so until the end
 #: of the last run, and how many bits per byte that is where there was one rung: standard deviations, from simulations.
 DRIFT, UNKNOWN_DRIFT = 0.7, 0.06
-#: The fewest documents of which an interval over documents is made.
-FEWEST_DOCUMENTS = 10
-
-
-@dataclass(frozen=True, kw_only=True)
-class Expected:
-    """Bits per byte, and between what they lie."""
-
-    mean: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +35,7 @@ class Outlook:
     """
 
     minutes: float
-    expected: Expected
+    expected: Interval
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +66,7 @@ class Answer:
     floor: Baseline
     valid: float | None
     mixed: float | None
-    unseen: Expected | None
+    unseen: Interval | None
     runner_up: str | None
     runner_up_better: float | None
     outlook: tuple[Outlook, ...]
@@ -148,12 +133,11 @@ def seed_deviation(repeated: Sequence[Sequence[float]], typical: float) -> Devia
     return Deviation(bits=math.sqrt((PRIOR * typical**2 + squares) / freedom), freedom=freedom)
 
 
-def unseen(row: Row, deviation: Deviation) -> Expected | None:
+def unseen(row: Row, deviation: Deviation) -> Interval | None:
     """Bits per byte on unseen text, from test, with an interval that covers other documents and other seeds.
 
-    The choice was made on valid, so test is no part of it. The documents' share is that of a ratio of sums
-    (Cochran 1977, section 6.3); both shares are taken to be independent and normal, and their sum to have the degrees
-    of freedom of Welch and Satterthwaite.
+    The choice was made on valid, so test is no part of it. The shares of documents and of seeds are taken to be
+    independent and normal, and their sum to have the degrees of freedom of Welch and Satterthwaite.
 
     Args:
         row: A run that was measured on test.
@@ -162,11 +146,9 @@ def unseen(row: Row, deviation: Deviation) -> Expected | None:
     documents = row.documents.get("test")
     if row.test is None or documents is None or len(documents.nats) < FEWEST_DOCUMENTS:
         return None
-    nats_D, tokens_D = np.array(documents.nats), np.array(documents.tokens)
-    residuals_D = nats_D - tokens_D * row.test.loss
-    count = len(nats_D)
-    error = math.sqrt(count / (count - 1) * float(np.square(residuals_D).sum())) / (row.test.bytes * math.log(2))
-    shares = (error**2, count - 1), (deviation.bits**2, deviation.freedom)
+    bits = row.test.tokens / (row.test.bytes * math.log(2))  # of a nat per token
+    error = ratio_error(documents.nats, documents.tokens) * bits
+    shares = (error**2, len(documents.nats) - 1), (deviation.bits**2, deviation.freedom)
     total = sum(share for share, _ in shares)
     freedom = total**2 / sum(share**2 / free for share, free in shares)
     return _around(Foretold(row.test.bits_per_byte, math.sqrt(total)), freedom)
@@ -217,6 +199,6 @@ def _points(search: Search, contender: int) -> list[tuple[float, float]]:
     return [(found.seconds, found.valid) for found in best if math.isfinite(found.valid)]
 
 
-def _around(foretold: Foretold, freedom: float) -> Expected:
+def _around(foretold: Foretold, freedom: float) -> Interval:
     reach = quantile(freedom, LEVEL) * foretold.deviation
-    return Expected(mean=foretold.mean, low=foretold.mean - reach, high=foretold.mean + reach)
+    return Interval(mean=foretold.mean, low=foretold.mean - reach, high=foretold.mean + reach)

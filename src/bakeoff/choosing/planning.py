@@ -1,6 +1,7 @@
 """What a choice decides before it trains: how much of the text, models of which size, how the time is divided."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from bakeoff import costs, progress, words
 from bakeoff.choosing import rungs
 from bakeoff.choosing.kept import ANSWERING, Kept
 from bakeoff.choosing.search import Pace, Search
-from bakeoff.data import Tokens, corpora
+from bakeoff.data import Tokens, corpora, require_documents
 from bakeoff.errors import UserError
 from bakeoff.experiments import SCALES, Contender, Scale
 from bakeoff.identity import identity
@@ -107,12 +108,18 @@ def told(search: Search, kept: Kept) -> Iterator[str]:
     yield f"{'then the best of them' if search.plan else 'it is trained'} for about {words.duration(max(0.0, rest))}"
 
 
+@functools.lru_cache(maxsize=1)
 def fitted(corpus: Corpus, minutes: float) -> tuple[int, Corpus]:
-    """The place of the largest scale for the time and the text, and as much of the text as the time is enough for."""
+    """The place of the largest scale for the time and the text, and as much of the text as the time is enough for.
+
+    Raises:
+        UserError: The text cannot be used.
+    """
     measured = min(max(MEASURED * minutes, FEWEST_MEASURED), MOST_MEASURED)
     limits = {"train": TRAINED * minutes, "valid": measured, "test": measured}
-    splits = corpora.load(corpus).splits
-    kept = {split: _first(splits[split], most) for split, most in limits.items()}
+    text = corpora.load(corpus)
+    require_documents(text)
+    kept = {split: _first(text.splits[split], most) for split, most in limits.items()}
     megabytes = kept["train"][1] / 1e6
     largest = max(p for p, scale in enumerate(SCALES) if scale.minutes <= minutes and scale.megabytes <= megabytes)
     counts = kept["train"][0], kept["valid"][0], kept["test"][0]

@@ -88,7 +88,7 @@ class Found:
 
     Attributes:
         contender: Its place among the contenders.
-        rung: Counted from 0; the last run stands one higher than the last rung.
+        rung: Counted from 0.
         lr: Its learning rate.
         seed: Its seed.
         steps: The steps that it took.
