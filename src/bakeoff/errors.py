@@ -7,6 +7,10 @@ import re
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\uf8ff\ufeff\ufffe\uffff]")
 
 
+#: Characters of what a library's error says.
+LONGEST = 500
+
+
 class UserError(Exception):
     """A mistake that the user can mend; its text is one line that says what is wrong and how.
 
@@ -18,6 +22,11 @@ class UserError(Exception):
     def __init__(self, message: str, *, status: int = 2) -> None:
         super().__init__(message)
         self.status = status
+
+
+def one_line(error: BaseException) -> str:
+    """What an error of a library says: Ray's and torch's have many lines, and some say nothing but their name."""
+    return " ".join(str(error).split())[:LONGEST] or type(error).__name__
 
 
 def plain(text: str) -> str:

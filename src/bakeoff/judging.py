@@ -25,7 +25,7 @@ from bakeoff.analysis import looks
 from bakeoff.analysis.looks import Look
 from bakeoff.analysis.questions.contrasts import contrasts
 from bakeoff.analysis.rows import Repeats, Row, StudyRows, read_rows, require_undamaged
-from bakeoff.analysis.statistics import MOST_SEEDS, SAME_WITHIN, UNDECIDED
+from bakeoff.analysis.statistics import MOST_PLANNED, SAME_WITHIN, UNDECIDED
 from bakeoff.errors import UserError
 from bakeoff.records import DIVERGED, FINISHED, LARGEST, LOOKS, read_json, write_record
 from bakeoff.runner import OtherCodeError, Session
@@ -85,7 +85,7 @@ def parse_looks(given: str) -> tuple[int, ...]:
     found = tuple(int(part) if re.fullmatch("[0-9]{1,3}", part) else 0 for part in parts)
     if not looks.are_fit(found):
         raise UserError(
-            f"--looks takes two or more numbers of seeds that rise, from 3 to {MOST_SEEDS}, such as {USUAL}; "
+            f"--looks takes two or more numbers of seeds that rise, from 3 to {MOST_PLANNED}, such as {USUAL}; "
             f"not {given!r}"
         )
     return found

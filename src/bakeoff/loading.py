@@ -12,7 +12,7 @@ from torch import nn
 from bakeoff import checkpoints, data, sources
 from bakeoff.analysis.rows import read_rows
 from bakeoff.data import Told
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, one_line
 from bakeoff.identity import decode
 from bakeoff.models import count_table
 from bakeoff.models.count_table import CountTable
@@ -40,7 +40,8 @@ class LoadedRun(Loaded[nn.Module]):
 
     def _repr_html_(self) -> str:
         path = _place(self.folder.path)
-        study = read_rows(StudyFolder(path.parent.parent))
+        folder = StudyFolder(path.parent.parent)
+        study = read_rows(folder, folder.seeds)
         rows = tuple(row for row in study.rows if row.folder == f"{path.parent.name}/{path.name}")
         return table.html(dataclasses.replace(study, rows=rows))
 
@@ -115,7 +116,7 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
     try:
         model = architecture.rebuild(symbols, length, checkpoints.load(folder.best_weights).tensors)
     except (ValueError, RuntimeError) as error:
-        raise DamagedError(folder.best_weights, " ".join(str(error).split())[:120], mend) from error
+        raise DamagedError(folder.best_weights, one_line(error), mend) from error
     return Trained(architecture, length, model.eval(), tokenizer)
 
 
@@ -137,7 +138,7 @@ def _load_exported(path: Path) -> Loaded[nn.Module]:
         weights = checkpoints.load(path / WEIGHTS).tensors
         model = architecture.rebuild(tokenizer.get_vocab_size(), config["sequence_length"], weights)
     except Exception as error:
-        why = " ".join(str(error).split())[:120]
+        why = one_line(error)
         raise UserError(f"{path} is damaged ({why}): export the run again", status=1) from error
     return Loaded(model.eval(), tokenizer)
 
@@ -210,7 +211,7 @@ def _tokenizer(study: StudyFolder) -> Tokenizer:
         return _checked_tokenizer(study.tokenizer, checksum)
     except Exception as error:  # the library's own errors have no class of theirs
         mend = "repeat the command that trained the study, which writes it anew"
-        raise DamagedError(study.tokenizer, " ".join(str(error).split()), mend) from error
+        raise DamagedError(study.tokenizer, one_line(error), mend) from error
 
 
 def _checked_tokenizer(path: Path, checksum: str | None) -> Tokenizer:

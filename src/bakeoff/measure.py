@@ -130,7 +130,10 @@ def _in_glibc(function: str, *numbers: int) -> None:
 
 
 def usable_cores() -> int:
-    """Physical cores that this process may use: by its affinity, its control group's quota, and OMP_NUM_THREADS."""
+    """Threads that compute at once for this process.
+
+    No more than the machine has physical cores, or than affinity, the control group's quota or OMP_NUM_THREADS allow.
+    """
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     asked = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]  # the rest is for threads inside of threads
     limits = [allowed, psutil.cpu_count(logical=False) or allowed, *_processor_quotas()]

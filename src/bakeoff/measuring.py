@@ -172,12 +172,8 @@ def measure(request: Request, device: torch.device, told: Told = lambda *_: None
         split=split,
         cost=cost,
         documents=by_document(stream, nats),
-        floor=(floor["name"], _sums(floor[split])),
+        floor=(floor["name"], Tally.of(floor[split])),
     )
-
-
-def _sums(told: Json) -> Tally:
-    return Tally(nats=told["nats"], tokens=told["tokens"], words=told["words"], bytes=told["bytes"])
 
 
 def _read(folder: Path) -> tuple[Borrowed, Tokenizer]:

@@ -1,7 +1,9 @@
 """Nats and counts, and the only place where they become perplexity."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Self
 
 #: Where there is less than a word in so many bytes, as in text without spaces, a perplexity per word says nothing.
 BYTES_A_WORD = 50
@@ -24,6 +26,11 @@ class Tally:
     tokens: int
     words: int
     bytes: int
+
+    @classmethod
+    def of(cls, sums: Mapping[str, Any]) -> Self:
+        """From sums as records keep them, without whatever stands beside them."""
+        return cls(nats=sums["nats"], tokens=sums["tokens"], words=sums["words"], bytes=sums["bytes"])
 
     @property
     def loss(self) -> float:

@@ -117,6 +117,7 @@ class Suspect:
             budget=budget,
             experiments=experiments,
             seeds=(self.run.seed,),
+            trial=True,
         )
 
     def keep(self, start: StudyRows, warmer: StudyRows) -> Probe:

@@ -15,7 +15,7 @@ from bakeoff import costs, data, models, sources, texts
 from bakeoff.data import Tokens, Told, own_text
 from bakeoff.data.cache import cache_folder
 from bakeoff.declaration import declare
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, one_line
 from bakeoff.executors import Cluster, Task, do
 from bakeoff.executors.apart import CACHE
 from bakeoff.executors.local import Local
@@ -318,7 +318,7 @@ def tokens_of(declared: Study, told: Told = lambda *_: None) -> Tokens:
         except UserError:
             raise
         except Exception as error:  # of a class of one's own it may be any
-            why = " ".join(str(error).split())
+            why = one_line(error)
             raise UserError(f"#{experiment.number} cannot be built ({type(error).__name__}: {why})") from error
     return tokens
 

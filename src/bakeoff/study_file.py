@@ -15,7 +15,7 @@ from typing import Any
 
 from bakeoff import sources
 from bakeoff.data import own_text
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, one_line
 from bakeoff.experiments import STUDIES
 from bakeoff.identity import decode, encode, is_bakeoffs, type_name, types
 from bakeoff.models import ARCHITECTURES, Transformers
@@ -91,12 +91,12 @@ def _require_recordable(spec: Architecture | Optimizer, traits: Iterable[str]) -
             hash(value)
             json.dumps(encode(value), allow_nan=False, ensure_ascii=False).encode()
         except Exception as error:
-            why = " ".join(str(error).split())
+            why = one_line(error)
             raise UserError(f"{kind} has a field {name} that cannot be kept in records ({why}): {mend}") from error
     try:
         again = decode(json.loads(json.dumps(encode(spec))), {type_name(each): each for each in types(spec)})
     except Exception as error:
-        why = " ".join(str(error).split())
+        why = one_line(error)
         raise UserError(
             f"{kind} cannot be built again from its fields ({why}): leave init on, and call none of them type"
         ) from error

@@ -6,13 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from bakeoff import generation
 from bakeoff.data import Tokens
 from bakeoff.data.cache import entry
 from bakeoff.generation import Choice, Counts, Network, Source
-from bakeoff.models import count_table, kneser_ney
+from bakeoff.models import count_table, kneser_ney, ngram
 from bakeoff.models.count_table import CountTable
 from bakeoff.models.ngram import TABLES
 from bakeoff.models.tied import TiedLanguageModel
@@ -58,8 +59,8 @@ def of_floor(tokens: Tokens, length: int) -> Json:
         tokens: The corpus.
         length: Targets of a sequence.
     """
-    sources = [Path(module.__file__ or "").read_bytes() for module in (count_table, generation, kneser_ney)]
-    told = [f"{tokens.key} {length} ".encode(), *sources, Path(__file__).read_bytes()]
+    sources = [Path(module.__file__ or "").read_bytes() for module in (count_table, generation, kneser_ney, ngram)]
+    told = [f"{tokens.key} {length} {torch.__version__} ".encode(), *sources, Path(__file__).read_bytes()]
 
     def make(folder: Path) -> None:
         counted_N = tokens.splits["train"].tokens_N[:COUNTED]

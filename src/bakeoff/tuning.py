@@ -257,8 +257,7 @@ def _taken(experiment: Experiment, places: Iterable[float]) -> list[float]:
 
 
 def _trial(place: float, row: Row) -> Json:
-    done = row.status == "finished" and row.valid is not None
-    valid = row.valid.as_json() if done and row.valid else {}
+    valid = row.valid.as_json() if row.valid and row.finished else {}
     return {
         "lr": rate(place),
         "status": row.status,

@@ -378,7 +378,7 @@ class _Recording:
         """Measure test with the last weights and with the best, and the best with counts and with other windows.
 
         What each document cost under the best is kept, and some texts of it. If the weights were averaged, valid and
-        test are also measured with the average. Of a trial there are neither texts nor other windows.
+        test are also measured with the average. A trial is measured by itself and in its own windows alone.
 
         Raises:
             DivergedError: The loss on test is not finite.
@@ -394,10 +394,10 @@ class _Recording:
             if not (np.isfinite(last).all() and np.isfinite(best).all()):
                 what = "the loss on test was not finite in the end"
                 raise DivergedError(what, training.epochs + 1, training.step, training.steps)
-            with self._optional("with counts"):
-                nats = {"valid": measure(valid), "test": best}
-                mixed = with_counts(self.tokens, self.budget.sequence_length, nats)
             if not self.trial:
+                with self._optional("with counts"):
+                    nats = {"valid": measure(valid), "test": best}
+                    mixed = with_counts(self.tokens, self.budget.sequence_length, nats)
                 with self._optional("in other windows"):
                     otherwise = windows.measured(model, test, best, self.budget, self.device)
                     windowed = {name: tally(test, nats).sums() for name, nats in otherwise.items()}

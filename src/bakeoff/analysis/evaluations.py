@@ -167,8 +167,8 @@ def point(line: Json, unit: str = "epoch") -> Point:
         epoch=line["epoch"],
         step=line["step"],
         train_seconds=line["train_seconds"],
-        train=tally(line["train"]),
-        valid=tally(line["valid"]),
+        train=Tally.of(line["train"]),
+        valid=Tally.of(line["valid"]),
         running_perplexity=perplexity(running["nats"], running["tokens"]) if running else None,
         train_deciles=parts(found) if (found := line["train"].get("deciles")) else None,
         valid_deciles=parts(found) if (found := line["valid"].get("deciles")) else None,
@@ -248,9 +248,9 @@ def baseline(entry: Json) -> Baseline:
     """A floor from its entry in `study.json`."""
     return Baseline(
         name=entry["name"],
-        train=tally(entry["train"]),
-        valid=tally(entry["valid"]),
-        test=tally(entry["test"]),
+        train=Tally.of(entry["train"]),
+        valid=Tally.of(entry["valid"]),
+        test=Tally.of(entry["test"]),
         seconds=entry["seconds"],
         cache_weight=entry.get("cache_weight"),
     )
@@ -258,13 +258,8 @@ def baseline(entry: Json) -> Baseline:
 
 def with_counts(entry: Json) -> WithCounts:
     """A mixture from its entry in `summary.json`."""
-    splits = {split: tally(entry[split]) for split in ("valid", "test")}
+    splits = {split: Tally.of(entry[split]) for split in ("valid", "test")}
     return WithCounts(floor=entry["floor"], weight=entry["weight"], **splits)
-
-
-def tally(sums: Json) -> Tally:
-    """Nats and counts, without whatever stands beside them."""
-    return Tally(nats=sums["nats"], tokens=sums["tokens"], words=sums["words"], bytes=sums["bytes"])
 
 
 def parts(entry: Json) -> Parts:

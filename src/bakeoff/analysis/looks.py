@@ -29,7 +29,7 @@ from scipy import special, stats
 
 from bakeoff.analysis.statistics import (
     FEWEST_SEEDS,
-    MOST_SEEDS,
+    MOST_PLANNED,
     SAME,
     UNDECIDED,
     Interval,
@@ -74,7 +74,7 @@ class Look:
 def are_fit(looks: Sequence[int]) -> bool:
     """Whether there are several looks, and they rise from the fewest seeds that have an interval."""
     rising = list(looks) == sorted(set(looks))
-    return len(looks) > 1 and rising and looks[0] >= FEWEST_SEEDS and looks[-1] <= MOST_SEEDS
+    return len(looks) > 1 and rising and looks[0] >= FEWEST_SEEDS and looks[-1] <= MOST_PLANNED
 
 
 def look(gains: Sequence[float], level: float, margin: float) -> Look:

@@ -5,7 +5,7 @@ from statistics import fmean
 
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.at_work import Place
-from bakeoff.records import DAMAGED, FINISHED, RUNNING, STATUSES
+from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, MISSING, RUNNING, STATUSES
 
 #: Of more runs than these the first ones are named.
 NAMED = 6
@@ -26,7 +26,7 @@ def seconds_left(study: StudyRows, places: Mapping[tuple[int, int], Place]) -> f
     Returns:
         0 where nothing is left; None where no run has come far enough to judge by.
     """
-    ahead = [row for row in study.rows if row.status not in ("finished", "diverged")]
+    ahead = [row for row in study.rows if row.status not in (FINISHED, DIVERGED)]
     begun = [row for row in study.rows if row.status == FINISHED] or [row for row in ahead if row.done]
     left = _by_others(study, ahead, begun, places) if begun else _by_pace(ahead, places)
     if left is None:
@@ -63,9 +63,9 @@ def _by_pace(ahead: Sequence[Row], places: Mapping[tuple[int, int], Place]) -> l
 
 def what_is_next(study: StudyRows) -> str:
     """What the next `bakeoff run` will do, in words."""
-    interrupted = _numbers(row for row in study.rows if row.status == "missing" and row.history)
-    untouched = _numbers(row for row in study.rows if row.status == "missing" and not row.history)
-    failed = _numbers(row for row in study.rows if row.status == "failed")
+    interrupted = _numbers(row for row in study.rows if row.status == MISSING and row.history)
+    untouched = _numbers(row for row in study.rows if row.status == MISSING and not row.history)
+    failed = _numbers(row for row in study.rows if row.status == FAILED)
     damaged = _numbers(row for row in study.rows if row.status == DAMAGED)
     plans = [("go on with", interrupted), ("start", untouched), ("try again", failed)]
     plan = ", ".join(f"{verb} {numbers}" for verb, numbers in plans if numbers) or "only write the report"

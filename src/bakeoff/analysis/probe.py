@@ -8,9 +8,9 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from bakeoff.analysis import evaluations
 from bakeoff.analysis.diagnosis import FLAT, NEAR
 from bakeoff.analysis.statistics import CLEAR
+from bakeoff.metrics import Tally
 
 #: What a probe found: a change with which the run gets where it should have; that one helps, but not as far; that none
 #: does; or that its own start is as it should be, so that what goes wrong comes later than a probe sees.
@@ -105,5 +105,5 @@ def probe(record: dict[str, Any], number: int, unigram: float, deviation: float)
 
 def _start(change: str, record: dict[str, Any]) -> Start:
     valid = record.get("valid")
-    loss = evaluations.tally(valid).loss if valid else math.inf
+    loss = Tally.of(valid).loss if valid else math.inf
     return Start(change=change, learning_rate=record["learning_rate"], loss=loss)

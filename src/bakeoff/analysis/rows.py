@@ -132,7 +132,7 @@ class Row:
     @property
     def lost(self) -> bool:
         """Whether it ended without a result that can be averaged with others."""
-        return self.status in (DIVERGED, FAILED, "damaged")
+        return self.status in (DIVERGED, FAILED, DAMAGED)
 
     @property
     def unlearned(self) -> bool:
@@ -531,8 +531,8 @@ def read_rows(folder: StudyFolder, seeds: Sequence[int] = (), known: Known | Non
     Args:
         folder: Of the study.
         seeds: Instead of those that are declared: runs with others may be there as well.
-        known: Where rows of runs that are over are kept for whoever reads the same study again and again; its rows
-            are not diagnosed.
+        known: Where rows of runs that are over are kept for whoever reads the same study again and again; with it no
+            row is diagnosed.
 
     Raises:
         DamagedError: `study.json` is not what was written, or was written by a version that declared other things.
@@ -622,15 +622,15 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
         best_epoch=best.epoch if best else None,
         train=best.train if best else None,
         valid=best.valid if best else None,
-        test=evaluations.tally(test["best"]) if test else None,
+        test=Tally.of(test["best"]) if test else None,
         last={
             "train": last.train if last else None,
             "valid": last.valid if last else None,
-            "test": evaluations.tally(test["last"]) if test else None,
+            "test": Tally.of(test["last"]) if test else None,
         },
-        averaged={split: evaluations.tally(sums) for split, sums in averaged.items()} if averaged else None,
+        averaged={split: Tally.of(sums) for split, sums in averaged.items()} if averaged else None,
         with_counts=evaluations.with_counts(mixed) if (mixed := summary.get("with_counts")) else None,
-        windows={name: evaluations.tally(sums) for name, sums in (summary.get("windows") or {}).items() if sums},
+        windows={name: Tally.of(sums) for name, sums in (summary.get("windows") or {}).items() if sums},
         train_running_perplexity=best.running_perplexity if best else None,
         clipped=_mean([point.clipped for point in history]),
         train_seconds=last.train_seconds if last else None,

@@ -8,6 +8,7 @@ from pathlib import Path
 from huggingface_hub import hf_hub_download
 from huggingface_hub.utils import logging
 
+from bakeoff.errors import one_line
 from bakeoff.files import sha256_of
 
 #: What the reason begins with where it is the user's settings, and what mends it.
@@ -29,7 +30,7 @@ def fetch(repository: str, filename: str, *, revision: str, kind: str = "model")
         path = Path(download())
         return path if is_whole(path) else Path(download(force_download=True))
     except Exception as error:  # whatever the hub's libraries raise, the file cannot be had
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        reason = one_line(error)
         mend = next((mend for begins, mend in MENDS.items() if reason.startswith(begins)), reason)
         raise ConnectionError(mend) from error
 

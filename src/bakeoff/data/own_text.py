@@ -24,7 +24,7 @@ from bakeoff.files import is_regular, sha256_of
 
 #: Bytes that are looked at together.
 BLOCK = 1 << 20
-#: Characters after which a document ends with the line, and with which a line is no document but many.
+#: Bytes after which a document ends with the line, and characters with which a line is no document but many.
 LONGEST = 1 << 16
 #: Characters of a piece of a line that is cut, at least and at most.
 PIECE = 1000, 2000

@@ -15,7 +15,7 @@ from pathlib import Path
 from bakeoff.data import hub
 from bakeoff.data.cache import cache_folder
 from bakeoff.data.splits import Splits
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, one_line
 from bakeoff.files import sha256_of, written_atomically
 
 NAME = "wikitext-2"
@@ -72,7 +72,7 @@ def joined_rows(parquet: Path) -> str:
         rows = pl.read_parquet(parquet)["text"]
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         raise UserError(
-            f"{parquet} is damaged ({_line(error)}): remove it, and it is fetched anew", status=1
+            f"{parquet} is damaged ({one_line(error)}): remove it, and it is fetched anew", status=1
         ) from error
     return "".join(row or " \n" for row in rows)
 
@@ -107,7 +107,7 @@ def _unzip(path: Path, member: str) -> bytes:
                 return file.read(LARGEST + 1)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, StopIteration, OSError) as error:
         raise UserError(
-            f"{path} is no zip with {member} in it ({_line(error)}): put the official file there, or remove it",
+            f"{path} is no zip with {member} in it ({one_line(error)}): put the official file there, or remove it",
             status=1,
         ) from error
 
@@ -133,7 +133,3 @@ def _fetch(split: str) -> Path:
             f"repeat with a network, or name with BAKEOFF_DATA a folder that has {NAME}/{_given(split).name}",
             status=1,
         ) from error
-
-
-def _line(error: Exception) -> str:
-    return " ".join(str(error).split())[:120] or type(error).__name__

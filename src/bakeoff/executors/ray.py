@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff import words
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, one_line
 from bakeoff.executors import Cluster, Ended, Task
 from bakeoff.executors.node import LOOK, Progress, difference, unseen, versions, work
 from bakeoff.files import TEMPORARY
@@ -27,8 +27,6 @@ from bakeoff.files import TEMPORARY
 Json = dict[str, Any]
 #: Seconds that an address may take to answer, that every node may, and that cancelled tasks may take to end.
 REACHED, ANSWERED, STOPPED = 5.0, 120.0, 10.0
-#: Characters of what Ray says of an error, at most.
-LONGEST = 500
 #: How often a run that was lost with its node is begun on another one.
 RETRIES = 2
 #: What clients of HTTP/2, gRPC's among them, say first; a server's first frame is of the same type (RFC 9113, 3.4).
@@ -68,7 +66,7 @@ def connected(address: str | None, *, shared: bool = True) -> Iterator["Ray"]:
         # Its own log.txt has what a run printed; Ray would drop lines of it.
         ray.init(address, include_dashboard=False, log_to_driver=False, logging_level="ERROR", ignore_reinit_error=True)
     except Exception as error:  # Ray raises plain ones, too, and behind its own what is wrong
-        why = _in_one_line(error.__cause__ or error)
+        why = one_line(error.__cause__ or error)
         raise UserError(f"no Ray cluster at {address or 'this machine'}: {why}", status=1) from error
     finally:
         if threading.current_thread() is threading.main_thread():
@@ -233,11 +231,6 @@ def _require_reachable(address: str | None) -> None:
             raise ConnectionError(f"{error.strerror or error}: start one with `ray start --head`") from None
         if answer[3:4] != SETTINGS_FRAME[3:4] and os.environ.get("RAY_USE_TLS") != "1":
             raise ConnectionError("what listens there is no Ray cluster: give the port of `ray start`, 6379 by default")
-
-
-def _in_one_line(error: BaseException) -> str:
-    """What an error says; Ray's has lines: of a mismatch, with which versions the cluster and this process run."""
-    return " ".join(str(error).split())[:LONGEST] or type(error).__name__
 
 
 def _last_line(error: BaseException) -> str:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, one_line
 from bakeoff.executors import Ended, Task
 from bakeoff.executors.local import last_line
 from bakeoff.executors.node import LOOK, Progress, difference, say, unseen, versions, work
@@ -177,7 +177,7 @@ class Slurm:
             try:
                 jobs = self.executor.submit_array(asked)
             except Exception as error:  # submitit's own, with what sbatch said
-                why = " ".join(str(error).split())
+                why = one_line(error)
                 raise UserError(f"Slurm takes no job: {why}", status=1) from error
             self.active |= {
                 task: _Submitted(job, progress, each.mark)

@@ -1,7 +1,6 @@
 """The released embeddings of GPT-1 (Radford et al. 2018), for models that keep them frozen. Nothing is unpickled."""
 
 import contextlib
-import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from bakeoff.data import gpt1
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, one_line
+from bakeoff.files import sha256_of
 
 #: The whole model. A copy of one's own may hold the two embeddings alone.
 WEIGHTS = gpt1.Released(
@@ -58,7 +58,7 @@ def _opened() -> Iterator[Any]:
         with safe_open(path, framework="pt") as file:
             yield file
     except (SafetensorError, ValueError, OSError) as error:
-        why = " ".join(str(error).split())[:120]
+        why = one_line(error)
         raise UserError(
             f"{path} is not {WEIGHTS.what} ({why}): put the one of {gpt1.PAGE} there, or remove it to fetch it",
             status=1,
@@ -67,9 +67,7 @@ def _opened() -> Iterator[Any]:
 
 def _fetched() -> Path:
     path = gpt1.find(WEIGHTS)
-    with path.open("rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
-    if found != WEIGHTS.sha256:
+    if (found := sha256_of(path)) != WEIGHTS.sha256:
         path.resolve().unlink()
         raise UserError(f"what was fetched is not {WEIGHTS.what} (sha256 {found[:12]}…): repeat the command", status=1)
     return path

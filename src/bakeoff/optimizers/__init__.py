@@ -11,7 +11,7 @@ from bakeoff.optimizers.schedule_free import ScheduleFreeAdamW
 from bakeoff.optimizers.schedules import SCHEDULES, Schedule
 from bakeoff.spec import Optimizer
 
-#: In the order in which tables and figures show them; the order also fixes their colours.
+#: In the order in which tables and figures show them.
 OPTIMIZERS: dict[str, type[Optimizer]] = {
     optimizer.name: optimizer for optimizer in (Adam, AdamW, SGD, Momentum, Muon, Lion, NAdam, ScheduleFreeAdamW)
 }

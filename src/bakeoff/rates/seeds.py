@@ -68,17 +68,13 @@ def _means(folder: StudyFolder) -> dict[str, float]:
 def _losses(folder: StudyFolder, experiment: Json) -> Iterator[float]:
     """The lowest valid loss of each finished run of an experiment that got below the unigram, in nats per token."""
     study = folder.study
-    unigram = next(_loss(baseline["valid"]) for baseline in study["baselines"] if baseline["name"] == "unigram")
+    unigram = next(Tally.of(baseline["valid"]).loss for baseline in study["baselines"] if baseline["name"] == "unigram")
     for seed in study["seeds"]:
         run = folder.run(f"{experiment['slug']}/seed-{seed}")
         if run.status == FINISHED:
-            loss = min(_loss(line["valid"]) for line in run.history())
+            loss = min(Tally.of(line["valid"]).loss for line in run.history())
             if loss < unigram:
                 yield loss
-
-
-def _loss(sums: Json) -> float:
-    return Tally(**{unit: sums[unit] for unit in ("nats", "tokens", "words", "bytes")}).loss
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ import torch
 
 from bakeoff import checkpoints, declaration, windows
 from bakeoff.data import Tokens, Told, corpora
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, one_line
 from bakeoff.identity import decode, encode, identity
 from bakeoff.measure import compute_in_float32, resolve_device
 from bakeoff.recording import Measures, by_document, tally, with_counts
@@ -101,7 +101,7 @@ def compare_weights(review: Review, over: Over, run: Run, tokens: Tokens) -> Non
         weights, facts = checkpoints.load(path)
         model = run.architecture.rebuild(tokens.vocabulary, budget.sequence_length, weights).to(device)
     except (ValueError, RuntimeError) as error:  # damaged, or of another shape
-        review.differences.append(Difference(str(path), WRITTEN, " ".join(str(error).split())))
+        review.differences.append(Difference(str(path), WRITTEN, one_line(error)))
         return
     torch.set_num_threads(budget.threads or 1)
     compute_in_float32()

@@ -12,7 +12,7 @@ from bakeoff.analysis.rows import Row, StudyRows
 
 Json = dict[str, Any]
 
-#: Okabe & Ito's colour-blind-safe set, one colour an optimizer in the order of the registry.
+#: Okabe & Ito's colour-blind-safe set, one colour an optimizer of a study, in their order; an eighth has the first.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 #: The same hues, lighter, for a dark page; the page puts them in place of the ones above.
 DARK_COLOURS = ("#4FA8DC", "#F0813A", "#2BC49A", "#DD9DC0", "#F0B93A", "#8CCBF0", "#F2F2F2")
