@@ -24,3 +24,9 @@ def test_what_a_command_line_changes_of_a_study_is_kept_as_it_could_be_typed(tin
     again = asked.with_options(tiny_study, corpus=changed.options["--corpus"], epochs=int(changed.options["--epochs"]))
     assert identity(again) == identity(changed)
     assert asked.with_options(tiny_study).options == {}
+
+
+def test_a_study_that_a_program_made_has_no_command(tiny_study, tmp_path):
+    assert tiny_study.options is None
+    assert asked.find(tiny_study, tmp_path).study.options is None
+    assert asked.find("quick", tmp_path, epochs=3).study.options == {"--epochs": "3"}

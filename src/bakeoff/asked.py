@@ -53,7 +53,10 @@ def find(study: str | Path | Study, out: Path, **options: Unpack[Options]) -> Fo
         UserError: There is no such study, or it cannot have these options.
     """
     built_in, source = find_study(study)
-    declared = tuning.apply(out, with_options(built_in, **options), built_in, source)
+    named = with_options(built_in, **options)
+    if isinstance(study, Study):
+        named = dataclasses.replace(named, options=None)
+    declared = tuning.apply(out, named, built_in, source)
     return Found(declared, out / folder_name(declared, built_in), built_in, source)
 
 

@@ -173,7 +173,7 @@ def _recorded(folder: StudyFolder, corpus: Json, *, trust: bool) -> tuple[Study,
     )
     tuned = record.get("tuning") and {name: value for name, value in record["tuning"].items() if name != "fits"}
     shared: Json = {"name": record["study"], "corpus": corpus, "seeds": tuple(record["seeds"]), "tuning": tuned}
-    shared["options"] = record.get("options") or {}
+    shared["options"] = record.get("options")
     study = Study(budget=budget, experiments=experiments, **shared)
     study = with_code(study, source) if source and foreign else study
     # What was resolved where it was started is kept in place of what was declared.

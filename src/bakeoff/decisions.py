@@ -52,6 +52,12 @@ def whole_of(study: Path) -> Path:
     return study.parent if (study.parent / FILE).is_file() else study
 
 
+def place(study: Path) -> str:
+    """Where a study lies in the folder of all: `quick`, or `choose-my/final` as a part of a whole."""
+    path = study.resolve()
+    return path.relative_to(whole_of(path).parent).as_posix()
+
+
 def read(study: Path) -> list[str]:
     """What was decided so far of a study, or of the whole that it is a part of."""
     path = whole_of(study) / FILE

@@ -51,7 +51,7 @@ def declare(study: Study, tokens: Tokens, declared: Study, source: Path | None) 
         "runs": {run.slug: identity(run) for run in study.runs},
         "bakeoff": version("bakeoff"),
         "source": str(source) if source else None,
-        "options": dict(declared.options),
+        "options": None if declared.options is None else dict(declared.options),
         "code": sources.checksums(source) if source else None,
         "tokenizer_sha256": hashlib.sha256(tokens.tokenizer.to_str().encode()).hexdigest(),
         "models": _order(ARCHITECTURES.values(), (type(e.architecture) for e in study.experiments)),

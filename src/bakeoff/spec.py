@@ -440,7 +440,8 @@ class Study:
         seeds: Each experiment is run once with each.
         tuning: Where its learning rates come from: what a search found, with every trial; None if chosen by hand.
         trial: Whether its runs only help to choose what to train; what that does not take is not measured.
-        options: Those of the command line, with their values, that made it of what its name or its study file says.
+        options: Those of the command line, with their values, that made it of what its name or its study file says;
+            None for a study that no command line names: of a choice, a search, or a program.
     """
 
     name: str
@@ -450,7 +451,7 @@ class Study:
     seeds: tuple[int, ...] = field(default=(0,), metadata=NOT_IDENTITY)
     tuning: Mapping[str, Any] | None = field(default=None, metadata=NOT_IDENTITY)
     trial: bool = field(default=False, metadata=NOT_IDENTITY)
-    options: Mapping[str, str] = field(default_factory=dict, metadata=NOT_IDENTITY)
+    options: Mapping[str, str] | None = field(default=None, metadata=NOT_IDENTITY)
 
     def __post_init__(self) -> None:
         _require(

@@ -102,20 +102,32 @@ def test_the_scale_is_that_of_so_many_seeds(tmp_path):
                 "bakeoff report runs/fake-x-123456",
             ],
         ),
-        (
-            {"options": None},
-            "fake-x-123456",
-            [
-                "bakeoff run fake  # with the options that made the folder fake-x-123456",
-                "bakeoff report runs/fake-x-123456",
-            ],
-        ),
+        ({"options": None}, "final", ["bakeoff report runs/final"]),
     ],
 )
 def test_commands_repeat_the_study(tmp_path, fields, folder, commands):
     study = fakes.read_study(tmp_path / folder, dict.fromkeys(CURVES))
     changed = dataclasses.replace(study, study=study.study | fields)
     assert protocol.of(changed, tmp_path / folder)["commands"] == commands
+
+
+def test_records_that_do_not_tell_with_which_options_a_study_was_made_say_so(tmp_path):
+    study = fakes.read_study(tmp_path / "fake-x-123456", CURVES)
+    del study.study["options"]
+    assert protocol.of(study, tmp_path / "fake-x-123456")["commands"] == [
+        "bakeoff run fake  # with the options that made the folder fake-x-123456",
+        "bakeoff report runs/fake-x-123456",
+    ]
+
+
+def test_a_study_of_a_choice_is_named_with_the_folder_of_the_choice(tmp_path):
+    folder = tmp_path / "choose-my" / "final"
+    study = fakes.read_study(folder, CURVES, options=None)
+    (tmp_path / "choose-my" / "decisions.txt").touch()
+    (folder / "01-lstm-1-adam" / "seed-0" / "best.safetensors").touch()
+    said = protocol.of(study, folder)
+    assert said["commands"] == ["bakeoff report runs/choose-my/final"]
+    assert said["load"] == 'bakeoff.load("runs/choose-my/final/01-lstm-1-adam/seed-0")'
 
 
 def test_the_best_run_is_loaded_by_its_folder_where_its_weights_were_kept(tmp_path):

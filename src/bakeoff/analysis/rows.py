@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bakeoff import rates
+from bakeoff import decisions, rates
 from bakeoff.analysis import diagnosis, evaluations, statistics
 from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point, WithCounts
 from bakeoff.analysis.optimum import COARSE, left_open, losses, optimum
@@ -294,7 +294,7 @@ class StudyRows:
 
     Attributes:
         study: What `study.json` declares.
-        folder: Its folder's name.
+        folder: Where it lies in the folder of all studies; see `decisions.place`.
         rows: One a declared run, whether it exists or not.
         baselines: The floors.
         noise: How much another seed changes a loss, typically.
@@ -552,7 +552,7 @@ def read_rows(folder: StudyFolder, seeds: Sequence[int] = (), known: Known | Non
     noise = rates.nearest_noise(rates.trained_tokens(study))
     return StudyRows(
         study=study,
-        folder=folder.path.resolve().name,
+        folder=decisions.place(folder.path),
         rows=tuple(rows),
         baselines=baselines,
         noise=noise,

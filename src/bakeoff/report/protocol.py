@@ -9,6 +9,7 @@ from bakeoff import words
 from bakeoff.analysis import optimum, statistics
 from bakeoff.analysis.questions.finding import run
 from bakeoff.analysis.rows import Row, StudyRows
+from bakeoff.decisions import place
 from bakeoff.records import RunFolder
 from bakeoff.report.text import say
 
@@ -57,7 +58,7 @@ def of(study: StudyRows, folder: Path) -> Json:
         "protocol": [said[macro] for macro in PARAGRAPHS if said[macro]],
         "scale": [said[macro] for macro in SCALE],
         "facts": [(term, said[macro]) for term, macro in FACTS.items() if said[macro]],
-        "commands": _commands(study, folder.name),
+        "commands": _commands(study, place(folder)),
         "load": _load(study, folder),
     }
 
@@ -67,15 +68,16 @@ def _commands(study: StudyRows, folder: str) -> list[str]:
     repeated = seeds == list(range(len(seeds))) and len(seeds) > 1
     command = run(study, "--seeds", len(seeds)) if repeated else run(study)
     # An option that changes what is computed names another folder; records of earlier versions have no other trace.
-    told = declared.get("options") is not None or folder == declared["study"]
+    told = "options" in declared or folder == declared["study"]
     changed = "" if told else f"  # with the options that made the folder {folder}"
-    return [f"{command}{changed}", shlex.join(["bakeoff", "report", f"runs/{folder}"])]
+    repeat = [f"{command}{changed}"] if command else []
+    return [*repeat, shlex.join(["bakeoff", "report", f"runs/{folder}"])]
 
 
 def _load(study: StudyRows, folder: Path) -> str | None:
     best = study.ranked[0].best.folder if study.ranked else None
     kept = best and RunFolder(folder / best).best_weights.is_file()
-    return f"bakeoff.load({json.dumps(f'runs/{folder.name}/{best}')})" if kept else None
+    return f"bakeoff.load({json.dumps(f'runs/{place(folder)}/{best}')})" if kept else None
 
 
 def _facts(study: StudyRows) -> Json:

@@ -20,4 +20,10 @@ def test_an_option_that_is_to_change_has_its_new_value_alone(tmp_path):
 
 
 def test_records_that_do_not_tell_give_the_plain_command(tmp_path):
-    assert run(fakes.read_study(tmp_path, CURVES, options=None), "--seeds", 3) == "bakeoff run fake --seeds 3"
+    study = fakes.read_study(tmp_path, CURVES)
+    del study.study["options"]
+    assert run(study, "--seeds", 3) == "bakeoff run fake --seeds 3"
+
+
+def test_there_is_none_for_a_study_that_no_command_line_names(tmp_path):
+    assert run(fakes.read_study(tmp_path, CURVES, options=None), "--seeds", 3) is None

@@ -76,8 +76,10 @@ def probe(study: StudyRows, experiment: Repeats) -> str | None:
     return shlex.join(["bakeoff", "probe", f"runs/{study.folder}", str(experiment.number)])
 
 
-def run(study: StudyRows, *options: object, verb: str = "run") -> str:
+def run(study: StudyRows, *options: object, verb: str = "run") -> str | None:
     """The command that runs a study, or does something else with it, with the options that made it and these.
+
+    None where no command line names it: it is part of a choice or of a search, or a program made it.
 
     Args:
         study: All rows.
@@ -85,6 +87,9 @@ def run(study: StudyRows, *options: object, verb: str = "run") -> str:
         verb: What is to be done.
     """
     declared = study.study
-    given = (declared.get("options") or {}) | dict(zip(options[::2], options[1::2], strict=True))
+    made = declared.get("options", {})  # records of earlier versions do not tell
+    if made is None:
+        return None
+    given = made | dict(zip(options[::2], options[1::2], strict=True))
     typed = map(str, itertools.chain(*given.items()))
     return shlex.join(["bakeoff", verb, declared["source"] or declared["study"], *typed])

@@ -90,7 +90,7 @@ class Who:
         decayed: Pairs with and without weight decay.
         kinds: Experiments that differ in the architecture alone.
         reads: How often a run reads each token of train, on average.
-        larger: The command that reads a text once that is as long as what was read.
+        larger: The command that reads a text once that is as long as what was read; None where none names the study.
         length: How many epochs or steps a run has.
         longer: The command that trains for twice as many epochs; None where the budget is in steps.
     """
@@ -100,7 +100,7 @@ class Who:
     decayed: list[tuple[Course, Course]]
     kinds: list[EqualFit]
     reads: float
-    larger: str
+    larger: str | None
     length: int
     longer: str | None
 
