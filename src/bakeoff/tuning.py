@@ -20,7 +20,7 @@ from bakeoff.analysis.optimum import losses, optimum
 from bakeoff.analysis.rows import Row, StudyRows, require_undamaged
 from bakeoff.errors import UserError
 from bakeoff.identity import fits, identity, purpose
-from bakeoff.records import FAILED, RATES, StudyFolder, read_json
+from bakeoff.records import FAILED, FINISHED, RATES, StudyFolder, read_json
 from bakeoff.runner import folder_name, share_of_cores
 from bakeoff.spec import Budget, Experiment, Study
 
@@ -257,7 +257,7 @@ def _taken(experiment: Experiment, places: Iterable[float]) -> list[float]:
 
 
 def _trial(place: float, row: Row) -> Json:
-    valid = row.valid.as_json() if row.valid and row.finished else {}
+    valid = row.valid.as_json() if row.valid and row.status == FINISHED else {}
     return {
         "lr": rate(place),
         "status": row.status,

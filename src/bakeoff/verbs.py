@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from bakeoff.judging import Judgement
 
 Json = dict[str, Any]
+#: Why `judge` ends without one.
+NO_VERDICT = "there is no verdict while a run has failed; repeat the command to try it again"
 
 
 def run(
@@ -227,11 +229,11 @@ def judge(
         while (part := judge.next_look()) is not None:
             if missing := judge.missing(part):
                 planned = planned or say_cost(judge.whole, judge.missing(judge.whole), at_once, console)
-                if failed := train(part, missing, planned, console):
-                    for failure in failed:
-                        process.say(failure)
-                    told = "there is no verdict while a run has failed; repeat the command to try it again"
-                    raise UserError(told, status=1)
+                failed = train(part, missing, planned, console)
+                for failure in failed:
+                    process.say(failure)
+                if failed:
+                    raise UserError(NO_VERDICT, status=1)
             decide(f"#{other} against #{one} {terminal.look_text(judge.learn())}")
         judgement = judge.judgement()
         decide.end(f"#{other} against #{one}: {judgement.last.verdict}")
