@@ -229,8 +229,7 @@ def judge(
         while (part := judge.next_look()) is not None:
             if missing := judge.missing(part):
                 planned = planned or say_cost(judge.whole, judge.missing(judge.whole), at_once, console)
-                failed = train(part, missing, planned, console)
-                for failure in failed:
+                for failure in (failed := train(part, missing, planned, console)):
                     process.say(failure)
                 if failed:
                     raise UserError(NO_VERDICT, status=1)
