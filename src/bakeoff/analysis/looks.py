@@ -30,6 +30,7 @@ from scipy import special, stats
 from bakeoff.analysis.statistics import (
     FEWEST_SEEDS,
     MOST_PLANNED,
+    POWER,
     SAME,
     UNDECIDED,
     Interval,
@@ -44,8 +45,6 @@ USUAL = (3, 5, 8)
 BETTER, WORSE = "better", "worse"
 #: How often all looks together may find a difference between two that are alike.
 FALSE_ALARMS = 0.05
-#: How often the smallest effect is found.
-POWER = 0.8
 #: Comparisons that are simulated. They leave a level uncertain by half a percent of it.
 SIMULATED = 1_000_000
 #: A level is rounded down to one of so many parts.

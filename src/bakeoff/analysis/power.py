@@ -11,11 +11,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bakeoff.analysis.rows import StudyRows
-from bakeoff.analysis.statistics import FEWEST_SEEDS, SAME_WITHIN, reach
+from bakeoff.analysis.statistics import FEWEST_SEEDS, POWER, SAME_WITHIN, reach
 from bakeoff.rates import Noise, typical_deviation
 
-#: In this share of all studies a difference that can be seen is found.
-POWER = 0.8
 #: With fewer differences than these, each counted without its pair's mean, a deviation may well be off by a third.
 ENOUGH = 6
 #: So many give it to 1 % of the deviation.

@@ -21,6 +21,8 @@ LEVEL = 0.95
 #: Intervals over seeds are so many times as wide as Student's. Where one of two experiments alone has bad seeds, which
 #: most samples lack, those of 95 % miss in 6.4 % instead of 5.
 WIDER = 1.1
+#: In what share of studies a smallest effect that can be seen is found.
+POWER = 0.8
 #: Two are the same where the interval of their difference lies within this, in nats per token.
 SAME_WITHIN = 0.01
 #: With fewer seeds a difference is clear from so many typical deviations between seeds, and leaning from so many.
