@@ -71,7 +71,7 @@ def with_options(study: Study, **options: Unpack[Options]) -> Study:
     asked = {name: value for name, value in budget.items() if value not in (None, "auto")}
     try:
         changed = study.with_shared(corpus=corpora.choose(str(corpus)) if corpus is not None else None, **asked)
-        typed = ({"corpus": changed.corpus.path or changed.corpus.name} if corpus is not None else {}) | asked
+        typed = ({"corpus": corpus} if corpus is not None else {}) | asked
         changed = dataclasses.replace(changed, options={f"--{name}": str(value) for name, value in typed.items()})
         return changed.with_seeds(seeds) if seeds is not None else changed
     except ValueError as error:
