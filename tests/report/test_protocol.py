@@ -83,7 +83,7 @@ def test_the_scale_is_that_of_so_many_seeds(tmp_path):
     assert judged.replace("\N{NO-BREAK SPACE}", " ") == (
         "This study has 3 seeds, so the 95 % interval of the paired difference over seeds decides: two are the same "
         "where it lies within ±0.01 nats per token. It is 10 % wider than Student's, as few seeds seldom hold a bad "
-        "one: so it misses in at most 5 % also where one of the two alone has bad seeds."
+        "one: so with up to fifteen seeds it misses in at most 5 % also where one of the two alone has bad seeds."
     )
 
 

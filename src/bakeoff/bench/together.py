@@ -49,7 +49,9 @@ def main() -> None:
     ratios = sorted(alone / beside for beside, alone in turns)
     sys.stdout.write(
         f"{cores} runs at once, a thread each: {together:.1f} s; one at a time, {cores} threads: {in_turn:.1f} s; "
-        f"together {statistics.median(ratios):.2f} times as fast ({ratios[0]:.2f} to {ratios[-1]:.2f})\n"
+        f"together {statistics.median(ratios):.2f} times as fast ({ratios[0]:.2f} to {ratios[-1]:.2f}); "
+        f"either way took up to {max(max(way) / min(way) for way in zip(*turns, strict=True)):.2f} times as long in "
+        "one turn as in another\n"
     )
 
 

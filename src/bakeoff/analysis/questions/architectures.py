@@ -68,6 +68,11 @@ class Match(Pair):
         return (fmean(a for a, _ in times), fmean(b for _, b in times)) if timed else None
 
     @property
+    def twice(self) -> timing.Twice | None:
+        """How much their seconds and losses differ by themselves."""
+        return timing.twice(self.sides)
+
+    @property
     def at_equal_seconds(self) -> AtEqualSeconds | None:
         """Both when the shorter run ended; None where times are not exact, or about the same."""
         if not self.compared or not self.seconds or _equal(*self.seconds):
