@@ -2,9 +2,12 @@
 
 import dataclasses
 
+import pytest
+
 import fakes
 from bakeoff.analysis.answer import first_screen
 from bakeoff.analysis.questions import findings
+from bakeoff.analysis.timing import Twice
 from bakeoff.report import text
 
 CURVES = {(1, "lstm", 1, "adam"): [4.9, 4.8, 4.7, 4.6], (2, "lstm", 1, "sgd"): [5.1, 5.0, 4.9, 4.8]}
@@ -28,6 +31,22 @@ def test_only_the_tile_of_what_went_wrong_warns_and_only_where_something_did(tmp
     lost = fakes.read_study(tmp_path / "lost", CURVES, endings={2: {"status": "diverged", "error": "…"}})
     warn = [[tile["label"] for tile in text.answer(screen(each))["tiles"] if tile["warns"]] for each in (fine, lost)]
     assert warn == [[], ["Went wrong"]]
+
+
+@pytest.mark.parametrize(
+    ("worst", "says"),
+    [
+        (
+            1.71,
+            "the slowest seed than with the fastest (the median of the experiments), at most 71 %.",
+        ),
+        (1.33, "took 33 % longer with the slowest seed than with the fastest."),
+    ],
+)
+def test_the_first_screen_tells_what_seconds_differ_by_themselves(worst, says):
+    said = text.say("answer", "differs", Twice(times=1.33, worst=(worst, object()), nats=0.01))
+    assert said.replace("\N{NO-BREAK SPACE}", " ").endswith(says)
+    assert text.say("answer", "differs", None) == "How much seconds differ by themselves was not measured."
 
 
 def test_runs_that_still_fall_and_hardly_generalize_are_known(tmp_path):
