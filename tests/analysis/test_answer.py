@@ -44,9 +44,9 @@ def test_only_the_tile_of_what_went_wrong_warns_and_only_where_something_did(tmp
     ],
 )
 def test_the_first_screen_tells_what_seconds_differ_by_themselves(worst, says):
-    said = text.say("answer", "differs", Twice(times=1.33, worst=(worst, object()), nats=0.01))
+    said = text.say("shared", "differs", Twice(times=1.33, worst=(worst, object()), nats=0.01))
     assert said.replace("\N{NO-BREAK SPACE}", " ").endswith(says)
-    assert text.say("answer", "differs", None) == "How much seconds differ by themselves was not measured."
+    assert text.say("shared", "differs", None) == "How much seconds differ by themselves was not measured."
 
 
 def test_runs_that_still_fall_and_hardly_generalize_are_known(tmp_path):

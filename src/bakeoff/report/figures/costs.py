@@ -90,7 +90,7 @@ def _against_time(study: StudyRows, shown: list[Repeats]) -> Chart:
             )
         )
     x = Axis(low=0.9 * begin, high=1.08 * end, title="training time, seconds (log scale)", log=True)
-    facts = {"seeds": study.seeds, "bounded": len(bounded), "shown": len(shown)}
+    facts = {"seeds": study.seeds, "bounded": len(bounded), "shown": len(shown), "twice": timing.twice(shown)}
     caption = text.say("captions", "time", facts | {"turns": timing.turns(timing.by_budget(study).seconds)})
     about = {"title": "Lowest valid perplexity so far against training time", "caption": caption}
     return lines.draw(series, x, y, lines.floors(study, y, lines.few(study)), name="pareto-time", **about)

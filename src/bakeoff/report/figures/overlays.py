@@ -62,4 +62,5 @@ def _facts(study: StudyRows, groups: list[list[Row]], title: str, axis: str, y: 
         "cut_off": [rows[0].number for rows in groups if min(row.best_point.valid.loss for row in rows) > y.high],
         "floor": floor,
         "below": sorted(below, key=lambda found: found[1]),
+        "twice": timing.twice(ranked),
     }
