@@ -28,7 +28,7 @@ slow: $(VENV)/.installed-dev
 # (A scheduler may share the cores among sessions: the busy programs have sessions of their own.)
 busy: export TESTS = $(addprefix tests/, executors choosing $(patsubst %, test_%.py, cli forkserver faults runner worker tuning \
 	costs process bad_input fuzz threads memory measure readme verbs watching progress provenance) \
-	report/test_browser.py report/test_build.py data/test_hub.py bench)
+	report/test_browser.py report/test_build.py data/test_hub.py bench tools)
 busy: export WORKERS = 4
 busy: $(VENV)/.installed-dev
 	for each in 1 2; do setsid $(BIN)/python -c 'while True: pass' & others="$$others $$!"; done; \

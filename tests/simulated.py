@@ -31,7 +31,7 @@ CLEAR = 0.1
 #: within an architecture in `quick`, where three seeds' own noise is taken out.
 OFF = 0.8
 #: By how many half decades the best rate of a trial is above that of a whole run: mean and standard deviation, as
-#: `bakeoff.analysis.drift` has measured.
+#: `tools/drift.py` has measured.
 DRIFT = 0.11, 0.24
 #: By how much an evaluation is above the last.
 CURVE = np.array([0.3, 0.1, 0.02, 0.0])

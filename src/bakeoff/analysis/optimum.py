@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 #: By how much the best rate of a whole run may lie from that of its trials, in half decades, and by which part of the
-#: distance between two trials a parabola may miss it. `bakeoff.analysis.drift` measured a standard deviation of 0.24;
+#: distance between two trials a parabola may miss it. `tools/drift.py` measured a standard deviation of 0.24;
 #: with these, verdicts are as seldom false as they say (`docs/how-sure.md`).
 DRIFT, MISSED = 0.4, 0.3
 #: A search whose trials are further apart, in half decades, has not looked between those of its grid.

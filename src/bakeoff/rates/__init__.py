@@ -13,7 +13,7 @@ from typing import Any
 
 from bakeoff.records import RATES, read_json
 
-#: Where `python -m bakeoff.rates.seeds` keeps what it has measured.
+#: Where `python tools/noise.py` keeps what it has measured.
 NOISE = Path(__file__).with_name("noise.json")
 
 Json = dict[str, Any]

@@ -1,4 +1,4 @@
-"""What the page beside a study costs: `python -m bakeoff.bench.drawing STUDY [NUMBER...]`.
+"""What the page beside a study costs: `python tools/drawing.py STUDY [NUMBER...]`.
 
 Trains those experiments of a study, or all, in a folder that is removed, and says what drawing took beside that.
 """

@@ -1,4 +1,4 @@
-"""How sure one may be, from the kept results: `python -m bakeoff.rates.seeds results/quick results/wikitext-2`.
+"""How sure one may be, from the kept results: `python tools/noise.py results/quick results/wikitext-2`.
 
 How much another seed changes, from runs that were repeated; and what became of a small study's ranking in a larger one
 of the same experiments. Both take the place of what is in `noise.json`, by which reports judge.

@@ -1,7 +1,7 @@
 """How far the best learning rate of whole runs lies from that of the trials which chose it.
 
 `bakeoff run examples/around.py` trains experiments of `quick` over the whole budget, at the rate that the kept search
-found and at others beside it, and `python -m bakeoff.analysis.drift quick runs/around*` compares.
+found and at others beside it, and `python tools/drift.py quick runs/around*` compares.
 """
 
 import math
@@ -53,9 +53,9 @@ def main() -> None:
     study, *folders = sys.argv[1:]
     found = list(drifts(study, [StudyFolder(Path(folder)) for folder in folders]))
     for name, trials, runs, cost in found:
-        print(f"{name:20} trials {trials:+.2f}, runs {runs:+.2f}: {trials - runs:+.2f}, {cost:.3f} nats")  # noqa: T201 (what the command is for)
+        print(f"{name:20} trials {trials:+.2f}, runs {runs:+.2f}: {trials - runs:+.2f}, {cost:.3f} nats")
     away = [drift.trials - drift.runs for drift in found]
-    print(f"mean {statistics.fmean(away):+.2f}, deviation {statistics.stdev(away):.2f} half decades")  # noqa: T201 (as above)
+    print(f"mean {statistics.fmean(away):+.2f}, deviation {statistics.stdev(away):.2f} half decades")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Whether a study is done sooner with a run on each core than with all cores for one run after another.
 
-`python -m bakeoff.bench.together` has the command itself train a part of `quick` in both ways, in turns.
+`python tools/together.py` has the command itself train a part of `quick` in both ways, in turns.
 """
 
 import statistics

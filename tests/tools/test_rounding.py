@@ -5,7 +5,7 @@ import dataclasses
 import pytest
 import torch
 
-from bakeoff.bench import rounding
+import rounding
 from bakeoff.runner import open_session
 from bakeoff.worker import Job, work
 from processor import bf16_lstm

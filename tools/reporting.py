@@ -1,4 +1,4 @@
-"""How long a report is waited for: `python -m bakeoff.bench.reporting STUDY_FOLDER...`, for studies that were run.
+"""How long a report is waited for: `python tools/reporting.py STUDY_FOLDER...`, for studies that were run.
 
 For each: its first report, the same once more, when all pictures are kept, and `bakeoff status`; then `bakeoff --help`.
 All take turns. Processor seconds say more than seconds on a busy machine.

@@ -3,8 +3,8 @@ import math
 
 import pytest
 
+import drift
 import fakes
-from bakeoff.analysis import drift
 from bakeoff.records import StudyFolder
 
 

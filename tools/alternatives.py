@@ -1,6 +1,6 @@
 """What `bakeoff choose` comes to on a text, beside what people do today with as many minutes.
 
-`python tests/alternatives.py CORPUS MINUTES` prints a table. Both alternatives train a small GPT-2 of
+`python tools/alternatives.py CORPUS MINUTES` prints a table. Both alternatives train a small GPT-2 of
 `transformers`, for as many steps as the minutes hold by a short timing, so that their schedules are complete:
 
 - nanogpt: the settings that nanoGPT's page gives for a computer without a GPU, over bytes.
@@ -87,8 +87,8 @@ class Alternative:
 def nanogpt(model: GPT2LMHeadModel, train: TokenStream, steps: int) -> None:
     """Batches from anywhere, AdamW, a warm-up, a cosine down to a tenth, clipping."""
     groups = [
-        {"params": [p for p in model.parameters() if p.dim() > 1], "weight_decay": DECAY},
-        {"params": [p for p in model.parameters() if p.dim() < 2], "weight_decay": 0.0},
+        {"params": [p for p in model.parameters() if p.ndim > 1], "weight_decay": DECAY},
+        {"params": [p for p in model.parameters() if p.ndim <= 1], "weight_decay": 0.0},
     ]
     optimizer = torch.optim.AdamW(groups, lr=HIGHEST, betas=BETAS)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: rate(step, steps) / HIGHEST)
@@ -137,7 +137,7 @@ def main() -> None:
     """Choose, train both, and print what each came to."""
     corpus, minutes = corpora.choose(sys.argv[1]), float(sys.argv[2])
     told = verbs.choose(sys.argv[1], minutes=minutes, write_report=False).answer
-    lines = [
+    lines: list[tuple[str, float | None]] = [
         ("choose, the network", told.valid),
         ("choose, mixed with counts", told.mixed),
         ("count table", told.floor.valid.bits_per_byte),
@@ -145,9 +145,9 @@ def main() -> None:
     for name, alternative in ALTERNATIVES.items():
         steps, bits = alternative.bits_per_byte(corpus, 60 * minutes)
         lines.append((f"{name}, {steps:,} steps", bits))
-    print("| | bits per byte of valid |", "|---|--:|", sep="\n")  # noqa: T201 (it is what the command is for)
-    for name, bits in lines:
-        print(f"| {name} | {f'{bits:.3f}' if bits else 'none was complete'} |")  # noqa: T201
+    print("| | bits per byte of valid |", "|---|--:|", sep="\n")
+    for name, reached in lines:
+        print(f"| {name} | {f'{reached:.3f}' if reached else 'none was complete'} |")
 
 
 if __name__ == "__main__":

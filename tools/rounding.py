@@ -1,4 +1,4 @@
-"""What evaluating in bfloat16 changes: `python -m bakeoff.bench.rounding RUN_FOLDER...`, for runs that were trained.
+"""What evaluating in bfloat16 changes: `python tools/rounding.py RUN_FOLDER...`, for runs that were trained.
 
 For each: mean nats on valid in float32, how far bfloat16 is from them (with its standard error, and the standard
 deviation of a single target's difference), and how many times faster it is.

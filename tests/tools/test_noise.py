@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import noise
 from bakeoff import rates
 from bakeoff.experiments import STUDIES
-from bakeoff.rates import seeds
 from bakeoff.records import StudyFolder
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -66,7 +66,7 @@ def folder(tmp_path):
 
 
 def test_variances_are_compared_over_the_experiments_that_learned_with_two_seeds(folder):
-    found = seeds.measured(folder)
+    found = noise.measured(folder)
     # Half of all squared normal deviates are below 0.4549, and of the means of two of them below log 2.
     three, two = statistics.variance((4.0, 4.2, 4.4)) / math.log(2), statistics.variance((5.0, 5.1)) / 0.45494
     assert set(found.deviations) == {"lstm"}
@@ -83,7 +83,7 @@ def test_the_deviation_is_found_again_though_one_experiment_hardly_trains(tmp_pa
     for slug in slugs:
         for seed in range(3):
             write_run(tmp_path, slug, seed, (7.0, generator.gauss(4.0, 0.3 if slug == "0-x" else 0.02)))
-    assert seeds.measured(folder).deviations["lstm"].nats == pytest.approx(0.02, rel=0.15)
+    assert noise.measured(folder).deviations["lstm"].nats == pytest.approx(0.02, rel=0.15)
 
 
 def test_where_an_epoch_is_cut_short_only_what_it_reads_is_trained_on(folder):
@@ -97,22 +97,22 @@ def test_where_an_epoch_is_cut_short_only_what_it_reads_is_trained_on(folder):
 def test_what_is_measured_is_kept_and_read_again(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(rates, "NOISE", tmp_path / "noise.json")
     monkeypatch.setattr("sys.argv", ["", str(folder.path)])
-    seeds.main()
-    assert rates.noise() == (seeds.measured(folder),)
+    noise.main()
+    assert rates.noise() == (noise.measured(folder),)
     assert rates.carried("own") is None
 
 
 def test_what_became_of_a_ranking_is_what_the_results_say():
     quick, large = StudyFolder(RESULTS / "quick"), StudyFolder(RESULTS / "wikitext-2")
-    assert rates.carried("quick") == seeds.carried(quick, large), "repeat python -m bakeoff.rates.seeds"
+    assert rates.carried("quick") == noise.carried(quick, large), "repeat python tools/noise.py"
     assert rates.carried("wikitext-2") is None
-    assert seeds.carried(large, quick) is None
-    assert seeds.carried(quick, quick) is None
+    assert noise.carried(large, quick) is None
+    assert noise.carried(quick, quick) is None
 
 
 def test_kendalls_tau_counts_the_pairs_that_keep_their_order():
     quick, large = StudyFolder(RESULTS / "quick"), StudyFolder(RESULTS / "wikitext-2")
-    means = [seeds._means(folder) for folder in (quick, large)]
+    means = [noise._means(folder) for folder in (quick, large)]
     pairs = list(itertools.combinations(means[0], 2))
     signs = [math.prod(math.copysign(1, mean[a] - mean[b]) for mean in means) for a, b in pairs]
     assert rates.carried("quick").tau == pytest.approx(sum(signs) / len(pairs))
@@ -120,7 +120,7 @@ def test_kendalls_tau_counts_the_pairs_that_keep_their_order():
 
 @pytest.mark.parametrize("known", rates.noise(), ids=lambda known: known.study)
 def test_what_is_kept_is_what_the_results_say(known):
-    assert known == seeds.measured(StudyFolder(RESULTS / known.folder)), "repeat python -m bakeoff.rates.seeds"
+    assert known == noise.measured(StudyFolder(RESULTS / known.folder)), "repeat python tools/noise.py"
 
 
 def test_every_model_of_quick_has_been_repeated():

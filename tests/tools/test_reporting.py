@@ -1,7 +1,7 @@
 """What is waited for is measured by real commands, and nothing is written into the study."""
 
 import fakes
-from bakeoff.bench import reporting
+import reporting
 
 
 def test_every_command_has_a_line(tmp_path, monkeypatch, capsys):

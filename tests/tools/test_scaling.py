@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from bakeoff.bench import scaling
+import scaling
 from bakeoff.bench.cases import CASES
 from bakeoff.models import GPT1, LSTM
 

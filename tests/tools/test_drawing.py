@@ -2,7 +2,7 @@
 
 import pytest
 
-from bakeoff.bench import drawing
+import drawing
 from bakeoff.records import RunFolder
 
 STUDY = """

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bakeoff.bench import together
+import together
 
 
 @pytest.fixture

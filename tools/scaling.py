@@ -1,4 +1,4 @@
-"""What a token costs against the size of everything: `python -m bakeoff.bench.scaling FOLDER` draws it.
+"""What a token costs against the size of everything: `python tools/scaling.py FOLDER` draws it.
 
 It measures Bakeoff's own loop and writes `scaling.svg`, `scaling.png` and the numbers, `scaling.json`.
 """
