@@ -3,7 +3,7 @@
 import contextlib
 import json
 import sys
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -548,47 +548,29 @@ def probe(
     shared_folder: SharedOption = True,
     trust: TrustOption = False,
     as_json: JsonOption = False,
-) -> int:
+) -> None:
     """Find out whether a run that learned nothing, or is behind a smaller model, fails for its recipe.
 
     Trains a few hundred steps of it once more, and as many at a tenth and a hundredth of its rate, with a longer
     warm-up, and with pre-norm where its model has that; they lie beside the study, and its report says from then on
     what they found. Ctrl-C is safe: repeat the command to go on. For example, `bakeoff probe runs/quick 12`.
     """
-    from bakeoff import asked, doing, probing, progress, terminal
-    from bakeoff.analysis.rows import read_rows
-    from bakeoff.records import only_study
+    from bakeoff import terminal, verbs
 
-    console, study = process.console(), only_study(folder)
-    suspect = probing.find(study, number, trust=trust)
-    if suspect.other_code:
-        say(f"#{number} was computed by other code of Bakeoff than is here, which repeats its start")
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(study.acquire())
-        tokens = progress.prepare(suspect.run.corpus, suspect.run.budget, console)
-        cluster = stack.enter_context(asked.clustered(executor, address, shared=shared_folder))
-        where = asked.device_of(device, cluster, suspect.run.budget.precision)
-        sessions = [
-            stack.enter_context(probing.open_anew(declared, at, where, suspect.source)).on(cluster)
-            for at, declared in suspect.studies(tokens).items()
-        ]
-        missing = [session.missing() for session in sessions]
-        if runs := list(chain.from_iterable(missing)):
-            about = f"the probe of #{number}: {len(runs)} of {sum(len(s.study.runs) for s in sessions)} runs"
-            jobs = doing.say_cost(sessions[0], runs, None, console, about)
-            done = zip(sessions, missing, strict=True)
-            failed = [line for session, its in done for line in doing.train(session, its, jobs, console)]
-            for line in failed:
-                say(line)
-            if failed:
-                return 1
-        found = suspect.keep(*(read_rows(session.folder) for session in sessions))
+    probed = verbs.probe(
+        folder,
+        number,
+        device=device,
+        executor=executor,
+        address=address,
+        shared_folder=shared_folder,
+        trust=trust,
+    )
     if as_json:
-        _print_json(terminal.probe_json(suspect.folder, found))
+        _print_json(terminal.probe_json(probed.suspect.folder, probed.found))
     else:
-        show(terminal.probe_text(found))
-        show(plain(f"runs: {sessions[0].folder.path.parent}; in the report after `bakeoff report {folder}`"))
-    return 0
+        show(terminal.probe_text(probed.found))
+        show(plain(f"runs: {probed.path}; in the report after `bakeoff report {folder}`"))
 
 
 @app.command(rich_help_panel=BE_SURE)

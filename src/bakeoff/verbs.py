@@ -1,18 +1,21 @@
-"""What the verbs `run`, `tune`, `judge` and `choose` do, for the command line and for Python alike.
+"""What the verbs `run`, `tune`, `judge`, `probe` and `choose` do, for the command line and for Python alike.
 
 Mistakes are raised as `UserError`; progress is shown on standard error, or in a notebook's cell.
 """
 
+import contextlib
 import dataclasses
 import functools
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bakeoff import process, progress, terminal, tuning, words
+from bakeoff import probing, process, progress, terminal, tuning, words
+from bakeoff.analysis.probe import Probe
 from bakeoff.analysis.rows import read_rows
 from bakeoff.asked import (
     Asked,
@@ -39,7 +42,7 @@ from bakeoff.errors import UserError
 from bakeoff.export import tensorboard as events
 from bakeoff.files import remove_leftovers, require_ours
 from bakeoff.measure import resolve_device
-from bakeoff.records import FAILED, StudyFolder, write_record
+from bakeoff.records import FAILED, StudyFolder, only_study, write_record
 from bakeoff.report.results import Results
 from bakeoff.runner import OtherCodeError, open_undeclared, parse_jobs
 from bakeoff.spec import Study
@@ -49,8 +52,9 @@ if TYPE_CHECKING:
     from bakeoff.judging import Judgement
 
 Json = dict[str, Any]
-#: Why `judge` ends without one.
+#: Why `judge` and `probe` end without one.
 NO_VERDICT = "there is no verdict while a run has failed; repeat the command to try it again"
+NO_ANSWER = "there is no answer while a start has failed; repeat the command to try it again"
 
 
 def run(
@@ -238,6 +242,65 @@ def judge(
         decide.end(f"#{other} against #{one}: {judgement.last.verdict}")
         progress.page(session.folder, console, question.pair.with_seeds(judgement.last.seeds)).draw()
         return judgement
+
+
+class Probed(NamedTuple):
+    """What a probe found, of which run, and where its starts are kept."""
+
+    suspect: probing.Suspect
+    found: Probe
+    path: Path
+
+
+def probe(
+    folder: str | Path,
+    number: int,
+    *,
+    device: str = "auto",
+    executor: str = "local",
+    address: str | None = None,
+    shared_folder: bool = True,
+    trust: bool = False,
+) -> Probed:
+    """Find out whether a run that learned nothing, or is behind a smaller model, fails for its recipe.
+
+    Args:
+        folder: The study's.
+        number: The experiment's.
+        device: Where to train; this and the next three are those of `run`.
+        executor: Likewise.
+        address: Likewise.
+        shared_folder: Likewise.
+        trust: Whether the study file that is kept with the study may be executed.
+
+    Raises:
+        UserError: There is nothing to probe, what was asked for cannot be done, or a start failed.
+    """
+    console, study = process.console(), only_study(Path(folder))
+    suspect = probing.find(study, number, trust=trust)
+    if suspect.other_code:
+        process.say(f"#{number} was computed by other code of Bakeoff than is here, which repeats its start")
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(study.acquire())
+        tokens = progress.prepare(suspect.run.corpus, suspect.run.budget, console)
+        cluster = stack.enter_context(clustered(executor, address, shared=shared_folder))
+        where = device_of(device, cluster, suspect.run.budget.precision)
+        sessions = [
+            stack.enter_context(probing.open_anew(declared, at, where, suspect.source)).on(cluster)
+            for at, declared in suspect.studies(tokens).items()
+        ]
+        missing = [session.missing() for session in sessions]
+        if runs := list(chain.from_iterable(missing)):
+            about = f"the probe of #{number}: {len(runs)} of {sum(len(s.study.runs) for s in sessions)} runs"
+            jobs = say_cost(sessions[0], runs, None, console, about)
+            done = zip(sessions, missing, strict=True)
+            failed = [line for session, its in done for line in train(session, its, jobs, console)]
+            for line in failed:
+                process.say(line)
+            if failed:
+                raise UserError(NO_ANSWER, status=1)
+        found = suspect.keep(*(read_rows(session.folder) for session in sessions))
+    return Probed(suspect, found, sessions[0].folder.path.parent)
 
 
 @dataclass(frozen=True, kw_only=True)
