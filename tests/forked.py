@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bakeoff.files import SAFETENSORS_TEMPORARY, TEMPORARY, write_json
-from bakeoff.records import CHECKSUM
+from bakeoff.shapes import CHECKSUM
 
 #: What a fault can be, by what `faults.c` takes for it.
 FAULTS = {"disk full": errno.ENOSPC, "I/O error": errno.EIO, "killed before": -1, "killed after": -2}

@@ -13,7 +13,8 @@ import fakes
 from bakeoff import by_folders, cli, costs, provenance, runner, worker
 from bakeoff.errors import UserError
 from bakeoff.identity import fits, identity, purpose
-from bakeoff.records import CHECKSUM, StudyFolder, read_json, write_record
+from bakeoff.records import StudyFolder, read_json, write_record
+from bakeoff.shapes import CHECKSUM
 from bakeoff.study_file import find_study, load_study
 from forked import STUDY
 

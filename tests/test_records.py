@@ -16,7 +16,6 @@ import damages
 from bakeoff.errors import UserError
 from bakeoff.files import TEMPORARY, write_json
 from bakeoff.records import (
-    CHECKSUM,
     DAMAGED,
     DIVERGED,
     FAILED,
@@ -30,6 +29,7 @@ from bakeoff.records import (
     find_studies,
     is_locked,
 )
+from bakeoff.shapes import CHECKSUM
 
 SUMS = {"nats": 5.5, "tokens": 10, "words": 6, "bytes": 30}
 SECONDS = dict.fromkeys(("evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second"), 1.5)

@@ -8,7 +8,8 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from bakeoff.records import AT_WORK, DamagedError, StudyFolder, is_locked, read_json, write_record
+from bakeoff.records import DamagedError, StudyFolder, is_locked, read_json, write_record
+from bakeoff.shapes import AT_WORK
 from bakeoff.spec import Run
 
 Json = dict[str, Any]

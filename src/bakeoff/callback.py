@@ -11,7 +11,7 @@ from transformers import TrainerCallback
 
 from bakeoff.files import write_json
 from bakeoff.importing import CALLBACK
-from bakeoff.records import finite
+from bakeoff.shapes import finite
 
 Json = dict[str, Any]
 #: What a label is that is not predicted.

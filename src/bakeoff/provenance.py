@@ -15,7 +15,7 @@ BUILT = "commit.txt"
 COMPUTING = (
     *("__init__", "checkpoints", "data", "errors", "experiments", "files", "generation", "identity", "measure"),
     *("memory", "metrics", "models", "moving_average", "optimizers", "provenance", "rates", "recording", "records"),
-    *("sampling", "sources", "spec", "study_file", "texts", "training", "windows", "worker"),
+    *("sampling", "shapes", "sources", "spec", "study_file", "texts", "training", "windows", "worker"),
 )
 #: What `code` tells.
 KEYS = ("bakeoff", "commit", "sources")

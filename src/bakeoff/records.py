@@ -16,7 +16,7 @@ import math
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +24,10 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
+from bakeoff import shapes
 from bakeoff.errors import UserError
 from bakeoff.files import lock_at, remove_leftovers, sha256_of, write_json, written_atomically
+from bakeoff.shapes import CHECKSUM, Shape, fault
 
 if sys.platform != "win32":
     import fcntl
@@ -36,202 +38,17 @@ FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
 RUNNING, MISSING, DAMAGED = "running", "missing", "damaged"
 STATUSES = (FINISHED, RUNNING, DIVERGED, FAILED, DAMAGED, MISSING)
 
-#: The member of a record that holds the checksum of the others.
-CHECKSUM = "checksum"
 #: Seconds that another command may look at a lock.
 GLANCE = 1.0
 #: What sums of the same numbers in another order may differ by, as a share.
 ROUNDING = 1e-6
-#: No measurement comes near it, and a float holds it.
-LARGEST = 1e300
-
 Json = dict[str, Any]
-#: What a record must look like: an object with the shapes of its members ("?" ends the name of one that may be missing
-#: or null, "*" names all), a list of one shape, or of as many as it has to have, or whether a value will do.
-Shape = dict[str, "Shape"] | list["Shape"] | Callable[[object], bool]
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str)
-
-
-def _flag(value: object) -> bool:
-    return isinstance(value, bool)
-
-
-def finite(value: object) -> bool:
-    """Whether it is a number that a record may hold."""
-    return type(value) in (int, float) and -LARGEST < value < LARGEST  # type: ignore[operator]
-
-
-def _count(value: object) -> bool:
-    return type(value) is int and 0 <= value < 2**63
-
-
-def _positive(value: object) -> bool:
-    return _count(value) and value != 0
-
-
-def _rate(value: object) -> bool:
-    return finite(value) and value > 0  # type: ignore[operator]
-
-
-SUMS: dict[str, Shape] = {"nats": finite, "tokens": _positive, "words": _positive, "bytes": _positive}
-MEASURED: Shape = {**SUMS, "deciles?": {"nats": [finite] * 10, "tokens": [_count] * 10}}
-SAMPLE: Shape = {"step": _count, "train_seconds": finite, "nats": finite, "tokens": _positive}
-EVALUATION: Shape = {
-    "epoch": _count,
-    "step": _count,
-    "train_seconds": finite,
-    "processor_seconds?": finite,
-    "unix_seconds?": finite,
-    "train": MEASURED,
-    "valid": MEASURED,
-    "running?": {"nats": finite, "tokens": _positive},
-    "gradient_norm?": {"clipped": finite},
-    "sample?": [SAMPLE],
-}
 #: By what a summary says of its run: what else it has to say.
-ENDINGS: dict[str, dict[str, Shape]] = {
-    FINISHED: {
-        "epochs?": _count,
-        "test": {"best": SUMS, "last": SUMS},
-        "averaged?": {"valid": SUMS, "test": SUMS},
-        "with_counts?": {"floor": _text, "weight": finite, "valid": SUMS, "test": SUMS},
-        "windows?": {"half_stride": SUMS, "carried_state?": SUMS},
-        "memory": {
-            **dict.fromkeys(("average_bytes", "peak_bytes", "baseline_bytes"), finite),
-            **dict.fromkeys(("resting_bytes?", "process_bytes?"), finite),
-            "kind": _text,
-        },
-        "alone": _flag,
-        "processor_seconds?": finite,
-        **dict.fromkeys(("evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second"), finite),
-    },
-    DIVERGED: {"error": _text, "epoch?": _count, "sample?": [SAMPLE]},
-    FAILED: {"error": _text},
-}
-BY_DOCUMENT: dict[str, Shape] = {"nats": [finite], "tokens": [_count], "words": [_count], "bytes": [_count]}
-DOCUMENTS: dict[str, Shape] = {"valid": BY_DOCUMENT, "test": BY_DOCUMENT}
-#: How a model goes on after some prompts: as many tokens, drawn so.
-TEXTS: dict[str, Shape] = {
-    **dict.fromkeys(("tokens", "top_k?"), _positive),
-    "temperature": finite,
-    "seed": _count,
-    "texts": [{"prompt": _text, "text": _text}],
-}
-STUDY: dict[str, Shape] = {
-    "study": _text,
-    "identity": _text,
-    "tokenizer_sha256?": _text,
-    "budget": {"threads?": _positive, "precision?": _text, "compile?": _flag},
-    "experiments": [{"number": _count, "slug": _text}],
-    "seeds": [_count],
-    "runs?": {"*": _text},
-}
-#: What a search for learning rates found, and by which code where that is not Bakeoff's own.
-RATES: dict[str, Shape] = {
-    "for": _text,
-    "code?": {"*": _text},
-    "rates": {"*": {"lr": _rate, "trials": [{"lr": _rate, "status": _text, "valid_loss?": finite}]}},
-}
-#: What a choice has decided so far.
-CHOICE: dict[str, Shape] = {
-    CHECKSUM: _text,
-    "asked": _text,
-    "minutes": _rate,
-    "spent_seconds": finite,
-    "threads": _positive,
-    "precision": _text,
-    "scale": _count,
-    "paces": {"*": {"step": _rate, "measuring": finite, "memory_bytes": _count}},
-    "left_out": {"*": _text},
-    "plan": [{"contenders": _positive, "seconds": _rate, "repeated": _count}],
-    "trials": [[{"contender": _count, "steps": _positive, "rates": [_rate]}]],
-    "repeats?": _count,
-    "final?": dict.fromkeys(("steps", "epoch_steps", "warmup_steps", "decay_steps"), _positive),
-}
-#: What a command tells of the runs that it has at work.
-AT_WORK: dict[str, Shape] = {
-    CHECKSUM: _text,
-    "part?": {"numbers": [_count], "seeds": [_count]},
-    "runs": [{"number": _count, "seed": _count, "step": _count, "steps": _positive, "seconds_left?": finite}],
-}
-#: The looks of a comparison, as often as they were declared, and the runs that were over before that.
-LOOKS: dict[str, Shape] = {
-    CHECKSUM: _text,
-    "declared": [{"looks": [_positive], "margin": finite, "over": [_text]}],
-}
-#: A complete short schedule: the lowest loss on valid, missing where it diverged.
-START: Shape = {"learning_rate": _rate, "valid?": SUMS}
-#: What counter-experiments to a run came to: its own start, and the same with one thing changed; that of a smaller
-#: model that did better, and that one's number.
-PROBE: dict[str, Shape] = {
-    CHECKSUM: _text,
-    "identity?": _text,
-    "steps": _positive,
-    "own": START,
-    "changed": {"tenth": START, "hundredth": START, "warm-up": START, "pre-norm?": START},
-    "smaller?": {"number": _count, "start": START},
-}
-_PROBE = "probe.json"
-#: What another program reports of a run: where it was, and its loss there, in nats per token of its own; or what a
-#: model of another program was measured to cost here, in windows of so many tokens.
-REPORTED: dict[str, Shape] = {
-    CHECKSUM: _text,
-    **dict.fromkeys(("by", "unit"), _text),
-    "valid": [[finite] * 2],
-    "train": [[finite] * 2],
-    **dict.fromkeys(("tokens?", "bytes?", "window?", "parameters?"), _positive),
-    "words?": _count,
-    "checked?": _flag,
-}
-TITLES: Shape = [{"name": _text, "title": _text}]
-SPLIT: Shape = {
-    "documents?": _count,
-    "tokens": _positive,
-    "words": _positive,
-    "bytes": _positive,
-    "shared?": {"tokens": _positive, "share": finite},
-}
-#: What `study.json` has for a report beside what a command goes on from.
-DECLARED: Shape = STUDY | {
-    "corpus": {
-        **dict.fromkeys(("name", "licence", "source", "sha256"), _text),
-        **dict.fromkeys(("lossy?", "newline_is_word?"), _flag),
-        **dict.fromkeys(("train", "valid", "test"), SPLIT),
-    },
-    "budget": {
-        **dict.fromkeys(("epochs", "batch_size", "sequence_length", "threads", "vocabulary"), _positive),
-        **dict.fromkeys(("tokenizer", "schedule", "precision"), _text),
-        **dict.fromkeys(("epoch_steps?", "steps?", "warmup_steps?", "decay_steps?"), _positive),
-        **dict.fromkeys(("clip?", "average?"), finite),
-    },
-    "experiments": [
-        {
-            **dict.fromkeys(("slug", "model", "optimizer"), _text),
-            **dict.fromkeys(("number", "layers", "parameters", "learnable_parameters", "vocabulary"), _count),
-            "batch_size": _positive,
-            **dict.fromkeys(("learning_rate", "weight_decay"), finite),
-            "architecture": {},
-            "optimizer_settings": {},
-            "traits?": {},
-            "memory?": {"*": _count},
-        }
-    ],
-    "source?": _text,
-    "options?": {"*": _text},
-    "code?": {"*": _text},
-    "models": TITLES,
-    "optimizers": TITLES,
-    "tuning?": RATES | {"fits": _flag},
-    "texts?": TEXTS | {"floor": _text, "counted": _positive},
-    "baselines": [
-        {"name": _text, "seconds": finite, "cache_weight?": finite, "train": SUMS, "valid": SUMS, "test": SUMS}
-    ],
-}
-
-
+ENDINGS = {FINISHED: shapes.FINISHED, DIVERGED: shapes.DIVERGED, FAILED: shapes.FAILED}
+PROBE = "probe.json"
+#: What a run leaves beside its weights, of which its summary has checksums; and all its records.
+LEFT = ("history.jsonl", "environment.json", "documents.json", "texts.json")
+RECORDS = ("spec.json", "summary.json", *LEFT, PROBE)
 #: The folder of studies that other ones took the place of.
 EARLIER = "earlier"
 #: How to go on without most of them, and without what the summary has a checksum of.
@@ -289,30 +106,8 @@ def _checked(data: Any, shape: Shape, path: Path, mend: str = MEND) -> Json:  # 
     return checked
 
 
-def fault(value: object, shape: Shape, name: str = "it") -> str | None:
-    """Where a value departs from its shape; None where it does not."""
-    if isinstance(shape, dict):
-        if not isinstance(value, dict):
-            return f"{name} is no object"
-        if lacking := [key for key in shape if key[-1] not in "?*" and key not in value]:
-            return f"{name} lacks {lacking[0]}"
-        parts = [(item, shape["*"], key) for key, item in value.items()] if "*" in shape else []
-        parts += [
-            (value.get(key.rstrip("?")), part, key.rstrip("?"))
-            for key, part in shape.items()
-            if not (key == "*" or (key.endswith("?") and value.get(key[:-1]) is None))
-        ]
-    elif isinstance(shape, list):
-        if not isinstance(value, list) or len(shape) not in (1, len(value)):
-            return f"{name} is no such list"
-        parts = [(item, shape[0], f"an item of {name}") for item in value]
-    else:
-        return None if shape(value) else f"{name} is {str(value)[:40]!r}"
-    return next((found for part in parts if (found := fault(*part))), None)
-
-
 def _history_fault(history: list[Json], summary: Json) -> str | None:
-    if found := fault(history, [EVALUATION]):
+    if found := fault(history, [shapes.EVALUATION]):
         return found
     if [line["epoch"] for line in history] != list(range(len(history))):
         return "its epochs do not follow one another"
@@ -386,7 +181,7 @@ class RunFolder:
     @property
     def spec(self) -> Json | None:
         """What the run computes; None before it was first started."""
-        return self._read("spec.json", {"identity": _text, "run": {}})
+        return self._read("spec.json", shapes.SPEC)
 
     @property
     def identity(self) -> str | None:
@@ -396,7 +191,7 @@ class RunFolder:
     @property
     def environment(self) -> Json:
         """Where the run was computed."""
-        return self._read_left("environment.json", {"device?": _text}) or {}
+        return self._read_left("environment.json", shapes.ENVIRONMENT) or {}
 
     @property
     def ended(self) -> bool:
@@ -416,9 +211,9 @@ class RunFolder:
     @property
     def documents(self) -> Json | None:
         """Nats and counts of every document of valid and test; None before the end."""
-        if (found := self._read_left("documents.json", DOCUMENTS)) is None:
+        if (found := self._read_left("documents.json", shapes.DOCUMENTS)) is None:
             return None
-        documents = {split: {name: found[split][name] for name in BY_DOCUMENT} for split in DOCUMENTS}
+        documents = {split: {name: found[split][name] for name in shapes.BY_DOCUMENT} for split in shapes.DOCUMENTS}
         if any(len({len(values) for values in split.values()}) > 1 for split in documents.values()):
             raise DamagedError(self.path / "documents.json", "its lists are not equally long")
         return documents
@@ -426,14 +221,14 @@ class RunFolder:
     @property
     def texts(self) -> Json | None:
         """How its model goes on after some prompts; None before the end, or where that was not asked."""
-        return self._read_left("texts.json", TEXTS)
+        return self._read_left("texts.json", shapes.TEXTS)
 
     @property
     def probe(self) -> Json | None:
         """What short counter-experiments to it came to; None where there were none since it was trained."""
-        found = self._read(_PROBE, PROBE)
+        found = self._read(PROBE, shapes.PROBE)
         if found and self.identity not in (None, found.get("identity")):
-            raise DamagedError(self.path / _PROBE, "it is of another run than the spec.json beside it")
+            raise DamagedError(self.path / PROBE, "it is of another run than the spec.json beside it")
         return found
 
     def history(self) -> list[Json]:
@@ -534,7 +329,7 @@ class RunFolder:
 
     def clear(self) -> None:
         """Forget an earlier try: its checkpoint first, so that nobody goes on from it, then all else that it left."""
-        names = ("summary.json", "history.jsonl", "documents.json", "texts.json", _PROBE)
+        names = ("summary.json", *LEFT, PROBE)
         for leftover in (
             self.checkpoint,
             *(self.path / name for name in names),
@@ -595,15 +390,14 @@ class RunFolder:
 
     def write_probe(self, probe: Json) -> None:
         """Keep what short counter-experiments to it came to."""
-        write_record(self.path / _PROBE, ({"identity": self.identity} if self.identity else {}) | probe)
+        write_record(self.path / PROBE, ({"identity": self.identity} if self.identity else {}) | probe)
 
     def finish(self, summary: Json) -> None:
         """Declare the run over, with its identity if it has a result, and the checksum of everything that it left.
 
         A failed one keeps its checkpoint to go on from.
         """
-        names = ("history.jsonl", "environment.json", "documents.json", "texts.json", self.best_weights.name)
-        left = [path for name in names if (path := self.path / name).is_file()]
+        left = [path for name in (*LEFT, self.best_weights.name) if (path := self.path / name).is_file()]
         bound: Json = {f"{path.stem}_sha256": sha256_of(path) for path in left}
         if summary["status"] != FAILED:
             bound["identity"] = (self.spec or {}).get("identity")
@@ -636,13 +430,13 @@ class StudyFolder:
     @property
     def study(self) -> Json:
         """What was declared, with counts and baselines."""
-        return read_json(self.path / "study.json", STUDY)
+        return read_json(self.path / "study.json", shapes.STUDY)
 
     @property
     def declared(self) -> Json:
         """The same, with all that a report needs of it."""
         path = self.path / "study.json"
-        declared = read_json(path, DECLARED)
+        declared = read_json(path, shapes.DECLARED)
         experiments, floors = declared["experiments"], {floor["name"] for floor in declared["baselines"]}
         if not (experiments and declared["seeds"]):
             raise DamagedError(path, "it declares no run")
@@ -681,7 +475,7 @@ class StudyFolder:
             if not (re.fullmatch(r"[\w.-]+", path.stem) and path.is_file()):
                 continue  # what was brought there is called otherwise
             try:
-                found.append((path.stem, read_json(path, REPORTED, "import it again")))
+                found.append((path.stem, read_json(path, shapes.REPORTED, "import it again")))
             except DamagedError as error:
                 found.append((path.stem, {"error": str(error)}))
         return found

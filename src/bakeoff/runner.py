@@ -24,16 +24,8 @@ from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
 from bakeoff.measure import available_memory, gpus, resolve_precision, return_freed_memory, usable_cores
 from bakeoff.models import ngram
-from bakeoff.records import (
-    DAMAGED,
-    DECLARED,
-    DIVERGED,
-    FINISHED,
-    DamagedError,
-    StudyFolder,
-    fault,
-    write_record,
-)
+from bakeoff.records import DAMAGED, DIVERGED, FINISHED, DamagedError, StudyFolder, write_record
+from bakeoff.shapes import DECLARED, fault
 from bakeoff.spec import Budget, Corpus, Run, Study
 from bakeoff.worker import Job
 

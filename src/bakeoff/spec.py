@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, Self
 
 from bakeoff.errors import plain
+from bakeoff.shapes import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -31,8 +32,6 @@ SMALLEST_VOCABULARY = 256
 #: Far above what any machine can do, and low enough that a slip of the finger is noticed before memory is asked for.
 MOST_LAYERS, MOST_SYMBOLS, MOST_THREADS, MOST_SEEDS, MOST = 1000, 1_000_000, 1024, 1000, 1_000_000_000
 LARGEST_SEED = 2**32 - 1
-#: Above it no record holds a number.
-LARGEST = 1e300
 PRECISIONS = ("auto", "fp32", "bf16")
 SCHEDULES = ("linear", "warmup", "constant")
 #: Share of the steps in which a schedule rises to the peak, where nothing else is asked for.

@@ -11,7 +11,8 @@ from bakeoff.analysis.rows import Row, StudyRows, rows_of_other_seeds
 from bakeoff.analysis.statistics import LEVEL, SAME_WITHIN
 from bakeoff.errors import plain
 from bakeoff.metrics import perplexity
-from bakeoff.records import DAMAGED, DIVERGED, FINISHED, LARGEST, RunFolder, StudyFolder
+from bakeoff.records import DAMAGED, DIVERGED, FINISHED, RunFolder, StudyFolder
+from bakeoff.shapes import LARGEST
 
 if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
     from bakeoff.analysis.looks import Look

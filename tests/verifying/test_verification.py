@@ -19,11 +19,11 @@ from bakeoff.files import sha256_of
 from bakeoff.identity import decode
 from bakeoff.models import LSTM
 from bakeoff.optimizers import SGD
-from bakeoff.records import CHECKSUM as SEAL
 from bakeoff.records import StudyFolder, read_json, write_record
 from bakeoff.report import figures, pdf
 from bakeoff.report.build import NO_FIGURES, build
 from bakeoff.runner import open_session
+from bakeoff.shapes import CHECKSUM as SEAL
 from bakeoff.spec import Experiment
 from bakeoff.study_file import BUILT_IN, find_study
 from bakeoff.terminal import CHECKED

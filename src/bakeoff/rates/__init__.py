@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bakeoff.records import RATES, read_json
+from bakeoff.records import read_json
+from bakeoff.shapes import RATES
 
 #: Where `python tools/noise.py` keeps what it has measured.
 NOISE = Path(__file__).with_name("noise.json")

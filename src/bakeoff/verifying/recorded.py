@@ -9,22 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.files import sha256_of
-from bakeoff.records import (
-    CHECKSUM,
-    DIVERGED,
-    FINISHED,
-    LOOKS,
-    DamagedError,
-    Records,
-    RunFolder,
-    StudyFolder,
-    read_json,
-)
+from bakeoff.records import DIVERGED, FINISHED, RECORDS, DamagedError, Records, RunFolder, StudyFolder, read_json
+from bakeoff.shapes import CHECKSUM, LOOKS
 from bakeoff.verifying.review import ROUNDING, Review
 
 Json = dict[str, Any]
-#: The records of a run, and the counts of a split.
-RECORDS = ("spec.json", "environment.json", "summary.json", "documents.json", "texts.json", "history.jsonl")
+#: The counts of a split.
 COUNTS = ("tokens", "words", "bytes")
 
 
