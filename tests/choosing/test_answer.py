@@ -48,7 +48,8 @@ class World:
 
     def run(self, contender, rung, lr, seconds, seed):
         valid = self.truth(contender, seconds, lr) + self.chance.normal(0, self.deviation)
-        return Found(contender=contender, rung=rung, lr=lr, seed=seed, steps=1, seconds=seconds, valid=valid, folder="")
+        told = {"steps": 1, "seconds": seconds, "measuring": 0.0, "valid": valid, "folder": ""}
+        return Found(contender=contender, rung=rung, lr=lr, seed=seed, **told)
 
     def searched(self, plan):
         shared = Budget(threads=1, precision="fp32")
@@ -59,7 +60,7 @@ class World:
         for number, rung in enumerate(plan):
             for contender in search.left(number):
                 tried = {f.lr: f.valid for f in search.found if (f.contender, f.rung) == (contender, number - 1)}
-                for lr in rungs.rates(CENTRE, tried):
+                for lr in rungs.rates(CENTRE, tried, rung.rates):
                     search.found.append(self.run(contender, number, lr, rung.seconds, SEED + number))
         for finalist in search.left(len(plan)):
             best = search.best(finalist, len(plan) - 1)
@@ -127,7 +128,7 @@ def test_other_times_lie_in_the_interval_that_is_told_of_them(kind):
 
 @pytest.mark.parametrize("seconds", [(2.0, 2.0), (2.0, 2.0 + 1e-15), (2.0, 2.5, 2.2)])
 def test_rungs_of_nearly_the_same_length_tell_nothing_of_other_times(seconds):
-    plan = tuple(rungs.Rung(contenders=1, seconds=each) for each in seconds)
+    plan = tuple(rungs.Rung(contenders=1, rates=2, seconds=each) for each in seconds)
     search = World(np.random.default_rng(3)).searched(plan)
     last = SimpleNamespace(epochs=1, best_epoch=1, train_seconds=9.0)
     chosen = SimpleNamespace(search=search, row=last, ended="finished", kept=SimpleNamespace(minutes=1))

@@ -16,24 +16,25 @@ def test_rungs_keep_to_the_time_get_fewer_and_longer_and_tell_something(seconds,
     for before, after in itertools.pairwise(planned):
         assert after.contenders == max(min(2, before.contenders), -(-before.contenders // 2))
         assert after.seconds == pytest.approx(rungs.GROWTH * before.seconds)
-        assert before.repeated == 0
+        assert (before.repeated, after.rates) == (0, rungs.RATES)
     if planned:
+        assert planned[0].rates == (1 if planned[0].contenders > 1 else rungs.RATES), "one by itself is not compared"
         assert planned[0].contenders <= contenders
         assert planned[-1].repeated in (0, 2)
     else:  # one contender on one rung would not have had the time
-        assert seconds < rungs.TRIALS * shortest * (1 + 1e-9)
+        assert seconds < rungs.RATES * shortest * (1 + 1e-9)
 
 
 def test_where_the_time_is_short_the_last_contenders_are_not_tried():
     def planned(seconds):
         return [(rung.contenders, rung.repeated) for rung in rungs.plan(seconds, 4, 1.0)]
 
-    assert planned(100.0) == [(4, 0), (2, 0), (2, 2)]
-    assert planned(60.0) == [(4, 0), (2, 0), (2, 0)]  # rungs before seeds
-    assert planned(10.0) == [(4, 2)]
-    assert planned(9.0) == [(4, 0)]
-    assert planned(5.0) == [(2, 0)]
-    assert planned(3.0) == [(1, 0)]
+    assert planned(70.0) == [(4, 0), (2, 0), (2, 2)]
+    assert planned(55.0) == [(4, 0), (2, 0), (2, 0)]  # rungs before seeds
+    assert planned(6.0) == [(4, 2)]
+    assert planned(5.0) == [(4, 0)]
+    assert planned(2.0) == [(2, 0)]
+    assert rungs.plan(3.0, 1, 1.0) == (rungs.Rung(contenders=1, rates=2, seconds=1.5),)
     assert rungs.plan(1.0, 4, 1.0) == ()
 
 
@@ -41,6 +42,7 @@ def test_where_the_time_is_short_the_last_contenders_are_not_tried():
     ("tried", "expected"),
     [
         ({}, (0.02, 0.01)),
+        ({0.02: math.inf}, (0.02, 0.01)),
         ({0.02: 1.5, 0.01: 1.6}, (0.02, 0.04)),
         ({0.02: 1.6, 0.01: 1.5}, (0.01, 0.005)),
         ({0.02: 1.6, 0.01: math.inf}, (0.02, 0.04)),
@@ -48,7 +50,8 @@ def test_where_the_time_is_short_the_last_contenders_are_not_tried():
     ],
 )
 def test_the_next_rates_bracket_the_best_one(tried, expected):
-    assert rungs.rates(0.02, tried) == pytest.approx(expected)
+    assert rungs.rates(0.02, tried, 2) == pytest.approx(expected)
+    assert rungs.rates(0.02, tried, 1) == pytest.approx(expected[:1])
 
 
 @given(st.floats(-6, 0), st.floats(-6, 0), st.integers(2, 8))
@@ -56,7 +59,7 @@ def test_rates_come_closer_to_the_best_one(best, centre, rounds):
     """On a curve with one minimum, each round ends at least as close to it as the one before."""
     tried, distances = {}, []
     for _ in range(rounds):
-        for rate in rungs.rates(10.0**centre, tried):
+        for rate in rungs.rates(10.0**centre, tried, 2):
             tried[rate] = abs(math.log10(rate) - best)
         distances.append(min(tried.values()))
     assert distances == sorted(distances, reverse=True)

@@ -19,7 +19,7 @@ CONTENDERS = (
     Contender(architecture=LSTM(layers=2), optimizer=AdamW(lr=3e-3), batch_size=16),
 )
 #: What each reaches per step at its best rate, and that rate.
-BEST = ((1.0, 0.01), (0.8, 0.006), (1.2, 0.003))
+BEST = ((1.0, 0.01), (0.8, 0.0015), (1.2, 0.003))
 
 
 def searching(plan):
@@ -48,6 +48,7 @@ def climb(search, slower=()):
                         seed=study.seeds[0],
                         steps=study.budget.steps,
                         seconds=study.budget.steps * search.paces[contender].step * (3 if contender in slower else 1),
+                        measuring=search.paces[contender].measuring * (3 if contender in slower else 1),
                         valid=valid(contender, experiment.optimizer.lr, study.budget.steps),
                         folder="",
                     )
@@ -57,7 +58,7 @@ def climb(search, slower=()):
     return asked
 
 
-PLAN = (Rung(contenders=3, seconds=30.0), Rung(contenders=2, seconds=90.0))
+PLAN = (Rung(contenders=3, rates=1, seconds=30.0), Rung(contenders=2, rates=2, seconds=90.0))
 
 
 def test_the_better_half_goes_on_for_longer_and_the_best_gets_the_rest():
@@ -70,7 +71,7 @@ def test_the_better_half_goes_on_for_longer_and_the_best_gets_the_rest():
     assert (final.name, final.trial) == (FINAL, False)
     assert final.seeds == (7,)
     assert final.experiments[0].architecture == CONTENDERS[1].architecture
-    assert final.experiments[0].optimizer.lr == pytest.approx(0.006)
+    assert final.experiments[0].optimizer.lr == pytest.approx(0.0015)
 
 
 def test_all_trials_of_a_rung_take_as_long_and_are_complete_schedules():
@@ -86,7 +87,7 @@ def test_all_trials_of_a_rung_take_as_long_and_are_complete_schedules():
 def test_a_contender_that_is_slower_than_timed_gets_fewer_steps_and_no_shorter_schedule():
     search = searching(PLAN)
     second = next(study for study in climb(search, slower=(1,)) if study.name.startswith("rung-2-2"))
-    assert second.budget.steps == rungs.steps(90.0, 0.15, 1.0)
+    assert second.budget.steps == rungs.steps(90.0, 0.15, 3.0)
 
 
 def test_the_best_of_the_last_rung_are_repeated_and_the_lower_mean_wins():
@@ -107,11 +108,10 @@ def test_the_best_of_the_last_rung_are_repeated_and_the_lower_mean_wins():
 
 
 def test_one_that_diverged_is_behind_all_others():
-    search = searching((Rung(contenders=2, seconds=30.0),))
+    search = searching((Rung(contenders=2, rates=1, seconds=30.0),))
+    told = {"rung": 0, "lr": 0.1, "seed": SEED, "steps": 1, "seconds": 1.0, "measuring": 1.0, "folder": ""}
     for contender, found in ((0, math.inf), (1, 2.0)):
-        search.learn(
-            [Found(contender=contender, rung=0, lr=0.1, seed=SEED, steps=0, seconds=0.0, valid=found, folder="")]
-        )
+        search.learn([Found(contender=contender, valid=found, **told)])
     assert search.left(1) == [1, 0]
     assert search.winner == 1
 

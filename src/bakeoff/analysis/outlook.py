@@ -45,9 +45,7 @@ def _by_others(
         # What is trained so far is not trained again, whether the run is at work or was interrupted.
         place = places.get((row.number, row.seed))
         share = 1 - max(row.done / study.length, place.step / place.steps if place else 0.0)
-        wholes = (
-            (1.0 if other.status == FINISHED else study.length / other.done) * _total_seconds(other) for other in alike
-        )
+        wholes = ((1.0 if other.status == FINISHED else study.length / other.done) * other.seconds for other in alike)
         found.append(share * fmean(wholes))
     return found
 
@@ -77,8 +75,3 @@ def _numbers(rows: Iterable[Row]) -> str:
     if len(found) > NAMED:
         return f"{', '.join(found[: NAMED - 1])} and {len(found) - NAMED + 1} more"
     return ", ".join(found)
-
-
-def _total_seconds(row: Row) -> float:
-    parts = (row.train_seconds, row.evaluation_seconds, row.warmup_seconds, row.other_seconds)
-    return sum(part or 0.0 for part in parts)

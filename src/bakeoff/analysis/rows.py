@@ -160,6 +160,12 @@ class Row:
         return self.history[-1].place if self.history else 0
 
     @property
+    def seconds(self) -> float:
+        """What it took, but for the start of its process."""
+        parts = (self.train_seconds, self.evaluation_seconds, self.warmup_seconds, self.other_seconds)
+        return sum(part or 0.0 for part in parts)
+
+    @property
     def best_point(self) -> Point:
         """The evaluation that was lowest on valid; there is at least one."""
         return min(self.history, key=lambda point: point.valid.nats)

@@ -159,6 +159,7 @@ class Choice:
                 seed=row.seed,
                 steps=row.history[-1].step if row.history else 0,
                 seconds=row.train_seconds or 0.0,
+                measuring=STARTING + row.seconds - (row.train_seconds or 0.0),
                 valid=row.valid.bits_per_byte if row.finished and row.valid else math.inf,
                 folder=f"{study.name}/{row.folder}",
             )

@@ -9,7 +9,8 @@ from bakeoff.choosing.clock import Clock
 from bakeoff.choosing.rungs import Rung
 from bakeoff.choosing.search import Pace, Schedule, Trials
 from bakeoff.errors import UserError
-from bakeoff.records import CHOICE, read_json, write_record
+from bakeoff.records import read_json, write_record
+from bakeoff.shapes import CHOICE
 
 #: The file.
 FILE = "choice.json"

@@ -98,7 +98,7 @@ def told(search: Search, kept: Kept) -> Iterator[str]:
     for number, rung in enumerate(search.plan, start=1):
         yield (
             f"rung {number} of {len(search.plan)}: {words.counted(rung.contenders, 'contender')}, "
-            f"{rungs.TRIALS} learning rates each, {words.duration(rung.seconds)} a trial"
+            f"{words.counted(rung.rates, 'learning rate')} each, {words.duration(rung.seconds)} a trial"
         )
     if search.plan and search.plan[-1].repeated:
         yield f"the best {words.spelled(rungs.FINALISTS)} of them once more, with another seed"
@@ -139,38 +139,40 @@ def _first(documents: Sequence[str], most: float) -> tuple[int, int]:
 def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, console: Console) -> None:
     """Find the largest scale that is fast enough here, and divide the time among its contenders.
 
-    The memory leaves out some of them; where it leaves out all, the scale is too large as well.
+    A scale is as fast as the first of its contenders that the memory holds, in which it is believed best: the others
+    are only timed where that one is fast enough. Where the memory holds none, the scale is too large as well.
     """
     for place in range(largest, -1, -1):
         scale = SCALES[place]
         tokens = progress.prepare(corpus, shared(scale, kept), console)
         kept.paces, kept.left_out = {}, {}
         with console.status("timing a few steps of each contender"):
-            measure(request, kept, scale, corpus, tokens)
-        paces, seconds = list(kept.paces.values()), kept.left
-        shortest = max((pace.measuring + rungs.FEWEST_STEPS * pace.step for pace in paces), default=0.0)
-        plan = rungs.plan((1 - rungs.FINAL_SHARE) * seconds, len(paces), shortest)
-        final = [rungs.steps(rungs.FINAL_SHARE * seconds, pace.step, pace.measuring) for pace in paces]
-        if plan and max(final) >= rungs.ENOUGH_STEPS:
-            break
+            paces = measured(request, kept, scale, corpus, tokens)
+            first = next(paces, None)
+            final = rungs.steps(rungs.FINAL_SHARE * kept.left, first.step, first.measuring) if first else 0
+            if final >= rungs.ENOUGH_STEPS or (place == 0 and first):
+                others = list(paces)
+                break
         if place:
             progress.say(
                 console,
                 f"models of width {scale.width} are too large or too slow here, as their last run would have "
-                f"{max(final, default=0):,} steps: smaller ones are timed",
+                f"{final:,} steps: smaller ones are timed",
             )
-    if not paces:
+    if not first:
         raise UserError(f"no contender fits: {words.joined(kept.left_out.values())}; allow more --memory")
-    kept.scale, kept.plan = place, list(plan)
-    if kept.left < _needed(paces[0]):
+    shortest = max(pace.measuring + rungs.FEWEST_STEPS * pace.step for pace in (first, *others))
+    kept.scale = place
+    kept.plan = list(rungs.plan((1 - rungs.FINAL_SHARE) * kept.left, len(kept.paces), shortest))
+    if kept.left < _needed(first):
         few = f"{request.minutes:g} minutes are too few for any contender"
-        raise UserError(f"{few}: give at least {least_minutes(kept, paces[0])}")
+        raise UserError(f"{few}: give at least {least_minutes(kept, first)}")
     _require_disk(kept, [run for run in _runs(request, kept, scale, corpus) if run.number in kept.paces], tokens)
     kept.write()
 
 
-def measure(request: Request, kept: Kept, scale: Scale, corpus: Corpus, tokens: Tokens) -> None:
-    """Take note of how fast each contender is here, or that the memory does not hold it."""
+def measured(request: Request, kept: Kept, scale: Scale, corpus: Corpus, tokens: Tokens) -> Iterator[Pace]:
+    """How fast the contenders are here, one after the other; takes note of it, and of those that do not fit."""
     valid, test = (tokens.splits[split].targets for split in ("valid", "test"))
     evaluated = 2 * (tokens.train_sample.targets + valid) + valid + test
     for run, contender in zip(_runs(request, kept, scale, corpus), scale.contenders, strict=True):
@@ -178,12 +180,13 @@ def measure(request: Request, kept: Kept, scale: Scale, corpus: Corpus, tokens: 
         if probe is None or (request.memory_bytes and probe.memory_bytes > request.memory_bytes):
             needs = f"{words.megabytes(probe.memory_bytes)}" if probe else "more than is free"
             kept.left_out[run.number] = f"{contender.title} needs {needs} of memory"
-        else:
-            kept.paces[run.number] = Pace(
-                step=probe.step,
-                measuring=STARTING + evaluated * probe.evaluated_token,
-                memory_bytes=probe.memory_bytes,
-            )
+            continue
+        kept.paces[run.number] = pace = Pace(
+            step=probe.step,
+            measuring=STARTING + evaluated * probe.evaluated_token,
+            memory_bytes=probe.memory_bytes,
+        )
+        yield pace
 
 
 def least_minutes(kept: Kept, pace: Pace) -> int:
@@ -198,7 +201,7 @@ def _needed(pace: Pace) -> float:
 
 def _require_disk(kept: Kept, runs: Sequence[Run], tokens: Tokens) -> None:
     """See that the disk has room for all that is planned, were every run the largest."""
-    count = 1 + sum(rung.contenders * rungs.TRIALS for rung in kept.plan or []) + rungs.FINALISTS * rungs.MOST_REPEATS
+    count = 1 + sum(rung.trials for rung in kept.plan or []) + rungs.FINALISTS * rungs.MOST_REPEATS
     finished, unfinished = map(max, zip(*(costs.files(run, tokens) for run in runs), strict=True))
     needed = costs.REPORT + count * finished + unfinished
     about = f"choosing for {runs[0].corpus.name} takes about"

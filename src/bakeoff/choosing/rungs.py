@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 #: The share of the time, once all is prepared, that is planned for the winner's run, and what it has at least.
-FINAL_SHARE, LEAST_SHARE = 0.52, 0.5
+FINAL_SHARE, LEAST_SHARE = 0.7, 0.65
 #: How much longer the trials of a rung are than those of the one before.
 GROWTH = 3
 #: A schedule of fewer steps tells nothing, and with fewer in the winner's run a smaller model would learn more.
 FEWEST_STEPS, ENOUGH_STEPS = 100, 1000
-#: The most rungs, and the trials of each contender on a rung.
-MOST_RUNGS, TRIALS = 3, 2
+#: The most rungs, and the learning rates of each contender on a rung. On the first one a contender is compared with
+#: others at its usual rate alone: rates that were good elsewhere are closer to the best than a short trial tells.
+MOST_RUNGS, RATES = 3, 2
 #: The best of the last rung, and how often each of them is trained again with another seed, at most.
 FINALISTS, MOST_REPEATS = 2, 3
 #: The factor between two learning rates.
@@ -30,18 +31,25 @@ class Rung:
 
     Attributes:
         contenders: How many are left.
+        rates: Learning rates of each.
         seconds: What each trial may take, from its start to its end.
         repeated: How many more are planned of the last rung's best, with another seed.
     """
 
     contenders: int
+    rates: int
     seconds: float
     repeated: int = 0
 
     @property
+    def trials(self) -> int:
+        """How many there are, without those that are repeated."""
+        return self.contenders * self.rates
+
+    @property
     def all_seconds(self) -> float:
         """Of all its trials."""
-        return (self.contenders * TRIALS + self.repeated) * self.seconds
+        return (self.trials + self.repeated) * self.seconds
 
 
 def plan(seconds: float, contenders: int, shortest: float) -> tuple[Rung, ...]:
@@ -64,6 +72,7 @@ def plan(seconds: float, contenders: int, shortest: float) -> tuple[Rung, ...]:
             planned = [
                 Rung(
                     contenders=max(min(many, 2), math.ceil(many / 2**rung)),
+                    rates=RATES if rung or many == 1 else 1,
                     seconds=GROWTH**rung,  # of a first trial's
                     repeated=repeated if rung == rungs - 1 else 0,
                 )
@@ -75,19 +84,23 @@ def plan(seconds: float, contenders: int, shortest: float) -> tuple[Rung, ...]:
     return ()
 
 
-def rates(centre: float, tried: Mapping[float, float]) -> tuple[float, ...]:
+def rates(centre: float, tried: Mapping[float, float], count: int) -> tuple[float, ...]:
     """The learning rates of a contender's next trials.
 
     Args:
         centre: Where the search begins.
         tried: What earlier trials cost, by their rates; infinite where one diverged.
+        count: How many, one or two.
 
     Returns:
-        At first the centre and half of it; then the best rate so far and, beside it, one more: beyond it if nothing
-        better was tried on that side, and else between it and the better of its neighbours.
+        The best rate so far, at first the centre, and, beside it, one more: beyond it if nothing better was tried on
+        that side, and else between it and the better of its neighbours.
     """
-    if not tried:
-        return (centre, centre / FACTOR)
+    return _bracketing(tried or {centre: 0.0})[:count]
+
+
+def _bracketing(tried: Mapping[float, float]) -> tuple[float, float]:
+    """The best rate so far, and one more."""
     ordered = sorted(tried)
     best = min(ordered, key=lambda rate: tried[rate])
     if best == ordered[0]:

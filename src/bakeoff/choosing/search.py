@@ -93,6 +93,7 @@ class Found:
         seed: Its seed.
         steps: The steps that it took.
         seconds: What these took.
+        measuring: What all else took.
         valid: Bits per byte of valid; infinite where the run diverged.
         folder: The run's folder.
     """
@@ -103,6 +104,7 @@ class Found:
     seed: int
     steps: int
     seconds: float
+    measuring: float
     valid: float
     folder: str
 
@@ -171,7 +173,8 @@ class Search:
         for found in self.found:
             if (found.contender, found.rung) == (contender, rung - 1):
                 tried[found.lr] = found.valid
-        steps, lrs = rungs.steps(seconds, pace.step, pace.measuring), rungs.rates(chosen.optimizer.lr, tried)
+        steps = rungs.steps(seconds, pace.step, pace.measuring)
+        lrs = rungs.rates(chosen.optimizer.lr, tried, self.plan[rung].rates)
         return Trials(contender=contender, steps=steps, rates=lrs)
 
     def trials(self, rung: int, planned: Trials) -> Study:
@@ -213,7 +216,11 @@ class Search:
     def learn(self, found: Sequence[Found]) -> None:
         """Take note of what a contender's trials on a rung found, and of how fast it really was."""
         self.found += found
-        if any(each.steps for each in found):
-            a_step = sum(each.seconds for each in found) / sum(each.steps for each in found)
-            contender = found[0].contender
-            self.paces[contender] = dataclasses.replace(self.paces[contender], step=a_step)
+        complete = [each for each in found if math.isfinite(each.valid)]
+        if complete:
+            pace = Pace(
+                step=sum(each.seconds for each in complete) / sum(each.steps for each in complete),
+                measuring=fmean(each.measuring for each in complete),
+                memory_bytes=self.paces[complete[0].contender].memory_bytes,
+            )
+            self.paces[complete[0].contender] = pace
