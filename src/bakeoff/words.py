@@ -1,18 +1,8 @@
-"""Numbers, counts and lists as they stand in sentences and tables, and templates that are made of them.
+"""Numbers, counts and lists as they stand in sentences and tables; what was not measured is a dash."""
 
-What was not measured is a dash.
-"""
-
-import hashlib
 import math
-import os
-import re
-import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from bakeoff.metrics import perplexity as perplexity_of
 
@@ -160,48 +150,3 @@ def epochs(schedule: Mapping[str, Any]) -> str:
         return f"{steps:,} {'step' if steps == 1 else 'steps'}"
     steps = schedule.get("epoch_steps")
     return f"{plural(schedule['epochs'], 'epoch')}{f' of at most {steps} steps' if steps else ''}"
-
-
-def folded(text: str) -> str:
-    """White space folded, and none before a full stop or a comma: what a template's unused lines leave behind goes.
-
-    Before a % no line breaks, nor in `95 % interval`.
-    """
-    tight = re.sub(r"\s+(?=[.,;:)?])|(?<=\()\s+", "", " ".join(text.split()))
-    return re.sub(r"(?<=\d) (?=%)|(?<=\d %) (?=interval)", "\N{NO-BREAK SPACE}", tight)
-
-
-def environment(loader: jinja2.BaseLoader | None = None, *, markup: bool = False) -> jinja2.Environment:
-    """Where templates are rendered, with the functions of this module as filters.
-
-    Args:
-        loader: Finds the templates.
-        markup: Whether what comes out is markup, in which all that is shown is escaped. Sentences are plain text: the
-            page and the typesetter escape what they show.
-    """
-    made = jinja2.Environment(
-        loader=loader,
-        undefined=jinja2.StrictUndefined,
-        autoescape=markup,  # noqa: S701 (as told above)
-        trim_blocks=markup,
-        lstrip_blocks=markup,
-        bytecode_cache=_compiled(),
-    )
-    made.filters |= {function.__name__: function for function in _FILTERS}
-    return made
-
-
-def _compiled() -> jinja2.BytecodeCache | None:
-    """Compiled templates lie where Python has its compiled modules, if it may: compiling them anew takes a second."""
-    folder = Path(__file__).parent / "__pycache__"
-    if sys.dont_write_bytecode or not os.access(folder, os.W_OK):
-        return None
-    # Compiling computes what filters make of constants, so templates are compiled anew when these filters change.
-    source = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()
-    return jinja2.FileSystemBytecodeCache(str(folder), f"template-%s-{source[:8]}.jinja")
-
-
-_FILTERS = (
-    *(number, perplexity, small, nats, signed, percent, duration, megabytes, in_megabytes, count, millions, rate),
-    *(joined, spelled, counted, plural, sentence, numbers, epochs),
-)

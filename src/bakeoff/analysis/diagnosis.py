@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bakeoff import words
+from bakeoff import templating
 from bakeoff.analysis.evaluations import Baseline, Point, gap_at_equal_mix
 
 Floors = Mapping[str, Baseline]
@@ -267,7 +267,7 @@ RULES = (
 _SEVERITIES = {rule.key: rule.severity for rule in RULES} | {"failed": BAD, "damaged": BAD}
 #: Runs that learned nothing about context say something about their settings, and nothing about their kind.
 UNLEARNED = frozenset(rule.key for rule in RULES if rule.severity == BAD)
-_ENVIRONMENT = words.environment()
+_ENVIRONMENT = templating.environment()
 _ENVIRONMENT.globals |= {"FLAT": FLAT, "overfits": overfits}
 _template = functools.cache(_ENVIRONMENT.from_string)
 
@@ -285,7 +285,7 @@ def diagnose(history: Sequence[Point], floors: Floors, *, diverged: str | None, 
     """What became of a run, by the first rule that holds; the arguments are those of a `Case`."""
     case = Case(history=tuple(history), floors=floors, diverged=diverged, smaller=smaller)
     rule = next(rule for rule in RULES if rule.when(case))
-    name, text = (words.folded(_template(source).render(c=case)) for source in (rule.name, _PHRASES + rule.says))
+    name, text = (templating.folded(_template(source).render(c=case)) for source in (rule.name, _PHRASES + rule.says))
     return Diagnosis(rule=rule.key, name=name, text=text)
 
 

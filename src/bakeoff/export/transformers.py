@@ -11,7 +11,7 @@ import jinja2
 import torch
 from safetensors import SafetensorError
 
-from bakeoff import checkpoints, loading, words
+from bakeoff import checkpoints, loading, templating, words
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.files import keep_mode, new_folder, sha256_of
@@ -124,4 +124,4 @@ def _write_own(trained: Trained, folder: Path) -> None:
     checkpoints.save(folder / loading.WEIGHTS, trained.model.state_dict(), {})
 
 
-_CARD = words.environment(jinja2.PackageLoader("bakeoff.export", "")).get_template("card.md.j2")
+_CARD = templating.environment(jinja2.PackageLoader("bakeoff.export", "")).get_template("card.md.j2")

@@ -14,7 +14,7 @@ from typing import Any, Self
 
 import jinja2
 
-from bakeoff import at_work, decisions, words
+from bakeoff import at_work, decisions, templating
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.questions import reported
 from bakeoff.analysis.rows import Known, StudyRows, read_rows
@@ -219,4 +219,4 @@ class Page:
 
 @functools.cache
 def _template(name: str) -> jinja2.Template:
-    return words.environment(jinja2.PackageLoader("bakeoff.report"), markup=True).get_template(name)
+    return templating.environment(jinja2.PackageLoader("bakeoff.report"), markup=True).get_template(name)

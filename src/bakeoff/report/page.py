@@ -8,7 +8,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
-from bakeoff import words
+from bakeoff import templating
 from bakeoff.report.figures import Figures, style
 
 Json = dict[str, Any]
@@ -20,7 +20,7 @@ _MARKUP = re.compile(r"(#\d+\b|`[^`]+`)")
 
 def render(contents: Json, figures: Figures) -> str:
     """The whole page as text, of what the report says (`contents.of`) and what was drawn."""
-    environment = words.environment(jinja2.PackageLoader("bakeoff.report"), markup=True)
+    environment = templating.environment(jinja2.PackageLoader("bakeoff.report"), markup=True)
     environment.filters["said"] = said({run["number"] for run in contents["runs"]})
     titles = {run["number"]: f"#{run['number']}, {run['name']}" for run in contents["runs"]}
     return environment.get_template("index.html").render(

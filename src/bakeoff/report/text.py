@@ -6,7 +6,7 @@ from typing import Any
 
 import jinja2
 
-from bakeoff import words
+from bakeoff import templating, words
 from bakeoff.analysis import answer as answers
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.rows import Repeats, Row
@@ -67,14 +67,14 @@ def answer(facts: answers.Facts) -> Json:
 def say(template: str, part: str, facts: object) -> str:
     """What one macro of a template says of some facts, white space folded; empty where it has no such macro."""
     macro = getattr(_ENVIRONMENT.get_template(f"{template}.j2").module, part, None)
-    return words.folded(macro(facts)) if macro else ""
+    return templating.folded(macro(facts)) if macro else ""
 
 
 def grid(template: str, facts: object) -> list[list[str]] | None:
     """The small table that a macro `table` says: a line a row, the head first, `|` between cells; None without one."""
     macro = getattr(_ENVIRONMENT.get_template(f"{template}.j2").module, "table", None)
     lines = [line for line in macro(facts).splitlines() if line.strip()] if macro else []
-    return [[words.folded(cell) for cell in line.split("|")] for line in lines] or None
+    return [[templating.folded(cell) for cell in line.split("|")] for line in lines] or None
 
 
 def named(what: Repeats | Row) -> str:
@@ -112,7 +112,7 @@ def times(factor: float) -> str:
     return f"{factor:.1f} times" if factor < 10 else f"{factor:,.0f} times"  # noqa: PLR2004
 
 
-_ENVIRONMENT = words.environment(jinja2.PackageLoader("bakeoff.report", "text"))
+_ENVIRONMENT = templating.environment(jinja2.PackageLoader("bakeoff.report", "text"))
 _ENVIRONMENT.filters |= {
     function.__name__: function for function in (named, numbers, runs, deviations, interval, times)
 }

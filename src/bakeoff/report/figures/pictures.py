@@ -6,7 +6,7 @@ from importlib.metadata import version
 import jinja2
 import typst
 
-from bakeoff import words
+from bakeoff import templating
 from bakeoff.report.figures import style
 from bakeoff.report.figures.style import Chart, Figure
 from bakeoff.report.kept import Kept
@@ -26,7 +26,7 @@ def _short(value: float) -> str:
     return f"{round(value, 2) + 0.0:g}"  # -0.0 + 0.0 is 0.0
 
 
-_ENVIRONMENT = words.environment(jinja2.PackageLoader("bakeoff.report"), markup=True)
+_ENVIRONMENT = templating.environment(jinja2.PackageLoader("bakeoff.report"), markup=True)
 _ENVIRONMENT.filters["short"] = _short
 _ENVIRONMENT.globals["style"] = style
 
