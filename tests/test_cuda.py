@@ -10,7 +10,7 @@ import torch
 
 from bakeoff import checkpoints, costs, data, models, sampling
 from bakeoff.executors.local import SAME_BITS_ON_CUDA
-from bakeoff.measure import (
+from bakeoff.machine import (
     Clock,
     compute_in_float32,
     environment,

@@ -11,8 +11,8 @@ from bakeoff import judging, planning, runner
 from bakeoff.analysis import looks
 from bakeoff.analysis.rows import read_rows
 from bakeoff.analysis.statistics import SAME
-from bakeoff.asked import with_options
 from bakeoff.data import corpora
+from bakeoff.options import with_options
 from bakeoff.report import build
 from bakeoff.study_file import find_study
 

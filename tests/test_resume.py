@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from bakeoff import checkpoints, data, sampling, worker
-from bakeoff.measure import Clock, resolve_device
+from bakeoff.machine import Clock, resolve_device
 from bakeoff.models import GLR, GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SCHEDULES
 from bakeoff.records import FAILED, FINISHED, RunFolder

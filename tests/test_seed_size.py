@@ -13,7 +13,7 @@ import torch
 
 from bakeoff import costs, data, models, words
 from bakeoff.experiments import SEED_LEARNED
-from bakeoff.measure import Clock, keep_freed_memory, usable_cores
+from bakeoff.machine import Clock, keep_freed_memory, usable_cores
 from bakeoff.memory import SamplingMeter
 from bakeoff.training import Training, token_nats
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from bakeoff import sampling
 from bakeoff import training as loop
 from bakeoff.data.sequences import TokenStream
-from bakeoff.measure import Clock
+from bakeoff.machine import Clock
 from bakeoff.memory import LiveMeter
 from bakeoff.models import GPT1, LSTM
 from bakeoff.optimizers import SCHEDULES, SGD, Adam

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff import asked, cli, rates, runner, tuning
+from bakeoff import cli, options, rates, runner, tuning
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
@@ -41,7 +41,7 @@ def searched(study, valid_loss):
     search = tuning.Search(study)
     asked = []
     while (trials := search.next_round()) is not None:
-        asked.append(trials)
+        options.append(trials)
         search.learn(rows_of(trials, valid_loss))
     return search, asked
 
@@ -301,7 +301,7 @@ def test_a_later_round_that_follows_from_other_results_is_put_aside_and_the_firs
 )
 def test_damaged_rates_name_the_command_that_writes_them_anew(options, source, tmp_path, monkeypatch):
     built_in, _ = find_study("quick")
-    declared = asked.with_options(
+    declared = options.with_options(
         built_in, **{"corpus": None, "epochs": None, "precision": "auto", "threads": None} | options
     )
     damaged = tuning.folder(tmp_path, declared, built_in) / tuning.FILE

@@ -16,7 +16,7 @@ from torch import nn
 from bakeoff import data
 from bakeoff.data.sequences import TokenStream
 from bakeoff.loading import load_run
-from bakeoff.measure import keep_freed_memory
+from bakeoff.machine import keep_freed_memory
 from bakeoff.records import RunFolder
 from bakeoff.spec import Budget
 from bakeoff.study_file import decode_run

@@ -16,7 +16,7 @@ import vl_convert as vlc
 from bakeoff.bench.cases import CASES, Case
 from bakeoff.bench.turns import OWN, Contestant
 from bakeoff.files import write_json
-from bakeoff.measure import usable_cores
+from bakeoff.machine import usable_cores
 from bakeoff.models import GPT1
 
 #: Steps of a turn that warms up, and of each that counts; the median of these is taken.

@@ -11,7 +11,7 @@ import time
 
 from bakeoff import data
 from bakeoff.experiments import QUICK
-from bakeoff.measure import usable_cores
+from bakeoff.machine import usable_cores
 
 #: How often each way is taken; the order is reversed from one turn to the next.
 TURNS = 3

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakIdKeyDictionary
 
-from bakeoff.measure import in_precision
+from bakeoff.machine import in_precision
 from bakeoff.spec import Architecture, Budget, Optimizer
 
 #: The workspace of oneDNN's LSTM is measured at this many places and at twice as many: it grows evenly with them.

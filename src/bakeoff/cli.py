@@ -351,9 +351,9 @@ def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as
 
     For example `bakeoff describe my_study.py`.
     """
-    from bakeoff import asked, data, declaration, terminal
+    from bakeoff import data, declaration, options, terminal
 
-    declared, tokens = asked.find(study, out).study, None
+    declared, tokens = options.find(study, out).study, None
     with contextlib.suppress(OSError):  # nothing can be kept, so counts stay unknown
         if data.is_here(declared.corpus, declared.budget):
             tokens = data.prepare(declared.corpus, declared.budget)
@@ -454,16 +454,16 @@ def plan(
     common; until then it is what was kept of the most similar built-in study. Costs are those of all runs, one at a
     time, finished ones included. For example, for two experiments: `bakeoff plan quick --only 5,6`.
     """
-    from bakeoff import asked, costs, planning, progress, terminal
-    from bakeoff.measure import resolve_device
+    from bakeoff import costs, options, planning, progress, terminal
+    from bakeoff.machine import resolve_device
     from bakeoff.records import StudyFolder
     from bakeoff.runner import tokens_of
 
     console = process.console()
-    declared, folder, *_ = asked.find(
+    declared, folder, *_ = options.find(
         study, out, corpus=corpus, epochs=epochs, precision=precision, threads=threads, seeds=seeds
     )
-    numbers, on = asked.numbers("--only", only, declared), resolve_device(device)
+    numbers, on = options.numbers("--only", only, declared), resolve_device(device)
     costs.require_room(declared.corpus, declared.budget)
     with progress.preparing(declared.corpus.name, console) as told:
         tokens = tokens_of(declared, told)
@@ -762,7 +762,7 @@ def measure(
     """
     from bakeoff import importing, measuring, progress, terminal
     from bakeoff.data import corpora
-    from bakeoff.measure import resolve_device
+    from bakeoff.machine import resolve_device
     from bakeoff.records import only_study
 
     study = only_study(into) if into else None

@@ -17,7 +17,7 @@ from bakeoff import runner
 from bakeoff.data import Tokens, Told, sequences
 from bakeoff.data.sequences import TokenStream
 from bakeoff.errors import UserError
-from bakeoff.measure import resolve_precision
+from bakeoff.machine import resolve_precision
 from bakeoff.metrics import Tally
 from bakeoff.models import ngram
 from bakeoff.recording import by_document, tally

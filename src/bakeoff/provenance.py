@@ -13,7 +13,7 @@ BUILT = "commit.txt"
 #: What a run's worker imports of the package: all that a run depends on. What the others do, how they say it and what
 #: they read of it changes no result.
 COMPUTING = (
-    *("__init__", "checkpoints", "data", "errors", "experiments", "files", "generation", "identity", "measure"),
+    *("__init__", "checkpoints", "data", "errors", "experiments", "files", "generation", "identity", "machine"),
     *("memory", "metrics", "models", "moving_average", "optimizers", "provenance", "rates", "recording", "records"),
     *("sampling", "shapes", "sources", "spec", "study_file", "texts", "training", "windows", "worker"),
 )

@@ -11,7 +11,7 @@ import numpy as np
 from bakeoff import provenance
 from bakeoff.data import Tokens, frequencies
 from bakeoff.data.sequences import TokenStream
-from bakeoff.measure import HARDWARE
+from bakeoff.machine import HARDWARE
 from bakeoff.metrics import Tally
 from bakeoff.models import ngram
 from bakeoff.models.mixture import mixture

@@ -22,7 +22,7 @@ from bakeoff.executors.local import Local
 from bakeoff.files import free_folder, remove_leftovers, settle, written_atomically
 from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
-from bakeoff.measure import available_memory, gpus, resolve_precision, return_freed_memory, usable_cores
+from bakeoff.machine import available_memory, gpus, resolve_precision, return_freed_memory, usable_cores
 from bakeoff.models import ngram
 from bakeoff.records import DAMAGED, DIVERGED, FINISHED, DamagedError, StudyFolder, write_record
 from bakeoff.shapes import DECLARED, fault

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from bakeoff.data.sequences import Batch, Integers, TokenStream
-from bakeoff.measure import Clock, in_precision
+from bakeoff.machine import Clock, in_precision
 from bakeoff.moving_average import MovingAverage
 from bakeoff.sampling import Sampling
 from bakeoff.spec import Budget

@@ -17,7 +17,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from bakeoff import probing, process, progress, terminal, tuning, words
 from bakeoff.analysis.probe import Probe
 from bakeoff.analysis.rows import read_rows
-from bakeoff.asked import (
+from bakeoff.choosing.answer import Answer, answer
+from bakeoff.choosing.choice import Choice
+from bakeoff.choosing.kept import FILE
+from bakeoff.choosing.planning import Request, fitted
+from bakeoff.choosing.search import NAMES
+from bakeoff.data import corpora
+from bakeoff.decisions import Decisions
+from bakeoff.errors import UserError
+from bakeoff.export import tensorboard as events
+from bakeoff.files import remove_leftovers, require_ours
+from bakeoff.machine import resolve_device
+from bakeoff.options import (
     Asked,
     Found,
     Options,
@@ -30,21 +41,10 @@ from bakeoff.asked import (
     numbers,
     with_options,
 )
-from bakeoff.choosing.answer import Answer, answer
-from bakeoff.choosing.choice import Choice
-from bakeoff.choosing.kept import FILE
-from bakeoff.choosing.planning import Request, fitted
-from bakeoff.choosing.search import NAMES
-from bakeoff.data import corpora
-from bakeoff.decisions import Decisions
-from bakeoff.doing import do, opened, reported, say_cost, say_where, train
-from bakeoff.errors import UserError
-from bakeoff.export import tensorboard as events
-from bakeoff.files import remove_leftovers, require_ours
-from bakeoff.measure import resolve_device
 from bakeoff.records import FAILED, StudyFolder, only_study, write_record
 from bakeoff.report.results import Results
 from bakeoff.runner import OtherCodeError, open_undeclared, parse_jobs
+from bakeoff.sessions import do, opened, reported, say_cost, say_where, train
 from bakeoff.spec import Study
 from bakeoff.study_file import find_study
 

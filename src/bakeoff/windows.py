@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from bakeoff.data.sequences import TokenStream
-from bakeoff.measure import in_precision
+from bakeoff.machine import in_precision
 from bakeoff.models.loss import nats_of_targets
 from bakeoff.models.tied import TiedLanguageModel
 from bakeoff.spec import Budget

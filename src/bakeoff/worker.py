@@ -29,7 +29,7 @@ from bakeoff import checkpoints, data, models, sampling, texts, windows
 from bakeoff.data import corpora
 from bakeoff.files import lease_at, lock_at, remove_leftovers, sha256_of
 from bakeoff.identity import decode, encode, identity, stem
-from bakeoff.measure import Clock, compute_in_float32, environment, keep_freed_memory, synchronizer
+from bakeoff.machine import Clock, compute_in_float32, environment, keep_freed_memory, synchronizer
 from bakeoff.memory import Readings, meter
 from bakeoff.optimizers import SCHEDULES
 from bakeoff.recording import Best, Kept, Measures, by_document, tally, with_counts

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bakeoff import asked
+from bakeoff import options
 from bakeoff.errors import UserError
 from bakeoff.executors import Task, apart, do
 from bakeoff.executors.ray import RETRIES
@@ -250,4 +250,4 @@ def test_a_node_fetches_what_all_runs_read_once_and_says_what_its_worker_says(tm
 
 def test_runs_come_back_only_from_ray():
     with pytest.raises(UserError, match="--no-shared-folder is for the nodes of a Ray cluster"):
-        asked.clustered("slurm", None, shared=False)
+        options.clustered("slurm", None, shared=False)

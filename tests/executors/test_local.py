@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bakeoff import measure, runner
+from bakeoff import machine, runner
 from bakeoff.executors import Ended, Task
 from bakeoff.executors.local import Local
 
@@ -53,7 +53,7 @@ def test_gpus_are_named_as_they_were_given_to_this_process(monkeypatch, visible,
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible is not None:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
-    assert measure.gpus() == named
+    assert machine.gpus() == named
 
 
 @pytest.mark.parametrize(("device", "held"), [("cpu", 4), ("cuda", 3), ("mps", 1)])

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bakeoff import asked, measure
+from bakeoff import machine, options
 from bakeoff.errors import UserError
 from bakeoff.executors import Task, do, node, ray
 from bakeoff.executors.local import SAME_BITS_ON_CUDA
@@ -55,7 +55,7 @@ def module(monkeypatch):
 
 def refused(executor="ray", address=None):
     """The one line that a user is told."""
-    with pytest.raises(UserError) as caught, asked.clustered(executor, address):
+    with pytest.raises(UserError) as caught, options.clustered(executor, address):
         pass
     assert "\n" not in str(caught.value)
     return str(caught.value)
@@ -86,7 +86,7 @@ def test_an_address_where_something_else_listens_is_told_at_once(module, said):
         threading.Thread(target=answer, args=(server,)).start()
         address = f"127.0.0.1:{server.getsockname()[1]}"
         if said == ray.SETTINGS_FRAME:
-            with asked.clustered("ray", address):
+            with options.clustered("ray", address):
                 assert reached == [address]
         else:
             assert "what listens there is no Ray cluster" in refused(address=address)
@@ -161,12 +161,12 @@ def test_a_driver_without_a_gpu_cannot_tell_what_the_nodes_compute_in(monkeypatc
     cluster = ray.Ray(stand_in([{"CPU": 1.0, "GPU": 1.0}]))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match="use --precision bf16 or fp32"):
-        asked.device_of("auto", cluster, "auto")
-    assert asked.device_of("auto", cluster, "bf16") == torch.device("cuda")
-    assert measure.resolve_precision("bf16", torch.device("cuda")) == "bf16"
-    assert asked.device_of("cpu", cluster, "auto") == torch.device("cpu")
+        options.device_of("auto", cluster, "auto")
+    assert options.device_of("auto", cluster, "bf16") == torch.device("cuda")
+    assert machine.resolve_precision("bf16", torch.device("cuda")) == "bf16"
+    assert options.device_of("cpu", cluster, "auto") == torch.device("cpu")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert asked.device_of("auto", cluster, "auto") == torch.device("cuda")
+    assert options.device_of("auto", cluster, "auto") == torch.device("cuda")
 
 
 @pytest.mark.parametrize(

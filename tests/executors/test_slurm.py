@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import psutil
 import pytest
 
-from bakeoff import asked, checkpoints, cli
+from bakeoff import checkpoints, cli, options
 from bakeoff.errors import UserError
 from bakeoff.executors import Ended, Task, node, slurm
 from bakeoff.executors.node import Progress
@@ -98,7 +98,7 @@ def test_a_job_that_is_preempted_is_queued_again_and_ends_with_the_same_bits(com
 def test_without_submitit_or_slurm_that_is_told(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "submitit", None)
     with pytest.raises(UserError, match=r"pip install 'bakeoff\[slurm\]'"):
-        asked.clustered("slurm", None)
+        options.clustered("slurm", None)
 
 
 @installed
@@ -107,7 +107,7 @@ def test_where_nothing_can_be_submitted_that_is_told(monkeypatch, tmp_path):
     with pytest.raises(UserError, match="run the command where sbatch works"):
         slurm.Slurm().check(tmp_path, [], dict)
     with pytest.raises(UserError, match="--executor ray"):
-        asked.clustered("slurm", "10.0.0.1:6379")
+        options.clustered("slurm", "10.0.0.1:6379")
 
 
 @installed

@@ -9,7 +9,7 @@ from typing import Any
 
 from bakeoff.bench.cases import ITSELF, Case
 from bakeoff.bench.turns import OWN, Contestant
-from bakeoff.measure import usable_cores
+from bakeoff.machine import usable_cores
 
 #: Bakeoff, once more, the same with threads that wait as they do by default, and its peer.
 WHO = (OWN, ITSELF, "spinning", "trainer")

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from bakeoff.bench.cases import ITSELF, Case
 from bakeoff.data.sequences import TokenStream
-from bakeoff.measure import Clock, keep_freed_memory, resolve_precision
+from bakeoff.machine import Clock, keep_freed_memory, resolve_precision
 from bakeoff.models import GPT1, gpt1
 from bakeoff.optimizers import AdamW
 from bakeoff.spec import Budget

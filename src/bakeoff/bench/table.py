@@ -9,7 +9,7 @@ import torch
 from bakeoff.bench import busy, rounds, whole_runs
 from bakeoff.bench.cases import CASES
 from bakeoff.errors import UserError
-from bakeoff.measure import environment, resolve_precision, usable_cores
+from bakeoff.machine import environment, resolve_precision, usable_cores
 
 #: Rounds, seconds of a turn, and rounds and epochs of the whole runs.
 THOROUGH, FAST = (5, 2.5, 3, 10), (3, 1.5, 1, 2)

@@ -18,7 +18,7 @@ import torch
 from bakeoff.bench import contenders, products
 from bakeoff.bench.cases import ITSELF, Case
 from bakeoff.identity import decode, encode
-from bakeoff.measure import resolve_precision
+from bakeoff.machine import resolve_precision
 from bakeoff.models import ARCHITECTURES
 from bakeoff.threads import waiting
 

@@ -25,7 +25,7 @@ from bakeoff.bench.turns import OWN
 from bakeoff.data import Tokens
 from bakeoff.data.sequences import TokenStream
 from bakeoff.experiments import QUICK
-from bakeoff.measure import resolve_precision
+from bakeoff.machine import resolve_precision
 from bakeoff.spec import Budget, Run
 from bakeoff.threads import waiting
 from bakeoff.training import token_nats

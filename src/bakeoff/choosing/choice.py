@@ -21,7 +21,7 @@ from bakeoff.choosing.search import FINAL, NAMES, Found, Schedule, Search
 from bakeoff.decisions import Decisions
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
-from bakeoff.measure import resolve_precision, usable_cores
+from bakeoff.machine import resolve_precision, usable_cores
 from bakeoff.records import FINISHED, StudyFolder, find_studies
 from bakeoff.report import live
 from bakeoff.spec import Run, Study

@@ -11,7 +11,7 @@ from bakeoff import checkpoints, declaration, windows
 from bakeoff.data import Tokens, Told, corpora
 from bakeoff.errors import UserError, one_line
 from bakeoff.identity import decode, encode, identity
-from bakeoff.measure import compute_in_float32, resolve_device
+from bakeoff.machine import compute_in_float32, resolve_device
 from bakeoff.recording import Measures, by_document, tally, with_counts
 from bakeoff.records import StudyFolder
 from bakeoff.runner import prepare

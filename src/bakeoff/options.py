@@ -18,7 +18,7 @@ from bakeoff.errors import UserError
 from bakeoff.executors import Cluster
 from bakeoff.executors.ray import connected
 from bakeoff.executors.slurm import Slurm
-from bakeoff.measure import resolve_device
+from bakeoff.machine import resolve_device
 from bakeoff.runner import folder_name, parse_jobs
 from bakeoff.spec import Study
 from bakeoff.study_file import find_study

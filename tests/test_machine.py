@@ -15,9 +15,9 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from bakeoff import measure
+from bakeoff import machine
 from bakeoff.errors import UserError
-from bakeoff.measure import (
+from bakeoff.machine import (
     Clock,
     available_memory,
     environment,
@@ -175,29 +175,29 @@ def test_the_environment_names_versions_and_hardware_but_nobody():
 
 
 def test_machines_are_told_apart_by_what_names_nobody(tmp_path, monkeypatch):
-    def machine(name, identifier):
-        monkeypatch.setattr(measure.platform, "node", lambda: name)
-        monkeypatch.setattr(measure, "MACHINE_ID", tmp_path / identifier)
+    def named(name, identifier):
+        monkeypatch.setattr(machine.platform, "node", lambda: name)
+        monkeypatch.setattr(machine, "MACHINE_ID", tmp_path / identifier)
         (tmp_path / identifier).write_text(identifier)
         return environment(CPU)["machine"]
 
-    told = [machine(name, identifier) for name in ("one", "other") for identifier in ("1", "2")]
+    told = [named(name, identifier) for name in ("one", "other") for identifier in ("1", "2")]
     assert len(set(told)) == 4
-    assert machine("other", "2") == told[-1]
+    assert named("other", "2") == told[-1]
     assert all(re.fullmatch("[0-9a-f]{12}", each) for each in told)
-    monkeypatch.setattr(measure, "MACHINE_ID", tmp_path / "none")
+    monkeypatch.setattr(machine, "MACHINE_ID", tmp_path / "none")
     assert environment(CPU)["machine"] not in told
 
 
 @pytest.fixture
-def machine(tmp_path, monkeypatch):
+def host(tmp_path, monkeypatch):
     """A machine with 8 cores and 1000 bytes of free memory; writes the files of a control group in `groups`."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(8)), raising=False)
-    monkeypatch.setattr(measure.psutil, "cpu_count", lambda logical: 8)
-    monkeypatch.setattr(measure.psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
-    monkeypatch.setattr(measure, "CONTROL_GROUPS", tmp_path)
-    monkeypatch.setattr(measure, "PROCESS_GROUPS", tmp_path / "cgroup")
+    monkeypatch.setattr(machine.psutil, "cpu_count", lambda logical: 8)
+    monkeypatch.setattr(machine.psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
+    monkeypatch.setattr(machine, "CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(machine, "PROCESS_GROUPS", tmp_path / "cgroup")
 
     def write(group, **files):
         (tmp_path / group).mkdir(parents=True, exist_ok=True)
@@ -207,11 +207,11 @@ def machine(tmp_path, monkeypatch):
     return write
 
 
-def test_without_limits_all_that_the_machine_has_may_be_used(machine):
+def test_without_limits_all_that_the_machine_has_may_be_used(host):
     assert (usable_cores(), available_memory()) == (8, 1000)
 
 
-def test_affinity_and_the_number_of_openmp_threads_are_limits(machine, monkeypatch):
+def test_affinity_and_the_number_of_openmp_threads_are_limits(host, monkeypatch):
     for asked, expected in (("3", 3), ("2,4", 2), ("64", 8), ("0", 8), ("many", 8)):
         monkeypatch.setenv("OMP_NUM_THREADS", asked)
         assert usable_cores() == expected
@@ -222,35 +222,35 @@ def test_affinity_and_the_number_of_openmp_threads_are_limits(machine, monkeypat
 @pytest.mark.parametrize(
     ("quota", "expected"), [("max 100000", 8), ("200000 100000", 2), ("150000 100000", 1), ("50000 100000", 1)]
 )
-def test_a_quota_of_the_processor_is_a_limit(machine, quota, expected):
-    machine(".", cgroup="0::/a/b")
-    machine("a/b", cpu__max=quota)
+def test_a_quota_of_the_processor_is_a_limit(host, quota, expected):
+    host(".", cgroup="0::/a/b")
+    host("a/b", cpu__max=quota)
     assert usable_cores() == expected
 
 
-def test_the_narrowest_of_all_groups_around_a_process_counts(machine):
-    machine(".", cgroup="0::/a/b/c")
-    machine("a/b/c", cpu__max="max 100000", memory__max="max", memory__current="5", memory__stat="inactive_file 0")
-    machine("a/b", cpu__max="400000 100000", memory__max="900", memory__current="300", memory__stat="inactive_file 50")
-    machine("a", cpu__max="300000 100000", memory__max="2000", memory__current="100", memory__stat="inactive_file 0")
+def test_the_narrowest_of_all_groups_around_a_process_counts(host):
+    host(".", cgroup="0::/a/b/c")
+    host("a/b/c", cpu__max="max 100000", memory__max="max", memory__current="5", memory__stat="inactive_file 0")
+    host("a/b", cpu__max="400000 100000", memory__max="900", memory__current="300", memory__stat="inactive_file 50")
+    host("a", cpu__max="300000 100000", memory__max="2000", memory__current="100", memory__stat="inactive_file 0")
     assert usable_cores() == 3
     assert available_memory() == 900 - (300 - 50)
 
 
-def test_groups_of_the_first_version_are_limits_too_also_where_their_path_is_the_hosts(machine):
-    machine(".", cgroup="4:memory:/docker/1\n1:cpu,cpuacct:/docker/1\n0::/")
-    machine("cpu", cpu__cfs_quota_us="200000", cpu__cfs_period_us="100000")
-    machine("memory", memory__limit_in_bytes=500, memory__usage_in_bytes=200)
-    machine("memory", memory__stat="inactive_file 1\ntotal_inactive_file 100")
+def test_groups_of_the_first_version_are_limits_too_also_where_their_path_is_the_hosts(host):
+    host(".", cgroup="4:memory:/docker/1\n1:cpu,cpuacct:/docker/1\n0::/")
+    host("cpu", cpu__cfs_quota_us="200000", cpu__cfs_period_us="100000")
+    host("memory", memory__limit_in_bytes=500, memory__usage_in_bytes=200)
+    host("memory", memory__stat="inactive_file 1\ntotal_inactive_file 100")
     assert usable_cores() == 2
     assert available_memory() == 400
-    machine("cpu", cpu__cfs_quota_us="-1")
+    host("cpu", cpu__cfs_quota_us="-1")
     assert usable_cores() == 8
 
 
-def test_a_group_that_is_full_leaves_no_memory(machine):
-    machine(".", cgroup="0::/a")
-    machine("a", memory__max=500, memory__current=600, memory__stat="inactive_file 0")
+def test_a_group_that_is_full_leaves_no_memory(host):
+    host(".", cgroup="0::/a")
+    host("a", memory__max=500, memory__current=600, memory__stat="inactive_file 0")
     assert available_memory() == 0
 
 
@@ -270,11 +270,11 @@ def test_a_group_that_is_full_leaves_no_memory(machine):
 )
 @pytest.mark.parametrize("cores", [1, 2, 6])
 def test_precision_and_threads_follow_from_what_the_processor_is_and_what_one_may_use(
-    machine, monkeypatch, processor, precision, cores
+    host, monkeypatch, processor, precision, cores
 ):
     has, system = processor
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: has)
-    monkeypatch.setattr(measure.platform, "system", lambda: system)
+    monkeypatch.setattr(machine.platform, "system", lambda: system)
     monkeypatch.setattr("os.sched_getaffinity", lambda pid: set(range(cores)), raising=False)
     assert resolve_precision("auto", CPU) == processor_precision(has, system) == precision
     assert [resolve_precision(asked, CPU) for asked in ("fp32", "bf16")] == ["fp32", "bf16"]
@@ -286,7 +286,7 @@ def test_precision_and_threads_follow_from_what_the_processor_is_and_what_one_ma
 
 
 def test_the_capabilities_that_are_asked_for_are_called_so_by_torch():
-    x86, arm = measure.BF16_CAPABILITIES[:2], measure.BF16_CAPABILITIES[2:]
+    x86, arm = machine.BF16_CAPABILITIES[:2], machine.BF16_CAPABILITIES[2:]
     told = torch.cpu.get_capabilities()
     assert set(x86 if told["architecture"] == "x86_64" else arm) <= set(told)
 
@@ -298,18 +298,18 @@ def test_memory_that_is_freed_is_kept_where_the_c_library_can(monkeypatch):
         def mallopt(self, option, value):
             asked.append((option, value))
 
-    monkeypatch.setattr(measure.ctypes, "CDLL", lambda name: Library())
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda name: Library())
     keep_freed_memory()
-    assert measure.GLIBC_MMAP_MAX in asked
+    assert machine.GLIBC_MMAP_MAX in asked
     assert len(asked) == 3
-    monkeypatch.setattr(measure.ctypes, "CDLL", lambda name: object())
+    monkeypatch.setattr(machine.ctypes, "CDLL", lambda name: object())
     keep_freed_memory()  # another C library: nothing to ask, and no error
 
 
 #: Megabytes of the process with many freed tensors that were kept, and after they were given back.
 FREED = """
 import psutil, torch
-from bakeoff.measure import keep_freed_memory, return_freed_memory
+from bakeoff.machine import keep_freed_memory, return_freed_memory
 def megabytes():
     return psutil.Process().memory_full_info().uss // 2**20
 keep_freed_memory()

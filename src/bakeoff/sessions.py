@@ -11,10 +11,10 @@ import torch
 from rich.console import Console
 
 from bakeoff import at_work, costs, decisions, progress, words
-from bakeoff.asked import Found, device_of, is_here
 from bakeoff.executors import Cluster
 from bakeoff.files import require_ours
-from bakeoff.measure import require_precision
+from bakeoff.machine import require_precision
+from bakeoff.options import Found, device_of, is_here
 from bakeoff.records import FAILED, StudyFolder
 from bakeoff.report import live
 from bakeoff.report.results import Results, report
