@@ -139,7 +139,10 @@ def test_what_is_measured_between_epochs_takes_its_time(study, tokens, monkeypat
     between = sampling.plan(train, valid, run.budget, evaluation_steps(train, run.budget)[0])
     monkeypatch.setattr(costs.sampling, "plan", lambda *of_a_run: Sampling())
     sampled = len(between.places) * len(between.sequences) * run.budget.sequence_length
-    assert with_samples - costs.estimate([run], tokens, CPU).seconds == pytest.approx(sampled * 1e-3)
+    without = costs.estimate([run], tokens, CPU).seconds
+    assert with_samples - without == pytest.approx(sampled * 1e-3)
+    more = tokens.splits["valid"].targets + 2 * tokens.splits["test"].targets
+    assert without - costs.estimate([run], tokens, CPU, trial=True).seconds == pytest.approx(more * 1e-3)
     assert sampled > 0
 
 

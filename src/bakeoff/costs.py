@@ -83,11 +83,14 @@ class Probe:
     memory_bytes: int = 0
 
 
-def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> Cost:
-    """Estimate what `runs` will cost, by a few real steps; a model that fails costs nothing: its runs will say why."""
+def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, *, trial: bool = False) -> Cost:
+    """Estimate what `runs` will cost, by a few real steps; a model that fails costs nothing: its runs will say why.
+
+    Of a `trial` valid is not measured once more in the end, nor test in other windows.
+    """
     probes = probe(runs, tokens, device)
     able = [run for run in runs if _model(run) in probes]
-    seconds = [_seconds(run, probes[_model(run)], tokens) for run in able]
+    seconds = [_seconds(run, probes[_model(run)], tokens, trial=trial) for run in able]
     sizes = [files(run, tokens) for run in able]
     return Cost(
         seconds=sum(seconds),
@@ -219,13 +222,14 @@ def _head(stream: TokenStream, targets: int) -> TokenStream:
     return TokenStream(tokens_N=stream.tokens_N[: targets + 1], starts_D=one, words_D=one, bytes_D=one)
 
 
-def _seconds(run: Run, probe: Probe, tokens: Tokens) -> float:
-    train, valid, budget = tokens.splits["train"], tokens.splits["valid"], run.budget
+def _seconds(run: Run, probe: Probe, tokens: Tokens, *, trial: bool) -> float:
+    train, valid, test = (tokens.splits[split] for split in ("train", "valid", "test"))
+    budget = run.budget
     ends = evaluation_steps(train, budget)
     between = sampling.plan(train, valid, budget, ends[0])
     sampled = len(between.places) * len(between.sequences) * budget.sequence_length
     evaluated = (len(ends) + 1) * (tokens.train_sample.targets + valid.targets) + sampled
-    evaluated += valid.targets + 3 * tokens.splits["test"].targets  # in windows of three kinds
+    evaluated += test.targets if trial else valid.targets + 3 * test.targets  # in windows of three kinds
     return START_SECONDS + ends[-1] * probe.step + evaluated * probe.evaluated_token
 
 

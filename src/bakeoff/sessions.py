@@ -85,7 +85,7 @@ def say_cost(
         require_precision(study.budget.precision, session.device)
     with console.status("timing a few steps of each model"):
         here = session.device if is_here(session.device) else torch.device("cpu")
-        cost = costs.estimate(missing, session.tokens, here)
+        cost = costs.estimate(missing, session.tokens, here, trial=study.trial)
     held = session.holds(cost.memory_bytes)
     jobs = min(at_once or held, len(missing))
     disk = cost.disk_bytes(jobs)
