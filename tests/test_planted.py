@@ -50,6 +50,7 @@ def judged(session, candidate, taken, margin=0.01):
     return judgement.last, judgement.reservations
 
 
+@pytest.mark.slow
 def test_a_report_tells_who_learns_nothing_and_why_and_that_test_leaked_into_train(opened):
     opened.run(opened.missing([SOUND, TOO_HIGH, SHIFTED, DEAD, BLIND]), 1, lambda run, message: None)
     rows = {row.number: row for row in read_rows(opened.folder).rows}

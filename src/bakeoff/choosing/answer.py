@@ -80,9 +80,7 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
     search, row, rows = chosen.search, chosen.row, chosen.rows
     floor, reached = rows.lowest_floor, row.best_point.valid if row else None
     count_table = reached is None or floor.valid.nats < reached.nats
-    finalists = search.left(len(search.plan))
-    typical = rows.noise.of(rows.rows[0].model) * floor.valid.tokens / (floor.valid.bytes * math.log(2))
-    deviation = seed_deviation([search.repeated(each) for each in finalists] if search.plan else [], typical)
+    finalists, deviation = search.left(len(search.plan)), deviation_of(chosen)
     compared = len(finalists) > 1 and chosen.contender == search.winner and chosen.ended != DIVERGED
     runner_up = finalists[1] if compared else None
     outlook, withheld = _outlook(chosen, deviation)
@@ -115,6 +113,14 @@ class Deviation:
 
     bits: float
     freedom: int
+
+
+def deviation_of(chosen: Chosen) -> Deviation:
+    """How much another seed changes the answer's run."""
+    search, rows, valid = chosen.search, chosen.rows, chosen.rows.lowest_floor.valid
+    typical = rows.noise.of(rows.rows[0].model) * valid.tokens / (valid.bytes * math.log(2))
+    repeated = [search.repeated(each) for each in search.left(len(search.plan))] if search.plan else []
+    return seed_deviation(repeated, typical)
 
 
 def seed_deviation(repeated: Sequence[Sequence[float]], typical: float) -> Deviation:

@@ -1,0 +1,98 @@
+"""Whether the interval that a choice states holds what unseen text costs.
+
+`python tools/intervals.py CORPUS MINUTES CHOICES` prints that.
+
+The paragraphs of a corpus are dealt at random. Some are put aside; of the others each choice gets one half, a text of
+its own with its own split, and seeds of its own. Then every model is measured on what was put aside. An interval should
+hold what its own model costs there, and what the models of all choices cost on average.
+"""
+
+import random
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from bakeoff import process
+from bakeoff.analysis.statistics import Interval
+from bakeoff.choosing import answer
+from bakeoff.choosing.choice import Choice
+from bakeoff.choosing.planning import Request
+from bakeoff.data import corpora, sequences
+from bakeoff.loading import load_run
+from bakeoff.metrics import Tally
+from bakeoff.recording import tally
+from bakeoff.spec import Budget
+from bakeoff.training import token_nats
+
+CPU = torch.device("cpu")
+#: Bytes that are put aside.
+UNSEEN = 1_000_000
+
+
+def paragraphs(name: str) -> list[str]:
+    """Those of all documents of a corpus, in an order of chance."""
+    text = corpora.load(corpora.choose(name))
+    found = [
+        paragraph
+        for documents in text.splits.values()
+        for document in documents
+        for paragraph in document.splitlines()
+        if paragraph.strip()
+    ]
+    random.Random(0).shuffle(found)  # noqa: S311 (no secret)
+    return found
+
+
+def dealt(found: list[str]) -> tuple[list[str], list[str]]:
+    """What is put aside, and the rest."""
+    size = place = 0
+    while place < len(found) - 1 and size < UNSEEN:
+        size, place = size + len(found[place].encode()), place + 1
+    return found[:place], found[place:]
+
+
+def chosen(text: Path, minutes: float, seed: int, out: Path) -> tuple[Interval | None, Path]:
+    """The interval that a choice states, and its run."""
+    console = process.console()
+    request = Request(corpus=corpora.choose(str(text)), minutes=minutes, memory_bytes=None, seed=seed, device=CPU)
+    made = Choice(request, out, time.monotonic(), console).make()
+    assert made.row, "a run was complete"
+    return answer.unseen(made.row, answer.deviation_of(made)), out / made.study / made.row.folder
+
+
+def cost(run: Path, documents: list[str]) -> Tally:
+    """What a run's model costs on documents."""
+    trained = load_run(run)
+    with tempfile.TemporaryDirectory() as folder:
+        sequences.write(Path(folder) / "unseen", documents, trained.tokenizer)
+        stream = sequences.read(Path(folder) / "unseen")
+        budget = Budget(sequence_length=trained.sequence_length, precision="fp32")
+        return tally(stream, token_nats(trained.model, stream, budget, CPU))
+
+
+def main() -> None:
+    """Print a line for each choice, and how many intervals hold."""
+    name, minutes, choices = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
+    unseen, rest = dealt(paragraphs(name))
+    told: list[tuple[Interval, float]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        for seed in range(choices):
+            text = Path(folder) / f"text-{seed}.txt"
+            half = random.Random(seed).sample(rest, len(rest) // 2)  # noqa: S311 (no secret)
+            text.write_text("\n\n".join(half) + "\n", encoding="utf-8")
+            interval, run = chosen(text, minutes, seed, Path(folder) / f"choice-{seed}")
+            if interval:
+                told.append((interval, cost(run, unseen).bits_per_byte))
+                print(f"{interval.mean:.4f} from {interval.low:.4f} to {interval.high:.4f}: {told[-1][1]:.4f}")
+    average = statistics.fmean(reached for _, reached in told)
+    own = sum(interval.low <= reached <= interval.high for interval, reached in told)
+    all_ = sum(interval.low <= average <= interval.high for interval, _ in told)
+    print(f"of {len(told)} intervals {own} hold what their own model costs, {all_} what all cost on average")
+
+
+if __name__ == "__main__":
+    main()
