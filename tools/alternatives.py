@@ -6,10 +6,13 @@
 - nanogpt: the settings that nanoGPT's page gives for a computer without a GPU, over bytes.
 - trainer: `Trainer` with its defaults on a model of the same size, over tokens that Bakeoff makes by default.
 
+What the search itself costs is told by the winner: the same run once more, with a schedule for all of the time.
+
 Their minutes are of training alone; those of a choice hold everything from the command to the answer. All are measured
 on valid as `bakeoff measure` does.
 """
 
+import dataclasses
 import itertools
 import math
 import sys
@@ -26,9 +29,12 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, T
 
 from bakeoff import data, measuring, verbs
 from bakeoff.bench.contenders import examples
+from bakeoff.choosing.search import Schedule
 from bakeoff.data import Tokens, corpora
 from bakeoff.data.sequences import TokenStream
-from bakeoff.spec import SMALLEST_VOCABULARY, Budget, Corpus
+from bakeoff.loading import decoded_run
+from bakeoff.records import RunFolder, StudyFolder
+from bakeoff.spec import SMALLEST_VOCABULARY, Budget, Corpus, Study
 
 CPU = torch.device("cpu")
 SEED = 0
@@ -38,6 +44,9 @@ SIZE = {"n_layer": 4, "n_head": 4, "n_embd": 128}
 TIMED = 20
 #: The other settings of nanoGPT's page, and of what it trains by default.
 BATCH, BETAS, DECAY, HIGHEST, LOWEST, RISING = 12, (0.9, 0.99), 0.1, 1e-3, 1e-4, 100
+
+#: What a summary tells of how long a run took.
+SECONDS = ("train_seconds", "evaluation_seconds", "warmup_seconds", "other_seconds")
 
 #: Trains a model on a text for so many steps.
 Train = Callable[[GPT2LMHeadModel, TokenStream, int], None]
@@ -133,8 +142,22 @@ ALTERNATIVES = {
 }
 
 
+def longer(folder: RunFolder, seconds: float) -> tuple[int, float]:
+    """A run once more, with a schedule that takes so long: the number of steps, and bits per byte of valid."""
+    study, kept = StudyFolder(folder.path.parent.parent), folder.read()
+    run, _ = decoded_run(folder, study)
+    taken = sum(value for name, value in kept.summary.items() if name in SECONDS)
+    steps = math.floor((run.budget.steps or 0) * seconds / taken)
+    schedule = dataclasses.asdict(Schedule.of(steps, evaluations=4))
+    budget = dataclasses.replace(run.budget, **schedule)
+    whole = Study.of("longer", corpus=run.corpus, budget=budget, contenders=[(run.architecture, run.optimizer)])
+    with tempfile.TemporaryDirectory() as out:
+        rows = verbs.run(whole, out=out, write_report=False).rows()
+    return steps, rows["valid_bits_per_byte"].item()
+
+
 def main() -> None:
-    """Choose, train both, and print what each came to."""
+    """Choose, train the others, and print what each came to."""
     corpus, minutes = corpora.choose(sys.argv[1]), float(sys.argv[2])
     told = verbs.choose(sys.argv[1], minutes=minutes, write_report=False).answer
     lines: list[tuple[str, float | None]] = [
@@ -142,6 +165,9 @@ def main() -> None:
         ("choose, mixed with counts", told.mixed),
         ("count table", told.floor.valid.bits_per_byte),
     ]
+    if told.folder:
+        steps, bits = longer(RunFolder(told.folder), 60 * minutes)
+        lines.append((f"the network for all of the time, {steps:,} steps", bits))
     for name, alternative in ALTERNATIVES.items():
         steps, bits = alternative.bits_per_byte(corpus, 60 * minutes)
         lines.append((f"{name}, {steps:,} steps", bits))
