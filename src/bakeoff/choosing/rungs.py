@@ -15,7 +15,7 @@ FINAL_SHARE, LEAST_SHARE = 0.7, 0.65
 #: How much longer the trials of a rung are than those of the one before.
 GROWTH = 3
 #: A schedule of fewer steps tells nothing, and with fewer in the winner's run a smaller model would learn more.
-FEWEST_STEPS, ENOUGH_STEPS = 100, 1000
+FEWEST_STEPS, ENOUGH_STEPS = 100, 700
 #: The most rungs, and the learning rates of each contender on a rung. On the first one a contender is compared with
 #: others at its usual rate alone: rates that were good elsewhere are closer to the best than a short trial tells.
 MOST_RUNGS, RATES = 3, 2
