@@ -19,7 +19,7 @@ import fakes
 from bakeoff import cli, costs, records, runner
 from bakeoff.choosing import choice, kept, planning, rungs
 from bakeoff.choosing.clock import Clock
-from bakeoff.choosing.deadline import EarlierError
+from bakeoff.choosing.deadline import RescheduledError
 from bakeoff.choosing.kept import FILE, Kept
 from bakeoff.choosing.search import Pace, Schedule, Search, Trials
 from bakeoff.data import corpora
@@ -195,7 +195,12 @@ def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, mi
 
 
 @pytest.mark.usefixtures("quickly")
-def test_a_last_run_that_decays_earlier_is_declared_so_and_gone_on_with(monkeypatch, tiny_corpus_file, tmp_path):
+@pytest.mark.parametrize(
+    ("more", "why"), [(30, "other programs take of the time"), (200, "its steps are faster than before")]
+)
+def test_a_last_run_that_ends_elsewhere_is_declared_so_and_gone_on_with(
+    monkeypatch, tiny_corpus_file, tmp_path, more, why
+):
     corpus = corpora.choose(str(tiny_corpus_file))
     request = planning.Request(corpus=corpus, minutes=1, memory_bytes=None, seed=0, device=torch.device("cpu"))
     making = choice.Choice(request, tmp_path, 0.0, Console(file=io.StringIO()))
@@ -207,21 +212,23 @@ def test_a_last_run_that_decays_earlier_is_declared_so_and_gone_on_with(monkeypa
     def run(self, runs, *_):
         trained.append(runs[0].budget.steps)
         if len(trained) == 1:
-            raise EarlierError(planned.ending(40, 30))
+            raise RescheduledError(planned.ending(40, more))
         if len(trained) == 4:  # it was over before it was stopped
             fakes.write_run(self.folder.run(runs[0].slug), [2.0], ending={}, spec=fakes.spec(runs[0]))
-            raise EarlierError(planned.ending(20, 10))
+            raise RescheduledError(planned.ending(20, 10))
 
     monkeypatch.setattr(runner.Session, "run", run)
     making._last(search, planned)
-    assert trained == [100, 70]
+    other = planned.ending(40, more)
+    assert trained == [100, 40 + more]
     kept = choice.Choice(request, tmp_path, 0.0, making.console).kept
-    assert kept.final == making.kept.final == planned.ending(40, 30)
-    assert "falls from step 40 on, and the last run ends after 70 steps" in making.console.file.getvalue()
+    assert kept.final == making.kept.final == other
+    falls = other.steps - other.decay_steps
+    assert f"{why}: the learning rate falls from step {falls} on" in making.console.file.getvalue()
     making._last(search, kept.final)
-    assert trained == [100, 70, 70]
+    assert trained == [100, other.steps, other.steps]
     assert making._last(search, kept.final).rows[0].finished
-    assert trained == [100, 70, 70, 70]
+    assert trained == [100, other.steps, other.steps, other.steps]
     assert not (tmp_path / "earlier").exists()
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bakeoff.choosing.deadline import Deadline, EarlierError, OverdueError
+from bakeoff.choosing.deadline import WORTH, Deadline, OverdueError, RescheduledError
 from bakeoff.choosing.search import Schedule
 
 PLANNED = Schedule.of(1000, evaluations=10)
@@ -32,17 +32,17 @@ def test_a_run_that_will_be_a_little_late_is_left_alone():
 
 
 def test_a_run_that_will_be_late_decays_earlier_and_ends_in_time():
-    with pytest.raises(EarlierError) as found:
+    with pytest.raises(RescheduledError) as found:
         watched(lambda step: 0.15)
     earlier = found.value.schedule
     assert (earlier.epoch_steps, earlier.warmup_steps) == (PLANNED.epoch_steps, PLANNED.warmup_steps)
     assert earlier.steps == 100 + int((102 - 15 - 1) / 0.15)
-    assert earlier.decay_steps == PLANNED.decay_steps
+    assert earlier.decay_steps == round(earlier.steps / 2)
     assert earlier.steps - earlier.decay_steps >= 100
 
 
 def test_it_goes_on_from_a_checkpoint_and_what_is_decided_waits_for_one():
-    with pytest.raises(EarlierError) as found:
+    with pytest.raises(RescheduledError) as found:
         watched(lambda step: 0.15, checkpoints=[0, 250])
     earlier = found.value.schedule
     assert earlier.steps == 250 + int((102 - 37.5 - 1) / 0.15)
@@ -51,8 +51,8 @@ def test_it_goes_on_from_a_checkpoint_and_what_is_decided_waits_for_one():
 
 
 def test_where_little_is_left_it_decays_at_once():
-    with pytest.raises(EarlierError) as found:
-        watched(lambda step: 0.01 if step <= 300 else 0.9)
+    with pytest.raises(RescheduledError) as found:
+        watched(lambda step: 0.1 if step <= 300 else 0.5)
     earlier = found.value.schedule
     assert earlier.steps - earlier.decay_steps == 400
 
@@ -60,3 +60,21 @@ def test_where_little_is_left_it_decays_at_once():
 def test_what_decays_already_is_stopped_where_the_time_is_up():
     with pytest.raises(OverdueError):
         watched(lambda step: 0.1 if step <= 500 else 1.0)
+
+
+def test_a_run_that_will_be_early_goes_on_for_longer_and_ends_in_time():
+    with pytest.raises(RescheduledError) as found:
+        watched(lambda step: 0.08)
+    later = found.value.schedule
+    assert later.steps == 100 + int((102 - 8 - 1) / 0.08)
+    assert later.decay_steps == round(later.steps / 2)
+    assert (later.epoch_steps, later.warmup_steps) == (PLANNED.epoch_steps, PLANNED.warmup_steps)
+
+
+def test_what_is_hardly_worth_a_stop_is_left_unused():
+    pace = (102 - 1) / (PLANNED.steps * (1 + 0.9 * WORTH))
+    assert watched(lambda step: pace) == pytest.approx(102 - PLANNED.steps * pace)
+
+
+def test_what_decays_already_is_not_made_longer():
+    assert watched(lambda step: 0.1 if step <= 500 else 0.01) == pytest.approx(47.0)

@@ -14,7 +14,7 @@ from bakeoff import progress, runner, words
 from bakeoff.analysis.rows import Row, StudyRows, read_rows, require_undamaged
 from bakeoff.choosing import planning, rungs
 from bakeoff.choosing.clock import Clock
-from bakeoff.choosing.deadline import Deadline, EarlierError, OverdueError
+from bakeoff.choosing.deadline import Deadline, OverdueError, RescheduledError
 from bakeoff.choosing.kept import ANSWERING, FILE, Kept
 from bakeoff.choosing.planning import STARTING, Request
 from bakeoff.choosing.search import FINAL, NAMES, Found, Schedule, Search
@@ -214,7 +214,7 @@ class Choice:
         )
 
     def _last(self, search: Search, schedule: Schedule) -> StudyRows:
-        """The winner's run; where other programs take of its time, its rate begins to fall earlier than was planned.
+        """The winner's run; where its steps are slower or faster than they were, its rate begins to fall elsewhere.
 
         It then is the run that has this schedule from its beginning: both are the same until the rate falls.
         """
@@ -227,17 +227,15 @@ class Choice:
         )
         try:
             return self._train(study, deadline)
-        except EarlierError as found:
+        except RescheduledError as found:
             if folder.run(study.runs[0].slug).ended:  # before it was stopped
                 return read_rows(folder)
             folder.undeclare()  # what there is of the run is the other one's as well
             self.kept.final = found.schedule
             self.kept.write()
-            falls = found.schedule.steps - found.schedule.decay_steps
-            self.decide(
-                f"other programs take of the time: the learning rate falls from step {falls:,} on, and the last run "
-                f"ends after {found.schedule.steps:,} steps"
-            )
+            steps, falls = found.schedule.steps, found.schedule.steps - found.schedule.decay_steps
+            why = "other programs take of the time" if steps < schedule.steps else "its steps are faster than before"
+            self.decide(f"{why}: the learning rate falls from step {falls:,} on, and the last run ends after {steps:,}")
             return self._last(search, found.schedule)
 
     def _train(self, study: Study, told: Callable[[Json], object] = lambda _: None) -> StudyRows:

@@ -1,4 +1,4 @@
-"""Whether the last run will be over in time, where other programs take of it; and if not, when its rate is to fall."""
+"""Whether the last run will be over when the time is, at its own pace; and if not, when its rate is to fall."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -6,13 +6,16 @@ from typing import Any
 
 from bakeoff.choosing.search import Schedule
 
+#: What share of all its steps a run must have time for besides, to be stopped and to go on with more.
+WORTH = 0.1
+
 
 class OverdueError(Exception):
     """The time is up and the last run is not over, as other programs have taken of it."""
 
 
-class EarlierError(Exception):
-    """The last run would be too late, and is to go on with a schedule that ends earlier.
+class RescheduledError(Exception):
+    """The last run would be too late, or leave time unused, and is to go on with a schedule that ends as it should.
 
     Args:
         schedule: The same as the run's so far.
@@ -46,22 +49,23 @@ class Deadline:
 
         Raises:
             OverdueError: There is no time left.
-            EarlierError: There will be none when the run ends. A checkpoint is there that it can go on from.
+            RescheduledError: There will be none when the run ends, or much. A checkpoint is there to go on from.
         """
         left = self.left()
         if left < -self.late:
             raise OverdueError
         if message["event"] in ("evaluation", "checkpoint"):
             self.began = self.began or (message["step"], left)
-        if message["event"] == "checkpoint":
+        if message["event"] == "checkpoint" and self.schedule.undecayed(message["step"]):
             self._foresee(message["step"], left)
 
     def _foresee(self, step: int, left: float) -> None:
         """See at a checkpoint whether the run will be over in time, at its pace so far."""
         first, before = self.began or (step, left)
         steps, seconds = step - first, before - left
-        ahead = self.schedule.steps - step
-        if steps and seconds * ahead / steps > left + self.late and self.schedule.undecayed(step):
-            affordable = int((left - self.restarting) * steps / seconds)
-            if affordable > 0:
-                raise EarlierError(self.schedule.ending(step, affordable))
+        if not (steps and seconds):
+            return
+        ahead, affordable = self.schedule.steps - step, int((left - self.restarting) * steps / seconds)
+        late = seconds * ahead / steps > left + self.late
+        if affordable > 0 and (late or affordable - ahead > WORTH * self.schedule.steps):
+            raise RescheduledError(self.schedule.ending(step, affordable))

@@ -62,9 +62,9 @@ class Schedule:
         return self.warmup_steps <= step <= self.steps - self.decay_steps
 
     def ending(self, step: int, more: int) -> "Schedule":
-        """A schedule that is the same for so many steps, and ends within so many more."""
-        decay = min(self.decay_steps, more)
-        return dataclasses.replace(self, steps=step + more, decay_steps=decay)
+        """A schedule that is the same for so many steps, and ends after so many more; half of it decays, or these."""
+        steps = step + more
+        return dataclasses.replace(self, steps=steps, decay_steps=min(round(DECAY * steps), more))
 
 
 @dataclass(frozen=True, kw_only=True)
