@@ -102,7 +102,7 @@ def test_the_runner_up_is_better_as_often_as_is_said():
 
 
 def test_after_one_rung_nearly_nothing_is_known_of_the_runner_up():
-    chance, plan = np.random.default_rng(1), rungs.plan(11.0, 4, 1.0)
+    chance, plan = np.random.default_rng(1), rungs.plan(11.0, 4, 1.8)
     said, happened = np.array(list(runner_ups(chance, "ordinary", plan))).T
     assert said.mean() == pytest.approx(happened.mean(), abs=0.1)
 

@@ -13,6 +13,7 @@ def test_rungs_keep_to_the_time_get_fewer_and_longer_and_tell_something(seconds,
     planned = rungs.plan(seconds, contenders, shortest)
     assert math.fsum(rung.all_seconds for rung in planned) <= seconds * (1 + 1e-9)
     assert all(rung.seconds >= shortest for rung in planned)
+    assert len(planned) != 1 or planned[0].seconds == shortest
     for before, after in itertools.pairwise(planned):
         assert after.contenders == max(min(2, before.contenders), -(-before.contenders // 2))
         assert after.seconds == pytest.approx(rungs.GROWTH * before.seconds)
@@ -34,7 +35,7 @@ def test_where_the_time_is_short_the_last_contenders_are_not_tried():
     assert planned(6.0) == [(4, 2)]
     assert planned(5.0) == [(4, 0)]
     assert planned(2.0) == [(2, 0)]
-    assert rungs.plan(3.0, 1, 1.0) == (rungs.Rung(contenders=1, rates=2, seconds=1.5),)
+    assert rungs.plan(3.0, 1, 1.0) == (rungs.Rung(contenders=1, rates=2, seconds=1.0),)
     assert rungs.plan(1.0, 4, 1.0) == ()
 
 

@@ -129,9 +129,10 @@ class Choice:
 
     def _repeat(self, search: Search) -> None:
         """Train the best of the last rung with other seeds, as often as leaves the last run its share of the time."""
-        finalists = search.left(len(search.plan)) if search.plan else []
-        last = len(search.plan) - 1
-        if len(finalists) < rungs.FINALISTS or any(math.isinf(search.best(each, last).valid) for each in finalists):
+        if not (search.plan and search.plan[-1].repeated):
+            return
+        finalists, last = search.left(len(search.plan)), len(search.plan) - 1
+        if any(math.isinf(search.best(each, last).valid) for each in finalists):
             return
         if self.kept.repeats is None:
             taken = [(search.best(finalist, last).steps, search.paces[finalist]) for finalist in finalists]

@@ -56,7 +56,8 @@ def plan(seconds: float, contenders: int, shortest: float) -> tuple[Rung, ...]:
     """The rungs for a time: as many contenders as can be tried, then as many rungs, then another seed for the best.
 
     Half of the contenders go on from one rung to the next, two at least. Where the time is too short for two, the first
-    is tried alone, for its learning rate.
+    is tried alone, for its learning rate. One rung alone is as short as may be: what it leaves is worth more to the
+    winner's run, which then has few steps.
 
     Args:
         seconds: What all trials together may take.
@@ -80,6 +81,7 @@ def plan(seconds: float, contenders: int, shortest: float) -> tuple[Rung, ...]:
             ]
             first = seconds / sum(rung.all_seconds for rung in planned)
             if first >= shortest:
+                first = first if rungs > 1 else shortest
                 return tuple(dataclasses.replace(rung, seconds=first * rung.seconds) for rung in planned)
     return ()
 
