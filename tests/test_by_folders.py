@@ -79,7 +79,7 @@ def there(trained, tmp_path, monkeypatch):
     """A copy of it as the present folder, where a step is not timed."""
     shutil.copytree(trained, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(costs, "estimate", lambda *_: COST)
+    monkeypatch.setattr(costs, "estimate", lambda *_, **__: COST)
     monkeypatch.setattr(runner.Session, "run", ended)
     return tmp_path
 

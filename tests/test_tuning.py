@@ -41,7 +41,7 @@ def searched(study, valid_loss):
     search = tuning.Search(study)
     asked = []
     while (trials := search.next_round()) is not None:
-        options.append(trials)
+        asked.append(trials)
         search.learn(rows_of(trials, valid_loss))
     return search, asked
 
@@ -293,16 +293,16 @@ def test_a_later_round_that_follows_from_other_results_is_put_aside_and_the_firs
 
 
 @pytest.mark.parametrize(
-    ("options", "source"),
+    ("given", "source"),
     [
         ({}, None),
         ({"epochs": 3, "corpus": "wikitext-2", "threads": 1, "precision": "fp32"}, Path("my study.py")),
     ],
 )
-def test_damaged_rates_name_the_command_that_writes_them_anew(options, source, tmp_path, monkeypatch):
+def test_damaged_rates_name_the_command_that_writes_them_anew(given, source, tmp_path, monkeypatch):
     built_in, _ = find_study("quick")
     declared = options.with_options(
-        built_in, **{"corpus": None, "epochs": None, "precision": "auto", "threads": None} | options
+        built_in, **{"corpus": None, "epochs": None, "precision": "auto", "threads": None} | given
     )
     damaged = tuning.folder(tmp_path, declared, built_in) / tuning.FILE
     damaged.parent.mkdir()
