@@ -293,16 +293,16 @@ def test_a_later_round_that_follows_from_other_results_is_put_aside_and_the_firs
 
 
 @pytest.mark.parametrize(
-    ("given", "source"),
+    ("changes", "source"),
     [
         ({}, None),
         ({"epochs": 3, "corpus": "wikitext-2", "threads": 1, "precision": "fp32"}, Path("my study.py")),
     ],
 )
-def test_damaged_rates_name_the_command_that_writes_them_anew(given, source, tmp_path, monkeypatch):
+def test_damaged_rates_name_the_command_that_writes_them_anew(changes, source, tmp_path, monkeypatch):
     built_in, _ = find_study("quick")
     declared = options.with_options(
-        built_in, **{"corpus": None, "epochs": None, "precision": "auto", "threads": None} | given
+        built_in, **{"corpus": None, "epochs": None, "precision": "auto", "threads": None} | changes
     )
     damaged = tuning.folder(tmp_path, declared, built_in) / tuning.FILE
     damaged.parent.mkdir()
