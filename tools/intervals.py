@@ -85,9 +85,13 @@ def main() -> None:
             half = random.Random(seed).sample(rest, len(rest) // 2)  # noqa: S311 (no secret)
             text.write_text("\n\n".join(half) + "\n", encoding="utf-8")
             interval, run = chosen(text, minutes, seed, Path(folder) / f"choice-{seed}")
-            if interval:
+            if interval is None:
+                print("no interval: the last run was cut off, or too few paragraphs were measured")
+            else:
                 told.append((interval, cost(run, unseen).bits_per_byte))
                 print(f"{interval.mean:.4f} from {interval.low:.4f} to {interval.high:.4f}: {told[-1][1]:.4f}")
+    if not told:
+        sys.exit("no choice stated an interval: too few paragraphs were measured")
     average = statistics.fmean(reached for _, reached in told)
     own = sum(interval.low <= reached <= interval.high for interval, reached in told)
     all_ = sum(interval.low <= average <= interval.high for interval, _ in told)

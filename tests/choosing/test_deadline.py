@@ -66,7 +66,7 @@ def test_a_run_that_will_be_early_goes_on_for_longer_and_ends_in_time():
     with pytest.raises(RescheduledError) as found:
         watched(lambda step: 0.08)
     later = found.value.schedule
-    assert later.steps == 100 + int((102 - 8 - 1) / 0.08)
+    assert later.steps == 100 + int((102 - 8 - 2) / 0.08)
     assert later.decay_steps == round(later.steps / 2)
     assert (later.epoch_steps, later.warmup_steps) == (PLANNED.epoch_steps, PLANNED.warmup_steps)
 

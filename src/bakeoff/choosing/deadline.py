@@ -65,7 +65,9 @@ class Deadline:
         steps, seconds = step - first, before - left
         if not (steps and seconds):
             return
-        ahead, affordable = self.schedule.steps - step, int((left - self.restarting) * steps / seconds)
-        late = seconds * ahead / steps > left + self.late
+        ahead, pace = self.schedule.steps - step, steps / seconds
+        late = ahead / pace > left + self.late
+        # One that would be early is not stopped to be late: it keeps a reserve.
+        affordable = int((left - self.restarting * (1 if late else 2)) * pace)
         if affordable > 0 and (late or affordable - ahead > WORTH * self.schedule.steps):
             raise RescheduledError(self.schedule.ending(step, affordable))
