@@ -8,8 +8,8 @@
 
 What the search itself costs is told by the winner: the same run once more, with a schedule for all of the time.
 
-Their minutes are of training alone; those of a choice hold everything from the command to the answer. All are measured
-on valid as `bakeoff measure` does.
+Their minutes are of training alone; those of a choice hold everything from the command to the answer. The two are
+measured on all of valid, as `bakeoff measure` does; a choice measures on its first documents where it is large.
 """
 
 import dataclasses
@@ -28,6 +28,7 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, Trainer, TrainingArguments
 
 from bakeoff import data, measuring, verbs
+from bakeoff.analysis.rows import read_rows
 from bakeoff.bench.contenders import examples
 from bakeoff.choosing.search import Schedule
 from bakeoff.data import Tokens, corpora
@@ -44,9 +45,6 @@ SIZE = {"n_layer": 4, "n_head": 4, "n_embd": 128}
 TIMED = 20
 #: The other settings of nanoGPT's page, and of what it trains by default.
 BATCH, BETAS, DECAY, HIGHEST, LOWEST, RISING = 12, (0.9, 0.99), 0.1, 1e-3, 1e-4, 100
-
-#: What a summary tells of how long a run took.
-SECONDS = ("train_seconds", "evaluation_seconds", "warmup_seconds", "other_seconds")
 
 #: Trains a model on a text for so many steps.
 Train = Callable[[GPT2LMHeadModel, TokenStream, int], None]
@@ -144,9 +142,9 @@ ALTERNATIVES = {
 
 def longer(folder: RunFolder, seconds: float) -> tuple[int, float]:
     """A run once more, with a schedule that takes so long: the number of steps, and bits per byte of valid."""
-    study, kept = StudyFolder(folder.path.parent.parent), folder.read()
+    study = StudyFolder(folder.path.parent.parent)
     run, _ = decoded_run(folder, study)
-    taken = sum(value for name, value in kept.summary.items() if name in SECONDS)
+    taken = next(row.seconds for row in read_rows(study).rows if study.path / row.folder == folder.path)
     steps = math.floor((run.budget.steps or 0) * seconds / taken)
     schedule = dataclasses.asdict(Schedule.of(steps, evaluations=4))
     budget = dataclasses.replace(run.budget, **schedule)

@@ -162,7 +162,7 @@ def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, consol
             )
     if not first:
         raise UserError(f"no contender fits: {words.joined(kept.left_out.values())}; allow more --memory")
-    shortest = max(pace.measuring + rungs.FEWEST_STEPS * pace.step for pace in (first, *others))
+    shortest = max(map(_needed, (first, *others)))
     kept.scale = place
     kept.plan = list(rungs.plan((1 - rungs.FINAL_SHARE) * kept.left, len(kept.paces), shortest))
     if kept.left < _needed(first):
@@ -196,7 +196,7 @@ def least_minutes(kept: Kept, pace: Pace) -> int:
 
 
 def _needed(pace: Pace) -> float:
-    """Seconds of the shortest last run."""
+    """Seconds of the shortest run that tells something."""
     return pace.measuring + rungs.FEWEST_STEPS * pace.step
 
 
