@@ -8,8 +8,8 @@
 
 What the search itself costs is told by the winner: the same run once more, with a schedule for all of the time.
 
-Their minutes are of training alone; those of a choice hold everything from the command to the answer. The two are
-measured on all of valid, as `bakeoff measure` does; a choice measures on its first documents where it is large.
+Their minutes are of training alone; those of a choice hold everything from the command to the answer. All are measured
+on the documents of valid on which the choice measures.
 """
 
 import dataclasses
@@ -30,6 +30,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, T
 from bakeoff import data, measuring, verbs
 from bakeoff.analysis.rows import read_rows
 from bakeoff.bench.contenders import examples
+from bakeoff.choosing import planning
 from bakeoff.choosing.search import Schedule
 from bakeoff.data import Tokens, corpora
 from bakeoff.data.sequences import TokenStream
@@ -156,8 +157,9 @@ def longer(folder: RunFolder, seconds: float) -> tuple[int, float]:
 
 def main() -> None:
     """Choose, train the others, and print what each came to."""
-    corpus, minutes = corpora.choose(sys.argv[1]), float(sys.argv[2])
-    told = verbs.choose(sys.argv[1], minutes=minutes, write_report=False).answer
+    name, minutes = sys.argv[1], float(sys.argv[2])
+    told = verbs.choose(name, minutes=minutes, write_report=False).answer
+    _, corpus = planning.fitted(corpora.choose(name), minutes)
     lines: list[tuple[str, float | None]] = [
         ("choose, the network", told.valid),
         ("choose, mixed with counts", told.mixed),
@@ -166,12 +168,12 @@ def main() -> None:
     if told.folder:
         steps, bits = longer(RunFolder(told.folder), 60 * minutes)
         lines.append((f"the network for all of the time, {steps:,} steps", bits))
-    for name, alternative in ALTERNATIVES.items():
+    for way, alternative in ALTERNATIVES.items():
         steps, bits = alternative.bits_per_byte(corpus, 60 * minutes)
-        lines.append((f"{name}, {steps:,} steps", bits))
+        lines.append((f"{way}, {steps:,} steps", bits))
     print("| | bits per byte of valid |", "|---|--:|", sep="\n")
-    for name, reached in lines:
-        print(f"| {name} | {f'{reached:.3f}' if reached else 'none was complete'} |")
+    for what, reached in lines:
+        print(f"| {what} | {f'{reached:.3f}' if reached else 'none was complete'} |")
 
 
 if __name__ == "__main__":
