@@ -26,9 +26,11 @@ slow: $(VENV)/.installed-dev
 # Again and again beside two busy programs: what passes by luck fails here. All that starts processes or threads,
 # waits for them, times them or kills them, the longest first; the other tests compute the same however long it takes.
 # (A scheduler may share the cores among sessions: the busy programs have sessions of their own.)
-busy: export TESTS = $(addprefix tests/, executors choosing $(patsubst %, test_%.py, cli forkserver faults runner worker tuning \
-	costs process bad_input fuzz threads memory measure readme verbs watching progress provenance) \
-	report/test_browser.py report/test_build.py data/test_hub.py bench tools)
+busy: export TESTS = tests/executors tests/choosing tests/test_cli.py tests/test_forkserver.py tests/test_faults.py \
+	tests/test_runner.py tests/test_worker.py tests/test_tuning.py tests/test_costs.py tests/test_process.py \
+	tests/test_bad_input.py tests/test_fuzz.py tests/test_threads.py tests/test_memory.py tests/test_machine.py \
+	tests/test_readme.py tests/test_verbs.py tests/test_watching.py tests/test_progress.py tests/test_provenance.py \
+	tests/report/test_browser.py tests/report/test_build.py tests/data/test_hub.py tests/bench tests/tools
 busy: export WORKERS = 4
 busy: $(VENV)/.installed-dev
 	for each in 1 2; do setsid $(BIN)/python -c 'while True: pass' & others="$$others $$!"; done; \

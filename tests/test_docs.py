@@ -39,12 +39,6 @@ PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").g
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_file_of_the_project_that_is_named_is_there(page):
-    named = re.findall(r"`((?:tests|tools|examples|results|docs)/[\w/.-]*\.\w+)`", page.read_text(encoding="utf-8"))
-    assert [path for path in named if not (ROOT / path).is_file()] == []
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_command_is_one_that_the_command_line_takes(page):
     line = typer.main.get_command(cli.app)
     for command in commands(page):

@@ -103,7 +103,7 @@ def test_every_study_is_named():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_file_that_is_named_exists(page):
     text = page.read_text(encoding="utf-8")
-    named = re.findall(r"(?:tests|docs|examples)/[\w./-]+\.(?:py|md|png)", text)
+    named = re.findall(r"\b(?:tests|tools|docs|examples|results)/[\w./-]+\.(?:py|md|png|json)", text)
     rooms = re.findall(r"^\| `([\w./]+)`", text, re.MULTILINE) if page.name == "CONTRIBUTING.md" else []
     missing = [name for name in named if not (ROOT / name).exists()]
     assert not missing
@@ -118,3 +118,9 @@ def test_every_target_of_make_that_is_named_exists():
     )
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     assert all(re.search(rf"^{target}:", makefile, re.MULTILINE) for target in targets)
+
+
+def test_every_test_that_make_names_exists():
+    named = re.findall(r"\btests/[\w./]+", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    assert len(named) > 20
+    assert [path for path in named if not (ROOT / path).exists()] == []

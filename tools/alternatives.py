@@ -6,13 +6,10 @@
 - nanogpt: the settings that nanoGPT's page gives for a computer without a GPU, over bytes.
 - trainer: `Trainer` with its defaults on a model of the same size, over tokens that Bakeoff makes by default.
 
-What the search itself costs is told by the winner: the same run once more, with a schedule for all of the time.
-
 Their minutes are of training alone; those of a choice hold everything from the command to the answer. All are measured
 on the documents of valid on which the choice measures.
 """
 
-import dataclasses
 import itertools
 import math
 import sys
@@ -28,15 +25,11 @@ from torch import Tensor, nn
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, Trainer, TrainingArguments
 
 from bakeoff import data, measuring, verbs
-from bakeoff.analysis.rows import read_rows
 from bakeoff.bench.contenders import examples
 from bakeoff.choosing import planning
-from bakeoff.choosing.search import Schedule
 from bakeoff.data import Tokens, corpora
 from bakeoff.data.sequences import TokenStream
-from bakeoff.loading import decoded_run
-from bakeoff.records import RunFolder, StudyFolder
-from bakeoff.spec import SMALLEST_VOCABULARY, Budget, Corpus, Study
+from bakeoff.spec import SMALLEST_VOCABULARY, Budget, Corpus
 
 CPU = torch.device("cpu")
 SEED = 0
@@ -141,20 +134,6 @@ ALTERNATIVES = {
 }
 
 
-def longer(folder: RunFolder, seconds: float) -> tuple[int, float]:
-    """A run once more, with a schedule that takes so long: the number of steps, and bits per byte of valid."""
-    study = StudyFolder(folder.path.parent.parent)
-    run, _ = decoded_run(folder, study)
-    taken = next(row.seconds for row in read_rows(study).rows if study.path / row.folder == folder.path)
-    steps = math.floor((run.budget.steps or 0) * seconds / taken)
-    schedule = dataclasses.asdict(Schedule.of(steps, evaluations=4))
-    budget = dataclasses.replace(run.budget, **schedule)
-    whole = Study.of("longer", corpus=run.corpus, budget=budget, contenders=[(run.architecture, run.optimizer)])
-    with tempfile.TemporaryDirectory() as out:
-        rows = verbs.run(whole, out=out, write_report=False).rows()
-    return steps, rows["valid_bits_per_byte"].item()
-
-
 def main() -> None:
     """Choose, train the others, and print what each came to."""
     name, minutes = sys.argv[1], float(sys.argv[2])
@@ -165,9 +144,6 @@ def main() -> None:
         ("choose, mixed with counts", told.mixed),
         ("count table", told.floor.valid.bits_per_byte),
     ]
-    if told.folder:
-        steps, bits = longer(RunFolder(told.folder), 60 * minutes)
-        lines.append((f"the network for all of the time, {steps:,} steps", bits))
     for way, alternative in ALTERNATIVES.items():
         steps, bits = alternative.bits_per_byte(corpus, 60 * minutes)
         lines.append((f"{way}, {steps:,} steps", bits))

@@ -1,16 +1,9 @@
 """What a choice is compared with learns, on the text that it is given, and is measured as every run is."""
 
-import dataclasses
-
 import pytest
-import torch
 
 import alternatives
-from bakeoff import runner
-from bakeoff.choosing.search import Schedule
 from bakeoff.data import corpora
-from bakeoff.metrics import Tally
-from bakeoff.spec import Budget
 
 
 @pytest.mark.slow
@@ -25,19 +18,6 @@ def test_an_alternative_takes_as_long_as_it_is_given_and_learns(name, tiny_corpu
     more, last = alternative.bits_per_byte(corpus, 3)
     assert few == 1 < more
     assert last < first < 20
-
-
-def test_a_run_is_made_longer_by_its_own_pace(tiny_study, tmp_path):
-    schedule = dataclasses.asdict(Schedule.of(20, evaluations=2))
-    budget = dataclasses.replace(tiny_study.budget, epochs=Budget.epochs, **schedule)
-    study = dataclasses.replace(tiny_study, budget=budget, experiments=tiny_study.experiments[:1], seeds=(0,))
-    with runner.open_session(study, tmp_path / "short", torch.device("cpu")) as session:
-        session.run(session.missing(), 1, lambda run, message: None)
-    folder = session.folder.run(study.runs[0].slug)
-    taken = sum(folder.summary[f"{what}_seconds"] for what in ("train", "evaluation", "warmup", "other"))
-    steps, bits = alternatives.longer(folder, 3 * taken)
-    assert 59 <= steps <= 61
-    assert bits < Tally.of(folder.history()[-1]["valid"]).bits_per_byte
 
 
 def test_the_learning_rate_is_that_of_nanogpt():

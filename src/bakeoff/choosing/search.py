@@ -181,7 +181,7 @@ class Search:
         """These trials on a rung, as a study."""
         name = TRIALS.format(rung + 1, planned.contender + 1, self.contenders[planned.contender].architecture.name)
         schedule = Schedule.of(planned.steps, evaluations=1)
-        trials = self._study(name, planned.contender, schedule, planned.rates, (SEED + rung,))
+        trials = self.study(name, planned.contender, schedule, planned.rates, (SEED + rung,))
         return dataclasses.replace(trials, trial=True)
 
     def repeats(self, contender: int, count: int) -> Study:
@@ -189,7 +189,7 @@ class Search:
         best, chosen = self.best(contender, len(self.plan) - 1), self.contenders[contender]
         name, first = REPEATS.format(contender + 1, chosen.architecture.name), SEED + rungs.MOST_RUNGS
         schedule, seeds = Schedule.of(best.steps, evaluations=1), tuple(range(first, first + count))
-        return dataclasses.replace(self._study(name, contender, schedule, [best.lr], seeds), trial=True)
+        return dataclasses.replace(self.study(name, contender, schedule, [best.lr], seeds), trial=True)
 
     def schedule(self, seconds: float, evaluations: int) -> Schedule:
         """The schedule of a run of the winner that takes so long."""
@@ -198,12 +198,12 @@ class Search:
 
     def final(self, schedule: Schedule) -> Study:
         """The winner's run."""
-        return self._study(FINAL, self.winner, schedule, [self.rate], (self.seed,))
+        return self.study(FINAL, self.winner, schedule, [self.rate], (self.seed,))
 
-    def _study(
+    def study(
         self, name: str, contender: int, schedule: Schedule, lrs: Sequence[float], seeds: tuple[int, ...]
     ) -> Study:
-        """Runs of a contender."""
+        """Runs of a contender, one for each learning rate and seed."""
         chosen = self.contenders[contender]
         return Study.of(
             name,

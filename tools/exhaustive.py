@@ -1,0 +1,74 @@
+"""What `bakeoff choose` leaves to be had: every contender at several learning rates, each with all of the time.
+
+`python tools/exhaustive.py CORPUS MINUTES` makes a choice, if `runs` has none yet, and prints a line for each run, the
+choice's winner first. It takes twelve times the minutes where the memory holds all contenders; stopped and repeated it
+goes on.
+"""
+
+import math
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from bakeoff import process, verbs, words
+from bakeoff.analysis.rows import read_rows
+from bakeoff.choosing import rungs
+from bakeoff.choosing.choice import FEWEST_EVALUATIONS, Choice, Chosen
+from bakeoff.choosing.planning import Request
+from bakeoff.choosing.search import Schedule, Search
+from bakeoff.data import corpora
+from bakeoff.spec import Study
+
+#: Learning rates of each contender, as factors of its usual one.
+FACTORS = (1.0, 0.5, 2.0)
+
+
+def chosen(name: str, minutes: float, out: Path) -> Chosen:
+    """The choice for a text."""
+    request = Request(
+        corpus=corpora.choose(name), minutes=minutes, memory_bytes=None, seed=0, device=torch.device("cpu")
+    )
+    folder = out / f"choose-{request.corpus.name}"
+    return Choice(request, folder, time.monotonic(), process.console()).make()
+
+
+def whole(search: Search, contender: int, seconds: float) -> Study:
+    """A contender at each learning rate, with schedules that take so long each."""
+    pace, lr = search.paces[contender], search.contenders[contender].optimizer.lr
+    measuring = pace.measuring * (1 + FEWEST_EVALUATIONS) / 2
+    schedule = Schedule.of(rungs.steps(seconds, pace.step, measuring), FEWEST_EVALUATIONS)
+    name = f"whole-{contender + 1}-{search.contenders[contender].architecture.name}"
+    return search.study(name, contender, schedule, [lr * factor for factor in FACTORS], (search.seed,))
+
+
+def trained(search: Search, seconds: float, out: Path) -> Iterator[tuple[str, float]]:
+    """What each run is, and its bits per byte of valid; infinite where it diverged."""
+    best_first = search.left(len(search.plan))
+    others = [contender for contender in range(len(search.contenders)) if contender not in best_first]
+    for contender in (*best_first, *others):
+        study = whole(search, contender, seconds)
+        title = f"{search.contenders[contender].title}, {study.budget.steps:,} steps, learning rate"
+        for row in read_rows(verbs.run(study, out=out, write_report=False).folder).rows:
+            bits = row.valid.bits_per_byte if row.finished and row.valid else math.inf
+            yield f"{title} {words.rate(row.learning_rate)}", bits
+
+
+def main() -> None:
+    """Choose, train everything, and print what it came to."""
+    name, minutes, out = sys.argv[1], float(sys.argv[2]), Path("runs")
+    made = chosen(name, minutes, out)
+    if made.row is None or made.row.valid is None:
+        sys.exit("the choice has no network to compare with")
+    reached, best = made.row.valid.bits_per_byte, math.inf
+    print("| | bits per byte of valid |", "|---|--:|", f"| choose | {reached:.4f} |", sep="\n", flush=True)
+    for what, bits in trained(made.search, 60 * minutes, out / f"whole-{made.search.corpus.name}"):
+        best = min(best, bits)
+        print(f"| {what} | {bits:.4f} |", flush=True)
+    print(f"the search costs {reached - best:.4f} bits per byte")
+
+
+if __name__ == "__main__":
+    main()
