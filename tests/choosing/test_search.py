@@ -69,6 +69,7 @@ def test_the_better_half_goes_on_for_longer_and_the_best_gets_the_rest():
     assert search.winner == 1
     final = search.final(search.schedule(600.0, evaluations=4))
     assert (final.name, final.trial) == (FINAL, False)
+    assert final.budget.steps - final.budget.decay_steps == 2 * final.budget.epoch_steps
     assert final.seeds == (7,)
     assert final.experiments[0].architecture == CONTENDERS[1].architecture
     assert final.experiments[0].optimizer.lr == pytest.approx(0.0015)

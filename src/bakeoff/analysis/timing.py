@@ -221,7 +221,7 @@ def by_epoch(study: StudyRows) -> tuple[Leader, ...]:
     return tuple(leaders)
 
 
-class Budget(NamedTuple):
+class Within(NamedTuple):
     """Who is lowest on valid within a budget.
 
     Attributes:
@@ -248,16 +248,16 @@ class Budget(NamedTuple):
 class Budgets(NamedTuple):
     """The table by budget, the smallest first: by round times and those that change the answer; by round memory."""
 
-    seconds: tuple[Budget, ...]
-    bytes: tuple[Budget, ...]
+    seconds: tuple[Within, ...]
+    bytes: tuple[Within, ...]
 
 
-def turns(budgets: Iterable[Budget]) -> list[Budget]:
+def turns(budgets: Iterable[Within]) -> list[Within]:
     """The budgets that change the answer: the first, and where what was taken so far can be told from the best.
 
     Where the best ties with most others there is no answer.
     """
-    found: list[Budget] = []
+    found: list[Within] = []
     for budget in budgets:
         if budget.told and (not found or found[-1].best not in (budget.best, *budget.ties)):
             found.append(budget)
@@ -273,7 +273,7 @@ def by_budget(study: StudyRows) -> Budgets:
     return Budgets(_by_seconds(study, clocked(study)), _by_bytes(study, entered))
 
 
-def _by_seconds(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:
+def _by_seconds(study: StudyRows, entered: list[Repeats]) -> tuple[Within, ...]:
     """Round times at which the best is below the unigram, until all runs are over; between, when the answer changes."""
     rows = [row for experiment in entered for row in experiment.finished]
     below = [found for row in rows if (found := crossing(row, study.unigram.valid.loss).by)]
@@ -288,18 +288,18 @@ def _by_seconds(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:
             ties = tied(study, best, entered, {seed: (limit, loss) for seed, loss in seen[best].items()})
             cut_short = any(row.history[-1].train_seconds > limit for row in best.finished)
             told = 2 * len(ties) <= len(entered) - 1
-            budgets.append(Budget(limit, best, means[best], ties, cut_short, told))
+            budgets.append(Within(limit, best, means[best], ties, cut_short, told))
     changes = turns(budgets)
     return tuple(budget for budget in budgets if budget.limit in round_times or budget in changes)
 
 
-def _by_bytes(study: StudyRows, entered: list[Repeats]) -> tuple[Budget, ...]:
+def _by_bytes(study: StudyRows, entered: list[Repeats]) -> tuple[Within, ...]:
     sizes = {e: e.memory for e in entered if e.memory is not None}
     budgets = []
     for limit in _round(sizes.values(), sizes.values(), SIZES):
         within = [e for e, size in sizes.items() if size <= limit]
         best = min(within, key=lambda e: e.loss)
-        budgets.append(Budget(limit, best, best.loss, study.ties(best, within), cut_short=False))
+        budgets.append(Within(limit, best, best.loss, study.ties(best, within), cut_short=False))
     return tuple(budgets)
 
 

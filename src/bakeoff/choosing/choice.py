@@ -29,8 +29,8 @@ from bakeoff.spec import Run, Study
 Json = dict[str, Any]
 #: By what share of the time the answer may be late.
 OVER = 0.03
-#: The most that full evaluations may take of the last run, and how many there are at least and at most: without some
-#: before its rate falls nobody sees that it will be late.
+#: The most that full evaluations may take of the last run, and how many there are at least and at most, an even number:
+#: without some before its rate falls, and one just then, nobody sees that it will be late.
 EVALUATING, FEWEST_EVALUATIONS, MOST_EVALUATIONS = 0.06, 4, 12
 #: How a last run ended that was not over when the time was up.
 CUT_OFF = "was cut off"
@@ -171,7 +171,7 @@ class Choice:
         """The winner's run, until the time is up."""
         if self.kept.final is None:
             pace, seconds = search.paces[search.winner], self.kept.left
-            affordable = int(EVALUATING * seconds / max(1e-9, pace.measuring - STARTING))
+            affordable = int(EVALUATING * seconds / max(1e-9, pace.measuring - STARTING)) // 2 * 2
             self.kept.final = search.schedule(seconds, min(MOST_EVALUATIONS, max(FEWEST_EVALUATIONS, affordable)))
             self.kept.write()
         self.decide(

@@ -7,7 +7,7 @@ from typing import Any
 from bakeoff.choosing.search import Schedule
 
 #: What share of all its steps a run must have time for besides, to be stopped and to go on with more.
-WORTH = 0.1
+WORTH = 0.05
 
 
 class OverdueError(Exception):

@@ -49,10 +49,15 @@ class Schedule:
 
     @classmethod
     def of(cls, steps: int, evaluations: int) -> "Schedule":
-        """The schedule of a run of so many steps, which is evaluated so often."""
+        """The schedule of a run of about so many steps, which is evaluated so often, after equally many.
+
+        Where that is an even number, it is evaluated when its rate begins to fall: the last moment to end elsewhere.
+        """
+        each = max(1, steps // evaluations)
+        steps = each * evaluations
         return cls(
             steps=steps,
-            epoch_steps=-(-steps // evaluations),
+            epoch_steps=each,
             warmup_steps=max(1, round(WARMUP * steps)),
             decay_steps=round(DECAY * steps),
         )

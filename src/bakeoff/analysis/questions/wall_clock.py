@@ -10,7 +10,7 @@ from bakeoff.analysis.questions.finding import Finding, command, evidence, run
 from bakeoff.analysis.questions.memory import memory
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, FEWEST_SEEDS, NOT_MEASURED, Comparison
-from bakeoff.analysis.timing import EQUAL, MEDIAN, Budget, Budgets, Crossing, Leader, Twice, Untimed
+from bakeoff.analysis.timing import EQUAL, MEDIAN, Budgets, Crossing, Leader, Twice, Untimed, Within
 
 #: Among the questions of a report.
 PLACE = 20
@@ -129,7 +129,7 @@ class Facts:
     command: str | None
 
     @property
-    def turns(self) -> dict[str, list[Budget]]:
+    def turns(self) -> dict[str, list[Within]]:
         """The budgets that change the answer, of seconds and of bytes."""
         return {unit: timing.turns(budgets) for unit, budgets in self.budgets._asdict().items()}
 
@@ -206,7 +206,7 @@ def wall_clock(study: StudyRows) -> Finding:
     )
 
 
-def _may_fit(study: StudyRows, budget: Budget, uncertain: float) -> tuple[Repeats, ...]:
+def _may_fit(study: StudyRows, budget: Within, uncertain: float) -> tuple[Repeats, ...]:
     around = [e for e in study.ranked if not e.spoiled and e.memory and 0 < e.memory - budget.limit <= uncertain]
     ties = study.ties(budget.best, around)
     return tuple(e for e in around if e.loss < budget.loss or e in ties)
