@@ -125,6 +125,6 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
     )
     lines = terminal.choice_text(told, SimpleNamespace(search=SimpleNamespace(found=()), row=object())).splitlines()
     assert lines[0].startswith("Use the count table")
-    assert lines[1] == "Mixed with each other, the two reach 0.625."
+    assert lines[1] == "The network and the count table, mixed, reach 0.625."
     assert "text from it: bakeoff sample 'runs/choose-my text/final' --floor best" in lines
     assert "in Python: bakeoff.load_floor('runs/choose-my text/final')" in lines

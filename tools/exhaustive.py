@@ -20,6 +20,7 @@ from bakeoff.choosing.choice import FEWEST_EVALUATIONS, Choice, Chosen
 from bakeoff.choosing.planning import Request
 from bakeoff.choosing.search import Schedule, Search
 from bakeoff.data import corpora
+from bakeoff.records import StudyFolder
 from bakeoff.spec import Study
 
 #: Learning rates of each contender, as factors of its usual one.
@@ -51,7 +52,7 @@ def trained(search: Search, seconds: float, out: Path) -> Iterator[tuple[str, fl
     for contender in (*best_first, *others):
         study = whole(search, contender, seconds)
         title = f"{search.contenders[contender].title}, {study.budget.steps:,} steps, learning rate"
-        for row in read_rows(verbs.run(study, out=out, write_report=False).folder).rows:
+        for row in read_rows(StudyFolder(verbs.run(study, out=out, write_report=False).folder)).rows:
             bits = row.valid.bits_per_byte if row.finished and row.valid else math.inf
             yield f"{title} {words.rate(row.learning_rate)}", bits
 

@@ -103,7 +103,7 @@ CHOICE: dict[str, Shape] = {
     CHECKSUM: _text,
     "asked": _text,
     "minutes": _rate,
-    "spent_seconds": finite,
+    **dict.fromkeys(("spent_seconds", "prepared_seconds"), finite),
     "threads": _positive,
     "precision": _text,
     "scale": _count,

@@ -282,6 +282,8 @@ def choice_json(answer: "Answer", chosen: "Chosen") -> Json:
     network = row and {
         "title": answer.chosen,
         **{name: row.entry[name] for name in ("model", "optimizer", "learning_rate", "weight_decay", "batch_size")},
+        **{name: row.entry[name] for name in ("sequence_length", "vocabulary", "parameters")},
+        **{name: row.entry[name] for name in ("architecture", "optimizer_settings")},
         "steps": row.history[-1].step,
         "run": str(answer.folder),
     }
@@ -312,27 +314,21 @@ def answer_text(answer: "Answer", chosen: "Chosen") -> str:
     """What to use, what to expect of it, and what could not be done: a line each."""
     from bakeoff.choosing.choice import CUT_OFF
 
-    small, floor, row, unseen = words.small, answer.floor, chosen.row, answer.unseen
+    small, floor, row = words.small, answer.floor, chosen.row
     counted = f"{floor.title}: {small(floor.valid.bits_per_byte)}"
     if answer.count_table or row is None:
         other = f"; {answer.chosen} reached {small(answer.valid)}" if row else ""
         said = [f"Use the count table, {counted} bits per byte of valid{other}."]
     else:
         settings = (
-            f"learning rate {words.rate(row.learning_rate)}, {row.entry['batch_size']} sequences a step, "
+            f"{words.count(row.entry['parameters'])} parameters, learning rate {words.rate(row.learning_rate)}, "
+            f"{row.entry['batch_size']} sequences of {row.entry['sequence_length']} tokens a step, "
             f"{words.count(row.history[-1].step)} steps"
         )
         said = [f"Use {answer.chosen}, {settings}: {small(answer.valid)} bits per byte of valid ({counted})."]
     if answer.mixed:
-        said.append(f"Mixed with each other, the two reach {small(answer.mixed)}.")
-    if unseen:
-        said.append(
-            f"On unseen text of this kind expect {small(unseen.mean)} bits per byte, {small(unseen.low)} to "
-            f"{small(unseen.high)} with 95 % probability: other documents and another seed included."
-        )
-    if answer.runner_up:
-        chance = words.percent(answer.runner_up_better or 0.0)
-        said.append(f"Second came {answer.runner_up}; the probability that it is the better one is {chance}.")
+        said.append(f"The network and the count table, mixed, reach {small(answer.mixed)}.")
+    said += [*_expectation(answer, chosen), *_second(answer)]
     if answer.ended == CUT_OFF:
         said.append(
             "The time was up before the end of the last run, and this is the best until then: give it more minutes "
@@ -345,19 +341,46 @@ def answer_text(answer: "Answer", chosen: "Chosen") -> str:
     return "\n".join(said)
 
 
+def _expectation(answer: "Answer", chosen: "Chosen") -> list[str]:
+    """What to expect on other text."""
+    from bakeoff.analysis.statistics import FEWEST_DOCUMENTS
+
+    small, unseen, row = words.small, answer.unseen, chosen.row
+    if answer.count_table or row is None:
+        return [f"On test, which decided nothing, the count table has {small(answer.floor.test.bits_per_byte)}."]
+    if unseen is None:
+        few = words.counted(len(row.documents["test"].nats) if "test" in row.documents else 0, "document")
+        return [f"What to expect on other text cannot be told: test has {few}, and {FEWEST_DOCUMENTS} are needed."]
+    return [
+        f"On unseen text of this kind expect {small(unseen.mean)} bits per byte, {small(unseen.low)} to "
+        f"{small(unseen.high)} with 95 % probability: other documents and another seed included."
+    ]
+
+
+def _second(answer: "Answer") -> list[str]:
+    """Which contender came second."""
+    if not answer.runner_up:
+        return []
+    chance = words.percent(answer.runner_up_better or 0.0)
+    if answer.count_table:
+        best = f"Of the networks {answer.chosen} was better than {answer.runner_up}"
+        best = f"{best}; the probability that it is the other way round is {chance}."
+        return [best]
+    return [f"Second came {answer.runner_up}; the probability that it is the better one is {chance}."]
+
+
 def _outlook(answer: "Answer") -> list[str]:
     """What another time would change."""
     if answer.withheld:
         return [f"What another time would change cannot be told: {answer.withheld}."]
-    small = words.small
-    return [
-        "In other times it would reach, in bits per byte of valid with 95 % probability, if it learns on so:",
-        *(
-            f"  {words.duration(60 * told.minutes)}: {small(told.expected.mean)}, {small(told.expected.low)} to "
-            f"{small(told.expected.high)}"
-            for told in answer.outlook
-        ),
-    ]
+    small, reached = words.small, answer.valid or 0.0
+    network = "the network" if answer.count_table else "it"
+    lines = [f"In another time {network} would reach, in bits per byte of valid, if it goes on learning as it did:"]
+    for told in answer.outlook:
+        mean, low, high = (small(value) for value in (told.expected.mean, told.expected.low, told.expected.high))
+        change = f"{small(abs(reached - told.expected.mean))} {'less' if told.expected.mean < reached else 'more'}"
+        lines.append(f"  {words.duration(60 * told.minutes)}: {mean} ({change}), {low} to {high} with 95 % probability")
+    return lines
 
 
 def _model(answer: "Answer") -> list[str]:

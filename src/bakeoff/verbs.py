@@ -18,7 +18,7 @@ from bakeoff import probing, process, progress, terminal, tuning, words
 from bakeoff.analysis.probe import Probe
 from bakeoff.analysis.rows import read_rows
 from bakeoff.choosing.answer import Answer, answer
-from bakeoff.choosing.choice import Choice
+from bakeoff.choosing.choice import NOT_BEGUN, Choice
 from bakeoff.choosing.kept import FILE
 from bakeoff.choosing.planning import Request, fitted
 from bakeoff.choosing.search import NAMES
@@ -380,6 +380,7 @@ def choose(
         else:
             results = Results(folder=told.study, page=None)
             progress.page(StudyFolder(told.study), console).draw()
-    failed = (*results.failed, *([f"the last run failed: {told.error}"] if told.ended == FAILED else []))
+    lost = [f"the last run {told.ended}: {told.error}"] if told.ended in (FAILED, NOT_BEGUN) else []
+    failed = (*results.failed, *lost)
     text, record = terminal.choice_text(told, chosen), terminal.choice_json(told, chosen)
     return Advice(folder=results.folder, page=results.page, failed=failed, answer=told, text=text, record=record)

@@ -131,7 +131,7 @@ def test_rungs_of_nearly_the_same_length_tell_nothing_of_other_times(seconds):
     plan = tuple(rungs.Rung(contenders=1, rates=2, seconds=each) for each in seconds)
     search = World(np.random.default_rng(3)).searched(plan)
     last = SimpleNamespace(epochs=1, best_epoch=1, train_seconds=9.0)
-    chosen = SimpleNamespace(search=search, row=last, ended="finished", kept=SimpleNamespace(minutes=1))
+    chosen = SimpleNamespace(search=search, row=last, ended="finished", study="final", kept=None)
     assert answer._outlook(chosen, Deviation(bits=0.01, freedom=2)) == (
         (),
         "too few rungs had time to show how more of it helps",

@@ -91,6 +91,8 @@ LONG = {
     "a run without ASCII": letters(100_000, "天地玄黃宇宙洪荒"),
     "three long lines": "\n".join(" ".join(words(20_000, seed)) for seed in range(3)),
     "lines that CR alone ends": "\r".join(" ".join(words(30, seed)) for seed in range(2_000)),
+    "long paragraphs": "\n\n".join(" ".join(words(4_000, seed)) for seed in range(100)),
+    "long paragraphs of lines": "\n\n".join("\n".join(words(4_000, seed)) for seed in range(100)),
     "two short lines and a long one": "one\ntwo\n" + " ".join(words(40_000)),
 }
 
@@ -104,7 +106,7 @@ def test_any_text_is_cut_into_documents_that_make_three_fair_splits(tmp_path, te
     assert sum(held.values()) == pytest.approx(1)
     assert 0.01 < held["valid"] < 0.2
     assert 0.01 < held["test"] < 0.2
-    assert max(len(document) for documents in splits.values() for document in documents) <= 4_000
+    assert max(len(document) for documents in splits.values() for document in documents) <= own_text.LONG + 200
 
 
 def test_a_long_line_is_cut_after_sentences_or_else_at_blanks(cut):
@@ -147,6 +149,17 @@ def test_a_file_is_dealt_whole_into_the_splits(tiny_corpus_file):
         own_text.documents_of(tiny_corpus_file)
     )
     assert 0.85 < len(splits["train"]) / text.count("\n\n") < 0.95
+
+
+def test_what_is_held_out_stands_in_an_order_of_chance_and_train_in_that_of_the_file(tmp_path):
+    path = tmp_path / "own.txt"
+    path.write_text("\n\n".join(f"{number}. " + " ".join(words(20, number)) for number in range(2_000)))
+    numbers = {split: [int(each.split(".")[0]) for each in texts] for split, texts in own_text.read(path).items()}
+    assert numbers["train"] == sorted(numbers["train"])
+    for split in ("valid", "test"):
+        first = numbers[split][: len(numbers[split]) // 4]
+        assert min(first) < 400
+        assert max(first) > 1_600
 
 
 @pytest.mark.parametrize("text", ["{}\n", "\n{}", "\n\n{}\n\n\n"])

@@ -18,10 +18,12 @@ def test_every_contender_is_trained_at_every_rate_and_a_repeated_call_trains_not
     monkeypatch.setattr(planning, "SCALES", (scale,))
     monkeypatch.setattr(planning, "LENGTH", 16)
     monkeypatch.setattr(rungs, "FEWEST_STEPS", 2)
+    whole, given = exhaustive.whole, []
+    monkeypatch.setattr(exhaustive, "whole", lambda *args: given.append(args[2]) or whole(*args[:2], 0.5))
     monkeypatch.chdir(tmp_path)
     text = tmp_path / "text.txt"
     text.write_text(4 * tiny_corpus_file.read_text(encoding="utf-8"), encoding="utf-8")
-    monkeypatch.setattr(sys, "argv", ["exhaustive", str(text), "0.4"])
+    monkeypatch.setattr(sys, "argv", ["exhaustive", str(text), "1"])
     exhaustive.main()
     told = capsys.readouterr().out
     rows = re.findall(r"^\| (.*) \| (\d\.\d+) \|$", told, re.MULTILINE)
@@ -31,6 +33,7 @@ def test_every_contender_is_trained_at_every_rate_and_a_repeated_call_trains_not
     cost = chosen - min(bits for _, bits in others)
     last = re.search(r"^the search costs (-?\d\.\d+) bits per byte$", told, re.MULTILINE)
     assert float(last[1]) == pytest.approx(cost, abs=1.1e-4)  # of numbers that are rounded
+    assert set(given) == {60}
     made = sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("history.jsonl"))
     exhaustive.main()
     assert capsys.readouterr().out == told

@@ -11,7 +11,7 @@ from bakeoff.analysis.rows import Row
 from bakeoff.analysis.statistics import FEWEST_DOCUMENTS, LEVEL, Interval, quantile, ratio_error
 from bakeoff.choosing.choice import Chosen
 from bakeoff.choosing.curve import Foretold, curve
-from bakeoff.choosing.search import Search
+from bakeoff.choosing.search import FINAL, Search
 from bakeoff.records import DIVERGED, FINISHED
 
 #: Other times, as multiples of the one there was.
@@ -81,7 +81,7 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
     floor, reached = rows.lowest_floor, row.best_point.valid if row else None
     count_table = reached is None or floor.valid.nats < reached.nats
     finalists, deviation = search.left(len(search.plan)), deviation_of(chosen)
-    compared = len(finalists) > 1 and chosen.contender == search.winner and chosen.ended != DIVERGED
+    compared = row and len(finalists) > 1 and chosen.contender == search.winner and chosen.ended != DIVERGED
     runner_up = finalists[1] if compared else None
     outlook, withheld = _outlook(chosen, deviation)
     return Answer(
@@ -178,16 +178,21 @@ def better(search: Search, runner_up: int, deviation: Deviation) -> float:
 
 
 def _outlook(chosen: Chosen, deviation: Deviation) -> tuple[tuple[Outlook, ...], str | None]:
-    """What the winner would reach in other times, by a law that foretold its last run from its trials."""
-    search, row, minutes = chosen.search, chosen.row, chosen.kept.minutes
+    """What the winner would reach in other times, by a law that foretold its last run from its trials.
+
+    Preparations would take as long, and the last run the same share of the rest.
+    """
+    search, row, kept = chosen.search, chosen.row, chosen.kept
     if row is None or chosen.ended != FINISHED:
         return (), f"the last run {chosen.ended}"
+    if chosen.study != FINAL:
+        return (), "a trial came lower than the last run, so longer training does not help on this text"
     points = _points(search, search.winner) if search.plan else []
     rungs = [seconds for seconds, _ in points]
     if not rungs or max(rungs) <= APART * min(rungs):
         return (), "too few rungs had time to show how more of it helps"
     if row.best_epoch != row.epochs:
-        return (), "the last run was best before its end: more time would rather want more text"
+        return (), "the last run was best before its end, so longer training does not help on this text"
     seconds, reached = row.train_seconds or 0.0, row.best_point.valid.bits_per_byte
     foretold = _around(curve(points, deviation.bits)(seconds), deviation.freedom)
     if not foretold.low <= reached <= foretold.high:
@@ -195,8 +200,13 @@ def _outlook(chosen: Chosen, deviation: Deviation) -> tuple[tuple[Outlook, ...],
         side = "low" if missed > 0 else "high"
         return (), f"its trials foretold the last run's bits per byte {abs(missed):.3f} too {side}"
     law = curve([*points, (seconds, reached)], deviation.bits)
-    told = ((factor, _around(law(factor * seconds), deviation.freedom)) for factor in OTHER_TIMES)
-    return tuple(Outlook(minutes=factor * minutes, expected=expected) for factor, expected in told), None
+    shares = {factor: 1 + (factor - 1) * kept.seconds / kept.trained for factor in OTHER_TIMES}
+    outlook = (
+        Outlook(minutes=factor * kept.minutes, expected=_around(law(share * seconds), deviation.freedom))
+        for factor, share in shares.items()
+        if share > 0
+    )
+    return tuple(outlook), None
 
 
 def _points(search: Search, contender: int) -> list[tuple[float, float]]:

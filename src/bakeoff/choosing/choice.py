@@ -32,8 +32,8 @@ OVER = 0.03
 #: The most that full evaluations may take of the last run, and how many there are at least and at most, an even number:
 #: without some before its rate falls, and one just then, nobody sees that it will be late.
 EVALUATING, FEWEST_EVALUATIONS, MOST_EVALUATIONS = 0.06, 4, 12
-#: How a last run ended that was not over when the time was up.
-CUT_OFF = "was cut off"
+#: How a last run ended that was not over when the time was up, and one that nothing led to.
+CUT_OFF, NOT_BEGUN = "was cut off", "was not begun, as every trial failed or diverged"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,12 +42,12 @@ class Chosen:
 
     Attributes:
         search: With all that the trials found.
-        ended: How the winner's last run ended: `finished`, `diverged`, `failed` or `CUT_OFF`.
-        error: Why it diverged or failed.
+        ended: How the winner's last run ended: `finished`, `diverged`, `failed`, `CUT_OFF` or `NOT_BEGUN`.
+        error: Why it diverged or failed, or the first trial did.
         contender: Of the answer's run.
         study: The name of that run's study.
-        row: That run: the last one, or the best complete trial where the last one was lost, or stopped before it was
-            better; None where there is neither.
+        row: That run: the last one, or the best complete trial where the last one was lost or is no better; None where
+            there is neither.
         rows: The study's.
         kept: What took how long.
     """
@@ -99,8 +99,11 @@ class Choice:
                 self.decide(line)
             self.say(f"as it goes on: {self.folder / live.NAME}")
             self._climb(search)
-            self._repeat(search)
-            found = self._finish(search)
+            if search.plan and all(math.isinf(trial.valid) for trial in search.found):
+                found = self._nothing(search)
+            else:
+                self._repeat(search)
+                found = self._finish(search)
         for study in find_studies(self.folder):
             if study.path.name not in self.used and any(map(study.path.match, NAMES)):
                 self._put_aside(study)
@@ -108,13 +111,9 @@ class Choice:
 
     def _climb(self, search: Search) -> None:
         """The rungs, as far as the time goes: what the last run is to have is not touched."""
-        final = rungs.FINAL_SHARE * self.kept.trained
-        for number, rung in enumerate(search.plan):
-            if number == len(self.kept.trials):
-                ahead = sum(each.all_seconds for each in search.plan[number:])
-                seconds = rung.seconds * max(0.0, min(1.0, (self.kept.left - final) / ahead))
-                self.kept.trials.append([search.planned(number, each, seconds) for each in search.left(number)])
-                self.kept.write()
+        for number in range(len(search.plan)):
+            if number == len(self.kept.trials) and not self._plan_rung(search, number):
+                break
             planned = self.kept.trials[number]
             titles = words.joined(search.contenders[trials.contender].title for trials in planned)
             self.decide(f"rung {number + 1}: {titles}")
@@ -122,10 +121,19 @@ class Choice:
                 search.learn(self._tried(search.trials(number, trials), number, trials.contender))
             best = {trials.contender: search.best(trials.contender, number).valid for trials in planned}
             self.decide(f"rung {number + 1}, bits per byte: {_ranked(search, best)}")
-        if search.plan and all(math.isinf(found.valid) for found in search.found):
-            raise UserError(
-                f"every trial failed or diverged; their reasons are in the folders of {self.folder}", status=1
-            )
+
+    def _plan_rung(self, search: Search, number: int) -> bool:
+        """Decide what is tried on a rung; none where the time is too short for longer trials than the last ones."""
+        ahead = sum(rung.all_seconds for rung in search.plan[number:])
+        share = (self.kept.left - rungs.FINAL_SHARE * self.kept.trained) / ahead
+        seconds = search.plan[number].seconds * max(0.0, min(1.0, share))
+        if number and seconds <= search.plan[number - 1].seconds:
+            search.plan = self.kept.plan = list(search.plan[:number])
+            self.decide("there is no time for longer trials")
+        else:
+            self.kept.trials.append([search.planned(number, each, seconds) for each in search.left(number)])
+        self.kept.write()
+        return number < len(search.plan)
 
     def _repeat(self, search: Search) -> None:
         """Train the best of the last rung with other seeds, as often as leaves the last run its share of the time."""
@@ -150,7 +158,17 @@ class Choice:
         self.decide(f"their means over all seeds: {_ranked(search, means)}")
 
     def _tried(self, study: Study, rung: int, contender: int) -> list[Found]:
-        rows = self._train(study)
+        """What a contender's trials found; those that would take of the last run's half of the time are stopped."""
+
+        def observe(message: Json) -> None:
+            if message["event"] != "end" and self.kept.left < rungs.KEPT_SHARE * self.kept.trained:
+                raise OverdueError
+
+        try:
+            rows = self._train(study, observe)
+        except OverdueError:
+            self.decide(f"{study.name} takes too long and is stopped: what is left of the time is the last run's")
+            rows = read_rows(StudyFolder(self.folder / study.name))
         require_undamaged(rows.rows)
         return [
             Found(
@@ -166,6 +184,22 @@ class Choice:
             )
             for row in rows.rows
         ]
+
+    def _nothing(self, search: Search) -> Chosen:
+        """What there is where every trial was lost: count tables."""
+        first = search.found[0]
+        study = first.folder.partition("/")[0]
+        rows = read_rows(StudyFolder(self.folder / study))
+        return Chosen(
+            search=search,
+            ended=NOT_BEGUN,
+            error=rows.rows[0].error or "its steps took too long",
+            contender=first.contender,
+            study=study,
+            row=None,
+            rows=rows,
+            kept=self.kept,
+        )
 
     def _finish(self, search: Search) -> Chosen:
         """The winner's run, until the time is up."""
@@ -190,13 +224,12 @@ class Choice:
         """The last run if it is complete, or as far as it came; the best of the trials where that is better."""
         last = rows.rows[0]
         contender, study, row = search.winner, FINAL, last if last.history and ended in (FINISHED, CUT_OFF) else None
-        if ended != FINISHED:
-            reached = row.best_point.valid.bits_per_byte if row else math.inf
-            trial = min(search.found, key=lambda found: found.valid, default=None)
-            if trial and trial.valid < reached:
-                contender, (study, _, run) = trial.contender, trial.folder.partition("/")
-                rows = read_rows(StudyFolder(self.folder / study))
-                row = next(each for each in rows.rows if each.folder == run)
+        reached = row.best_point.valid.bits_per_byte if row else math.inf
+        trial = min(search.found, key=lambda found: found.valid, default=None)
+        if trial and trial.valid < reached:
+            contender, (study, _, run) = trial.contender, trial.folder.partition("/")
+            rows = read_rows(StudyFolder(self.folder / study))
+            row = next(each for each in rows.rows if each.folder == run)
         if row is None and ended == CUT_OFF:
             least = planning.least_minutes(self.kept, search.paces[search.winner])
             told = f"the time was up before the last run: give at least {least} minutes, and another --out"
@@ -235,7 +268,7 @@ class Choice:
             self.kept.final = found.schedule
             self.kept.write()
             steps, falls = found.schedule.steps, found.schedule.steps - found.schedule.decay_steps
-            why = "other programs take of the time" if steps < schedule.steps else "its steps are faster than before"
+            why = f"its steps are {'slower' if steps < schedule.steps else 'faster'} than before"
             self.decide(f"{why}: the learning rate falls from step {falls:,} on, and the last run ends after {steps:,}")
             return self._last(search, found.schedule)
 

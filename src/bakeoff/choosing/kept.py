@@ -32,6 +32,7 @@ class Kept:
         threads: Of every run.
         precision: Of every run.
         spent_seconds: Of the time, by commands before this one.
+        prepared_seconds: Of the time, until the plan was made.
         scale: The place of the contenders' scale in the table of scales.
         paces: Of the contenders that take part, by their places in the scale.
         left_out: Of the others, by their places: why.
@@ -50,6 +51,7 @@ class Kept:
     threads: int
     precision: str
     spent_seconds: float = 0.0
+    prepared_seconds: float = 0.0
     scale: int = 0
     paces: dict[int, Pace] = field(default_factory=dict)
     left_out: dict[int, str] = field(default_factory=dict)
@@ -77,6 +79,7 @@ class Kept:
         return dataclasses.replace(
             self,
             spent_seconds=data["spent_seconds"],
+            prepared_seconds=data["prepared_seconds"],
             threads=data["threads"],
             precision=data["precision"],
             scale=data["scale"],
@@ -99,14 +102,14 @@ class Kept:
         return 60 * self.minutes
 
     @property
-    def trained(self) -> float:
-        """Those of them in which runs can be trained."""
-        return self.seconds - ANSWERING
+    def left(self) -> float:
+        """Those that are left until the last run has to be over."""
+        return self.seconds - ANSWERING - self.spent
 
     @property
-    def left(self) -> float:
-        """What is left of these."""
-        return self.trained - self.spent
+    def trained(self) -> float:
+        """Those that were left when the plan was made, which all runs share."""
+        return self.seconds - ANSWERING - self.prepared_seconds
 
     def write(self) -> None:
         """Keep it."""
@@ -117,6 +120,7 @@ class Kept:
                 "asked": self.asked,
                 "minutes": self.minutes,
                 "spent_seconds": self.noted,
+                "prepared_seconds": self.prepared_seconds,
                 "threads": self.threads,
                 "precision": self.precision,
                 "scale": self.scale,

@@ -10,10 +10,11 @@ import torch
 from rich.console import Console
 
 from bakeoff import costs, progress, words
+from bakeoff.analysis.statistics import FEWEST_DOCUMENTS
 from bakeoff.choosing import rungs
 from bakeoff.choosing.kept import ANSWERING, Kept
 from bakeoff.choosing.search import Pace, Search
-from bakeoff.data import Tokens, corpora, require_documents
+from bakeoff.data import Tokens, corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import SCALES, Contender, Scale
 from bakeoff.identity import identity
@@ -24,8 +25,10 @@ LENGTH = 128
 #: Bytes of text that are trained on for each minute, at most, and that are measured, each of valid and test: more of it
 #: could not be read once, and measuring it would take the time that is for training.
 TRAINED, MEASURED = 8_000_000, 10_000
-#: The least and the most that are measured.
-FEWEST_MEASURED, MOST_MEASURED = 40_000, 1_000_000
+#: The least and the most that are measured, and how many times as much where few documents are that long.
+FEWEST_MEASURED, MOST_MEASURED, LONGER = 40_000, 1_000_000, 3
+#: Bytes that each of them needs, so that it has a sequence whatever the tokenizer.
+SHORTEST = 500
 #: From so many passes over the text on, so much dropout: a GLR of 1.7 million parameters was better without by 0.027
 #: bits per byte after 1.4 passes over 1.2 million tokens, and by 0.029 after 2.7.
 DROPOUT = ((20.0, 0.3), (8.0, 0.2), (5.0, 0.1), (0.0, 0.0))
@@ -105,7 +108,7 @@ def told(search: Search, kept: Kept) -> Iterator[str]:
         yield f"the best {words.spelled(rungs.FINALISTS)} of them once more, with another seed"
     if not search.plan:
         yield f"there is no time to compare anything: {search.contenders[0].title} is taken, at its usual rate"
-    rest = kept.left - sum(rung.all_seconds for rung in search.plan if not kept.trials)
+    rest = kept.left - sum(rung.all_seconds for rung in search.plan[len(kept.trials) :])
     yield f"{'then the best of them' if search.plan else 'it is trained'} for about {words.duration(max(0.0, rest))}"
 
 
@@ -113,27 +116,38 @@ def told(search: Search, kept: Kept) -> Iterator[str]:
 def fitted(corpus: Corpus, minutes: float) -> tuple[int, Corpus]:
     """The place of the largest scale for the time and the text, and as much of the text as the time is enough for.
 
+    Of train that is its beginning, and of the others their first documents.
+
     Raises:
         UserError: The text cannot be used.
     """
     measured = min(max(MEASURED * minutes, FEWEST_MEASURED), MOST_MEASURED)
     limits = {"train": TRAINED * minutes, "valid": measured, "test": measured}
     text = corpora.load(corpus)
-    require_documents(text)
-    kept = {split: _first(text.splits[split], most) for split, most in limits.items()}
+    fewest = {"train": 1, "valid": FEWEST_DOCUMENTS, "test": FEWEST_DOCUMENTS}
+    kept = {split: _first(text.splits[split], most, fewest[split]) for split, most in limits.items()}
+    if min(size for _, size in kept.values()) < SHORTEST:
+        raise UserError(
+            f"corpus {corpus.name} is too small to choose for: valid and test need {SHORTEST} bytes each, which a "
+            "text of 20 kB has; of less text a count table learns more than a network"
+        )
     megabytes = kept["train"][1] / 1e6
     largest = max(p for p, scale in enumerate(SCALES) if scale.minutes <= minutes and scale.megabytes <= megabytes)
     counts = kept["train"][0], kept["valid"][0], kept["test"][0]
     return largest, dataclasses.replace(corpus, documents=counts)
 
 
-def _first(documents: Sequence[str], most: float) -> tuple[int, int]:
-    """How many of the first documents have no more bytes than that, one at least, and how many these are."""
+def _first(documents: Sequence[str], most: float, fewest: int) -> tuple[int, int]:
+    """How many of the first documents have no more bytes than that, one at least, and how many these are.
+
+    Of long documents there are so many at the least, as far as a few times the bytes go.
+    """
     count = size = 0
     for document in documents:
-        if count and size + len(document.encode()) > most:
+        longer = size + len(document.encode())
+        if count and longer > most * (LONGER if count < fewest else 1):
             break
-        count, size = count + 1, size + len(document.encode())
+        count, size = count + 1, longer
     return count, size
 
 
@@ -155,15 +169,12 @@ def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, consol
                 others = list(paces)
                 break
         if place:
-            progress.say(
-                console,
-                f"models of width {scale.width} are too large or too slow here, as their last run would have "
-                f"{final:,} steps: smaller ones are timed",
-            )
+            why = f"slow here: their last run would have {final:,} steps" if first else f"large: {_left_out(kept)}"
+            progress.say(console, f"models of width {scale.width} are too {why}; smaller ones are timed")
     if not first:
-        raise UserError(f"no contender fits: {words.joined(kept.left_out.values())}; allow more --memory")
+        raise UserError(f"no contender fits: {_left_out(kept)}; allow more --memory")
     shortest = max(map(_needed, (first, *others)))
-    kept.scale = place
+    kept.scale, kept.prepared_seconds = place, kept.spent
     kept.plan = list(rungs.plan((1 - rungs.FINAL_SHARE) * kept.left, len(kept.paces), shortest))
     if kept.left < _needed(first):
         few = f"{request.minutes:g} minutes are too few for any contender"
@@ -179,8 +190,8 @@ def measured(request: Request, kept: Kept, scale: Scale, corpus: Corpus, tokens:
     for run, contender in zip(_runs(request, kept, scale, corpus), scale.contenders, strict=True):
         probe = next(iter(costs.probe([run], tokens, request.device).values()), None)
         if probe is None or (request.memory_bytes and probe.memory_bytes > request.memory_bytes):
-            needs = f"{words.megabytes(probe.memory_bytes)}" if probe else "more than is free"
-            kept.left_out[run.number] = f"{contender.title} needs {needs} of memory"
+            needs = f"{words.megabytes(probe.memory_bytes)} of memory" if probe else "more than is free, or fails"
+            kept.left_out[run.number] = f"{contender.title} needs {needs}"
             continue
         kept.paces[run.number] = pace = Pace(
             step=probe.step,
@@ -188,6 +199,10 @@ def measured(request: Request, kept: Kept, scale: Scale, corpus: Corpus, tokens:
             memory_bytes=probe.memory_bytes,
         )
         yield pace
+
+
+def _left_out(kept: Kept) -> str:
+    return words.joined(kept.left_out.values())
 
 
 def least_minutes(kept: Kept, pace: Pace) -> int:
@@ -231,7 +246,7 @@ def shared(scale: Scale, kept: Kept) -> Budget:
 
 def regularized(contender: Contender, kept: Kept, place: int, train_tokens: int) -> Contender:
     """The contender with the dropout for as many passes as the last run will make over the text."""
-    steps = rungs.FINAL_SHARE * kept.seconds / kept.paces[place].step
+    steps = rungs.FINAL_SHARE * kept.trained / kept.paces[place].step
     passes = steps * contender.batch_size * LENGTH / train_tokens
     dropout = next(share for least, share in DROPOUT if passes >= least)
     return dataclasses.replace(contender, architecture=dataclasses.replace(contender.architecture, dropout=dropout))

@@ -10,8 +10,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-#: The share of the time, once all is prepared, that is planned for the winner's run, and what it has at least.
-FINAL_SHARE, LEAST_SHARE = 0.7, 0.65
+#: The share of the time, once all is prepared, that is planned for the winner's run, what seeds leave it, and what
+#: trials do that are slower than they were timed: they are stopped.
+FINAL_SHARE, LEAST_SHARE, KEPT_SHARE = 0.8, 0.75, 0.5
 #: How much longer the trials of a rung are than those of the one before.
 GROWTH = 3
 #: A schedule of fewer steps tells nothing, and with fewer in the winner's run a smaller model would learn more.
@@ -96,7 +97,7 @@ def rates(centre: float, tried: Mapping[float, float], count: int) -> tuple[floa
 
     Returns:
         The best rate so far, at first the centre, and, beside it, one more: beyond it if nothing better was tried on
-        that side, and else between it and the better of its neighbours.
+        that side, and else between it and the better of its neighbours. Two lower ones where all diverged.
     """
     return _bracketing(tried or {centre: 0.0})[:count]
 
@@ -105,6 +106,8 @@ def _bracketing(tried: Mapping[float, float]) -> tuple[float, float]:
     """The best rate so far, and one more."""
     ordered = sorted(tried)
     best = min(ordered, key=lambda rate: tried[rate])
+    if math.isinf(tried[best]):
+        return (best / FACTOR, best / FACTOR**2)
     if best == ordered[0]:
         return (best, best / FACTOR)
     if best == ordered[-1]:

@@ -166,10 +166,10 @@ class Search:
 
     @property
     def rate(self) -> float:
-        """The winner's learning rate."""
-        if not self.plan:
-            return self.contenders[self.winner].optimizer.lr
-        return self.best(self.winner, len(self.plan) - 1).lr
+        """The winner's learning rate: the best of its last trials that did not diverge."""
+        best = (self.best(self.winner, rung) for rung in reversed(range(len(self.plan))))
+        complete = (trial.lr for trial in best if math.isfinite(trial.valid))
+        return next(complete, self.contenders[self.winner].optimizer.lr)
 
     def planned(self, rung: int, contender: int, seconds: float) -> Trials:
         """A contender's trials on a rung: complete schedules that take so long each."""

@@ -71,7 +71,7 @@ def prepare(corpus: Corpus, budget: Budget, told: Told = lambda *_: None) -> Tok
     key = _key(text, corpus, budget)
 
     def make(folder: Path) -> None:
-        require_documents(text)
+        _require_documents(text)
         told(f"{text.name}: making a tokenizer", None)
         tokenizer = kind.make(text.splits["train"], budget.vocabulary)
         (folder / TOKENIZER).write_text(tokenizer.to_str(), encoding="utf-8")
@@ -145,7 +145,7 @@ def sample_documents(train: TokenStream, tokens: int) -> TokenStream:
     return train.select(np.sort(shuffled_D[:enough]))
 
 
-def require_documents(text: corpora.Text) -> None:
+def _require_documents(text: corpora.Text) -> None:
     """See that every split has some of the text.
 
     Raises:

@@ -18,7 +18,7 @@ from typing import overload
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.data.splits import HELD_OUT, SPLITS, Splits, split_of
+from bakeoff.data.splits import HELD_OUT, SPLITS, Splits, hash_fraction
 from bakeoff.errors import UserError
 from bakeoff.files import is_regular, sha256_of
 
@@ -26,6 +26,8 @@ from bakeoff.files import is_regular, sha256_of
 BLOCK = 1 << 20
 #: Bytes after which a document ends with the line, and characters with which a line is no document but many.
 LONGEST = 1 << 16
+#: The same where paragraphs are longer than twice that on average: a few of them would say little of the others.
+LONG = 4096
 #: Characters of a piece of a line that is cut, at least and at most.
 PIECE = 1000, 2000
 #: A piece ends after a sentence; where there is none, after a blank; where there is none either, anywhere.
@@ -37,8 +39,9 @@ _PIECES = re.compile(
 MOST_HELD_OUT = 5_000_000
 #: What they have of what they should have if the text was cut finely enough, at least and at most.
 FAIR = 0.2, 4.0
-#: From coarse to fine, whether every line is a document and what is too long for one: paragraphs, lines, pieces.
-_CUTS = (False, LONGEST), (True, LONGEST), (True, PIECE[1])
+#: From coarse to fine, whether every line is a document and what is too long for one: paragraphs, parts of them, lines,
+#: pieces.
+_CUTS = (False, LONGEST), (False, LONG), (True, LONGEST), (True, PIECE[1])
 _MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -82,8 +85,8 @@ class Documents(Sequence[str]):
             return self.select(place)
         return next(iter(self.select([place])))
 
-    def select(self, places: slice | Sequence[int] | npt.NDArray[np.bool_]) -> "Documents":
-        """Those documents, by place or by mask."""
+    def select(self, places: slice | Sequence[int] | npt.NDArray[np.int64]) -> "Documents":
+        """Those documents, in that order."""
         return dataclasses.replace(self, places_Dx2=self.places_Dx2[places])
 
 
@@ -91,7 +94,8 @@ def read(path: Path) -> Splits:
     """Cut a file or folder into splits of documents.
 
     A file gives 5 % each to valid and test, and of a large one as much as is worth measuring. A text of too few
-    paragraphs for three fair splits is cut into lines, and where they are too few into pieces.
+    paragraphs for three fair splits, or of very long ones, is cut into parts of them, into lines, or into pieces. What
+    is held out stands in an order of chance, so that its first documents are from anywhere.
 
     Raises:
         UserError: A file is missing, unreadable, empty, binary or not UTF-8.
@@ -104,15 +108,19 @@ def read(path: Path) -> Splits:
         held_out = min(HELD_OUT, MOST_HELD_OUT / documents.bytes)
         splits = _dealt(documents, held_out)
         shares = [splits[split].bytes / documents.bytes for split in ("valid", "test")]
-        if all(FAIR[0] * held_out <= share <= FAIR[1] * held_out for share in shares):
+        fair = all(FAIR[0] * held_out <= share <= FAIR[1] * held_out for share in shares)
+        if fair and documents.bytes <= 2 * LONG * len(documents):
             break
     return dict(splits)
 
 
 def _dealt(documents: Documents, held_out: float) -> dict[str, Documents]:
-    numbers = (SPLITS.index(split_of(document.strip(), held_out)) for document in documents)
-    dealt = np.fromiter(numbers, np.uint8, len(documents))
-    return {split: documents.select(dealt == number) for number, split in enumerate(SPLITS)}
+    fractions_D = np.fromiter((hash_fraction(document.strip()) for document in documents), float, len(documents))
+    by_chance_D = np.argsort(fractions_D, kind="stable")
+    bounds = np.searchsorted(fractions_D[by_chance_D], (1 - 2 * held_out, 1 - held_out))
+    places = dict(zip(SPLITS, np.split(by_chance_D, bounds), strict=True))
+    places["train"].sort()
+    return {split: documents.select(places_D) for split, places_D in places.items()}
 
 
 def checksum(path: Path) -> str:
@@ -159,7 +167,7 @@ def documents_of(path: Path) -> Documents:
 
 
 def _cut(path: Path, *, by_line: bool, longest: int) -> Documents:
-    """Cut a text where a paragraph or a line begins, and lines of more than `longest` characters into pieces."""
+    """Cut a text where a paragraph or a line begins, where a line ends after that many bytes, and longer lines too."""
     starts = array("q")
     with path.open("rb") as raw:
         place = len(codecs.BOM_UTF8) if raw.read(3) == codecs.BOM_UTF8 else 0
@@ -169,7 +177,7 @@ def _cut(path: Path, *, by_line: bool, longest: int) -> Documents:
         for part in iter(partial(file.readline, LONGEST), ""):
             blank, ended = part.isspace(), part.endswith(("\n", "\r"))
             long = len(part) > longest or not ended_before or (not ended and len(part) == LONGEST)
-            if ended_before and not blank and (by_line or blank_before or place - starts_at > LONGEST):
+            if ended_before and not blank and (by_line or blank_before or place - starts_at > longest):
                 starts_at = place
                 starts.append(place)
             pieces = _PIECES.findall(part) if long else [part]

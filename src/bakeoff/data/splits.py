@@ -19,12 +19,12 @@ def deal(documents: Iterable[tuple[str, str]]) -> Splits:
     return {split: tuple(texts) for split, texts in splits.items()}
 
 
-def split_of(key: str, held_out: float = HELD_OUT) -> str:
-    """The split that a document with this key belongs to, where valid and test have so large a share each."""
+def split_of(key: str) -> str:
+    """The split that a document with this key belongs to."""
     fraction = hash_fraction(key)
-    if fraction < 1 - 2 * held_out:
+    if fraction < 1 - 2 * HELD_OUT:
         return "train"
-    return "valid" if fraction < 1 - held_out else "test"
+    return "valid" if fraction < 1 - HELD_OUT else "test"
 
 
 def hash_fraction(key: str) -> float:
