@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 #: The share of the time, once all is prepared, that is planned for the winner's run, what seeds leave it, and what
 #: trials do that are slower than they were timed: they are stopped.
-FINAL_SHARE, LEAST_SHARE, KEPT_SHARE = 0.8, 0.75, 0.5
+FINAL_SHARE, LEAST_SHARE, KEPT_SHARE = 0.75, 0.7, 0.5
 #: How much longer the trials of a rung are than those of the one before.
 GROWTH = 3
 #: A schedule of fewer steps tells nothing, and with fewer in the winner's run a smaller model would learn more.
