@@ -1,6 +1,7 @@
 """A run that is stopped anywhere and goes on ends as if nothing had happened."""
 
 import dataclasses
+import errno
 import functools
 import itertools
 import json
@@ -511,9 +512,10 @@ def test_a_run_begun_on_another_kind_of_device_begins_anew(job, calm, folder):
     assert outcome(folder) == calm
 
 
-def test_a_checkpoint_that_the_memory_cannot_hold_now_is_kept(job, calm, folder, monkeypatch):
+@pytest.mark.parametrize("error", [MemoryError("too small"), OSError(errno.ENOSPC, "No space left on device")])
+def test_a_checkpoint_that_memory_or_disk_cannot_hold_now_is_kept(job, calm, folder, monkeypatch, error):
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "load", lambda path: (_ for _ in ()).throw(MemoryError("too small")))
+        patch.setattr(RunFolder, "go_on", lambda *_: (_ for _ in ()).throw(error))
         assert resumed(job) == []
     assert folder.status == FAILED
     assert resumed(job) == []

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bakeoff.loading import load, load_floor
     from bakeoff.report.results import report, rows
-    from bakeoff.verbs import choose, judge, run, tune
+    from bakeoff.verbs import choose, judge, probe, run, tune
 else:
     #: Where each name is; it is imported when it is first asked for, as torch and polars take their time.
     _PLACES = {
-        **dict.fromkeys(("choose", "judge", "run", "tune"), "verbs"),
+        **dict.fromkeys(("choose", "judge", "probe", "run", "tune"), "verbs"),
         **dict.fromkeys(("load", "load_floor"), "loading"),
         "rows": "report.results",
     }
@@ -23,7 +23,7 @@ else:
         raise AttributeError(f"module 'bakeoff' has no attribute {name!r}")
 
 
-__all__ = ["choose", "judge", "load", "load_floor", "report", "rows", "run", "tune"]
+__all__ = ["choose", "judge", "load", "load_floor", "probe", "report", "rows", "run", "tune"]
 
 
 def __dir__() -> list[str]:

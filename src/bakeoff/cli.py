@@ -599,8 +599,8 @@ def verify(
     from bakeoff import progress, terminal, verifying
 
     console = process.console()
-    if first_epoch and not training:
-        raise UserError("--first-epoch trains a run again for one epoch: leave out --no-training")
+    if not training and (first_epoch or number is not None or seed is not None):
+        raise UserError("--run, --seed and --first-epoch say which run is trained again: leave out --no-training")
     how_far: verifying.HowFar = "first epoch" if first_epoch else "whole" if training else "not"
     check = verifying.Verification(folder, number=number, seed=seed, training=how_far, trust=trust)
     console.print(terminal.verification_plan(check), markup=False, highlight=False, soft_wrap=True)

@@ -19,7 +19,7 @@ from bakeoff.files import free_folder
 from bakeoff.machine import Clock, available_memory, keep_freed_memory, return_freed_memory, synchronizer
 from bakeoff.memory import SamplingMeter
 from bakeoff.models import build, without_weights
-from bakeoff.spec import Architecture, Budget, Corpus, Run
+from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Run
 from bakeoff.training import EVALUATED_AT_ONCE, Training, evaluation_steps
 
 #: Steps of each model that are timed.
@@ -38,8 +38,8 @@ PREPARING, COUNTING, ASKING = 50_000_000, (20.0, 15_000_000), (7.4, 100_000_000)
 PREPARED = 1.1
 
 
-#: What decides how long a step takes, and how much memory: an architecture and a batch size.
-Model = tuple[Architecture, int]
+#: What decides how long a step takes, and how much memory: an architecture, a kind of optimizer, and a batch size.
+Model = tuple[Architecture, type[Optimizer], int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,7 @@ def probe(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> dict[Mod
 
 
 def _model(run: Run) -> Model:
-    return run.architecture, run.budget.batch_size
+    return run.architecture, type(run.optimizer), run.budget.batch_size
 
 
 def room(size: int) -> tuple[float, float]:

@@ -29,6 +29,11 @@ def one_line(error: BaseException) -> str:
     return " ".join(str(error).split())[:LONGEST] or type(error).__name__
 
 
+def first_line(error: BaseException) -> str:
+    """The first line of that, which is the reason where a library goes on with what it tried."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def plain(text: str) -> str:
     """The text with every character that is not there to be seen written as its escape, as in a string's literal."""
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)

@@ -2,8 +2,9 @@
 
 Twelve experiments, numbered as in the course report that Bakeoff starts from: two architectures with four optimizers
 each at one layer (1-8), then both at two and four layers with AdamW (9-12). The modern studies have sixteen of today. A
-study gives all of its experiments the same corpus and the same budget. Learning rates are not chosen here: the files in
-`rates/` hold what one search, the same for every experiment, has found.
+study gives all of its experiments the same corpus and the same budget. Their learning rates are not chosen here: the
+files in `rates/` hold what one search, the same for every experiment, has found. Those of the course report are its
+own, and with those of its contenders `bakeoff choose` begins its search.
 """
 
 import dataclasses
@@ -187,6 +188,11 @@ class Scale:
     layers: int
     width: int
     batch_size: int
+
+    @property
+    def work(self) -> int:
+        """About in proportion to what a step of its first contender takes."""
+        return self.batch_size * (12 * self.layers * self.width**2 + self.vocabulary * self.width)
 
     @property
     def contenders(self) -> tuple[Contender, ...]:

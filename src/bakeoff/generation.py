@@ -106,11 +106,15 @@ def generate(source: Source, prompt_T: Sequence[int], choice: Choice) -> Iterato
 
 def text(source: Source, tokenizer: Tokenizer, prompt: str, choice: Choice) -> Iterator[str]:
     """What follows the prompt, in pieces of whole characters, as they come."""
-    tokens = tokenizer.encode(prompt or BEFORE, add_special_tokens=False).ids
+    tokens = _encoded(tokenizer, prompt or BEFORE) or _encoded(tokenizer, ".")  # some tokenizers drop all blanks
     stream = DecodeStream()
     for token in generate(source, tokens, choice):
         if piece := stream.step(tokenizer, token):
             yield piece
+
+
+def _encoded(tokenizer: Tokenizer, text: str) -> list[int]:
+    return list(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
 def _draw(logits_V: Tensor, choice: Choice, generator: torch.Generator) -> int:

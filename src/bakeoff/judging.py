@@ -178,8 +178,9 @@ class Judge:
             rows = [row for side in self._sides(self._read(self.whole)) for row in side.rows if row.number not in again]
             require_undamaged(rows)
             self._require_one_code(rows, self.missing(self.whole, again))
-        self.whole.forget(again)
         self._session.declare()
+        self._over = self._declared()  # before some are forgotten
+        self.whole.forget(again)
 
     def next_look(self) -> Session | None:
         """The session for the next look; None once the answer is known, or all looks were taken.
@@ -277,7 +278,7 @@ class Judge:
                 "study file can name, are free of that"
             )
         for side in sides:
-            if unlearned := {row.seed for row in side.unlearned}:
+            if unlearned := {row.seed for row in side.unlearned if not row.lost}:
                 yield (
                     f"#{side.number} learned nothing about context with {_seeds(unlearned)}: that says something about "
                     "its settings alone"

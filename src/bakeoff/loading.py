@@ -39,7 +39,7 @@ class LoadedRun(Loaded[nn.Module]):
     folder: RunFolder
 
     def _repr_html_(self) -> str:
-        path = _place(self.folder.path)
+        path = place_of(self.folder.path)
         folder = StudyFolder(path.parent.parent)
         study = read_rows(folder, folder.seeds)
         rows = tuple(row for row in study.rows if row.folder == f"{path.parent.name}/{path.name}")
@@ -97,7 +97,7 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
             or they or the tokenizer are damaged, or its model needs a study file that is not trusted or is not what was
             kept.
     """
-    place = _place(path)
+    place = place_of(path)
     study = StudyFolder(place.parent.parent)
     declared = study.study.get("runs") if study.exists else None
     folder = RunFolder(path, (declared or {}).get(f"{place.parent.name}/{place.name}"))
@@ -120,7 +120,7 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
     return Trained(architecture, length, model.eval(), tokenizer)
 
 
-def _place(path: Path) -> Path:
+def place_of(path: Path) -> Path:
     """Where a run lies in its study: a link in a study is no other run's place, and one from elsewhere leads there."""
     place = Path(os.path.abspath(path))  # noqa: PTH100 (which follows no link)
     return place if StudyFolder(place.parent.parent).exists else path.resolve()

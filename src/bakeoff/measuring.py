@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from bakeoff import runner
 from bakeoff.data import Tokens, Told, sequences
 from bakeoff.data.sequences import TokenStream
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, first_line
 from bakeoff.machine import resolve_precision
 from bakeoff.metrics import Tally
 from bakeoff.models import ngram
@@ -199,8 +199,8 @@ def _read(folder: Path) -> tuple[Borrowed, Tokenizer]:
         )
         tokenizer = AutoTokenizer.from_pretrained(folder, **there)
     except Exception as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{folder} holds no causal language model that transformers can read: {why}") from error
+        told = f"{folder} holds no causal language model that transformers can read"
+        raise UserError(f"{told}: {first_line(error)}") from error
     if missing := sorted(told["missing_keys"]):
         raise UserError(f"{folder} lacks weights of its model, such as {missing[0]}: they would be random")
     if not getattr(tokenizer, "is_fast", False):
@@ -217,10 +217,8 @@ def _failing_in_one_line(folder: Path, kind: str, length: int) -> Iterator[None]
     try:
         yield
     except Exception as error:
-        why = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(
-            f"{folder}: {kind} fails in windows of {length} tokens ({why}); --window takes fewer"
-        ) from error
+        told = f"{folder}: {kind} fails in windows of {length} tokens ({first_line(error)})"
+        raise UserError(f"{told}; --window takes fewer") from error
 
 
 def _window(kind: str, config: Any, asked: int | None) -> int:  # noqa: ANN401

@@ -100,8 +100,8 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
         raise KeyboardInterrupt
 
     def watch() -> None:
-        while os.read(ours, 1):
-            if not heard.wait(GRACE):
+        while number := os.read(ours, 1):  # of any signal that Python handles
+            if number[0] in (signal.SIGINT, signal.SIGTERM) and not heard.wait(GRACE):
                 last_words()
                 os._exit(INTERRUPTED)
         os.close(ours)

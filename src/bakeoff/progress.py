@@ -137,7 +137,7 @@ class Lines:
         self.pace.note(message)
         if message["event"] == "start":
             self.steps[run] = message["steps"]
-        elif message["event"] == "step":
+        elif message["event"] == "step" and run in self.steps:  # its beginning may have been lost
             step, steps = message["step"], self.steps[run]
             self.shares[run] = step / steps
             if time.monotonic() - self.spoke >= SILENCE:
@@ -193,9 +193,9 @@ class Bars:
         """Move the bars."""
         if message["event"] == "start" and run not in self.tasks:  # or it is begun again on another node
             self.tasks[run] = self.bars.add_task(escape(plain(run.slug)), total=message["steps"], note="")
-        elif message["event"] == "step":
+        elif message["event"] == "step" and run in self.tasks:  # its beginning may have been lost
             self.bars.update(self.tasks[run], completed=message["step"])
-        elif message["event"] == "evaluation":
+        elif message["event"] == "evaluation" and run in self.tasks:
             note = f"{_perplexities(message)}  {_speed(run, message)}"
             self.bars.update(self.tasks[run], completed=message["step"], note=note)
         elif message["event"] == "note":

@@ -68,7 +68,7 @@ class Measures:
 
     def __init__(self, tokens: Tokens) -> None:
         self.streams = {"train": tokens.train_sample, "valid": tokens.splits["valid"]}
-        self.deciles_V = frequencies.deciles(frequencies.counts(tokens.splits["train"], tokens.vocabulary))
+        self.deciles_V = frequencies.deciles(frequencies.counts(tokens.splits["train"].tokens_N, tokens.vocabulary))
 
     def line(self, evaluation: Evaluation, clip: float | None) -> Json:
         """An evaluation as it stands in the history, but for the seconds that the run has taken."""

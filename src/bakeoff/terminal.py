@@ -351,10 +351,9 @@ def _expectation(answer: "Answer", chosen: "Chosen") -> list[str]:
     if unseen is None:
         few = words.counted(len(row.documents["test"].nats) if "test" in row.documents else 0, "document")
         return [f"What to expect on other text cannot be told: test has {few}, and {FEWEST_DOCUMENTS} are needed."]
-    return [
-        f"On unseen text of this kind expect {small(unseen.mean)} bits per byte, {small(unseen.low)} to "
-        f"{small(unseen.high)} with 95 % probability: other documents and another seed included."
-    ]
+    reach = f"{small(unseen.low)} to {small(unseen.high)} with 95 % probability"
+    expected = f"On unseen text of this kind expect {small(unseen.mean)} bits per byte"
+    return [f"{expected}, {reach}: other documents and another seed included."]
 
 
 def _second(answer: "Answer") -> list[str]:
@@ -364,8 +363,7 @@ def _second(answer: "Answer") -> list[str]:
     chance = words.percent(answer.runner_up_better or 0.0)
     if answer.count_table:
         best = f"Of the networks {answer.chosen} was better than {answer.runner_up}"
-        best = f"{best}; the probability that it is the other way round is {chance}."
-        return [best]
+        return [f"{best}; the probability that it is the other way round is {chance}."]
     return [f"Second came {answer.runner_up}; the probability that it is the better one is {chance}."]
 
 

@@ -31,7 +31,7 @@ SEED = 1000
 STEPS = 700
 #: Rates above and below the centre: seven in all.
 REACH = 3
-#: Rates that are added beyond an edge, and how often.
+#: Rates that are added beyond an edge, and the most rounds, the first one included.
 WIDENING, ROUNDS = 2, 5
 #: Half decades to either side of the winner that the last round tries.
 BETWEEN = 0.5

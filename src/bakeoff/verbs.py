@@ -135,18 +135,18 @@ def tune(
     device: str = "auto",
     precision: str = "auto",
     threads: int | None = None,
-    jobs: str = "auto",
+    jobs: str | int = "auto",
     executor: str = "local",
     address: str | None = None,
     shared_folder: bool = True,
-    again: str | None = None,
+    again: str | Sequence[int] | None = None,
 ) -> Tuned:
     """Search learning rates for a study, round after round; the arguments are those of `run`.
 
     Raises:
         UserError: What was asked for cannot be done, or every trial of an experiment failed.
     """
-    console, at_once = process.console(), parse_jobs(jobs)
+    console, at_once = process.console(), parse_jobs(str(jobs))
     built_in, source = find_study(study)
     declared = with_options(built_in, corpus=corpus, epochs=epochs, precision=precision, threads=threads)
     anew = numbers("--again", again, declared) or ()
@@ -195,11 +195,11 @@ def judge(
     device: str = "auto",
     precision: str = "auto",
     threads: int | None = None,
-    jobs: str | None = None,
+    jobs: str | int | None = None,
     executor: str = "local",
     address: str | None = None,
     shared_folder: bool = True,
-    again: str | None = None,
+    again: str | Sequence[int] | None = None,
     trust: bool = False,
 ) -> "Judgement":
     """Judge whether an experiment, the candidate, is better than the baseline, after as many seeds as that takes.
@@ -228,8 +228,8 @@ def judge(
         if judge.missing(judge.first, anew):
             planned = say_cost(judge.whole, judge.missing(judge.whole, anew), at_once, console)
             progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
-        decide = Decisions(found.folder, functools.partial(progress.say, console))
         judge.begin(anew)
+        decide = Decisions(found.folder, functools.partial(progress.say, console))
         while (part := judge.next_look()) is not None:
             if missing := judge.missing(part):
                 planned = planned or say_cost(judge.whole, judge.missing(judge.whole), at_once, console)

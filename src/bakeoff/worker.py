@@ -243,8 +243,8 @@ class _Recording:
         try:
             self._go_on(training)
         except Exception as error:
-            if _out_of_memory(error):
-                raise
+            if _out_of_memory(error) or (isinstance(error, OSError) and not isinstance(error, FileNotFoundError)):
+                raise  # another time it may go on
             _say(self.emit, f"the checkpoint is deleted and the run begins anew: {_reason(error)}")
             self.clock.seconds.clear()
             self.clock.processor_seconds.clear()

@@ -44,13 +44,11 @@ class Machine:
         first = self.reached.get(study.name, 0)
         row = SimpleNamespace(
             **dict.fromkeys(("finished", "valid", "train_seconds", "history", "error", "best_point")),
-            **{
-                "learning_rate": run.optimizer.lr,
-                "seed": run.seed,
-                "folder": run.slug,
-                "status": MISSING,
-                "seconds": 0.0,
-            },
+            learning_rate=run.optimizer.lr,
+            seed=run.seed,
+            folder=run.slug,
+            status=MISSING,
+            seconds=0.0,
         )
         self.rows[study.name].append(row)
         self.runs.append((study.name, row, budget.steps))
@@ -128,7 +126,7 @@ def test_a_choice_is_over_in_time_and_half_of_it_is_the_last_runs(made, slowness
 
 def test_what_is_told_of_the_rungs_is_what_they_get(made):
     """Long preparations are no part of what they share."""
-    machine, making, found = made(lambda _: 1.0, 240.0)
+    _, making, found = made(lambda _: 1.0, 240.0)
     for rung, trials in zip(found.search.plan, making.kept.trials, strict=True):
         for each in trials:
             pace = STEPS[found.search.contenders[each.contender].architecture.name]

@@ -13,7 +13,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff import checkpoints, cli, runner
+from bakeoff import checkpoints, cli, decisions, runner
 from bakeoff.errors import UserError
 from bakeoff.files import sha256_of
 from bakeoff.identity import decode
@@ -158,6 +158,17 @@ def test_a_report_with_its_pictures_is_the_same_again(study, monkeypatch):
     drawn.write_text(drawn.read_text().replace("</svg>", "<text>9</text></svg>"))
     (found,) = verified(study).differences
     assert found.where.startswith(f"{drawn}, line ")
+
+
+def test_a_report_of_a_part_of_a_whole_is_found_the_same(study, tmp_path):
+    """Such as that of a choice's last run, which says `runs/choose-my/final`."""
+    part = tmp_path / "choose-my" / "final"
+    part.parent.mkdir()
+    (part.parent / decisions.FILE).touch()
+    build(StudyFolder(study.rename(part)))
+    assert "runs/choose-my/final/" in (part / "report" / "index.html").read_text()
+    assert verified(part).differences == []
+    assert verified(shutil.copytree(part, tmp_path / "a copy")).differences == []
 
 
 def test_the_run_is_drawn_among_all_anew_each_time(kept, monkeypatch):

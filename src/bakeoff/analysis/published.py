@@ -165,26 +165,23 @@ def _beside(study: StudyRows, run: PublishedRun, *, repeats: bool) -> Beside:
     )
 
 
-def bias(tokens: int, *, batch_size: int = BATCH_SIZE, length: int = LENGTH) -> float:
+def bias(tokens: int) -> float:
     """What the published losses were multiplied by: full places of all batches, though the last batch was smaller.
 
-    Each batch's summed loss was divided by `batch_size * length`, and the quotients averaged over the batches; that is
-    the sum of all losses divided by the places that there would be if every batch were full. It does not depend on the
-    losses, only on counts.
+    Each batch's summed loss was divided by the places of a full one, and the quotients averaged over the batches: that
+    is the sum of all losses divided by the places that there would be if every batch were full. It does not depend on
+    the losses, only on counts.
 
     Args:
         tokens: Tokens of the split; the first of them is never predicted.
-        batch_size: Sequences a batch.
-        length: Targets of a sequence.
     """
-    targets = tokens - 1
-    sequences = math.ceil(targets / length)
-    return targets / (math.ceil(sequences / batch_size) * batch_size * length)
+    targets, places = tokens - 1, BATCH_SIZE * LENGTH
+    return targets / (math.ceil(targets / places) * places)
 
 
-def biased_perplexity(tally: Tally, *, batch_size: int = BATCH_SIZE, length: int = LENGTH) -> float:
+def biased_perplexity(tally: Tally) -> float:
     """The perplexity that the published report would have printed for a split that cost so much."""
-    factor = bias(tally.tokens + 1, batch_size=batch_size, length=length)
+    factor = bias(tally.tokens + 1)
     return metrics.perplexity(tally.nats * factor, tally.tokens)
 
 

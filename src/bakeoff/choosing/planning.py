@@ -157,7 +157,8 @@ def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, consol
     A scale is as fast as the first of its contenders that the memory holds, in which it is believed best: the others
     are only timed where that one is fast enough. Where the memory holds none, the scale is too large as well.
     """
-    for place in range(largest, -1, -1):
+    place = largest
+    while True:
         scale = SCALES[place]
         tokens = progress.prepare(corpus, shared(scale, kept), console)
         kept.paces, kept.left_out = {}, {}
@@ -165,14 +166,15 @@ def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, consol
             paces = measured(request, kept, scale, corpus, tokens)
             first = next(paces, None)
             final = rungs.steps(rungs.FINAL_SHARE * kept.left, first.step, first.measuring) if first else 0
-            if final >= rungs.ENOUGH_STEPS or (place == 0 and first):
+            if first and (final >= rungs.ENOUGH_STEPS or place == 0):
                 others = list(paces)
                 break
-        if place:
-            why = f"slow here: their last run would have {final:,} steps" if first else f"large: {_left_out(kept)}"
-            progress.say(console, f"models of width {scale.width} are too {why}; smaller ones are timed")
-    if not first:
-        raise UserError(f"no contender fits: {_left_out(kept)}; allow more --memory")
+        if place == 0:
+            raise UserError(f"no contender fits: {_left_out(kept)}; allow more --memory")
+        why = f"slow here: their last run would have {final:,} steps" if first else f"large: {_left_out(kept)}"
+        progress.say(console, f"models of width {scale.width} are too {why}; smaller ones are timed")
+        enough = (p for p in range(place - 1, 0, -1) if final * scale.work >= rungs.ENOUGH_STEPS * SCALES[p].work)
+        place = next(enough, 0) if first else place - 1
     shortest = max(map(_needed, (first, *others)))
     kept.scale, kept.prepared_seconds = place, kept.spent
     kept.plan = list(rungs.plan((1 - rungs.FINAL_SHARE) * kept.left, len(kept.paces), shortest))

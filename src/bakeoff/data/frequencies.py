@@ -3,16 +3,15 @@
 import numpy as np
 import numpy.typing as npt
 
-from bakeoff.data.sequences import TokenStream
+from bakeoff.data.sequences import Integers
 
 DECILES = 10
 #: Tokens that are counted at once, as each then takes eight bytes.
 AT_ONCE = 1 << 20
 
 
-def counts(stream: TokenStream, vocabulary: int) -> npt.NDArray[np.int64]:
-    """Occurrences of each of the `vocabulary` symbols in a stream."""
-    tokens_N = stream.tokens_N
+def counts(tokens_N: Integers, vocabulary: int) -> npt.NDArray[np.int64]:
+    """Occurrences of each of the `vocabulary` symbols."""
     counted = np.zeros(vocabulary, dtype=np.int64)
     for first in range(0, len(tokens_N), AT_ONCE):
         counted += np.bincount(tokens_N[first : first + AT_ONCE], minlength=vocabulary)

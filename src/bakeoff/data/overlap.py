@@ -20,16 +20,16 @@ FACTOR = np.uint64(6364136223846793005)
 Hashes = npt.NDArray[np.uint64]
 
 
-def shared_ngrams(documents: Sequence[str], train: Sequence[str], length: int = LENGTH) -> float:
-    """Share of the different runs of `length` words in `documents` that occur in `train`, each inside one document."""
-    seen = set(_ngrams(documents, length))
-    return len(seen.intersection(_ngrams(train, length))) / max(len(seen), 1)
+def shared_ngrams(documents: Sequence[str], train: Sequence[str]) -> float:
+    """Share of the different runs of `LENGTH` words in `documents` that occur in `train`, each inside one document."""
+    seen = set(_ngrams(documents))
+    return len(seen.intersection(_ngrams(train))) / max(len(seen), 1)
 
 
-def _ngrams(documents: Sequence[str], length: int) -> Iterator[tuple[str, ...]]:
+def _ngrams(documents: Sequence[str]) -> Iterator[tuple[str, ...]]:
     for document in documents:
         words = document.split()
-        yield from zip(*(words[first:] for first in range(length)), strict=False)
+        yield from zip(*(words[first:] for first in range(LENGTH)), strict=False)
 
 
 def shared_runs(tokens_N: Integers, train_N: Integers, length: int = TOKENS) -> float:

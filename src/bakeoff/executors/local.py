@@ -25,9 +25,9 @@ Json = dict[str, Any]
 SAME_BITS_ON_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:2"}
 #: Seconds that a worker has to end after it was told to, and the most that count between two looks at a silent one.
 PATIENCE = 5.0
-#: Seconds without a word after which a worker is taken to hang. Training speaks several times a second; an evaluation
-#: does not, and a large one may take minutes.
-LONGEST_SILENCE = 1800.0
+#: Seconds without a word after which a worker is taken to hang, and what share of them counts while it computes.
+#: Training speaks several times a second; an evaluation does not, and a large one may take an hour.
+LONGEST_SILENCE, COMPUTING = 1800.0, 0.1
 
 
 def worker_environment() -> dict[str, str]:
@@ -78,13 +78,15 @@ class _Worker:
         listener: Passes on what it says.
         gpu: The one that is its own, where GPUs are given out.
         silence: Seconds since it last did, as far as it and this process were running.
-        hung: Whether it was killed for that.
+        computed: Processor seconds that it had taken at the last look.
+        hung: Whether it was killed for its silence.
     """
 
     child: Child
     listener: threading.Thread
     gpu: str | None = None
     silence: float = 0.0
+    computed: float = 0.0
     hung: bool = False
 
 
@@ -164,7 +166,7 @@ class Local:
         status = worker.child.process.wait()
         worker.child.close()
         if worker.hung:
-            return Ended(f"killed, as it had said nothing for {LONGEST_SILENCE / 60:.0f} minutes")
+            return Ended(f"killed, as it had said nothing for {LONGEST_SILENCE / 60:.0f} minutes or more")
         if status < 0:
             memory = " (out of memory?)" if -status == signal.SIGKILL else ""
             return Ended(f"killed by signal {-status}{memory}")
@@ -177,7 +179,8 @@ class Local:
         for worker in self.active.values():
             with contextlib.suppress(psutil.NoSuchProcess):
                 if worker.child.process.status() != psutil.STATUS_STOPPED:
-                    worker.silence += passed
+                    computed_before, worker.computed = worker.computed, sum(worker.child.process.cpu_times()[:2])
+                    worker.silence += passed * (COMPUTING if worker.computed - computed_before > passed / 2 else 1)
             if worker.silence > LONGEST_SILENCE:
                 worker.hung = True
                 worker.child.process.kill()

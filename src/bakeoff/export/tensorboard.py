@@ -16,6 +16,7 @@ from bakeoff.analysis.evaluations import Point
 from bakeoff.analysis.rows import Row, budget_unit, read_rows
 from bakeoff.errors import UserError, plain
 from bakeoff.files import new_folder
+from bakeoff.loading import place_of
 from bakeoff.records import RunFolder, StudyFolder, only_study
 from bakeoff.spec import Run
 
@@ -172,7 +173,7 @@ def _write(folder: Path, row: Row) -> None:
 
 def _rows(path: Path) -> list[Row]:
     """The run in a folder, or the runs of the study in it, as far as they have been evaluated."""
-    run, alone = path.resolve(), RunFolder(path).spec is not None
+    run, alone = place_of(path), RunFolder(path).spec is not None
     study = StudyFolder(run.parent.parent) if alone else only_study(path)
     rows = [row for row in read_rows(study, study.seeds).rows if row.history]
     return [row for row in rows if not alone or row.folder == f"{run.parent.name}/{run.name}"]

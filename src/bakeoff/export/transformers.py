@@ -16,7 +16,7 @@ from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.files import keep_mode, new_folder, sha256_of
 from bakeoff.identity import encode
-from bakeoff.loading import Trained
+from bakeoff.loading import Trained, place_of
 from bakeoff.models.transformers import of_library
 from bakeoff.records import StudyFolder, write_record
 from bakeoff.study_file import foreign_types
@@ -63,9 +63,10 @@ def export(run: Path, folder: Path, *, trust: bool = False) -> str | None:
 
 def _facts(run: Path) -> dict[str, Any]:
     """What the card says, all of it from the records."""
-    folder = StudyFolder(run.resolve().parent.parent)
+    place = place_of(run)
+    folder = StudyFolder(place.parent.parent)
     study = read_rows(folder, folder.seeds)
-    rows = [row for row in study.rows if folder.path / row.folder == run.resolve() and row.finished]
+    rows = [row for row in study.rows if folder.path / row.folder == place and row.finished]
     if not rows:
         raise UserError(f"{run} has not finished, so nothing is known of its model: bakeoff run goes on with it")
     return {

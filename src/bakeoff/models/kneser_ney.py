@@ -19,6 +19,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from bakeoff.data import frequencies
+
 Integers = npt.NDArray[np.integer]
 Numbers = npt.NDArray[np.uint64]
 Floats = npt.NDArray[np.float64]
@@ -163,10 +165,7 @@ class Text:
 
     def __init__(self, tokens_N: Integers, vocabulary: int) -> None:
         self.tokens_N, self.vocabulary = tokens_N, vocabulary
-        counts_V = np.zeros(vocabulary, dtype=np.int64)
-        for first in range(0, len(tokens_N), BLOCK):
-            counts_V += np.bincount(tokens_N[first : first + BLOCK], minlength=vocabulary)
-        before = np.append(0, np.cumsum(counts_V))
+        before = np.append(0, np.cumsum(frequencies.counts(tokens_N, vocabulary)))
         edges = [0]
         while edges[-1] < vocabulary:
             last = int(np.searchsorted(before, before[edges[-1]] + AT_ONCE, side="right")) - 1

@@ -169,7 +169,7 @@ def answers(
     """
     questions = _questions(parts, length)
     targets_T, train = questions.columns[0], tokens.splits["train"]
-    counts_V = frequencies.counts(train, tokens.vocabulary) + SMOOTHING
+    counts_V = frequencies.counts(train.tokens_N, tokens.vocabulary) + SMOOTHING
     yield Floor("uniform"), np.full(len(targets_T), 1 / tokens.vocabulary)
     yield Floor("unigram"), (counts_V / counts_V.sum())[targets_T]
     models = kneser_ney.probabilities(train.tokens_N, tokens.vocabulary, questions, ORDERS, told)

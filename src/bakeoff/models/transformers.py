@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, first_line
 from bakeoff.models.tied import TiedLanguageModel
 from bakeoff.spec import Architecture, Counterpart
 
@@ -157,8 +157,8 @@ def of_library(config: Mapping[str, Any]) -> Any:  # noqa: ANN401 (the library i
     try:
         return AutoModelForCausalLM.from_config(AutoConfig.for_model(**{**config, **plain}))
     except Exception as error:
-        why = str(error).strip().splitlines()[0]
-        raise UserError(f"transformers has no such causal language model as {dict(config)}: {why}") from error
+        told = f"transformers has no such causal language model as {dict(config)}"
+        raise UserError(f"{told}: {first_line(error)}") from error
 
 
 class TransformersModel(TiedLanguageModel):

@@ -65,8 +65,7 @@ def of(study: StudyRows, folder: Path) -> Json:
 
 def _commands(study: StudyRows, folder: str) -> list[str]:
     declared, seeds = study.study, study.study["seeds"]
-    repeated = seeds == list(range(len(seeds))) and len(seeds) > 1
-    command = run(study, "--seeds", len(seeds)) if repeated else run(study)
+    command = run(study, "--seeds", len(seeds)) if len(seeds) > 1 else run(study)
     # An option that changes what is computed names another folder; records of earlier versions have no other trace.
     told = "options" in declared or folder == declared["study"]
     changed = "" if told else f"  # with the options that made the folder {folder}"

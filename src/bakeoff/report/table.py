@@ -4,6 +4,7 @@ The first fits a page, the second has what is looked up. A column is one record 
 means one line of `text/table.j2`; nothing else knows which columns there are.
 """
 
+import itertools
 import math
 import re
 from collections import Counter
@@ -73,6 +74,12 @@ class Column:
     needed: bool = True
 
 
+def _tried_between(trials: Sequence[Json]) -> bool:
+    """Whether rates lie closer together than half a decade: the last round of a search tries such."""
+    rates = sorted(trial["lr"] for trial in trials)
+    return any(higher / lower < 10**0.4 for lower, higher in itertools.pairwise(rates))
+
+
 def tables(study: StudyRows) -> list[Json]:
     """The table that fits a page, `results`, and the one with the `details`, as plain data.
 
@@ -90,6 +97,7 @@ def tables(study: StudyRows) -> list[Json]:
         "bytes_a_word": _bytes_a_word(study),
         "wordless": _bytes_a_word(study) > BYTES_A_WORD,
         "trials": sorted({count for count in tried.values() if count}),
+        "finer": any(map(_tried_between, (study.trials(experiment) for experiment in study.experiments))),
         "unsearched": [number for number, count in tried.items() if not count],
         "settings": {e.rows[0].model_title: e.size for e in study.experiments}
         | {e.rows[0].optimizer_title: e.settings for e in study.experiments},

@@ -6,6 +6,7 @@ import tempfile
 from itertools import zip_longest
 from pathlib import Path
 
+from bakeoff import decisions
 from bakeoff.records import StudyFolder
 from bakeoff.report.build import MANIFEST, PAGE, build
 from bakeoff.verifying.review import ROUNDING, WRITTEN, Difference, Review
@@ -13,7 +14,7 @@ from bakeoff.verifying.review import ROUNDING, WRITTEN, Difference, Review
 #: The parts of a report that are read line by line; the others show the same as pictures or in print.
 READ = (".json", ".csv", ".md", ".tex", ".html", ".svg")
 #: What a report calls its study's folder, which whoever has a copy may have renamed.
-PLACED = re.compile(r"\bruns/([\w.-]+)/")
+PLACED = re.compile(r"\bruns/([\w./-]+?)/\d\d+-[\w-]+/seed-")
 NUMBER = re.compile(r"-?\d+(?:\.\d+)?(?:[eE][-+]?\d+)?")
 #: Characters that are shown of a line that differs, and how many of them before the first difference.
 SHOWN, BEFORE = 80, 20
@@ -34,6 +35,8 @@ def compare(review: Review, study: StudyFolder) -> None:
         if (called := next(iter(PLACED.findall(page)), here.name)) != here.name:
             named = StudyFolder(Path(temporary, "study", called))
             named.path.mkdir(parents=True)
+            if "/" in called:  # it is a part of a whole
+                (named.path.parent / decisions.FILE).touch()
             for each in here.iterdir():
                 (named.path / each.name).symlink_to(each)
         built = build(named, rebuilt, beside_published='<section id="published"' in page)

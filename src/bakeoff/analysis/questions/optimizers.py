@@ -257,8 +257,9 @@ class Facts:
     @property
     def halvings(self) -> float | None:
         """How often it would halve a weight in a run, whose rate follows a schedule; None likewise."""
-        budget = self.contrast.study.study["budget"]
-        return _mean_rate(budget, self.steps) * self.steps / self.half_life if self.half_life else None
+        budget, own = self.contrast.study.study["budget"], self.contrast.first.traits.get("schedule")
+        mean = _mean_rate(budget, own or budget["schedule"], self.steps)
+        return mean * self.steps / self.half_life if self.half_life else None
 
     @property
     def shrunk(self) -> float | None:
@@ -287,12 +288,12 @@ class Facts:
         return None
 
 
-def _mean_rate(budget: Mapping[str, Any], steps: int) -> float:
+def _mean_rate(budget: Mapping[str, Any], schedule: str, steps: int) -> float:
     """Mean of a schedule over a run of so many steps, as a share of the peak, but for less than a step."""
-    if budget["schedule"] == "constant":
+    if schedule == "constant":
         return 1.0
     rising = budget.get("warmup_steps") or WARMUP * steps
-    falling = (budget.get("decay_steps") or steps - rising) if budget["schedule"] == "linear" else 0
+    falling = (budget.get("decay_steps") or steps - rising) if schedule == "linear" else 0
     return float(1 - (rising + falling) / 2 / steps)
 
 
