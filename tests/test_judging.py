@@ -368,7 +368,7 @@ def test_what_is_to_be_done_again_is_forgotten_once_nothing_speaks_against_a_ver
     assert all(path.is_file() for path in summaries)
     judge.begin([1])
     assert {path.parent.parent.name for path in summaries if not path.is_file()} == {other.parent.parent.name}
-    (declared,) = json.loads(next(session.folder.path.glob("judge-*.json")).read_text())["declared"]
+    *_, declared = json.loads(next(session.folder.path.glob("judge-*.json")).read_text())["declared"]
     assert len(declared["over"]) == len(summaries), "those as well that are trained anew"
 
 
