@@ -52,7 +52,9 @@ def trained(search: Search, seconds: float, out: Path) -> Iterator[tuple[str, fl
     for contender in (*best_first, *others):
         study = whole(search, contender, seconds)
         title = f"{search.contenders[contender].title}, {study.budget.steps:,} steps, learning rate"
-        for row in read_rows(StudyFolder(verbs.run(study, out=out, write_report=False).folder)).rows:
+        for number in study.numbers:
+            folder = StudyFolder(verbs.run(study, only=[number], out=out, write_report=False).folder)
+            row = next(row for row in read_rows(folder).rows if row.number == number)
             bits = row.valid.bits_per_byte if row.finished and row.valid else math.inf
             yield f"{title} {words.rate(row.learning_rate)}", bits
 
@@ -68,7 +70,8 @@ def main() -> None:
     for what, bits in trained(made.search, 60 * minutes, out / f"whole-{made.search.corpus.name}"):
         best = min(best, bits)
         print(f"| {what} | {bits:.4f} |", flush=True)
-    print(f"the search costs {reached - best:.4f} bits per byte")
+    cost = reached - best
+    print(f"the search costs {cost:.4f} bits per byte, {2**cost - 1:.1%} of the perplexity per byte")
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def test_every_contender_is_trained_at_every_rate_and_a_repeated_call_trains_not
     assert len(others) == 4 * len(exhaustive.FACTORS)
     assert len({what for what, _ in others}) == len(others)
     cost = chosen - min(bits for _, bits in others)
-    last = re.search(r"^the search costs (-?\d\.\d+) bits per byte$", told, re.MULTILINE)
+    last = re.search(r"^the search costs (-?\d\.\d+) bits per byte,", told, re.MULTILINE)
     assert float(last[1]) == pytest.approx(cost, abs=1.1e-4)  # of numbers that are rounded
     assert set(given) == {60}
     made = sorted(path.stat().st_mtime_ns for path in tmp_path.rglob("history.jsonl"))
