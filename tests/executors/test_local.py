@@ -18,7 +18,7 @@ def test_each_process_sees_the_gpu_that_the_fewest_others_use(tmp_path, monkeypa
 
     def start(environment, log):
         seen.append(environment.get("CUDA_VISIBLE_DEVICES"))
-        process = SimpleNamespace(wait=lambda: 0, status=lambda: "running")
+        process = SimpleNamespace(wait=lambda: 0, status=lambda: "running", cpu_times=lambda: (0.0, 0.0))
         return SimpleNamespace(stdin=io.StringIO(), stdout=[], process=process, close=lambda: None)
 
     workers, tasks = Local(start, gpus=gpus), [Task(tmp_path / str(number), "") for number in range(3)]
@@ -35,7 +35,7 @@ def test_each_process_sees_the_gpu_that_the_fewest_others_use(tmp_path, monkeypa
 def test_what_is_no_message_is_passed_over_and_the_end_is_told_none_the_less(tmp_path):
     """A library that prints, and a message that was cut off as its process was killed."""
     said = ["a library says hello\n", '{"event": "start"}\n', '{"event": "st']
-    process = SimpleNamespace(wait=lambda: 1, status=lambda: "running")
+    process = SimpleNamespace(wait=lambda: 1, status=lambda: "running", cpu_times=lambda: (0.0, 0.0))
     child = SimpleNamespace(stdin=io.StringIO(), stdout=said, process=process, close=lambda: None)
     workers, task = Local(lambda environment, log: child), Task(tmp_path, "")
     workers.submit(task)
