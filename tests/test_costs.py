@@ -130,6 +130,22 @@ def test_steps_of_larger_batches_are_timed_for_themselves(study, tokens, monkeyp
     assert tried == [2, 4]
 
 
+def test_each_kind_of_optimizer_is_timed_for_itself(study, tokens, monkeypatch):
+    memory = {"sgd": 100, "adam": 300, "momentum": 200}
+    monkeypatch.setattr(
+        costs,
+        "_probe",
+        lambda run, *_: costs.Probe(step=1.0, evaluated_token=0.0, memory_bytes=memory[run.optimizer.name]),
+    )
+    experiments = tuple(
+        dataclasses.replace(study.experiments[0], number=number, optimizer=OPTIMIZERS[name](lr=0.1))
+        for number, name in enumerate(memory, start=1)
+    )
+    probes = costs.probe(dataclasses.replace(study, experiments=experiments).runs, tokens, CPU)
+    needed = [probe.memory_bytes for probe in probes.values()]
+    assert [each - min(needed) for each in needed] == [0, 200, 100]
+
+
 def test_what_is_measured_between_epochs_takes_its_time(study, tokens, monkeypatch):
     probe = costs.Probe(step=0.0, evaluated_token=1e-3, memory_bytes=0)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)

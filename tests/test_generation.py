@@ -138,6 +138,21 @@ def test_pieces_are_whole_characters_and_make_up_the_text():
     assert all("�" not in piece for piece in pieces)
 
 
+@pytest.mark.parametrize("prompt", ["", " \n"])
+def test_a_tokenizer_that_drops_blanks_has_something_to_go_on_from(prompt):
+    tokenizer = Tokenizer(models.WordLevel({".": 0, "word": 1}, "."))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    read = []
+
+    class Told:
+        def read(self, tokens):
+            read.append(tokens)
+            return torch.tensor([-torch.inf, 0.0])
+
+    assert "".join(text(Told(), tokenizer, prompt, Choice(tokens=1))) == "word"
+    assert read == [[0]]
+
+
 @pytest.mark.parametrize(
     "wrong", [{"tokens": 0}, {"temperature": -1.0}, {"top_k": 0}, {"seed": -1}, {"temperature": float("nan")}]
 )

@@ -60,6 +60,20 @@ def test_an_interrupt_that_is_heard_is_handled_in_order(number):
     assert words == []
 
 
+def test_a_signal_that_somebody_else_handles_stops_nothing(monkeypatch):
+    monkeypatch.setattr(process, "GRACE", 0.05)
+    monkeypatch.setattr(process.os, "_exit", lambda status: pytest.fail("it was not told to stop"))
+    heard, words = [], []
+    before = signal.signal(signal.SIGUSR1, lambda *_: heard.append(1))
+    try:
+        with process.interruptible(lambda: words.append("last")):
+            os.kill(os.getpid(), signal.SIGUSR1)
+            time.sleep(0.3)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert (heard, words) == ([1], [])
+
+
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_standard_streams_may_be_closed(closed, one_run, tmp_path):
     command = " ".join([*BAKEOFF, "report", str(one_run.path), "--out", str(tmp_path), closed])

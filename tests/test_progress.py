@@ -128,6 +128,14 @@ def test_bars_survive_every_order_of_messages(runs):
     assert f"{runs[0].slug}  finished" in text
 
 
+@pytest.mark.parametrize("kind", [Lines, Bars])
+def test_a_run_whose_beginning_was_not_heard_stops_nothing(runs, kind):
+    said = [(runs[0], message) for message in (*messages(10, 1)[1:], END)]
+    assert f"{runs[0].slug}  finished" in shown(
+        kind(runs, console(force_terminal=kind is Bars, color_system=None)), said
+    )
+
+
 def test_the_end_of_the_first_run_is_numbered_as_the_first(runs):
     assert shown(Lines(runs, console()), [(runs[0], END)]).startswith(f"[1/{len(runs)}]")
 

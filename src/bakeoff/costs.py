@@ -102,16 +102,16 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, *, trial
 
 
 def probe(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> dict[Model, Probe]:
-    """What a step and an evaluated token of each model among the runs take, as far as it can be built here.
+    """What a step and an evaluated token of each model and kind of optimizer take, as far as it can be built here.
 
     Takes the steps in this process; global random state is left as it was.
     """
     return_freed_memory(device)  # which making the text ready took, and a run will not
     keep_freed_memory()
     baseline = SamplingMeter(device).baseline
-    first_of = {_model(run): run for run in runs}
+    one_of = {_model(run): run for run in runs}
     with torch.random.fork_rng():
-        attempts = {model: _try(run, tokens, device) for model, run in first_of.items()}
+        attempts = {model: _try(run, tokens, device) for model, run in one_of.items()}
     return_freed_memory(device)  # which is the runs' from now on
     return {
         model: dataclasses.replace(probe, memory_bytes=baseline + probe.memory_bytes)

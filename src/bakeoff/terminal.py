@@ -461,7 +461,7 @@ def _trials(chosen: "Chosen") -> str:
             [
                 *(str(found.rung + 1), search.contenders[found.contender].title, words.rate(found.lr)),
                 *(str(found.seed), words.count(found.steps), words.count(found.seconds)),
-                words.small(found.valid) if found.valid < LARGEST else "diverged",
+                words.small(found.valid) if found.valid < LARGEST else "diverged or failed",
             ]
             for found in search.found
         ],

@@ -92,6 +92,7 @@ def test_the_scale_is_that_of_so_many_seeds(tmp_path):
     [
         ({}, "fake", ["bakeoff run fake", "bakeoff report runs/fake"]),
         ({"seeds": [0, 1, 2]}, "fake", ["bakeoff run fake --seeds 3", "bakeoff report runs/fake"]),
+        ({"seeds": [42, 43]}, "fake", ["bakeoff run fake --seeds 2", "bakeoff report runs/fake"]),
         ({"seeds": [42]}, "fake", ["bakeoff run fake", "bakeoff report runs/fake"]),
         ({"source": "my study.py"}, "fake", ["bakeoff run 'my study.py'", "bakeoff report runs/fake"]),
         (

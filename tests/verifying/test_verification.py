@@ -570,6 +570,7 @@ def folders(study, monkeypatch):
         (["tiny", "--seed", "9"], "no run of that number and seed is over"),
         (["tiny", "--run", "one"], "valid integer"),
         (["tiny", "--first-epoch", "--no-training"], "leave out --no-training"),
+        (["tiny", "--run", "99", "--no-training"], "leave out --no-training"),
         (["several", "--run", "1"], "here are several: give the folder of one"),
         (["begun"], "no run in .*begun is over, so there is nothing to verify"),
     ],

@@ -49,7 +49,7 @@ class Chosen:
         row: That run: the last one, or the best complete trial where the last one was lost or is no better; None where
             there is neither.
         rows: The study's.
-        kept: What took how long.
+        kept: What was decided on the way, and the time that it took.
     """
 
     search: Search
@@ -305,6 +305,6 @@ def _ranked(search: Search, reached: Mapping[int, float]) -> str:
     """Contenders with what they came to, the best first."""
     best_first = sorted(reached.items(), key=lambda item: item[1])
     return words.joined(
-        f"{search.contenders[contender].title} {words.small(valid) if math.isfinite(valid) else 'diverged'}"
+        f"{search.contenders[contender].title} {words.small(valid) if math.isfinite(valid) else 'diverged or failed'}"
         for contender, valid in best_first
     )
