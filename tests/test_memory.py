@@ -133,6 +133,7 @@ def test_twins_agree_and_plain_sgd_lacks_their_state(tiny_study, tmp_path):
         assert adam["samples"] == 2
         for key in ("average_bytes", "peak_bytes", "resting_bytes"):
             # Of so small a model 1 % is less than what libraries keep for each thread, which may come a step later.
-            assert adamw[key] == pytest.approx(adam[key], rel=0.01, abs=2**18)
+            assert adamw[key] == pytest.approx(adam[key], rel=0.01, abs=2**19)
         state = 8 * sum(parameter.numel() for parameter in model.build(300, 16).parameters())
-        assert adam["resting_bytes"] - sgd["resting_bytes"] == pytest.approx(state, abs=2**18)
+        assert state > 2**20
+        assert adam["resting_bytes"] - sgd["resting_bytes"] == pytest.approx(state, abs=2**19)
