@@ -55,7 +55,13 @@ class World:
         shared = Budget(threads=1, precision="fp32")
         paces = [Pace(step=1.0, measuring=0.0)] * 4
         search = Search(
-            corpus=Corpus(name="made"), shared=shared, contenders=CONTENDERS, paces=paces, plan=plan, seed=7
+            corpus=Corpus(name="made"),
+            tokens=10**9,
+            shared=shared,
+            contenders=CONTENDERS,
+            paces=paces,
+            plan=plan,
+            seed=7,
         )
         for number, rung in enumerate(plan):
             for contender in search.left(number):

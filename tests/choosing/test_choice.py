@@ -206,7 +206,15 @@ def test_a_last_run_that_ends_elsewhere_is_declared_so_and_gone_on_with(
     making = choice.Choice(request, tmp_path, 0.0, Console(file=io.StringIO()))
     shared = Budget(batch_size=4, sequence_length=16, vocabulary=300, threads=1, precision="fp32")
     paces = [Pace(step=0.01, measuring=0.1)]
-    search = Search(corpus=corpus, shared=shared, contenders=TINY.contenders[:1], paces=paces, plan=(), seed=0)
+    search = Search(
+        corpus=corpus,
+        tokens=10**6,
+        shared=shared,
+        contenders=TINY.contenders[:1],
+        paces=paces,
+        plan=(),
+        seed=0,
+    )
     planned, trained = Schedule.of(100, evaluations=5), []
 
     def run(self, runs, *_):

@@ -8,13 +8,13 @@ from bakeoff.choosing.search import Schedule
 PLANNED = Schedule.of(1000, evaluations=10)
 
 
-def watched(pace, checkpoints=range(0, 1001, 100)):
+def watched(pace, checkpoints=range(0, 1001, 100), most=10**9):
     """Follow a run of 1,000 steps in 102 seconds, whose steps take so long each, by their number: the seconds left.
 
     Checkpoints are written after the steps that are named, and not after every evaluation.
     """
     clock = [102.0]
-    deadline = Deadline(schedule=PLANNED, left=lambda: clock[0], late=3.0, restarting=1.0)
+    deadline = Deadline(schedule=PLANNED, left=lambda: clock[0], late=3.0, lost=6.0, restarting=1.0, most=most)
     deadline({"event": "start", "steps": PLANNED.steps})
     deadline({"event": "evaluation", "step": 0})
     for step in range(1, PLANNED.steps + 1):
@@ -74,6 +74,17 @@ def test_a_run_that_will_be_early_goes_on_for_longer_and_ends_in_time():
 def test_what_is_hardly_worth_a_stop_is_left_unused():
     pace = (102 - 1) / (PLANNED.steps * (1 + 0.9 * WORTH))
     assert watched(lambda step: pace) == pytest.approx(102 - PLANNED.steps * pace)
+
+
+def test_what_has_read_the_text_often_enough_is_not_made_longer():
+    assert watched(lambda step: 0.05, most=1030) == pytest.approx(52.0)
+    with pytest.raises(RescheduledError) as found:
+        watched(lambda step: 0.05, most=1200)
+    assert found.value.schedule.steps == 1200
+
+
+def test_what_comes_to_be_a_little_late_while_it_decays_is_let_to_its_end():
+    assert watched(lambda step: 0.1 if step <= 500 else 0.115) == pytest.approx(-5.5)
 
 
 def test_what_decays_already_is_not_made_longer():

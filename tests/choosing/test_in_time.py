@@ -91,6 +91,7 @@ def made(monkeypatch, tmp_path, tiny_corpus_file):
         making.kept.plan = list(rungs.plan((1 - rungs.FINAL_SHARE) * making.kept.left, len(contenders), shortest))
         search = Search(
             corpus=corpus,
+            tokens=10**9,
             shared=Budget(threads=1, precision="fp32"),
             contenders=contenders,
             paces=paces,

@@ -25,7 +25,15 @@ BEST = ((1.0, 0.01), (0.8, 0.0015), (1.2, 0.003))
 def searching(plan):
     paces = [Pace(step=0.1, measuring=1.0), Pace(step=0.05, measuring=1.0), Pace(step=0.2, measuring=2.0)]
     shared = Budget(threads=1, precision="fp32")
-    return Search(corpus=Corpus(name="made"), shared=shared, contenders=CONTENDERS, paces=paces, plan=plan, seed=7)
+    return Search(
+        corpus=Corpus(name="made"),
+        tokens=10**9,
+        shared=shared,
+        contenders=CONTENDERS,
+        paces=paces,
+        plan=plan,
+        seed=7,
+    )
 
 
 def valid(contender, lr, steps):
@@ -73,6 +81,13 @@ def test_the_better_half_goes_on_for_longer_and_the_best_gets_the_rest():
     assert final.seeds == (7,)
     assert final.experiments[0].architecture == CONTENDERS[1].architecture
     assert final.experiments[0].optimizer.lr == pytest.approx(0.0015)
+
+
+def test_the_last_run_reads_a_small_text_no_more_often_than_helps():
+    search = dataclasses.replace(searching(PLAN), tokens=50_000)
+    climb(search)
+    a_step = CONTENDERS[search.winner].batch_size * search.shared.sequence_length
+    assert search.schedule(1e5, evaluations=4).steps * a_step == pytest.approx(rungs.MOST_PASSES * 50_000, rel=0.02)
 
 
 def test_all_trials_of_a_rung_take_as_long_and_are_complete_schedules():

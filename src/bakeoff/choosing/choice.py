@@ -18,6 +18,7 @@ from bakeoff.choosing.deadline import Deadline, OverdueError, RescheduledError
 from bakeoff.choosing.kept import ANSWERING, FILE, Kept
 from bakeoff.choosing.planning import STARTING, Request
 from bakeoff.choosing.search import FINAL, NAMES, Found, Schedule, Search
+from bakeoff.costs import START_SECONDS
 from bakeoff.decisions import Decisions
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
@@ -212,6 +213,8 @@ class Choice:
             f"the last run: {search.contenders[search.winner].title}, learning rate {words.rate(search.rate)}, "
             f"{self.kept.final.steps:,} steps"
         )
+        if self.kept.final.steps + MOST_EVALUATIONS > search.most_steps:
+            self.decide(f"these are {rungs.MOST_PASSES} passes over the text: more would not help")
         try:
             rows = self._last(search, self.kept.final)
             ended = rows.rows[0].status
@@ -257,7 +260,9 @@ class Choice:
             schedule=schedule,
             left=lambda: self.kept.left,
             late=min(OVER * self.kept.seconds, ANSWERING),
-            restarting=search.paces[search.winner].measuring,
+            lost=OVER * self.kept.seconds + ANSWERING / 2,
+            restarting=START_SECONDS + search.paces[search.winner].measuring,
+            most=search.most_steps,
         )
         try:
             return self._train(study, deadline)

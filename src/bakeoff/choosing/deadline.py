@@ -33,15 +33,18 @@ class Deadline:
     Attributes:
         schedule: The run's.
         left: Seconds left until the run has to be over.
-        late: The seconds by which it may be late.
+        late: The seconds by which it may be foreseen to be late, and `lost` those by which it may be.
         restarting: Seconds that it takes to stop it, go on and measure it in the end.
+        most: Steps after which more do not help.
         began: The step of the first evaluation or checkpoint that was told, and the seconds left then.
     """
 
     schedule: Schedule
     left: Callable[[], float]
     late: float
+    lost: float
     restarting: float
+    most: int
     began: tuple[int, float] | None = field(default=None, init=False)
 
     def __call__(self, message: dict[str, Any]) -> None:
@@ -52,7 +55,7 @@ class Deadline:
             RescheduledError: There will be none when the run ends, or much. A checkpoint is there to go on from.
         """
         left = self.left()
-        if left < -self.late and message["event"] != "end":
+        if left < -self.lost and message["event"] != "end":
             raise OverdueError
         if message["event"] in ("evaluation", "checkpoint"):
             self.began = self.began or (message["step"], left)
@@ -68,6 +71,6 @@ class Deadline:
         ahead, pace = self.schedule.steps - step, steps / seconds
         late = ahead / pace > left + self.late
         # One that would be early is not stopped to be late: it keeps a reserve.
-        affordable = int((left - self.restarting * (1 if late else 2)) * pace)
+        affordable = min(int((left - self.restarting * (1 if late else 2)) * pace), self.most - step)
         if affordable > 0 and (late or affordable - ahead > WORTH * self.schedule.steps):
             raise RescheduledError(self.schedule.ending(step, affordable))

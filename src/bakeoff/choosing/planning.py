@@ -85,6 +85,7 @@ def planned(request: Request, kept: Kept, console: Console) -> Search:
     train = progress.prepare(corpus, budget, console).splits["train"]
     return Search(
         corpus=corpus,
+        tokens=len(train.tokens_N),
         shared=budget,
         contenders=[
             regularized(scale.contenders[place], kept, place, len(train.tokens_N)) for place in sorted(kept.paces)

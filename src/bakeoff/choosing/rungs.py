@@ -17,6 +17,8 @@ FINAL_SHARE, LEAST_SHARE, KEPT_SHARE = 0.75, 0.7, 0.5
 GROWTH = 3
 #: A schedule of fewer steps tells nothing, and with fewer in the winner's run a smaller model would learn more.
 FEWEST_STEPS, ENOUGH_STEPS = 100, 700
+#: Passes over a text after which a model is not better: of 50 kB, with dropout 0.3, ten and twenty were the best.
+MOST_PASSES = 20
 #: The most rungs, and the learning rates of each contender on a rung. On the first one a contender is compared with
 #: others at its usual rate alone: GLR, GPT and LSTM were each better at it than at half of it.
 MOST_RUNGS, RATES = 3, 2

@@ -120,6 +120,7 @@ class Search:
 
     Attributes:
         corpus: What is trained on.
+        tokens: How many tokens of it.
         shared: What all runs have in common: tokens, sequences, precision, threads.
         contenders: Those that take part.
         paces: Of each.
@@ -129,6 +130,7 @@ class Search:
     """
 
     corpus: Corpus
+    tokens: int
     shared: Budget
     contenders: Sequence[Contender]
     paces: list[Pace]
@@ -196,10 +198,17 @@ class Search:
         schedule, seeds = Schedule.of(best.steps, evaluations=1), tuple(range(first, first + count))
         return dataclasses.replace(self.study(name, contender, schedule, [best.lr], seeds), trial=True)
 
+    @property
+    def most_steps(self) -> int:
+        """Steps of the winner after which more passes over the text do not help."""
+        a_step = self.contenders[self.winner].batch_size * self.shared.sequence_length
+        return max(rungs.FEWEST_STEPS, math.ceil(rungs.MOST_PASSES * self.tokens / a_step))
+
     def schedule(self, seconds: float, evaluations: int) -> Schedule:
-        """The schedule of a run of the winner that takes so long."""
+        """The schedule of a run of the winner that takes so long, or as long as helps."""
         pace = self.paces[self.winner]
-        return Schedule.of(rungs.steps(seconds, pace.step, pace.measuring * (1 + evaluations) / 2), evaluations)
+        steps = rungs.steps(seconds, pace.step, pace.measuring * (1 + evaluations) / 2)
+        return Schedule.of(min(steps, self.most_steps), evaluations)
 
     def final(self, schedule: Schedule) -> Study:
         """The winner's run."""
