@@ -195,6 +195,18 @@ def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, mi
 
 
 @pytest.mark.usefixtures("quickly")
+def test_of_a_small_text_the_trials_have_what_the_last_run_does_not_need(tiny_corpus_file, tmp_path):
+    corpus = corpora.choose(str(tiny_corpus_file))
+    request = planning.Request(corpus=corpus, minutes=60, memory_bytes=None, seed=0, device=torch.device("cpu"))
+    making = choice.Choice(request, tmp_path, 0.0, Console(file=io.StringIO()))
+    planning.make_plan(request, making.kept, corpus, 0, making.console)
+    search = planning.planned(request, making.kept, making.console)
+    assert search.longest < 0.4 * making.kept.left
+    planned = sum(rung.all_seconds for rung in search.plan)
+    assert planned == pytest.approx(making.kept.left - search.longest, rel=0.05)
+
+
+@pytest.mark.usefixtures("quickly")
 @pytest.mark.parametrize(
     ("more", "why"), [(30, "its steps are slower than before"), (200, "its steps are faster than before")]
 )

@@ -126,7 +126,7 @@ class Choice:
     def _plan_rung(self, search: Search, number: int) -> bool:
         """Decide what is tried on a rung; none where the time is too short for longer trials than the last ones."""
         ahead = sum(rung.all_seconds for rung in search.plan[number:])
-        share = (self.kept.left - rungs.FINAL_SHARE * self.kept.trained) / ahead
+        share = (self.kept.left - min(rungs.FINAL_SHARE * self.kept.trained, search.longest)) / ahead
         seconds = search.plan[number].seconds * max(0.0, min(1.0, share))
         if number and seconds <= search.plan[number - 1].seconds:
             search.plan = self.kept.plan = list(search.plan[:number])
@@ -145,8 +145,8 @@ class Choice:
             return
         if self.kept.repeats is None:
             taken = [(search.best(finalist, last).steps, search.paces[finalist]) for finalist in finalists]
-            each = sum(pace.measuring + steps * pace.step for steps, pace in taken)
-            spare = self.kept.left - rungs.LEAST_SHARE * self.kept.trained
+            each = sum(pace.seconds(steps) for steps, pace in taken)
+            spare = self.kept.left - min(rungs.LEAST_SHARE * self.kept.trained, search.longest)
             self.kept.repeats = max(0, min(rungs.MOST_REPEATS, int(spare / each)))
             self.kept.write()
         if not self.kept.repeats:
@@ -213,7 +213,7 @@ class Choice:
             f"the last run: {search.contenders[search.winner].title}, learning rate {words.rate(search.rate)}, "
             f"{self.kept.final.steps:,} steps"
         )
-        if self.kept.final.steps + MOST_EVALUATIONS > search.most_steps:
+        if self.kept.final.steps + MOST_EVALUATIONS > search.most_steps(search.winner):
             self.decide(f"these are {rungs.MOST_PASSES} passes over the text: more would not help")
         try:
             rows = self._last(search, self.kept.final)
@@ -262,7 +262,7 @@ class Choice:
             late=min(OVER * self.kept.seconds, ANSWERING),
             lost=OVER * self.kept.seconds + ANSWERING / 2,
             restarting=START_SECONDS + search.paces[search.winner].measuring,
-            most=search.most_steps,
+            most=search.most_steps(search.winner),
         )
         try:
             return self._train(study, deadline)

@@ -109,7 +109,7 @@ def told(search: Search, kept: Kept) -> Iterator[str]:
         yield f"the best {words.spelled(rungs.FINALISTS)} of them once more, with another seed"
     if not search.plan:
         yield f"there is no time to compare anything: {search.contenders[0].title} is taken, at its usual rate"
-    rest = kept.left - sum(rung.all_seconds for rung in search.plan[len(kept.trials) :])
+    rest = min(kept.left - sum(rung.all_seconds for rung in search.plan[len(kept.trials) :]), search.longest)
     yield f"{'then the best of them' if search.plan else 'it is trained'} for about {words.duration(max(0.0, rest))}"
 
 
@@ -178,7 +178,13 @@ def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, consol
         place = next(enough, 0) if first else place - 1
     shortest = max(map(_needed, (first, *others)))
     kept.scale, kept.prepared_seconds = place, kept.spent
-    kept.plan = list(rungs.plan((1 - rungs.FINAL_SHARE) * kept.left, len(kept.paces), shortest))
+    train_tokens = len(tokens.splits["train"].tokens_N)
+    longest = max(
+        pace.seconds(rungs.most_steps(train_tokens, scale.contenders[number].batch_size * LENGTH))
+        for number, pace in kept.paces.items()
+    )
+    trials = kept.left - min(rungs.FINAL_SHARE * kept.left, longest)
+    kept.plan = list(rungs.plan(trials, len(kept.paces), shortest))
     if kept.left < _needed(first):
         few = f"{request.minutes:g} minutes are too few for any contender"
         raise UserError(f"{few}: give at least {least_minutes(kept, first)}")
@@ -215,7 +221,7 @@ def least_minutes(kept: Kept, pace: Pace) -> int:
 
 def _needed(pace: Pace) -> float:
     """Seconds of the shortest run that tells something."""
-    return pace.measuring + rungs.FEWEST_STEPS * pace.step
+    return pace.seconds(rungs.FEWEST_STEPS)
 
 
 def _require_disk(kept: Kept, runs: Sequence[Run], tokens: Tokens) -> None:

@@ -119,6 +119,16 @@ def _bracketing(tried: Mapping[float, float]) -> tuple[float, float]:
     return (best, math.sqrt(best * neighbour))
 
 
+def most_steps(tokens: int, a_step: int) -> int:
+    """Steps after which more passes over a text do not help.
+
+    Args:
+        tokens: Of the text.
+        a_step: Tokens of a step.
+    """
+    return max(FEWEST_STEPS, math.ceil(MOST_PASSES * tokens / a_step))
+
+
 def steps(seconds: float, a_step: float, measuring: float) -> int:
     """Steps of a run that may take so long.
 

@@ -37,6 +37,10 @@ class Pace:
     measuring: float
     memory_bytes: int = 0
 
+    def seconds(self, steps: int) -> float:
+        """Of a trial of so many steps."""
+        return self.measuring + steps * self.step
+
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
@@ -198,17 +202,20 @@ class Search:
         schedule, seeds = Schedule.of(best.steps, evaluations=1), tuple(range(first, first + count))
         return dataclasses.replace(self.study(name, contender, schedule, [best.lr], seeds), trial=True)
 
+    def most_steps(self, contender: int) -> int:
+        """Steps of a contender after which more passes over the text do not help."""
+        return rungs.most_steps(self.tokens, self.contenders[contender].batch_size * self.shared.sequence_length)
+
     @property
-    def most_steps(self) -> int:
-        """Steps of the winner after which more passes over the text do not help."""
-        a_step = self.contenders[self.winner].batch_size * self.shared.sequence_length
-        return max(rungs.FEWEST_STEPS, math.ceil(rungs.MOST_PASSES * self.tokens / a_step))
+    def longest(self) -> float:
+        """Seconds of the longest last run that helps, whoever wins."""
+        return max(pace.seconds(self.most_steps(contender)) for contender, pace in enumerate(self.paces))
 
     def schedule(self, seconds: float, evaluations: int) -> Schedule:
         """The schedule of a run of the winner that takes so long, or as long as helps."""
         pace = self.paces[self.winner]
         steps = rungs.steps(seconds, pace.step, pace.measuring * (1 + evaluations) / 2)
-        return Schedule.of(min(steps, self.most_steps), evaluations)
+        return Schedule.of(min(steps, self.most_steps(self.winner)), evaluations)
 
     def final(self, schedule: Schedule) -> Study:
         """The winner's run."""
