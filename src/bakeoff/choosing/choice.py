@@ -119,14 +119,15 @@ class Choice:
             titles = words.joined(search.contenders[trials.contender].title for trials in planned)
             self.decide(f"rung {number + 1}: {titles}")
             for trials in planned:
-                search.learn(self._tried(search.trials(number, trials), number, trials.contender))
+                reserve = self._reserve(search, rungs.KEPT_SHARE)
+                search.learn(self._tried(search.trials(number, trials), number, trials.contender, reserve))
             best = {trials.contender: search.best(trials.contender, number).valid for trials in planned}
             self.decide(f"rung {number + 1}, bits per byte: {_ranked(search, best)}")
 
     def _plan_rung(self, search: Search, number: int) -> bool:
         """Decide what is tried on a rung; none where the time is too short for longer trials than the last ones."""
         ahead = sum(rung.all_seconds for rung in search.plan[number:])
-        share = (self.kept.left - min(rungs.FINAL_SHARE * self.kept.trained, search.longest)) / ahead
+        share = (self.kept.left - self._reserve(search, rungs.FINAL_SHARE)) / ahead
         seconds = search.plan[number].seconds * max(0.0, min(1.0, share))
         if number and seconds <= search.plan[number - 1].seconds:
             search.plan = self.kept.plan = list(search.plan[:number])
@@ -146,7 +147,7 @@ class Choice:
         if self.kept.repeats is None:
             taken = [(search.best(finalist, last).steps, search.paces[finalist]) for finalist in finalists]
             each = sum(pace.seconds(steps) for steps, pace in taken)
-            spare = self.kept.left - min(rungs.LEAST_SHARE * self.kept.trained, search.longest)
+            spare = self.kept.left - self._reserve(search, rungs.LEAST_SHARE)
             self.kept.repeats = max(0, min(rungs.MOST_REPEATS, int(spare / each)))
             self.kept.write()
         if not self.kept.repeats:
@@ -154,15 +155,20 @@ class Choice:
         seeds = words.counted(self.kept.repeats, "other seed")
         self.decide(f"the best {words.spelled(len(finalists))} with {seeds}")
         for finalist in finalists:
-            search.learn(self._tried(search.repeats(finalist, self.kept.repeats), last, finalist))
+            reserve = self._reserve(search, rungs.KEPT_SHARE)
+            search.learn(self._tried(search.repeats(finalist, self.kept.repeats), last, finalist, reserve))
         means = {finalist: fmean(search.repeated(finalist)) for finalist in finalists}
         self.decide(f"their means over all seeds: {_ranked(search, means)}")
 
-    def _tried(self, study: Study, rung: int, contender: int) -> list[Found]:
-        """What a contender's trials found; those that would take of the last run's half of the time are stopped."""
+    def _reserve(self, search: Search, share: float) -> float:
+        """Seconds that the last run is to have: a share of all that are trained, or what helps."""
+        return min(share * self.kept.trained, search.longest)
+
+    def _tried(self, study: Study, rung: int, contender: int, reserve: float) -> list[Found]:
+        """What a contender's trials found; those that would take of what the last run is to have are stopped."""
 
         def observe(message: Json) -> None:
-            if message["event"] != "end" and self.kept.left < rungs.KEPT_SHARE * self.kept.trained:
+            if message["event"] != "end" and self.kept.left < reserve:
                 raise OverdueError
 
         try:
