@@ -1,4 +1,4 @@
-"""What `bakeoff choose` leaves to be had: every contender at several learning rates, each with all of the time.
+"""How far `bakeoff choose` is from the best: every contender at several learning rates, each with all of the time.
 
 `python tools/exhaustive.py CORPUS MINUTES` makes a choice, if `runs` has none yet, and prints a line for each run, the
 choice's winner first. It takes twelve times the minutes where the memory holds all contenders; stopped and repeated it

@@ -81,8 +81,8 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
     floor, reached = rows.lowest_floor, row.best_point.valid if row else None
     count_table = reached is None or floor.valid.nats < reached.nats
     finalists, deviation = search.left(len(search.plan)), deviation_of(chosen)
-    compared = row and len(finalists) > 1 and chosen.contender == search.winner and chosen.ended != DIVERGED
-    runner_up = finalists[1] if compared else None
+    compared = row is not None and len(finalists) > 1 and chosen.contender == search.winner
+    runner_up = finalists[1] if compared and chosen.ended != DIVERGED else None
     outlook, withheld = _outlook(chosen, deviation)
     return Answer(
         chosen=search.contenders[chosen.contender].title,

@@ -220,7 +220,7 @@ class Choice:
             f"{self.kept.final.steps:,} steps"
         )
         if self.kept.final.steps + MOST_EVALUATIONS > search.most_steps(search.winner):
-            self.decide(f"these are {rungs.MOST_PASSES} passes over the text: more would not help")
+            self.decide(f"these are {rungs.MOST_PASSES} passes over the text, the most that a run makes")
         try:
             rows = self._last(search, self.kept.final)
             ended = rows.rows[0].status

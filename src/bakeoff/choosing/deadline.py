@@ -33,9 +33,10 @@ class Deadline:
     Attributes:
         schedule: The run's.
         left: Seconds left until the run has to be over.
-        late: The seconds by which it may be foreseen to be late, and `lost` those by which it may be.
+        late: Seconds by which it may be foreseen to be late before it is to end earlier.
+        lost: Seconds by which it may come to be late before it is stopped.
         restarting: Seconds that it takes to stop it, go on and measure it in the end.
-        most: Steps after which more do not help.
+        most: Steps that it may have.
         began: The step of the first evaluation or checkpoint that was told, and the seconds left then.
     """
 

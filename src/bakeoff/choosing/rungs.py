@@ -17,7 +17,8 @@ FINAL_SHARE, LEAST_SHARE, KEPT_SHARE = 0.75, 0.7, 0.5
 GROWTH = 3
 #: A schedule of fewer steps tells nothing, and with fewer in the winner's run a smaller model would learn more.
 FEWEST_STEPS, ENOUGH_STEPS = 100, 700
-#: Passes over a text after which a model is not better: of 50 kB, with dropout 0.3, ten and twenty were the best.
+#: The most passes over a text: of 50 kB, with dropout 0.3, ten and twenty were the best, forty and eighty were worse (a
+#: run each; larger texts were not tried).
 MOST_PASSES = 20
 #: The most rungs, and the learning rates of each contender on a rung. On the first one a contender is compared with
 #: others at its usual rate alone: GLR, GPT and LSTM were each better at it than at half of it.
@@ -120,7 +121,7 @@ def _bracketing(tried: Mapping[float, float]) -> tuple[float, float]:
 
 
 def most_steps(tokens: int, a_step: int) -> int:
-    """Steps after which more passes over a text do not help.
+    """Steps of the most passes that are made over a text.
 
     Args:
         tokens: Of the text.
