@@ -21,8 +21,8 @@ MIDDLE: dict[Architecture, dict[Optimizer, int]] = {
     LSTM(embedding=128, hidden=128): {ADAM: -4, ADAMW: -4, MOMENTUM: 1, PLAIN: 2},
     GPT1(width=128, heads=4): {ADAM: -6, ADAMW: -6, MOMENTUM: -1, PLAIN: 1},
 }
-#: Four layers with the norm after each branch and before it; their grid is that of one layer.
-DEEP = [GPT1(width=128, heads=4, layers=4, post_norm=post) for post in (True, False)]
+#: The norm after each branch and before it, at three depths; their grid is that of one layer.
+DEEP = [GPT1(width=128, heads=4, layers=layers, post_norm=post) for layers in (4, 1, 2) for post in (True, False)]
 #: Half decades from the middle.
 GRID = (-2, -1, 0, 1, 2)
 
@@ -37,4 +37,4 @@ shallow = [
 ]
 deep = [pair for model in DEEP for pair in grid(model, ADAMW, MIDDLE[GPT1(width=128, heads=4)][ADAMW])]
 budget = dataclasses.replace(QUICK.budget, epochs=2)
-study = Study.of("textbook", corpus=QUICK.corpus, budget=budget, contenders=[*shallow, *deep])
+study = Study.of("textbook", corpus=QUICK.corpus, budget=budget, contenders=[*dict.fromkeys([*shallow, *deep])])
