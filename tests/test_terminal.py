@@ -94,14 +94,14 @@ def test_a_search_shows_what_it_chose_and_where_it_was_on_the_edge(tiny_study, b
 
 def test_a_corpus_tells_its_licence_its_sizes_and_what_its_splits_share():
     run = " ".join(f"w{number}" for number in range(13))
-    built_in = BuiltIn(licence="free", source="here", sha256="", place=lambda: None, read=dict)
+    built_in = BuiltIn(name="x", licence="free", source="here", sha256="", place=lambda: None, read=dict)
     splits = {"train": (run,), "valid": (run,), "test": ("a",)}
     text = Text(name="x", licence="free", source="here", sha256="", read=lambda: splits)
-    told = terminal.corpus_text("x", built_in, text)
+    told = terminal.corpus_text(built_in, text)
     assert "licence: free" in told
     assert "train: 1 documents, 13 words" in told
     assert "100.00% of its runs of 13 words are in train" in told
-    assert "not here yet" in terminal.corpus_text("x", built_in, None)
+    assert "not here yet" in terminal.corpus_text(built_in, None)
 
 
 def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over():

@@ -248,7 +248,7 @@ def choose(
         began=process.began(),
     )
     if as_json:
-        _print_json(advice.record | {"report": advice.page and str(advice.page)})
+        _tell(advice.record | {"report": advice.page and str(advice.page)})
         return _failed(advice)
     status = _finish(advice)
     show(advice.text)
@@ -297,7 +297,7 @@ def data_(name: Annotated[str | None, typer.Argument(help="A corpus to fetch and
     for each in names:
         found = corpora.find(each)
         text = corpora.load(Corpus(name=each)) if name or found.place() else None
-        show(terminal.corpus_text(each, found, text))
+        show(terminal.corpus_text(found, text))
 
 
 @app.command(rich_help_panel=LOOK)
@@ -313,7 +313,7 @@ def status(folder: FolderArgument = DEFAULT_OUT, *, as_json: JsonOption = False)
     studies: list[tuple[StudyFolder, StudyRows]] = []
     damaged = _for_each(find_studies(folder), lambda found: studies.append((found, read_rows(found))))
     if as_json:
-        _print_json({"studies": [terminal.status_json(found, rows) for found, rows in studies]})
+        _tell({"studies": [terminal.status_json(found, rows) for found, rows in studies]})
     elif studies:
         show("\n\n".join(terminal.status_text(found, rows) for found, rows in studies))
     return damaged
@@ -358,10 +358,7 @@ def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as
         if data.is_here(declared.corpus, declared.budget):
             tokens = data.prepare(declared.corpus, declared.budget)
     description = declaration.describe(declared, tokens)
-    if as_json:
-        _print_json(description)
-    else:
-        show(terminal.description_text(description))
+    _tell(description if as_json else terminal.description_text(description))
 
 
 @app.command(rich_help_panel=LOOK)
@@ -383,10 +380,8 @@ def bench(
 
     with process.console().status("starting") as status:
         measured = (table.measure_busy if busy else table.measure)(status.update, fast=fast)
-    if as_json:
-        _print_json(measured)
-    else:
-        show(terminal.busy_text(measured) if busy else terminal.bench_text(measured))
+    told = terminal.busy_text if busy else terminal.bench_text
+    _tell(measured if as_json else told(measured))
 
 
 @app.command(rich_help_panel=BE_SURE)
@@ -469,10 +464,7 @@ def plan(
         tokens = tokens_of(declared, told)
     with console.status("timing a few steps of each model"):
         planned = planning.plan(declared, tokens, StudyFolder(folder), on, numbers or declared.numbers)
-    if as_json:
-        _print_json(planned.as_json())
-    else:
-        show(terminal.plan_text(planned))
+    _tell(planned.as_json() if as_json else terminal.plan_text(planned))
 
 
 @app.command(rich_help_panel=BE_SURE)
@@ -531,10 +523,7 @@ def judge(
         again=again,
         trust=trust,
     )
-    if as_json:
-        _print_json(judgement.as_json())
-    else:
-        show(terminal.judgement_text(judgement))
+    _tell(judgement.as_json() if as_json else terminal.judgement_text(judgement))
 
 
 @app.command(rich_help_panel=BE_SURE)
@@ -567,7 +556,7 @@ def probe(
         trust=trust,
     )
     if as_json:
-        _print_json(terminal.probe_json(probed.suspect.folder, probed.found))
+        _tell(terminal.probe_json(probed.suspect.folder, probed.found))
     else:
         show(terminal.probe_text(probed.found))
         show(plain(f"runs: {probed.path}; in the report after `bakeoff report {folder}`"))
@@ -609,10 +598,7 @@ def verify(
     if run := check.to_train:
         with progress.display([run], console) as observer:
             check.train(observer)
-    if as_json:
-        _print_json(check.review.as_json())
-    else:
-        show(terminal.review_text(check.review))
+    _tell(check.review.as_json() if as_json else terminal.review_text(check.review))
     return 1 if check.review.differences else 0
 
 
@@ -781,10 +767,7 @@ def measure(
         called = importing.keep_measured(study, measured, name)
         progress.page(study, process.console()).draw()
         say(f"{called} is shown with {study.path}: `bakeoff status {into}`, `bakeoff report {into}`")
-    if as_json:
-        _print_json(measured.as_json())
-    else:
-        show(terminal.measurement_text(measured))
+    _tell(measured.as_json() if as_json else terminal.measurement_text(measured))
 
 
 def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], int | None]") -> int:
@@ -815,5 +798,6 @@ def _failed(results: "Results") -> int:
     return 1 if results.failed else 0
 
 
-def _print_json(document: object) -> None:
-    show(json.dumps(document, indent=1, ensure_ascii=False))
+def _tell(result: object) -> None:
+    """Print a result: words as they are, whatever else as one JSON document."""
+    show(result if isinstance(result, str) else json.dumps(result, indent=1, ensure_ascii=False))

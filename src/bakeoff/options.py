@@ -37,7 +37,7 @@ class Options(TypedDict, total=False):
     seeds: int | None
 
 
-class Found(NamedTuple):
+class Located(NamedTuple):
     """A study as it is to be run: with a verb's options, and the rates that were found for it; and where it lies."""
 
     study: Study
@@ -46,7 +46,7 @@ class Found(NamedTuple):
     source: Path | None
 
 
-def find(study: str | Path | Study, out: Path, **options: Unpack[Options]) -> Found:
+def find(study: str | Path | Study, out: Path, **options: Unpack[Options]) -> Located:
     """The study that is asked for, whose folder is in `out`.
 
     Raises:
@@ -57,7 +57,7 @@ def find(study: str | Path | Study, out: Path, **options: Unpack[Options]) -> Fo
     if isinstance(study, Study):
         named = dataclasses.replace(named, options=None)
     declared = tuning.apply(out, named, built_in, source)
-    return Found(declared, out / folder_name(declared, built_in), built_in, source)
+    return Located(declared, out / folder_name(declared, built_in), built_in, source)
 
 
 def with_options(study: Study, **options: Unpack[Options]) -> Study:

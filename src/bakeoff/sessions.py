@@ -11,10 +11,11 @@ import torch
 from rich.console import Console
 
 from bakeoff import at_work, costs, decisions, progress, words
+from bakeoff.by_folders import Contest
 from bakeoff.executors import Cluster
 from bakeoff.files import require_ours
 from bakeoff.machine import require_precision
-from bakeoff.options import Found, device_of, is_here
+from bakeoff.options import Located, device_of, is_here
 from bakeoff.records import FAILED, StudyFolder
 from bakeoff.report import live
 from bakeoff.report.results import Results, report
@@ -24,16 +25,16 @@ from bakeoff.spec import Run
 
 @contextlib.contextmanager
 def opened(
-    found: Found,
+    asked: Located | Contest,
     device: str,
     at_once: int | None,
     console: Console,
-    again: Collection[int] = (),
+    again: Collection[int],
     *,
-    cluster: Cluster | None = None,
+    cluster: Cluster | None,
 ) -> Iterator[Session]:
     """The session of a study, once its text is ready; nothing of the study is declared yet."""
-    study, folder, _, source = found
+    study, folder, source = asked.study, asked.folder, asked.source
     require_ours(folder, "study.json", "*/seed-*/spec.json")  # a damaged study.json may have been removed
     progress.prepare(study.corpus, study.budget, console)
     with contextlib.ExitStack() as stack:

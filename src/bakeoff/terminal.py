@@ -234,13 +234,13 @@ def busy_text(measured: Json) -> str:
     )
 
 
-def corpus_text(name: str, corpus: "BuiltIn", text: "Text | None") -> str:
+def corpus_text(corpus: "BuiltIn", text: "Text | None") -> str:
     """A built-in corpus's licence and source, and if it is here its sizes and what its splits share with train."""
     from bakeoff.data.splits import SPLITS
 
-    facts = [name, f"  {corpus.source}", f"  licence: {corpus.licence}"]
+    facts = [corpus.name, f"  {corpus.source}", f"  licence: {corpus.licence}"]
     if text is None:
-        return "\n".join([*facts, f"  not here yet: fetch it with `bakeoff data {name}`"])
+        return "\n".join([*facts, f"  not here yet: fetch it with `bakeoff data {corpus.name}`"])
     return "\n".join([*facts, f"  verified: {corpus.place()}", *(_split_line(text, split) for split in SPLITS)])
 
 

@@ -30,7 +30,6 @@ from bakeoff.files import remove_leftovers, require_ours
 from bakeoff.machine import resolve_device
 from bakeoff.options import (
     Asked,
-    Found,
     Options,
     at_once_of,
     bytes_of,
@@ -217,19 +216,19 @@ def judge(
     console, at_once, seeds = process.console(), at_once_of(jobs, executor), judging.parse_looks(looks)
     options: Options = {"corpus": corpus, "epochs": epochs, "precision": precision, "threads": threads}
     contest = contest_of(study, (baseline, candidate), Path(out), options, seeds=seeds[0], trust=trust)
-    found, one, other = Found(contest.study, contest.folder, contest.study, contest.source), *contest[3:5]
-    question = judging.Question(study=found.study, baseline=one, candidate=other, looks=seeds, margin=margin)
+    one, other = contest.baseline, contest.candidate
+    question = judging.Question(study=contest.study, baseline=one, candidate=other, looks=seeds, margin=margin)
     anew = numbers("--again", again, question.pair) or ()
     with (
         clustered(executor, address, shared=shared_folder) as cluster,
-        opened(found, device, at_once, console, anew, cluster=cluster) as session,
+        opened(contest, device, at_once, console, anew, cluster=cluster) as session,
     ):
         judge, planned = judging.Judge(question, session, contest.remedy, contest.seen), 0
         if judge.missing(judge.first, anew):
             planned = say_cost(judge.whole, judge.missing(judge.whole, anew), at_once, console)
             progress.say(console, f"it looks after {looks} seeds, and stops once the answer is known")
         judge.begin(anew)
-        decide = Decisions(found.folder, functools.partial(progress.say, console))
+        decide = Decisions(contest.folder, functools.partial(progress.say, console))
         while (part := judge.next_look()) is not None:
             if missing := judge.missing(part):
                 planned = planned or say_cost(judge.whole, judge.missing(judge.whole), at_once, console)

@@ -272,8 +272,8 @@ def test_whatever_is_not_below_the_bigram_is_called_so_and_says_what_else_is_see
 def test_a_flat_last_epoch_of_a_decayed_rate_is_not_the_end_of_learning():
     train, valid = [U, 5.2, 5.0, 4.9, 4.85, 4.80, 4.75, 4.70, 4.69], [U, 5.2, 5.0, 4.9, 4.86, 4.82, 4.78, 4.74, 4.735]
     assert diagnosed(train, valid).rule == "undertrained"
-    assert diagnosis.still_falling(points(train, valid))
-    assert not diagnosis.still_falling(points(train, [*valid[:-2], 4.79, 4.775]))
+    assert diagnosis.Case(history=points(train, valid), floors={}).valid_falls
+    assert not diagnosis.Case(history=points(train, [*valid[:-2], 4.79, 4.775]), floors={}).valid_falls
 
 
 def test_a_run_that_carries_over_what_it_learns_is_undertrained_even_with_a_gap():

@@ -290,15 +290,17 @@ def test_what_cannot_be_is_refused_in_a_line(choose, tiny_corpus_file, tmp_path,
 
 def test_a_trial_whose_records_are_damaged_is_not_left_out_but_said():
     rows = SimpleNamespace(rows=[SimpleNamespace(status=DAMAGED, error="summary.json is damaged: remove it")])
+    making = SimpleNamespace(_reserve=lambda *_: 0.0, _train=lambda *_: rows)
     with pytest.raises(UserError, match=r"\Asummary\.json is damaged: remove it\Z"):
-        choice.Choice._tried(SimpleNamespace(_train=lambda *_: rows), SimpleNamespace(name="rung-1"), 0, 0, 0.0)
+        choice.Choice._tried(making, None, SimpleNamespace(name="rung-1"), 0, 0)
 
 
 def test_what_a_trial_took_besides_its_steps_is_learned_from_it():
     told = {"status": FINISHED, "finished": True, "learning_rate": 0.1, "seed": 0, "folder": "one"}
     measured = {"history": [SimpleNamespace(step=9)], "valid": SimpleNamespace(bits_per_byte=2.0)}
     rows = SimpleNamespace(rows=[SimpleNamespace(**told, **measured, train_seconds=3.0, seconds=5.0)])
-    (found,) = choice.Choice._tried(SimpleNamespace(_train=lambda *_: rows), SimpleNamespace(name="rung-1"), 0, 0, 0.0)
+    making = SimpleNamespace(_reserve=lambda *_: 0.0, _train=lambda *_: rows)
+    (found,) = choice.Choice._tried(making, None, SimpleNamespace(name="rung-1"), 0, 0)
     assert (found.steps, found.seconds, found.measuring) == (9, 3.0, choice.STARTING + 2.0)
 
 

@@ -248,7 +248,7 @@ def test_the_page_of_a_study_at_work_follows_it_from_the_disk_in_its_place(brows
     curve = [4.6, 4.5]
     study = fakes.write_study(tmp_path / "a & b", {(1, "lstm", 1, "adam"): curve}, endings={1: None})
     live.write(study)
-    page = browser.new_page(viewport={"width": 390, "height": 300})
+    page = browser.new_page(viewport={"width": 390, "height": 200})  # a page that is higher, with any font
     page.set_default_timeout(PATIENCE)
     heard = []
     page.on("console", lambda message: heard.append(message.text))

@@ -100,7 +100,8 @@ def first_screen(study: StudyRows, findings: Sequence[Finding]) -> Facts:
         if row.lost or diagnosis.severity(row.diagnosis_rule) in ("bad", "warn"):
             wrong.setdefault(row.kind, []).append(row)
     floors = {floor.name: floor for floor in study.baselines}
-    falling = tuple(row for row in finished if diagnosis.still_falling(row.history))
+    cases = [(row, diagnosis.Case(history=row.history, floors=floors)) for row in finished]
+    falling = [(row, case) for row, case in cases if case.valid_falls]
     searched = study.study["tuning"] or {}
     return Facts(
         study=study,
@@ -110,8 +111,8 @@ def first_screen(study: StudyRows, findings: Sequence[Finding]) -> Facts:
         memory=_least(study, lambda e: e.memory),
         parameters=_least(study, lambda e: float(e.rows[0].learnable_parameters)),
         wrong=wrong,
-        falling=falling,
-        memorizing=tuple(row for row in falling if diagnosis.Case(history=row.history, floors=floors).memorizes),
+        falling=tuple(row for row, _ in falling),
+        memorizing=tuple(row for row, case in falling if case.memorizes),
         finished=len(finished),
         statuses=Counter(row.status for row in study.rows if not row.finished),
         unsearched=tuple(e for e in study.experiments if not study.has_interior_rate(e)),

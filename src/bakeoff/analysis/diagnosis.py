@@ -96,6 +96,21 @@ class Case:
         """Whether a smaller sibling is better, so that size is not what this one lacks."""
         return self.smaller is not None and self.smaller < self.best.valid.loss - FLAT
 
+    @property
+    def overfits(self) -> bool:
+        """Whether the last evaluations of valid are all above its lowest, and train ended below what it was there."""
+        best = self.best
+        risen = [point.valid.loss - best.valid.loss >= FLAT for point in self.history if point.epoch > best.epoch]
+        in_the_end = risen[-RISEN_EVALUATIONS:]
+        return (
+            len(in_the_end) == RISEN_EVALUATIONS and all(in_the_end) and self.history[-1].train.loss < best.train.loss
+        )
+
+    @property
+    def valid_falls(self) -> bool:
+        """Whether valid fell since the last evaluation before the run's last quarter."""
+        return self.falls[1] > FLAT
+
 
 def gap_of(point: Point, intrinsic: float) -> float:
     """The generalization gap: token frequencies matched or, without deciles, less `intrinsic`, the unigram's gap."""
@@ -104,19 +119,6 @@ def gap_of(point: Point, intrinsic: float) -> float:
         if gap is not None:
             return gap
     return point.valid.loss - point.train.loss - intrinsic
-
-
-def overfits(history: Sequence[Point]) -> bool:
-    """Whether the last evaluations of valid are all above its lowest, and train ended below what it was there."""
-    best = min(history, key=lambda point: point.valid.nats)
-    risen = [point.valid.loss - best.valid.loss >= FLAT for point in history if point.epoch > best.epoch]
-    in_the_end = risen[-RISEN_EVALUATIONS:]
-    return len(in_the_end) == RISEN_EVALUATIONS and all(in_the_end) and history[-1].train.loss < best.train.loss
-
-
-def still_falling(history: Sequence[Point]) -> bool:
-    """Whether valid fell since the last evaluation before the run's last quarter."""
-    return Case(history=tuple(history), floors={}).falls[1] > FLAT
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +200,7 @@ RULES = (
         severity=WARN,
         says="{{ at_best() }}, not below the {{ c.floors.kn2.valid.loss|perplexity }} of a Kneser-Ney bigram, which "
         "sees a single token back. {% if c.memorizes %}It has learned about train what does not carry over: "
-        "{{ gap() }}{% if overfits(c.history) %}, and valid has risen since {{ c.best.when }}{% endif %}."
+        "{{ gap() }}{% if c.overfits %}, and valid has risen since {{ c.best.when }}{% endif %}."
         "{% elif c.falling %}{{ late()|sentence }}: the budget ended before learning did.{% endif %}{{ outdone() }}",
     ),
     Rule(
@@ -212,7 +214,7 @@ RULES = (
     Rule(
         key="overfitting",
         name="overfitting since {{ c.best.when }}",
-        when=lambda c: overfits(c.history),
+        when=lambda c: c.overfits,
         means=f"the last {RISEN_EVALUATIONS} evaluations of valid or more are at least {FLAT} nats above its lowest, "
         "and train ended below what it was there",
         severity=WARN,
@@ -268,7 +270,7 @@ _SEVERITIES = {rule.key: rule.severity for rule in RULES} | {"failed": BAD, "dam
 #: Runs that learned nothing about context say something about their settings, and nothing about their kind.
 UNLEARNED = frozenset(rule.key for rule in RULES if rule.severity == BAD)
 _ENVIRONMENT = templating.environment()
-_ENVIRONMENT.globals |= {"FLAT": FLAT, "overfits": overfits}
+_ENVIRONMENT.globals |= {"FLAT": FLAT}
 _template = functools.cache(_ENVIRONMENT.from_string)
 
 

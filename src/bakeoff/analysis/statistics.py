@@ -9,6 +9,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 #: With fewer seeds their own spread decides nothing: two differences say next to nothing about it.
 FEWEST_SEEDS = 3
@@ -81,6 +82,17 @@ class Comparison:
     over_documents: Interval | None = None
     documents: int = 0
     left_open: tuple[float, float] = (0.0, 0.0)
+
+    @classmethod
+    def of(cls, pairs: Sequence[tuple[float, float]], deviation: float) -> Self:
+        """Of losses of both, or of whatever else is better where it is less, by seed."""
+        first, second = zip(*pairs, strict=True)
+        return cls(
+            first_loss=statistics.fmean(first),
+            second_loss=statistics.fmean(second),
+            gains=tuple(b - a for a, b in pairs),
+            deviation=deviation,
+        )
 
     @property
     def gain(self) -> float:

@@ -163,14 +163,7 @@ def lag(study: StudyRows, best: Repeats, other: Repeats, marks: Mapping[int, tup
         marks: When the best was there, in seconds of training, and the loss, by seed.
     """
     losses = _by_then(other, marks)
-    if not losses:
-        return None
-    return Comparison(
-        first_loss=statistics.fmean(first for first, _ in losses),
-        second_loss=statistics.fmean(second for _, second in losses),
-        gains=tuple(second - first for first, second in losses),
-        deviation=study.noise.of(best.rows[0].model, other.rows[0].model),
-    )
+    return Comparison.of(losses, study.noise.of(best.rows[0].model, other.rows[0].model)) if losses else None
 
 
 def _by_then(other: Repeats, marks: Mapping[int, tuple[float, float]]) -> list[tuple[float, float]]:

@@ -119,8 +119,7 @@ class Choice:
             titles = words.joined(search.contenders[trials.contender].title for trials in planned)
             self.decide(f"rung {number + 1}: {titles}")
             for trials in planned:
-                reserve = self._reserve(search, rungs.KEPT_SHARE)
-                search.learn(self._tried(search.trials(number, trials), number, trials.contender, reserve))
+                search.learn(self._tried(search, search.trials(number, trials), number, trials.contender))
             best = {trials.contender: search.best(trials.contender, number).valid for trials in planned}
             self.decide(f"rung {number + 1}, bits per byte: {_ranked(search, best)}")
 
@@ -155,8 +154,7 @@ class Choice:
         seeds = words.counted(self.kept.repeats, "other seed")
         self.decide(f"the best {words.spelled(len(finalists))} with {seeds}")
         for finalist in finalists:
-            reserve = self._reserve(search, rungs.KEPT_SHARE)
-            search.learn(self._tried(search.repeats(finalist, self.kept.repeats), last, finalist, reserve))
+            search.learn(self._tried(search, search.repeats(finalist, self.kept.repeats), last, finalist))
         means = {finalist: fmean(search.repeated(finalist)) for finalist in finalists}
         self.decide(f"their means over all seeds: {_ranked(search, means)}")
 
@@ -164,8 +162,9 @@ class Choice:
         """Seconds that the last run is to have: a share of all that are trained, or what helps."""
         return min(share * self.kept.trained, search.longest)
 
-    def _tried(self, study: Study, rung: int, contender: int, reserve: float) -> list[Found]:
+    def _tried(self, search: Search, study: Study, rung: int, contender: int) -> list[Found]:
         """What a contender's trials found; those that would take of what the last run is to have are stopped."""
+        reserve = self._reserve(search, rungs.KEPT_SHARE)
 
         def observe(message: Json) -> None:
             if message["event"] != "end" and self.kept.left < reserve:
@@ -283,7 +282,7 @@ class Choice:
             self.decide(f"{why}: the learning rate falls from step {falls:,} on, and the last run ends after {steps:,}")
             return self._last(search, found.schedule)
 
-    def _train(self, study: Study, told: Callable[[Json], object] = lambda _: None) -> StudyRows:
+    def _train(self, study: Study, told: Callable[[Json], object]) -> StudyRows:
         """Do what is missing of a study; another one, which an earlier choice has left there, is put aside.
 
         Args:

@@ -58,35 +58,31 @@ class Text:
 
 
 @dataclass(frozen=True, kw_only=True)
-class BuiltIn:
-    """A corpus that Bakeoff can fetch: its facts, and the functions that find and read it.
+class BuiltIn(Text):
+    """A corpus that Bakeoff can fetch: `read` gives its verified splits, fetched if need be.
 
     Attributes:
         place: Where its local copy lies; None if it would have to be fetched.
-        read: Its verified splits, fetched if need be.
     """
 
-    licence: str
-    source: str
-    sha256: str
     place: Callable[[], Path | None]
-    read: Callable[[], Splits]
-    newline_is_word: bool = False
 
 
 #: While a worker executes a study file, whose texts need not be here: what the file is given for one that is not.
 _stands_in: ContextVar[Corpus | None] = ContextVar("stands in", default=None)
 #: Bytes of a corpus's name, which is part of folders' names.
 LONGEST_NAME = 80
-CORPORA = {
-    vital_articles.NAME: BuiltIn(
+_BUILT_IN = (
+    BuiltIn(
+        name=vital_articles.NAME,
         licence="CC BY-SA 4.0 (Wikipedia contributors)",
         source=f"lead sections of 10,033 English Wikipedia vital articles, in PyPI's {vital_articles.REQUIREMENT}",
         sha256=vital_articles.SHA256,
         place=vital_articles.place,
         read=vital_articles.read,
     ),
-    wikitext2.NAME: BuiltIn(
+    BuiltIn(
+        name=wikitext2.NAME,
         licence="CC BY-SA 3.0 and GFDL (Wikipedia contributors; Merity et al. 2016)",
         source=f"WikiText-2, word-level release, dataset {wikitext2.REPOSITORY} at {wikitext2.REVISION[:12]}",
         sha256=own_text.joint_checksum(wikitext2.SHA256.values()),
@@ -94,7 +90,8 @@ CORPORA = {
         read=wikitext2.read,
         newline_is_word=True,
     ),
-}
+)
+CORPORA = {corpus.name: corpus for corpus in _BUILT_IN}
 
 
 def load(corpus: Corpus) -> Text:
@@ -103,7 +100,12 @@ def load(corpus: Corpus) -> Text:
     Raises:
         UserError: It is unknown, is not there, or has changed since it was chosen.
     """
-    text = _load_own(corpus.name, Path(corpus.path), corpus.sha256) if corpus.path else _load_built_in(corpus.name)
+    # A copy of a built-in one: what it has read is then not kept for as long as the process lives.
+    text = (
+        _load_own(corpus.name, Path(corpus.path), corpus.sha256)
+        if corpus.path
+        else dataclasses.replace(find(corpus.name))
+    )
     return (
         text if corpus.documents is None else dataclasses.replace(text, read=partial(_excerpt, text, corpus.documents))
     )
@@ -152,18 +154,6 @@ def find(name: str) -> BuiltIn:
     if name not in CORPORA:
         raise UserError(f"unknown corpus {name!r}: the built-in ones are {', '.join(CORPORA)}")
     return CORPORA[name]
-
-
-def _load_built_in(name: str) -> Text:
-    corpus = find(name)
-    return Text(
-        name=name,
-        licence=corpus.licence,
-        source=corpus.source,
-        sha256=corpus.sha256,
-        read=corpus.read,
-        newline_is_word=corpus.newline_is_word,
-    )
 
 
 def _load_own(name: str, path: Path, expected: str | None) -> Text:

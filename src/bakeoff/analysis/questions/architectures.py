@@ -9,7 +9,7 @@ from typing import NamedTuple
 from bakeoff.analysis import timing
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.questions.finding import Finding, evidence, link
-from bakeoff.analysis.questions.pair import Pair
+from bakeoff.analysis.questions.pair import Pair, only_kinds_differ
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, LEANING, NOT_MEASURED, SAME_WITHIN
 from bakeoff.analysis.timing import EQUAL
@@ -157,8 +157,7 @@ def architectures(study: StudyRows) -> list[Finding]:
 def _facts(study: StudyRows, models: tuple[str, ...]) -> Iterator[tuple[str, Facts]]:
     first, second = ([e for e in study.experiments if e.rows[0].model == model] for model in models)
     pairs = [Match(study=study, first=a, second=b) for a in sorted(first, key=lambda e: e.number) for b in second]
-    kinds = [[(e.rows[0].layers, e.rows[0].optimizer, e.settings) for e in pair.sides] for pair in pairs]
-    alike = [pair for pair, (a, b) in zip(pairs, kinds, strict=True) if a == b]
+    alike = [pair for pair in pairs if only_kinds_differ(*pair.sides)]
     measured = tuple(pair for pair in alike if pair.compared)
     titles = [entry["title"] for model in models for entry in study.study["models"] if entry["name"] == model]
     if alike:

@@ -7,7 +7,7 @@ from statistics import fmean
 
 import numpy as np
 
-from bakeoff.analysis.diagnosis import FLAT, LARGE_GAP, Case, overfits, still_falling
+from bakeoff.analysis.diagnosis import FLAT, LARGE_GAP, Case
 from bakeoff.analysis.questions.contrasts import DECAY, contrasts
 from bakeoff.analysis.questions.depth import ladders
 from bakeoff.analysis.questions.finding import Finding, command, evidence, link, run
@@ -187,11 +187,11 @@ def _course(study: StudyRows, experiment: Repeats) -> Course:
         ),
         best=tuple(case.best.place for case in cases),
         rises=tuple(case.rises[1] for case in cases),
-        risen=sum(overfits(row.history) for row in rows),
+        risen=sum(case.overfits for case in cases),
         late=cases[0].late.when,
         falls=(fmean(case.falls[0] for case in cases), fmean(case.falls[1] for case in cases)),
-        overfits=sum(case.memorizes or overfits(case.history) for case in cases) > len(rows) / 2,
-        falling=sum(still_falling(row.history) for row in rows) > len(rows) / 2,
+        overfits=sum(case.memorizes or case.overfits for case in cases) > len(rows) / 2,
+        falling=sum(case.valid_falls for case in cases) > len(rows) / 2,
     )
 
 
@@ -204,7 +204,8 @@ def _capacity(study: StudyRows, ladder: list[Repeats]) -> Finding:
     )
     pairs = Pair(study=study, first=learned[0], second=learned[-1]).runs if len(learned) > 1 else ()
     if pairs:
-        widens = _widens(study, [(study.gap(a.history[-1]), study.gap(b.history[-1])) for a, b in pairs], row)
+        gaps = [(study.gap(a.history[-1]), study.gap(b.history[-1])) for a, b in pairs]
+        widens = Comparison.of(gaps, study.noise.of(row.model))
         neighbours = itertools.pairwise(facts.courses)
         turn = next(((a, b) for a, b in neighbours if (a.gap - b.gap) * np.sign(widens.gain) > FLAT), None)
         narrow, wide = (c.experiment for c in sorted(turn or facts.courses[:2], key=lambda c: c.gap))
@@ -242,7 +243,7 @@ def _at_equal_fit(study: StudyRows, one: Repeats, other: Repeats) -> EqualFit | 
     return EqualFit(
         early=early,
         late=late,
-        widens=_widens(study, [(a[0], b[0]) for a, b in found], early.rows[0], late.rows[0]),
+        widens=Comparison.of([(a[0], b[0]) for a, b in found], study.noise.of(early.rows[0].model, late.rows[0].model)),
         passes={early: tuple(a[1] for a, _ in found), late: tuple(b[1] for _, b in found)},
     )
 
@@ -255,13 +256,3 @@ def _at_fit(study: StudyRows, row: Row, train_loss: float) -> tuple[float, float
         np.interp(train_loss, losses, of) for of in ([study.gap(p) for p in points], [p.step / end for p in points])
     )
     return float(gap), study.reads * float(share)
-
-
-def _widens(study: StudyRows, gaps: list[tuple[float, float]], *of: Row) -> Comparison:
-    """How much wider the second gaps are than the first, by seed."""
-    return Comparison(
-        first_loss=fmean(first for first, _ in gaps),
-        second_loss=fmean(second for _, second in gaps),
-        gains=tuple(second - first for first, second in gaps),
-        deviation=study.noise.of(*(row.model for row in of)),
-    )
