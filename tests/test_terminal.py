@@ -116,6 +116,8 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
         valid=1.0,
         mixed=0.625,
         unseen=None,
+        kind="on unseen text of this kind",
+        untried=("LSTM of 1 layer with AdamW",),
         runner_up=None,
         runner_up_better=None,
         outlook=(),
@@ -126,5 +128,6 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
     lines = terminal.choice_text(told, SimpleNamespace(search=SimpleNamespace(found=()), row=object())).splitlines()
     assert lines[0].startswith("Use the count table")
     assert lines[1] == "The network and the count table, mixed, reach 0.625."
+    assert "There was no time to try LSTM of 1 layer with AdamW." in lines
     assert "text from it: bakeoff sample 'runs/choose-my text/final' --floor best" in lines
     assert "in Python: bakeoff.load_floor('runs/choose-my text/final')" in lines

@@ -63,6 +63,8 @@ class Alternative:
         tokens = data.prepare(corpus, Budget(vocabulary=self.vocabulary, sequence_length=self.length))
         self._trained(tokens, TIMED)  # what happens once is not timed
         timed = self._seconds(tokens, 2 * TIMED) - self._seconds(tokens, TIMED)
+        if timed <= 0:
+            sys.exit("the machine has other work: its steps cannot be timed")
         steps = max(1, math.floor(seconds * TIMED / timed))
         model = self._trained(tokens, steps)
         with tempfile.TemporaryDirectory() as folder:
@@ -137,8 +139,8 @@ ALTERNATIVES = {
 def main() -> None:
     """Choose, train the others, and print what each came to."""
     name, minutes = sys.argv[1], float(sys.argv[2])
-    told = verbs.choose(name, minutes=minutes, write_report=False).answer
-    _, corpus = planning.fitted(corpora.choose(name), minutes)
+    told = verbs.choose(name, minutes=minutes, device=CPU.type, write_report=False).answer
+    corpus = planning.fitted(corpora.choose(name), minutes).corpus
     lines: list[tuple[str, float | None]] = [
         ("choose, the network", told.valid),
         ("choose, mixed with counts", told.mixed),

@@ -33,7 +33,8 @@ def chosen(name: str, minutes: float, out: Path) -> Chosen:
         corpus=corpora.choose(name), minutes=minutes, memory_bytes=None, seed=0, device=torch.device("cpu")
     )
     folder = out / f"choose-{request.corpus.name}"
-    return Choice(request, folder, time.monotonic(), process.console()).make()
+    with StudyFolder(folder).acquire():
+        return Choice(request, folder, time.monotonic(), process.console()).make()
 
 
 def whole(search: Search, contender: int, seconds: float) -> Study:

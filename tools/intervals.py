@@ -2,9 +2,10 @@
 
 `python tools/intervals.py CORPUS MINUTES CHOICES` prints that.
 
-The paragraphs of a corpus are dealt at random. Some are put aside; of the others each choice gets one half, a text of
-its own with its own split, and seeds of its own. Then every model is measured on what was put aside. An interval should
-hold what its own model costs there, and what the models of all choices cost on average.
+The documents of a corpus are dealt at random. Some are put aside whole; of the paragraphs of the others each choice
+gets one half, a text of its own with its own split, and seeds of its own. Then every model is measured on what was put
+aside. An interval should hold what its own model costs there, and what the models of all choices cost on average; where
+documents have many paragraphs it may not, as a choice for a file speaks of other paragraphs of it.
 """
 
 import random
@@ -33,26 +34,25 @@ CPU = torch.device("cpu")
 UNSEEN = 1_000_000
 
 
-def paragraphs(name: str) -> list[str]:
-    """Those of all documents of a corpus, in an order of chance."""
-    text = corpora.load(corpora.choose(name))
-    found = [
-        paragraph
-        for documents in text.splits.values()
-        for document in documents
-        for paragraph in document.splitlines()
-        if paragraph.strip()
-    ]
+def documents(name: str) -> list[str]:
+    """Those of a corpus, in an order of chance."""
+    splits = corpora.load(corpora.choose(name)).splits
+    found = [document for split in splits.values() for document in split]
     random.Random(0).shuffle(found)  # noqa: S311 (no secret)
     return found
 
 
 def dealt(found: list[str]) -> tuple[list[str], list[str]]:
-    """What is put aside, and the rest."""
+    """The paragraphs of what is put aside, and of the rest."""
     size = place = 0
     while place < len(found) - 1 and size < UNSEEN:
         size, place = size + len(found[place].encode()), place + 1
-    return found[:place], found[place:]
+    return paragraphs(found[:place]), paragraphs(found[place:])
+
+
+def paragraphs(found: list[str]) -> list[str]:
+    """Those of some documents."""
+    return [paragraph for document in found for paragraph in document.splitlines() if paragraph.strip()]
 
 
 def chosen(text: Path, minutes: float, seed: int, out: Path) -> tuple[Interval | None, Path]:
@@ -64,11 +64,11 @@ def chosen(text: Path, minutes: float, seed: int, out: Path) -> tuple[Interval |
     return answer.unseen(made.row, answer.deviation_of(made)), out / made.study / made.row.folder
 
 
-def cost(run: Path, documents: list[str]) -> Tally:
-    """What a run's model costs on documents."""
+def cost(run: Path, unseen: list[str]) -> Tally:
+    """What a run's model costs on paragraphs."""
     trained = load_run(run)
     with tempfile.TemporaryDirectory() as folder:
-        sequences.write(Path(folder) / "unseen", documents, trained.tokenizer)
+        sequences.write(Path(folder) / "unseen", unseen, trained.tokenizer)
         stream = sequences.read(Path(folder) / "unseen")
         budget = Budget(sequence_length=trained.sequence_length, precision="fp32")
         return tally(stream, token_nats(trained.model, stream, budget, CPU))
@@ -77,7 +77,7 @@ def cost(run: Path, documents: list[str]) -> Tally:
 def main() -> None:
     """Print a line for each choice, and how many intervals hold."""
     name, minutes, choices = sys.argv[1], float(sys.argv[2]), int(sys.argv[3])
-    unseen, rest = dealt(paragraphs(name))
+    unseen, rest = dealt(documents(name))
     told: list[tuple[Interval, float]] = []
     with tempfile.TemporaryDirectory() as folder:
         for seed in range(choices):

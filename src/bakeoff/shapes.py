@@ -112,6 +112,7 @@ CHOICE: dict[str, Shape] = {
     "plan": [{"contenders": _positive, "rates": _positive, "seconds": _rate, "repeated": _count}],
     "trials": [[{"contender": _count, "steps": _positive, "rates": [_rate]}]],
     "repeats?": _count,
+    "winner?": {"contender": _count, "lr": _rate},
     "final?": dict.fromkeys(("steps", "epoch_steps", "warmup_steps", "decay_steps"), _positive),
 }
 #: What a command tells of the runs that it has at work.

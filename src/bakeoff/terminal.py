@@ -299,6 +299,7 @@ def choice_json(answer: "Answer", chosen: "Chosen") -> Json:
             "test": row.test.bits_per_byte if row and row.test else None,
             "unseen": unseen and dataclasses.asdict(unseen),
         },
+        "untried": answer.untried,
         "runner_up": answer.runner_up and {"title": answer.runner_up, "probability_better": answer.runner_up_better},
         "by_minutes": [
             {"minutes": told.minutes, "bits_per_byte": dataclasses.asdict(told.expected)} for told in answer.outlook
@@ -329,6 +330,8 @@ def answer_text(answer: "Answer", chosen: "Chosen") -> str:
     if answer.mixed:
         said.append(f"The network and the count table, mixed, reach {small(answer.mixed)}.")
     said += [*_expectation(answer, chosen), *_second(answer)]
+    if answer.untried:
+        said.append(f"There was no time to try {words.joined(answer.untried)}.")
     if answer.ended == CUT_OFF:
         said.append(
             "The time was up before the end of the last run, and this is the best until then: give it more minutes "
@@ -348,12 +351,13 @@ def _expectation(answer: "Answer", chosen: "Chosen") -> list[str]:
     small, unseen, row = words.small, answer.unseen, chosen.row
     if answer.count_table or row is None:
         return [f"On test, which decided nothing, the count table has {small(answer.floor.test.bits_per_byte)}."]
+    if row.test is None:
+        return ["What to expect on other text was not measured: the last run was cut off before."]
     if unseen is None:
         few = words.counted(len(row.documents["test"].nats) if "test" in row.documents else 0, "document")
         return [f"What to expect on other text cannot be told: test has {few}, and {FEWEST_DOCUMENTS} are needed."]
     reach = f"{small(unseen.low)} to {small(unseen.high)} with 95 % probability"
-    expected = f"On unseen text of this kind expect {small(unseen.mean)} bits per byte"
-    return [f"{expected}, {reach}: other documents and another seed included."]
+    return [f"{words.sentence(answer.kind)} expect {small(unseen.mean)} bits per byte, {reach}: another seed included."]
 
 
 def _second(answer: "Answer") -> list[str]:
@@ -461,7 +465,7 @@ def _trials(chosen: "Chosen") -> str:
             [
                 *(str(found.rung + 1), search.contenders[found.contender].title, words.rate(found.lr)),
                 *(str(found.seed), words.count(found.steps), words.count(found.seconds)),
-                words.small(found.valid) if found.valid < LARGEST else "diverged or failed",
+                words.small(found.valid) if found.valid < LARGEST else found.ended,
             ]
             for found in search.found
         ],

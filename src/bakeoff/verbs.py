@@ -355,13 +355,8 @@ def choose(
     console, began = process.console(), time.monotonic() if began is None else began
     found = corpora.choose(str(corpus))
     try:
-        request = Request(
-            corpus=found,
-            minutes=minutes,
-            memory_bytes=bytes_of(memory),
-            seed=seed,
-            device=resolve_device(device),
-        )
+        where, limit = resolve_device(device), bytes_of(memory)
+        request = Request(corpus=found, minutes=minutes, memory_bytes=limit, seed=seed, device=where)
     except ValueError as error:
         raise UserError(str(error)) from error
     fitted(found, minutes)  # what is wrong with the text is told before there is a folder
@@ -375,7 +370,8 @@ def choose(
         told = answer(chosen, folder)
         choice.decide.end(terminal.answer_text(told, chosen))
         if write_report:
-            results = reported(told.study, console)
+            with choice.kept.clock.watched():
+                results = reported(told.study, console)
         else:
             results = Results(folder=told.study, page=None)
             progress.page(StudyFolder(told.study), console).draw()

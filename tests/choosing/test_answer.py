@@ -16,15 +16,17 @@ from bakeoff.experiments import Contender
 from bakeoff.metrics import Tally
 from bakeoff.models import LSTM
 from bakeoff.optimizers import AdamW
+from bakeoff.records import FINISHED
 from bakeoff.spec import Budget, Corpus
 
 CENTRE, DEVIATION = 0.01, 0.004
 CONTENDERS = [Contender(architecture=LSTM(), optimizer=AdamW(lr=CENTRE), batch_size=16)] * 4
 
 
-def row(nats_D, tokens_D):
-    test = Tally(nats=float(sum(nats_D)), tokens=int(sum(tokens_D)), words=1, bytes=4 * int(sum(tokens_D)))
-    return SimpleNamespace(test=test, documents={"test": Parts(nats=tuple(nats_D), tokens=tuple(tokens_D))})
+def row(nats_D, tokens_D, bytes_D):
+    test = Tally(nats=float(sum(nats_D)), tokens=int(sum(tokens_D)), words=1, bytes=int(sum(bytes_D)))
+    documents = Parts(nats=tuple(nats_D), tokens=tuple(tokens_D), bytes=tuple(bytes_D))
+    return SimpleNamespace(test=test, documents={"test": documents})
 
 
 def drawn_deviation(chance, typical=DEVIATION):
@@ -48,7 +50,7 @@ class World:
 
     def run(self, contender, rung, lr, seconds, seed):
         valid = self.truth(contender, seconds, lr) + self.chance.normal(0, self.deviation)
-        told = {"steps": 1, "seconds": seconds, "measuring": 0.0, "valid": valid, "folder": ""}
+        told = {"steps": 1, "seconds": seconds, "measuring": 0.0, "ended": FINISHED, "valid": valid, "folder": ""}
         return Found(contender=contender, rung=rung, lr=lr, seed=seed, **told)
 
     def searched(self, plan):
@@ -86,12 +88,14 @@ WORLDS = {
 }
 
 
-def runner_ups(chance, kind, plan):
+def runner_ups(chance, kind, plan, repeated=True):
     """What is said of the runner-up's chance to be better in the end in many worlds of a kind, and whether it was."""
     final = plan[-1].seconds * 8
     for _ in range(400):
         world = World(chance, **WORLDS[kind])
         search = world.searched(plan)
+        if not repeated:
+            search.found = [found for found in search.found if found.seed < SEED + 9]
         winner, runner_up = search.left(len(plan))
         ends = [world.truth(each, final, search.best(each, len(plan) - 1).lr) for each in (winner, runner_up)]
         yield answer.better(search, runner_up, world.deviation_told(search)), ends[1] < ends[0]
@@ -107,10 +111,13 @@ def test_the_runner_up_is_better_as_often_as_is_said():
     assert 0.3 < bins[2] < 0.5
 
 
-def test_after_one_rung_nearly_nothing_is_known_of_the_runner_up():
-    chance, plan = np.random.default_rng(1), rungs.plan(11.0, 4, 1.8)
-    said, happened = np.array(list(runner_ups(chance, "ordinary", plan))).T
-    assert said.mean() == pytest.approx(happened.mean(), abs=0.1)
+@pytest.mark.parametrize("kind", WORLDS)
+@pytest.mark.parametrize("plan", [rungs.plan(11.0, 4, 1.8), rungs.plan(4.0, 4, 1.8)])
+def test_after_one_rung_the_runner_up_is_not_held_for_worse_than_it_is(kind, plan):
+    """How much contenders draw closer or apart is not known then, so more is said than happens where they are alike."""
+    assert len(plan) == 1
+    said, happened = np.array(list(runner_ups(np.random.default_rng(1), kind, plan, repeated=False))).T
+    assert -0.05 < said.mean() - happened.mean() < (0.25 if kind == "alike" else 0.1)
 
 
 @pytest.mark.parametrize("kind", WORLDS)
@@ -144,18 +151,73 @@ def test_rungs_of_nearly_the_same_length_tell_nothing_of_other_times(seconds):
     )
 
 
-def test_the_interval_on_unseen_text_covers_what_it_states():
-    """Documents differ in length and difficulty, runs differ by seed; the truth is what endless text would cost."""
-    chance, difficulty, typical = np.random.default_rng(0), 0.4, 0.02 / (4 * math.log(2))
-    truth, covered, tries = 3.0 / (4 * math.log(2)), 0, 2000
+def foretold(tokens, law=lambda seconds: 1.0 + 2.6 * seconds**-0.3, reached=0.0):
+    """What is told of other times by a choice of ten minutes that learned by a law, on a text of so many tokens."""
+    plan = tuple(rungs.Rung(contenders=1, rates=1, seconds=seconds) for seconds in (20.0, 60.0))
+    search = Search(
+        corpus=Corpus(name="made"),
+        tokens=tokens,
+        shared=Budget(threads=1, precision="fp32", sequence_length=128),
+        contenders=CONTENDERS[:1],
+        paces=[Pace(step=0.1, measuring=1.0)],
+        plan=plan,
+        seed=0,
+    )
+    told = {"contender": 0, "lr": CENTRE, "steps": 1, "measuring": 1.0, "ended": FINISHED, "folder": ""}
+    for number, rung in enumerate(plan):
+        found = Found(rung=number, seed=SEED + number, seconds=rung.seconds, valid=law(rung.seconds), **told)
+        search.found.append(found)
+    seconds = min(400.0, 0.1 * search.most_steps(0))
+    best = SimpleNamespace(valid=SimpleNamespace(bits_per_byte=law(seconds) + reached))
+    last = SimpleNamespace(epochs=4, best_epoch=4, train_seconds=seconds, best_point=best)
+    kept = SimpleNamespace(seconds=600.0, trained=560.0, minutes=10.0)
+    chosen = SimpleNamespace(search=search, row=last, ended=FINISHED, study="final", kept=kept)
+    return answer._outlook(chosen, Deviation(bits=0.003, freedom=30))
+
+
+def test_other_times_are_told_by_the_law_of_the_trials_and_the_last_run():
+    outlook, withheld = foretold(tokens=10**9)
+    assert withheld is None
+    assert [round(told.minutes, 1) for told in outlook] == [3.3, 30.0, 100.0]
+    for told, factor in zip(outlook, answer.OTHER_TIMES, strict=True):
+        seconds = 400.0 * (560 + (factor - 1) * 600) / 560
+        assert told.expected.low < 1.0 + 2.6 * seconds**-0.3 < told.expected.high
+    assert outlook[0].expected.mean > outlook[1].expected.mean > outlook[2].expected.mean
+
+
+def test_no_time_is_told_of_in_which_the_last_run_would_read_the_text_no_more_often():
+    outlook, withheld = foretold(tokens=100_000)
+    assert [round(told.minutes, 1) for told in outlook] == []
+    assert withheld == "the last run read the text 20 times, and would not read it more often in more time"
+    outlook, withheld = foretold(tokens=700_000)
+    assert withheld is None
+    least = 1.0 + 2.6 * (0.1 * rungs.most_steps(700_000, 16 * 128)) ** -0.3
+    assert outlook[-1].expected.mean == outlook[-2].expected.mean == pytest.approx(least, abs=0.02)
+
+
+def test_nothing_is_told_of_other_times_where_the_trials_foretold_another_end():
+    outlook, withheld = foretold(tokens=10**9, reached=0.3)
+    assert outlook == ()
+    assert withheld.startswith("its trials foretold the last run's bits per byte 0.")
+    assert withheld.endswith(" too low")
+
+
+@pytest.mark.parametrize("seeds", [0.2, 1.0, 5.0])  # how much runs differ
+@pytest.mark.parametrize("spread", [0.0, 0.3])  # of tokens a byte, from document to document
+def test_the_interval_on_unseen_text_covers_what_it_states(spread, seeds):
+    """Documents differ in length, difficulty and tokens a byte, runs by seed; another run reads endless text."""
+    chance, difficulty, typical = np.random.default_rng(0), 0.4, seeds * 0.02 / (4 * math.log(2))
+    covered, tries = 0, 2000
     for _ in range(tries):
         deviation = drawn_deviation(chance, typical)
-        tokens_D = chance.integers(50, 500, size=60)
-        losses_D = 3.0 + chance.normal(0, difficulty, size=60) + chance.normal(0, deviation * 4 * math.log(2))
+        bytes_D = chance.integers(200, 2000, size=60)
+        tokens_D = bytes_D / 4 * np.exp(chance.normal(-(spread**2) / 2, spread, size=60))
+        this, another = chance.normal(0, deviation * 4 * math.log(2), size=2)
+        losses_D = 3.0 + chance.normal(0, difficulty, size=60) + this
         told = answer.seed_deviation(chance.normal(1.0, deviation, size=(2, 2)).tolist(), typical)
-        expected = answer.unseen(row(losses_D * tokens_D, tokens_D), told)
-        covered += expected.low <= truth <= expected.high
-    assert 0.93 <= covered / tries <= 0.975
+        expected = answer.unseen(row(losses_D * tokens_D, tokens_D, bytes_D), told)
+        covered += expected.low <= (3.0 + another) / (4 * math.log(2)) <= expected.high
+    assert 0.92 <= covered / tries <= 0.98
 
 
 def test_the_deviation_of_seeds_is_pooled_with_what_is_typical():
@@ -166,4 +228,4 @@ def test_the_deviation_of_seeds_is_pooled_with_what_is_typical():
 
 
 def test_a_few_documents_say_nothing_of_others():
-    assert answer.unseen(row([1.0] * 9, [1] * 9), Deviation(bits=0.0, freedom=2)) is None
+    assert answer.unseen(row([1.0] * 9, [1] * 9, [4] * 9), Deviation(bits=0.0, freedom=2)) is None

@@ -115,7 +115,7 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
     asked = tiny_corpus_file, "--minutes", "1", "--no-report", "--out", tmp_path / "runs"
     status, told, said = choose(*asked)
     assert (status, "Traceback" in said) == (0, False)
-    assert "rung 1 of 2: two contenders" in said
+    assert "rung 1 of 2: GLR of 1 layer with Muon and GPT of 1 layer with Muon, " in said
     assert "rung 1: GLR of 1 layer with Muon and GPT of 1 layer with Muon" in said
     assert "the last run: G" in said
     assert "the best two with one other seed" in said
@@ -155,7 +155,7 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
 
     status, _, said = choose(tiny_corpus_file, "--minutes", "2", "--no-report", "--out", tmp_path / "runs")
     assert (status, said.count("\n")) == (2, 1)
-    assert "another text, time, memory or seed" in said
+    assert "another text, time, memory, seed or device" in said
 
 
 @pytest.mark.usefixtures("quickly", "untrained")
@@ -413,6 +413,34 @@ def test_a_trial_that_is_done_again_moves_nothing_that_was_planned_after_it(
     monkeypatch.setattr(choice.Choice, "_tried", slower)
     status, _, said = choose(*asked)
     assert (status, untrained.done) == (0, [*done, "rung-1-1-glr"])
+    assert "moved to" not in said
+
+
+@pytest.mark.usefixtures("quickly")
+def test_a_trial_that_failed_and_works_later_turns_no_winner_over_whose_run_is_planned(
+    choose, asked, folder, monkeypatch
+):
+    monkeypatch.setattr(rungs, "MOST_RUNGS", 1)
+    happens = {"rung-1-1-glr": "fails", "final": "is killed"}
+
+    def run(self, runs, _jobs, observer):
+        name = self.folder.path.name
+        happening = happens.pop(name, None)
+        if happening == "is killed":
+            raise KeyboardInterrupt
+        ending = {"status": FAILED, "error": "killed by signal 9"} if happening else {}
+        for each in runs:
+            observer(each, {"event": "start", "steps": 1})
+            loss = 3.0 if name == "rung-1-1-glr" else 4.0  # it would be the best, were it not for that
+            fakes.write_run(self.folder.run(each.slug), [loss], ending=ending, spec=fakes.spec(each))
+
+    monkeypatch.setattr(runner.Session, "run", run)
+    assert choose(*asked)[0] == 130
+    before = StudyFolder(folder / "final").study["identity"]
+    assert [experiment["model"] for experiment in StudyFolder(folder / "final").study["experiments"]] == ["gpt"]
+    status, _, said = choose(*asked)
+    assert status == 0
+    assert StudyFolder(folder / "final").study["identity"] == before
     assert "moved to" not in said
 
 

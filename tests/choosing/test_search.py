@@ -11,6 +11,7 @@ from bakeoff.choosing.search import FINAL, SEED, Found, Pace, Search
 from bakeoff.experiments import Contender
 from bakeoff.models import GPT, LSTM
 from bakeoff.optimizers import AdamW, Muon
+from bakeoff.records import DIVERGED, FINISHED
 from bakeoff.spec import Budget, Corpus
 
 CONTENDERS = (
@@ -57,6 +58,7 @@ def climb(search, slower=()):
                         steps=study.budget.steps,
                         seconds=study.budget.steps * search.paces[contender].step * (3 if contender in slower else 1),
                         measuring=search.paces[contender].measuring * (3 if contender in slower else 1),
+                        ended=FINISHED,
                         valid=valid(contender, experiment.optimizer.lr, study.budget.steps),
                         folder="",
                     )
@@ -127,7 +129,8 @@ def test_one_that_diverged_is_behind_all_others():
     search = searching((Rung(contenders=2, rates=1, seconds=30.0),))
     told = {"rung": 0, "lr": 0.1, "seed": SEED, "steps": 1, "seconds": 1.0, "measuring": 1.0, "folder": ""}
     for contender, found in ((0, math.inf), (1, 2.0)):
-        search.learn([Found(contender=contender, valid=found, **told)])
+        ended = FINISHED if math.isfinite(found) else DIVERGED
+        search.learn([Found(contender=contender, ended=ended, valid=found, **told)])
     assert search.left(1) == [1, 0]
     assert search.winner == 1
 

@@ -21,10 +21,12 @@ class Parts:
     Attributes:
         nats: Summed nats of each part's tokens.
         tokens: How many there are.
+        bytes: How many bytes of UTF-8 documents have; nothing of deciles.
     """
 
     nats: tuple[float, ...]
     tokens: tuple[int, ...]
+    bytes: tuple[int, ...] = ()
 
     @property
     def losses(self) -> tuple[float | None, ...]:
@@ -264,4 +266,4 @@ def with_counts(entry: Json) -> WithCounts:
 
 def parts(entry: Json) -> Parts:
     """Documents or deciles, from their entry in `documents.json` or in a line of the history."""
-    return Parts(nats=tuple(entry["nats"]), tokens=tuple(entry["tokens"]))
+    return Parts(nats=tuple(entry["nats"]), tokens=tuple(entry["tokens"]), bytes=tuple(entry.get("bytes", ())))

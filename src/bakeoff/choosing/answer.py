@@ -5,10 +5,12 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.rows import Row
 from bakeoff.analysis.statistics import FEWEST_DOCUMENTS, LEVEL, Interval, quantile, ratio_error
+from bakeoff.choosing import rungs
 from bakeoff.choosing.choice import Chosen
 from bakeoff.choosing.curve import Foretold, curve
 from bakeoff.choosing.search import FINAL, Search
@@ -18,6 +20,8 @@ from bakeoff.records import DIVERGED, FINISHED
 OTHER_TIMES = (1 / 3, 3.0, 10.0)
 #: How many times as long as the shortest rung the longest must be, to show how more time helps.
 APART = 1.5
+#: What unseen text is: a file's paragraphs are held out, so what stands around them was trained on.
+OF_A_FILE, OF_DOCUMENTS = "on other paragraphs of this text", "on unseen text of this kind"
 #: Degrees of freedom for which the typical deviation of another seed counts.
 PRIOR = 2
 #: How much of what two contenders drew closer or apart from the last rung but one to the last they do so until the end
@@ -50,7 +54,9 @@ class Answer:
         floor: The best floor.
         valid: Bits per byte of the run.
         mixed: Bits per byte of both together, one weight for all targets; None where that was not measured.
-        unseen: Bits per byte to expect on unseen text of this kind; None where too few documents were measured.
+        unseen: Bits per byte to expect on unseen text; None where too few documents were measured.
+        kind: Of which kind that is: as the documents that were held out were.
+        untried: Contenders that there was no time to try.
         runner_up: The contender that came second; None where nothing was compared, or the last run refuted that.
         runner_up_better: How likely it is that it would have been the better choice.
         outlook: What other times would change.
@@ -67,6 +73,8 @@ class Answer:
     valid: float | None
     mixed: float | None
     unseen: Interval | None
+    kind: str
+    untried: tuple[str, ...]
     runner_up: str | None
     runner_up_better: float | None
     outlook: tuple[Outlook, ...]
@@ -82,7 +90,8 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
     count_table = reached is None or floor.valid.nats < reached.nats
     finalists, deviation = search.left(len(search.plan)), deviation_of(chosen)
     compared = row is not None and len(finalists) > 1 and chosen.contender == search.winner
-    runner_up = finalists[1] if compared and chosen.ended != DIVERGED else None
+    seconds = [each for each in finalists if each != search.winner and math.isfinite(fmean(search.repeated(each)))]
+    runner_up = seconds[0] if compared and seconds and chosen.ended != DIVERGED else None
     outlook, withheld = _outlook(chosen, deviation)
     return Answer(
         chosen=search.contenders[chosen.contender].title,
@@ -93,6 +102,8 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
         valid=reached.bits_per_byte if reached else None,
         mixed=row.with_counts.valid.bits_per_byte if row and row.with_counts else None,
         unseen=None if row is None or count_table else unseen(row, deviation),
+        kind=OF_A_FILE if Path(search.corpus.path or "").is_file() else OF_DOCUMENTS,
+        untried=search.untried,
         runner_up=None if runner_up is None else search.contenders[runner_up].title,
         runner_up_better=None if runner_up is None else better(search, runner_up, deviation),
         outlook=outlook,
@@ -134,16 +145,17 @@ def seed_deviation(repeated: Sequence[Sequence[float]], typical: float) -> Devia
         typical: In bits per byte.
     """
     groups = [values for values in repeated if all(map(math.isfinite, values))]
-    squares = sum((value - statistics.fmean(values)) ** 2 for values in groups for value in values)
+    squares = sum((value - fmean(values)) ** 2 for values in groups for value in values)
     freedom = PRIOR + sum(len(values) - 1 for values in groups)
     return Deviation(bits=math.sqrt((PRIOR * typical**2 + squares) / freedom), freedom=freedom)
 
 
 def unseen(row: Row, deviation: Deviation) -> Interval | None:
-    """Bits per byte on unseen text, from test, with an interval that covers other documents and other seeds.
+    """Bits per byte on unseen text, from test, with an interval that covers other documents and another seed.
 
-    The choice was made on valid, so test is no part of it. The shares of documents and of seeds are taken to be
-    independent and normal, and their sum to have the degrees of freedom of Welch and Satterthwaite.
+    The choice was made on valid, so test is no part of it. The shares of documents and of the seeds of two runs, that
+    which was measured and another, are taken to be independent and normal, and their sum to have the degrees of freedom
+    of Welch and Satterthwaite.
 
     Args:
         row: A run that was measured on test.
@@ -152,9 +164,8 @@ def unseen(row: Row, deviation: Deviation) -> Interval | None:
     documents = row.documents.get("test")
     if row.test is None or documents is None or len(documents.nats) < FEWEST_DOCUMENTS:
         return None
-    bits = row.test.tokens / (row.test.bytes * math.log(2))  # of a nat per token
-    error = ratio_error(documents.nats, documents.tokens) * bits
-    shares = (error**2, len(documents.nats) - 1), (deviation.bits**2, deviation.freedom)
+    error = ratio_error(documents.nats, documents.bytes) / math.log(2)
+    shares = (error**2, len(documents.nats) - 1), (2 * deviation.bits**2, deviation.freedom)
     total = sum(share for share, _ in shares)
     freedom = total**2 / sum(share**2 / free for share, free in shares)
     return _around(Foretold(row.test.bits_per_byte, math.sqrt(total)), freedom)
@@ -168,10 +179,10 @@ def better(search: Search, runner_up: int, deviation: Deviation) -> float:
     """
     last, winner = len(search.plan) - 1, search.winner
     mine, others = search.repeated(winner), search.repeated(runner_up)
-    behind = statistics.fmean(others) - statistics.fmean(mine)
+    behind = fmean(others) - fmean(mine)
     ranks = [search.best(runner_up, rung).valid - search.best(winner, rung).valid for rung in range(last + 1)]
     changed = DRIFT * abs(ranks[-1] - ranks[-2]) if last else UNKNOWN_DRIFT
-    if not math.isfinite(changed):  # one of them had diverged
+    if not math.isfinite(changed):  # one of them had diverged before
         return 0.0 if behind > 0 else 0.5
     chance = deviation.bits * math.sqrt(1 / len(mine) + 1 / len(others))
     return statistics.NormalDist().cdf(-behind / math.hypot(chance, changed))
@@ -180,7 +191,7 @@ def better(search: Search, runner_up: int, deviation: Deviation) -> float:
 def _outlook(chosen: Chosen, deviation: Deviation) -> tuple[tuple[Outlook, ...], str | None]:
     """What the winner would reach in other times, by a law that foretold its last run from its trials.
 
-    Preparations would take as long, and the last run the same share of the rest.
+    Preparations would take as long, and the last run the share of the rest that is planned for it, or as long as helps.
     """
     search, row, kept = chosen.search, chosen.row, chosen.kept
     if row is None or chosen.ended != FINISHED:
@@ -188,8 +199,8 @@ def _outlook(chosen: Chosen, deviation: Deviation) -> tuple[tuple[Outlook, ...],
     if chosen.study != FINAL:
         return (), "a trial came lower than the last run, so longer training does not help on this text"
     points = _points(search, search.winner) if search.plan else []
-    rungs = [seconds for seconds, _ in points]
-    if not rungs or max(rungs) <= APART * min(rungs):
+    lengths = [seconds for seconds, _ in points]
+    if not lengths or max(lengths) <= APART * min(lengths):
         return (), "too few rungs had time to show how more of it helps"
     if row.best_epoch != row.epochs:
         return (), "the last run was best before its end, so longer training does not help on this text"
@@ -200,13 +211,18 @@ def _outlook(chosen: Chosen, deviation: Deviation) -> tuple[tuple[Outlook, ...],
         side = "low" if missed > 0 else "high"
         return (), f"its trials foretold the last run's bits per byte {abs(missed):.3f} too {side}"
     law = curve([*points, (seconds, reached)], deviation.bits)
-    shares = {factor: 1 + (factor - 1) * kept.seconds / kept.trained for factor in OTHER_TIMES}
-    outlook = (
-        Outlook(minutes=factor * kept.minutes, expected=_around(law(share * seconds), deviation.freedom))
-        for factor, share in shares.items()
-        if share > 0
-    )
-    return tuple(outlook), None
+    longest = search.paces[search.winner].seconds(search.most_steps(search.winner))
+    lasts = {
+        factor: min(rungs.FINAL_SHARE * (kept.trained + (factor - 1) * kept.seconds), longest)
+        for factor in (1.0, *OTHER_TIMES)
+    }
+    outlook = [
+        Outlook(minutes=factor * kept.minutes, expected=_around(law(last / lasts[1.0] * seconds), deviation.freedom))
+        for factor, last in lasts.items()
+        if last > 0 and last != lasts[1.0]
+    ]
+    passes = f"the last run read the text {rungs.MOST_PASSES} times, and would not read it more often in more time"
+    return tuple(outlook), None if outlook else passes
 
 
 def _points(search: Search, contender: int) -> list[tuple[float, float]]:

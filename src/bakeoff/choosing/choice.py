@@ -17,13 +17,13 @@ from bakeoff.choosing.clock import Clock
 from bakeoff.choosing.deadline import Deadline, OverdueError, RescheduledError
 from bakeoff.choosing.kept import ANSWERING, FILE, Kept
 from bakeoff.choosing.planning import STARTING, Request
-from bakeoff.choosing.search import FINAL, NAMES, Found, Schedule, Search
+from bakeoff.choosing.search import FINAL, NAMES, STOPPED, Found, Schedule, Search, Winner
 from bakeoff.costs import START_SECONDS
 from bakeoff.decisions import Decisions
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
 from bakeoff.machine import resolve_precision, usable_cores
-from bakeoff.records import FINISHED, StudyFolder, find_studies
+from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder, find_studies
 from bakeoff.report import live
 from bakeoff.spec import Run, Study
 
@@ -96,11 +96,11 @@ class Choice:
         """
         with self.kept.clock.watched():
             search = planning.planned(self.request, self.kept, self.console)
-            for line in planning.told(search, self.kept):
+            for line in planning.told(self.request, search, self.kept):
                 self.decide(line)
             self.say(f"as it goes on: {self.folder / live.NAME}")
             self._climb(search)
-            if search.plan and all(math.isinf(trial.valid) for trial in search.found):
+            if search.plan and all(trial.ended in (DIVERGED, FAILED) for trial in search.found):
                 found = self._nothing(search)
             else:
                 self._repeat(search)
@@ -165,8 +165,13 @@ class Choice:
     def _tried(self, search: Search, study: Study, rung: int, contender: int) -> list[Found]:
         """What a contender's trials found; those that would take of what the last run is to have are stopped."""
         reserve = self._reserve(search, rungs.KEPT_SHARE)
+        steps: list[tuple[int, float]] = []  # of the run at work, with the seconds that were left then
 
         def observe(message: Json) -> None:
+            if message["event"] == "start":
+                steps.clear()
+            if message["event"] == "step":
+                steps.append((message["step"], self.kept.left))
             if message["event"] != "end" and self.kept.left < reserve:
                 raise OverdueError
 
@@ -175,6 +180,9 @@ class Choice:
         except OverdueError:
             self.decide(f"{study.name} takes too long and is stopped: what is left of the time is the last run's")
             rows = read_rows(StudyFolder(self.folder / study.name))
+            if len(steps) > 1:
+                (first, before), (last, left) = steps[0], steps[-1]
+                search.slowed(contender, (before - left) / (last - first))
         require_undamaged(rows.rows)
         return [
             Found(
@@ -185,6 +193,7 @@ class Choice:
                 steps=row.history[-1].step if row.history else 0,
                 seconds=row.train_seconds or 0.0,
                 measuring=STARTING + row.seconds - (row.train_seconds or 0.0),
+                ended=row.status if row.status in (FINISHED, DIVERGED, FAILED) else STOPPED,
                 valid=row.valid.bits_per_byte if row.finished and row.valid else math.inf,
                 folder=f"{study.name}/{row.folder}",
             )
@@ -213,6 +222,7 @@ class Choice:
             pace, seconds = search.paces[search.winner], self.kept.left
             affordable = int(EVALUATING * seconds / max(1e-9, pace.measuring - STARTING)) // 2 * 2
             self.kept.final = search.schedule(seconds, min(MOST_EVALUATIONS, max(FEWEST_EVALUATIONS, affordable)))
+            self.kept.winner = search.settled = Winner(contender=search.winner, lr=search.rate)
             self.kept.write()
         self.decide(
             f"the last run: {search.contenders[search.winner].title}, learning rate {words.rate(search.rate)}, "
@@ -265,7 +275,7 @@ class Choice:
             schedule=schedule,
             left=lambda: self.kept.left,
             late=min(OVER * self.kept.seconds, ANSWERING),
-            lost=OVER * self.kept.seconds + ANSWERING / 2,
+            lost=OVER * self.kept.seconds,
             restarting=START_SECONDS + search.paces[search.winner].measuring,
             most=search.most_steps(search.winner),
         )
@@ -315,6 +325,6 @@ def _ranked(search: Search, reached: Mapping[int, float]) -> str:
     """Contenders with what they came to, the best first."""
     best_first = sorted(reached.items(), key=lambda item: item[1])
     return words.joined(
-        f"{search.contenders[contender].title} {words.small(valid) if math.isfinite(valid) else 'diverged or failed'}"
+        f"{search.contenders[contender].title} {words.small(valid) if math.isfinite(valid) else 'none is complete'}"
         for contender, valid in best_first
     )

@@ -19,7 +19,7 @@ class Clock:
     def __init__(self, began: float) -> None:
         self._looked = time.monotonic()
         self._seconds = self._looked - began
-        self._lock, self._over = threading.Lock(), threading.Event()
+        self._lock = threading.Lock()
 
     @property
     def seconds(self) -> float:
@@ -32,14 +32,15 @@ class Clock:
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
         """Meanwhile somebody looks at it often enough."""
-        watcher = threading.Thread(target=self._watch, daemon=True)
+        over = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(over,), daemon=True)
         watcher.start()
         try:
             yield
         finally:
-            self._over.set()
+            over.set()
             watcher.join()
 
-    def _watch(self) -> None:
-        while not self._over.wait(BETWEEN):
+    def _watch(self, over: threading.Event) -> None:
+        while not over.wait(BETWEEN):
             _ = self.seconds

@@ -7,7 +7,7 @@ from typing import Self
 
 from bakeoff.choosing.clock import Clock
 from bakeoff.choosing.rungs import Rung
-from bakeoff.choosing.search import Pace, Schedule, Trials
+from bakeoff.choosing.search import Pace, Schedule, Trials, Winner
 from bakeoff.errors import UserError
 from bakeoff.records import read_json, write_record
 from bakeoff.shapes import CHOICE
@@ -26,7 +26,7 @@ class Kept:
 
     Attributes:
         path: The file.
-        asked: What the choice is for, as the identity of text, time, memory and seed.
+        asked: What the choice is for, as the identity of text, time, memory, seed and device.
         minutes: The time that there is.
         clock: The seconds of this command.
         threads: Of every run.
@@ -40,6 +40,7 @@ class Kept:
         trials: What is tried on each rung so far. A trial that is done again has its planned steps, however fast the
             others were meanwhile.
         repeats: With how many other seeds the best of the last rung are trained again; None before that.
+        winner: Who gets the last run; None before it.
         final: The schedule of the last run; None before it.
         noted: How much of the time was spent when that was last kept.
     """
@@ -58,6 +59,7 @@ class Kept:
     plan: list[Rung] | None = None
     trials: list[list[Trials]] = field(default_factory=list)
     repeats: int | None = None
+    winner: Winner | None = None
     final: Schedule | None = None
     noted: float = 0.0
 
@@ -73,8 +75,8 @@ class Kept:
         data = read_json(self.path, CHOICE)
         if data["asked"] != self.asked:
             raise UserError(
-                f"{self.path.parent} holds a choice for another text, time, memory or seed: repeat the command as it "
-                "was, or choose another --out"
+                f"{self.path.parent} holds a choice for another text, time, memory, seed or device: repeat the command "
+                "as it was, or choose another --out"
             )
         return dataclasses.replace(
             self,
@@ -88,6 +90,7 @@ class Kept:
             plan=[Rung(**rung) for rung in data["plan"]],
             trials=[[Trials(**trials) for trials in rung] for rung in data["trials"]],
             repeats=data["repeats"],
+            winner=None if data["winner"] is None else Winner(**data["winner"]),
             final=None if data["final"] is None else Schedule(**data["final"]),
         )
 
@@ -129,6 +132,7 @@ class Kept:
                 "plan": [dataclasses.asdict(rung) for rung in self.plan or []],
                 "trials": [[dataclasses.asdict(trials) for trials in rung] for rung in self.trials],
                 "repeats": self.repeats,
+                "winner": None if self.winner is None else dataclasses.asdict(self.winner),
                 "final": None if self.final is None else dataclasses.asdict(self.final),
             },
         )

@@ -5,6 +5,7 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from rich.console import Console
@@ -68,7 +69,7 @@ class Request:
     @property
     def asked(self) -> str:
         """What a choice has in common with an earlier one that it can go on with."""
-        return identity([self.corpus, self.minutes, self.memory_bytes, self.seed])
+        return identity([self.corpus, self.minutes, self.memory_bytes, self.seed, self.device.type])
 
 
 def planned(request: Request, kept: Kept, console: Console) -> Search:
@@ -77,7 +78,7 @@ def planned(request: Request, kept: Kept, console: Console) -> Search:
     Raises:
         UserError: The time, the memory or the disk is too short for any contender, or the text cannot be used.
     """
-    largest, corpus = fitted(request.corpus, request.minutes)
+    largest, corpus, _ = fitted(request.corpus, request.minutes)
     if kept.plan is None:
         make_plan(request, kept, corpus, largest, console)
     scale = SCALES[kept.scale]
@@ -93,16 +94,23 @@ def planned(request: Request, kept: Kept, console: Console) -> Search:
         paces=[kept.paces[place] for place in sorted(kept.paces)],
         plan=kept.plan or [],
         seed=request.seed,
+        settled=kept.winner,
     )
 
 
-def told(search: Search, kept: Kept) -> Iterator[str]:
+def told(request: Request, search: Search, kept: Kept) -> Iterator[str]:
     """The plan, a line each of its parts."""
+    if (share := fitted(request.corpus, request.minutes).share) < 1:
+        yield f"of train the first {words.percent(share)} are read, more than there is time for"
     for why in kept.left_out.values():
         yield f"left out: {why}"
+    if search.untried:
+        yield f"no time to try: {words.joined(search.untried)}"
     for number, rung in enumerate(search.plan, start=1):
+        first = words.joined(contender.title for contender in search.contenders[: rung.contenders])
+        who = first if number == 1 else f"the best {words.spelled(rung.contenders)} of them"
         yield (
-            f"rung {number} of {len(search.plan)}: {words.counted(rung.contenders, 'contender')}, "
+            f"rung {number} of {len(search.plan)}: {who}, "
             f"{words.counted(rung.rates, 'learning rate')} each, {words.duration(rung.seconds)} a trial"
         )
     if search.plan and search.plan[-1].repeated:
@@ -113,11 +121,24 @@ def told(search: Search, kept: Kept) -> Iterator[str]:
     yield f"{'then the best of them' if search.plan else 'it is trained'} for about {words.duration(max(0.0, rest))}"
 
 
-@functools.lru_cache(maxsize=1)
-def fitted(corpus: Corpus, minutes: float) -> tuple[int, Corpus]:
-    """The place of the largest scale for the time and the text, and as much of the text as the time is enough for.
+class Fitted(NamedTuple):
+    """What fits a time and a text.
 
-    Of train that is its beginning, and of the others their first documents.
+    Attributes:
+        scale: The place of the largest scale.
+        corpus: As much of the text as the time is enough for: of train its beginning, of the others their first
+            documents.
+        share: That of train's bytes.
+    """
+
+    scale: int
+    corpus: Corpus
+    share: float
+
+
+@functools.lru_cache(maxsize=1)
+def fitted(corpus: Corpus, minutes: float) -> Fitted:
+    """The largest scale for the time and the text, and what of the text is used.
 
     Raises:
         UserError: The text cannot be used.
@@ -135,7 +156,8 @@ def fitted(corpus: Corpus, minutes: float) -> tuple[int, Corpus]:
     megabytes = kept["train"][1] / 1e6
     largest = max(p for p, scale in enumerate(SCALES) if scale.minutes <= minutes and scale.megabytes <= megabytes)
     counts = kept["train"][0], kept["valid"][0], kept["test"][0]
-    return largest, dataclasses.replace(corpus, documents=counts)
+    share = kept["train"][1] / sum(len(document.encode()) for document in text.splits["train"])
+    return Fitted(scale=largest, corpus=dataclasses.replace(corpus, documents=counts), share=share)
 
 
 def _first(documents: Sequence[str], most: float, fewest: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from statistics import fmean
 from bakeoff.choosing import rungs
 from bakeoff.choosing.rungs import Rung
 from bakeoff.experiments import Contender
+from bakeoff.records import DIVERGED, FINISHED
 from bakeoff.spec import Budget, Corpus, Study
 
 #: Seeds of the trials begin here, as those of a search for rates: no study uses them.
@@ -19,6 +20,8 @@ WARMUP, DECAY = 0.05, 0.5
 
 #: The names of the study of a contender's trials on a rung, of a finalist's with other seeds, and of the last one.
 TRIALS, REPEATS, FINAL = "rung-{}-{}-{}", "seeds-{}-{}", "final"
+#: How a trial ended that took too long.
+STOPPED = "stopped"
 #: Patterns of these.
 NAMES = tuple(name.format(*"***") for name in (TRIALS, REPEATS, FINAL))
 
@@ -103,7 +106,8 @@ class Found:
         steps: The steps that it took.
         seconds: What these took.
         measuring: What all else took.
-        valid: Bits per byte of valid; infinite where the run diverged.
+        ended: `finished`, `diverged`, `failed` or `STOPPED`.
+        valid: Bits per byte of valid; infinite where it is not finished.
         folder: The run's folder.
     """
 
@@ -114,8 +118,22 @@ class Found:
     steps: int
     seconds: float
     measuring: float
+    ended: str
     valid: float
     folder: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Winner:
+    """Who gets the last run.
+
+    Attributes:
+        contender: Its place among the contenders.
+        lr: Its learning rate.
+    """
+
+    contender: int
+    lr: float
 
 
 @dataclass(kw_only=True)
@@ -130,6 +148,7 @@ class Search:
         paces: Of each.
         plan: The rungs; none where there is no time to compare.
         seed: Of the winner's run.
+        settled: The winner, once its run is planned: what a trial finds that is done again then changes nothing.
         found: What the trials so far found.
     """
 
@@ -140,6 +159,7 @@ class Search:
     paces: list[Pace]
     plan: Sequence[Rung]
     seed: int
+    settled: Winner | None = None
     found: list[Found] = field(default_factory=list)
 
     def left(self, rung: int) -> list[int]:
@@ -153,26 +173,38 @@ class Search:
             return ordered[: self.plan[rung].contenders]
         return sorted(ordered[: rungs.FINALISTS], key=lambda finalist: fmean(self.repeated(finalist)))
 
+    @property
+    def untried(self) -> tuple[str, ...]:
+        """Contenders that there is no time to try."""
+        tried = self.plan[0].contenders if self.plan else 1
+        return tuple(contender.title for contender in self.contenders[tried:])
+
     def best(self, contender: int, rung: int) -> Found:
         """The best of a contender's trials on a rung, which have one seed."""
         trials = [found for found in self.found if (found.contender, found.rung) == (contender, rung)]
         return min((found for found in trials if found.seed == SEED + rung), key=lambda found: found.valid)
 
     def repeated(self, contender: int) -> list[float]:
-        """Bits per byte of a contender's best trial of the last rung, and of its repetitions with other seeds."""
+        """Bits per byte of a contender's best trial of the last rung, and of its repetitions with other seeds.
+
+        A repetition that failed or was stopped says nothing; one that diverged does.
+        """
         last = len(self.plan) - 1
         best = self.best(contender, last)
-        others = (each for each in self.found if (each.contender, each.rung) == (contender, last))
-        return [best.valid, *(each.valid for each in others if each.seed != best.seed)]
+        trials = (each for each in self.found if (each.contender, each.rung) == (contender, last))
+        others = (each for each in trials if each.seed != best.seed and each.ended in (FINISHED, DIVERGED))
+        return [best.valid, *(each.valid for each in others)]
 
     @property
     def winner(self) -> int:
         """The contender that was best on the last rung, over all seeds; the first where there was none."""
-        return self.left(len(self.plan))[0]
+        return self.settled.contender if self.settled else self.left(len(self.plan))[0]
 
     @property
     def rate(self) -> float:
         """The winner's learning rate: the best of its last trials that did not diverge."""
+        if self.settled:
+            return self.settled.lr
         best = (self.best(self.winner, rung) for rung in reversed(range(len(self.plan))))
         complete = (trial.lr for trial in best if math.isfinite(trial.valid))
         return next(complete, self.contenders[self.winner].optimizer.lr)
@@ -233,6 +265,11 @@ class Search:
             contenders=[(chosen.architecture, dataclasses.replace(chosen.optimizer, lr=lr)) for lr in lrs],
             seeds=seeds,
         )
+
+    def slowed(self, contender: int, step: float) -> None:
+        """Take note of how long a step of a contender took whose trial was stopped."""
+        pace = self.paces[contender]
+        self.paces[contender] = dataclasses.replace(pace, step=max(pace.step, step))
 
     def learn(self, found: Sequence[Found]) -> None:
         """Take note of what a contender's trials on a rung found, and of how fast it really was."""
