@@ -21,7 +21,7 @@ FEWEST_STEPS, ENOUGH_STEPS = 100, 700
 #: run each; larger texts were not tried).
 MOST_PASSES = 20
 #: The most rungs, and the learning rates of each contender on a rung. On the first one a contender is compared with
-#: others at its usual rate alone: GLR, GPT and LSTM were each better at it than at half of it.
+#: others at its usual rate alone.
 MOST_RUNGS, RATES = 3, 2
 #: The best of the last rung, and how often each of them is trained again with another seed, at most.
 FINALISTS, MOST_REPEATS = 2, 3
