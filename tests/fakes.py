@@ -5,10 +5,10 @@ import math
 
 import numpy as np
 
+from bakeoff.analysis.noise import Deviation, Noise
 from bakeoff.analysis.rows import read_rows
 from bakeoff.files import write_json
 from bakeoff.identity import encode, identity
-from bakeoff.rates import Deviation, Noise
 from bakeoff.records import RunFolder, StudyFolder
 
 #: The floors, in nats per token of valid; train is the same.

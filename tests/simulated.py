@@ -15,6 +15,7 @@ from scipy.interpolate import PchipInterpolator
 
 from bakeoff import rates, tuning
 from bakeoff.analysis import looks, power, statistics
+from bakeoff.analysis.noise import typical_deviation
 from bakeoff.analysis.optimum import left_open, optimum
 from bakeoff.analysis.statistics import Comparison
 
@@ -202,7 +203,7 @@ def cell(name, seeds):
         return found
     intervals = [(statistics.over_seeds(each), right) for each, right in zip(gains.tolist(), truth, strict=True)]
     edges = [verdicts(generator, QUIETER * noise + edge) for edge in (-statistics.SAME_WITHIN, statistics.SAME_WITHIN)]
-    planned = power.smallest_effect(rates.typical_deviation(noise[:1000].tolist()), seeds)
+    planned = power.smallest_effect(typical_deviation(noise[:1000].tolist()), seeds)
     return found | {
         "leaning": None,
         "the same": max(share(edge, "the same") for edge in edges),

@@ -13,10 +13,10 @@ from typing import Any
 
 from scipy.stats import kendalltau
 
-from bakeoff import rates
+from bakeoff.analysis import noise
+from bakeoff.analysis.noise import Carried, Deviation, Noise
 from bakeoff.files import write_json
 from bakeoff.metrics import Tally
-from bakeoff.rates import Carried, Deviation, Noise
 from bakeoff.records import FINISHED, StudyFolder
 
 Json = dict[str, Any]
@@ -37,7 +37,7 @@ def measured(folder: StudyFolder) -> Noise:
             samples.setdefault(experiment["model"], []).append(losses)
     deviations = {
         model: Deviation(
-            nats=rates.typical_deviation(found),
+            nats=noise.typical_deviation(found),
             lowest=min(map(stdev, found)),
             highest=max(map(stdev, found)),
             experiments=len(found),
@@ -45,14 +45,14 @@ def measured(folder: StudyFolder) -> Noise:
         )
         for model, found in samples.items()
     }
-    tokens = rates.trained_tokens(study)
+    tokens = noise.trained_tokens(study)
     return Noise(study=study["study"], folder=folder.path.name, trained_tokens=tokens, deviations=deviations)
 
 
 def carried(small: StudyFolder, large: StudyFolder) -> Carried | None:
     """What became of the small study's ranking in the large one; None where their experiments are not the same."""
     here, there = (_means(folder) for folder in (small, large))
-    if here.keys() != there.keys() or rates.trained_tokens(small.study) >= rates.trained_tokens(large.study):
+    if here.keys() != there.keys() or noise.trained_tokens(small.study) >= noise.trained_tokens(large.study):
         return None
     tau = float(kendalltau(list(here.values()), [there[slug] for slug in here]).statistic)
     place = sorted(here, key=lambda slug: here[slug]).index(min(there, key=lambda slug: there[slug])) + 1
@@ -82,7 +82,7 @@ def main() -> None:
     folders = [StudyFolder(Path(argument)) for argument in sys.argv[1:]]
     studies = [asdict(found) for folder in folders if (found := measured(folder)).deviations]
     pairs = [(a.study["study"], kept) for a in folders for b in folders if (kept := carried(a, b))]
-    write_json(rates.NOISE, {"studies": studies, "carried": {study: asdict(kept) for study, kept in pairs}})
+    write_json(noise.KEPT, {"studies": studies, "carried": {study: asdict(kept) for study, kept in pairs}})
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ from typing import Any
 
 import torch
 
-from bakeoff import costs, rates, words
+from bakeoff import costs, words
 from bakeoff.analysis import looks, power
+from bakeoff.analysis.noise import nearest
 from bakeoff.analysis.power import Paired
 from bakeoff.analysis.rows import read_rows
 from bakeoff.analysis.statistics import SAME_WITHIN
@@ -93,7 +94,7 @@ def plan(declared: Study, tokens: Tokens, folder: StudyFolder, device: torch.dev
         pairs, few = words.plural(paired.pairs, "pair"), ", so few that this is rough" if paired.few else ""
         paired_from = f"{folder.path}, {pairs} of experiments with at least {paired.seeds} seeds in common{few}"
     else:
-        noise = rates.nearest_noise(rates.trained_tokens(describe(study, tokens)))
+        noise = nearest(describe(study, tokens))
         paired = power.expected(noise, [experiment.architecture.name for experiment in chosen])
         paired_from = (
             f"kept noise of {noise.study}, the built-in study that trains on the most similar number of tokens"

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import noise
-from bakeoff import rates
+from bakeoff.analysis import noise as kept
 from bakeoff.experiments import STUDIES
 from bakeoff.records import StudyFolder
 
@@ -89,23 +89,23 @@ def test_the_deviation_is_found_again_though_one_experiment_hardly_trains(tmp_pa
 def test_where_an_epoch_is_cut_short_only_what_it_reads_is_trained_on(folder):
     study = folder.study
     study["budget"]["epoch_steps"] = 7
-    assert rates.trained_tokens(study) == 3 * 7 * 4 * 10
+    assert kept.trained_tokens(study) == 3 * 7 * 4 * 10
     study["budget"]["epoch_steps"] = 1000
-    assert rates.trained_tokens(study) == 15_000
+    assert kept.trained_tokens(study) == 15_000
 
 
 def test_what_is_measured_is_kept_and_read_again(folder, tmp_path, monkeypatch):
-    monkeypatch.setattr(rates, "NOISE", tmp_path / "noise.json")
+    monkeypatch.setattr(kept, "KEPT", tmp_path / "noise.json")
     monkeypatch.setattr("sys.argv", ["", str(folder.path)])
     noise.main()
-    assert rates.noise() == (noise.measured(folder),)
-    assert rates.carried("own") is None
+    assert kept.kept() == (noise.measured(folder),)
+    assert kept.carried("own") is None
 
 
 def test_what_became_of_a_ranking_is_what_the_results_say():
     quick, large = StudyFolder(RESULTS / "quick"), StudyFolder(RESULTS / "wikitext-2")
-    assert rates.carried("quick") == noise.carried(quick, large), "repeat python tools/noise.py"
-    assert rates.carried("wikitext-2") is None
+    assert kept.carried("quick") == noise.carried(quick, large), "repeat python tools/noise.py"
+    assert kept.carried("wikitext-2") is None
     assert noise.carried(large, quick) is None
     assert noise.carried(quick, quick) is None
 
@@ -115,23 +115,24 @@ def test_kendalls_tau_counts_the_pairs_that_keep_their_order():
     means = [noise._means(folder) for folder in (quick, large)]
     pairs = list(itertools.combinations(means[0], 2))
     signs = [math.prod(math.copysign(1, mean[a] - mean[b]) for mean in means) for a, b in pairs]
-    assert rates.carried("quick").tau == pytest.approx(sum(signs) / len(pairs))
+    assert kept.carried("quick").tau == pytest.approx(sum(signs) / len(pairs))
 
 
-@pytest.mark.parametrize("known", rates.noise(), ids=lambda known: known.study)
+@pytest.mark.parametrize("known", kept.kept(), ids=lambda known: known.study)
 def test_what_is_kept_is_what_the_results_say(known):
     assert known == noise.measured(StudyFolder(RESULTS / known.folder)), "repeat python tools/noise.py"
 
 
 def test_every_model_of_quick_has_been_repeated():
-    quick = next(known for known in rates.noise() if known.study == "quick")
+    quick = next(known for known in kept.kept() if known.study == "quick")
     assert set(quick.deviations) == {e.architecture.name for e in STUDIES["quick"].experiments}
     assert all(0 < found.nats < 0.1 and found.seeds >= 3 for found in quick.deviations.values())
 
 
-@given(st.floats(1, 1e15))
+@given(st.integers(1, 10**15))
 def test_the_nearest_is_the_one_of_the_most_similar_size(tokens):
     def ratio(known):
         return max(known.trained_tokens / tokens, tokens / known.trained_tokens)
 
-    assert ratio(rates.nearest_noise(tokens)) == pytest.approx(min(map(ratio, rates.noise())))
+    nearest = kept.nearest({"budget": {"epochs": 1}, "corpus": {"train": {"tokens": tokens}}})
+    assert ratio(nearest) == pytest.approx(min(map(ratio, kept.kept())))

@@ -5,14 +5,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from bakeoff import rates
 from bakeoff.analysis import diagnosis, timing
 from bakeoff.analysis.evaluations import Baseline
+from bakeoff.analysis.noise import Carried, carried
 from bakeoff.analysis.questions import Finding
 from bakeoff.analysis.questions.counting import Facts as Counting
 from bakeoff.analysis.questions.wall_clock import Facts as WallClock
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
-from bakeoff.rates import Carried
 
 #: More of a split than this stands in train by no chance: in the built-in corpora it is up to 0.2 %.
 LEAKED = 0.02
@@ -117,7 +116,7 @@ def first_screen(study: StudyRows, findings: Sequence[Finding]) -> Facts:
         statuses=Counter(row.status for row in study.rows if not row.finished),
         unsearched=tuple(e for e in study.experiments if not study.has_interior_rate(e)),
         elsewhere=bool(searched and not searched["fits"]),
-        carried=rates.carried(study.study["study"]),
+        carried=carried(study.study["study"]),
         leaked={split: share for split, share in study.shared.items() if share > LEAKED},
     )
 

@@ -10,9 +10,9 @@ import statistics as mathematics
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from bakeoff.analysis.noise import Noise, typical_deviation
 from bakeoff.analysis.rows import StudyRows
 from bakeoff.analysis.statistics import FEWEST_SEEDS, POWER, SAME_WITHIN, reach
-from bakeoff.rates import Noise, typical_deviation
 
 #: With fewer differences than these, each counted without its pair's mean, a deviation may well be off by a third.
 ENOUGH = 6

@@ -11,16 +11,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from bakeoff import decisions, rates
-from bakeoff.analysis import diagnosis, evaluations, statistics
+from bakeoff import decisions
+from bakeoff.analysis import diagnosis, evaluations, noise, statistics
 from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point, WithCounts
+from bakeoff.analysis.noise import Noise
 from bakeoff.analysis.optimum import COARSE, left_open, losses, optimum
 from bakeoff.analysis.probe import Probe, probe
 from bakeoff.analysis.reported import Reported, reported
 from bakeoff.analysis.statistics import Comparison
 from bakeoff.errors import UserError, plain
 from bakeoff.metrics import Tally
-from bakeoff.rates import Noise
 from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
 
 Json = dict[str, Any]
@@ -351,7 +351,7 @@ class StudyRows:
     @property
     def reads(self) -> float:
         """How often a run reads each token of train, on average."""
-        return rates.trained_tokens(self.study) / float(self.study["corpus"]["train"]["tokens"])
+        return noise.trained_tokens(self.study) / float(self.study["corpus"]["train"]["tokens"])
 
     @property
     def unigram(self) -> Baseline:
@@ -555,13 +555,12 @@ def read_rows(folder: StudyFolder, seeds: Sequence[int] = (), known: Known | Non
         rows = [_diagnosed(row, floors, rows) for row in rows]
     models, optimizers = ([entry["name"] for entry in study[kind]] for kind in ("models", "optimizers"))
     rows.sort(key=lambda r: (models.index(r.model), r.layers, optimizers.index(r.optimizer), r.number, r.seed))
-    noise = rates.nearest_noise(rates.trained_tokens(study))
     return StudyRows(
         study=study,
         folder=decisions.place(folder.path),
         rows=tuple(rows),
         baselines=baselines,
-        noise=noise,
+        noise=noise.nearest(study),
         texts=_texts(declared.get("texts")),
         reported=tuple(reported(name, _shown(record)) for name, record in folder.reported),
     )
@@ -659,8 +658,7 @@ def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: 
 
 def _probe(study: Json, entry: Json, record: Json) -> Probe:
     unigram = next(evaluations.baseline(floor) for floor in study["baselines"] if floor["name"] == "unigram")
-    noise = rates.nearest_noise(rates.trained_tokens(study))
-    return probe(record, entry["number"], unigram.valid.loss, noise.of(entry["model"]))
+    return probe(record, entry["number"], unigram.valid.loss, noise.nearest(study).of(entry["model"]))
 
 
 def _diagnosed(row: Row, floors: Mapping[str, Baseline], rows: list[Row]) -> Row:

@@ -10,9 +10,9 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+from bakeoff.analysis.noise import typical_deviation
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import LEANING, LEANING_YES, YES, Comparison, verdict
-from bakeoff.rates import typical_deviation
 
 #: Every epoch of a run is the same work, but for a shorter last one; what took half again as long as the median was
 #: disturbed.

@@ -8,10 +8,10 @@ import jinja2
 
 from bakeoff import templating, words
 from bakeoff.analysis import answer as answers
+from bakeoff.analysis.noise import Noise
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.rows import Repeats, Row
 from bakeoff.analysis.statistics import ANSWERED, Comparison
-from bakeoff.rates import Noise
 
 Json = dict[str, Any]
 #: The parts of an answer that a template may define besides `question` and `text`; what comes out empty is left out.
