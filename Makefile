@@ -30,7 +30,7 @@ busy: export TESTS = tests/executors tests/choosing tests/test_cli.py tests/test
 	tests/test_runner.py tests/test_worker.py tests/test_tuning.py tests/test_costs.py tests/test_process.py \
 	tests/test_bad_input.py tests/test_fuzz.py tests/test_threads.py tests/test_memory.py tests/test_machine.py \
 	tests/test_readme.py tests/test_verbs.py tests/test_watching.py tests/test_progress.py tests/test_provenance.py \
-	tests/report/test_browser.py tests/report/test_build.py tests/data/test_hub.py tests/bench tests/tools
+	tests/reporting/test_browser.py tests/reporting/test_build.py tests/data/test_hub.py tests/bench tests/tools
 busy: export WORKERS = 4
 busy: $(VENV)/.installed-dev
 	for each in 1 2; do setsid $(BIN)/python -c 'while True: pass' & others="$$others $$!"; done; \

@@ -136,7 +136,7 @@ def serve(library: ctypes.CDLL) -> None:
     import torch._dynamo  # noqa: F401 (torch imports it, for seconds, when a module is first built on no device)
 
     from bakeoff import checkpoints, cli, costs, runner, tuning, worker  # noqa: F401 (forks find them imported)
-    from bakeoff.report import build  # noqa: F401
+    from bakeoff.reporting import build  # noqa: F401
 
     checkpoints.INTERVAL, checkpoints.SHARE = 0.0, 1e9  # one at every step
     costs.keep_freed_memory = worker.keep_freed_memory = lambda: None  # a fork in threads must not change the allocator

@@ -290,7 +290,7 @@ def test_a_report_that_lacks_a_part_exits_with_1_and_says_what_failed(fake_study
     def broken(*arguments):
         raise ZeroDivisionError("no room")
 
-    monkeypatch.setattr("bakeoff.report.pdf.write", broken)
+    monkeypatch.setattr("bakeoff.reporting.pdf.write", broken)
     status, out, err = call(["report", fake_study.path, "--out", tmp_path], monkeypatch, capsys)
     page = tmp_path / "fake" / "index.html"
     assert (status, out) == (1, f"report: {page}\n")

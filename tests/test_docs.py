@@ -74,7 +74,7 @@ def test_the_reference_has_what_python_has(site):
         "verbs.choose",
         "verbs.tune",
         "verbs.judge",
-        "report.results.rows",
+        "reporting.results.rows",
         "loading.load",
         "callback.BakeoffCallback",
     ):

@@ -16,7 +16,7 @@ from bakeoff.data import cache
 from bakeoff.errors import UserError
 from bakeoff.identity import purpose
 from bakeoff.records import DAMAGED, STATUSES, StudyFolder
-from bakeoff.report.build import MANIFEST, PAGE
+from bakeoff.reporting.build import MANIFEST, PAGE
 from bakeoff.study_file import find_study
 from forked import FAULTS, leftovers, outcomes, unseal
 

@@ -22,7 +22,7 @@ from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.files import TEMPORARY
-from bakeoff.report import build, figures, pdf
+from bakeoff.reporting import build, figures, pdf
 from bakeoff.spec import Budget, Corpus
 from forked import unseal
 

@@ -23,8 +23,8 @@ from bakeoff.analysis.questions.reported import facts
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.importing import Told
-from bakeoff.report import live
-from bakeoff.report.build import build
+from bakeoff.reporting import live
+from bakeoff.reporting.build import build
 
 RUNS = {(1, "lstm", 1, "adam"): fakes.falling(4.5), (2, "gpt1", 1, "adam"): fakes.falling(4.7)}
 LOG = [

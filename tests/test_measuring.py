@@ -28,8 +28,8 @@ from bakeoff.errors import UserError
 from bakeoff.export import transformers as exporting
 from bakeoff.models import Transformers, ngram
 from bakeoff.optimizers import Adam
-from bakeoff.report import table
-from bakeoff.report.build import build
+from bakeoff.reporting import table
+from bakeoff.reporting.build import build
 from bakeoff.runner import open_session
 from bakeoff.spec import Budget, Study
 

@@ -13,7 +13,7 @@ from bakeoff.analysis.rows import read_rows
 from bakeoff.analysis.statistics import SAME
 from bakeoff.data import corpora
 from bakeoff.options import with_options
-from bakeoff.report import build
+from bakeoff.reporting import build
 from bakeoff.study_file import find_study
 
 FILE = Path(__file__).parents[1] / "examples" / "faults.py"

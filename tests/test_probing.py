@@ -14,8 +14,8 @@ from bakeoff.errors import UserError
 from bakeoff.models import GPT, GPT1, LSTM
 from bakeoff.optimizers import Adam
 from bakeoff.records import StudyFolder, read_json, write_record
-from bakeoff.report import contents
-from bakeoff.report.build import NO_FIGURES
+from bakeoff.reporting import contents
+from bakeoff.reporting.build import NO_FIGURES
 from bakeoff.shapes import CHECKSUM
 from bakeoff.spec import Budget
 from bakeoff.study_file import find_study

@@ -12,7 +12,7 @@ from bakeoff.analysis.questions import findings
 from bakeoff.analysis.rows import read_rows
 from bakeoff.analysis.statistics import NO, YES
 from bakeoff.records import find_studies
-from bakeoff.report import table, text
+from bakeoff.reporting import table, text
 
 ROOT = Path(__file__).parent.parent
 STUDIES = find_studies(ROOT / "results")

@@ -19,7 +19,7 @@ import pytest
 import fakes
 from bakeoff import cli, watching
 from bakeoff.errors import UserError
-from bakeoff.report import live
+from bakeoff.reporting import live
 from bakeoff.watching import Server
 
 RUNS = {(1, "lstm", 1, "adam"): [4.6, 4.5], (2, "lstm", 1, "sgd"): fakes.falling(5.3), (3, "gpt1", 1, "adam"): None}

@@ -63,7 +63,7 @@ def test_the_wheel_carries_every_file_of_the_package_and_nothing_else(wheel):
         told = archive.read(COMMIT).decode().strip() if COMMIT in packed else None
     assert packed - {COMMIT} == {name for name in files if "__pycache__" not in name}
     assert told == provenance.commit(), "nothing else in it says of which commit it is"
-    assert {"bakeoff/report/templates/index.html", "bakeoff/py.typed"} <= packed
+    assert {"bakeoff/reporting/templates/index.html", "bakeoff/py.typed"} <= packed
 
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from bakeoff.report.live import Page
+from bakeoff.reporting.live import Page
 from bakeoff.runner import open_session
 from bakeoff.study_file import find_study
 

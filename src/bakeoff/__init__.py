@@ -5,19 +5,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bakeoff.loading import load, load_floor
-    from bakeoff.report.results import report, rows
+    from bakeoff.reporting.results import report, rows
     from bakeoff.verbs import choose, judge, probe, run, tune
 else:
     #: Where each name is; it is imported when it is first asked for, as torch and polars take their time.
     _PLACES = {
         **dict.fromkeys(("choose", "judge", "probe", "run", "tune"), "verbs"),
         **dict.fromkeys(("load", "load_floor"), "loading"),
-        "rows": "report.results",
+        **dict.fromkeys(("report", "rows"), "reporting.results"),
     }
 
     def __getattr__(name: str) -> object:
-        if name == "report":
-            return import_module("bakeoff.report")
         if name in _PLACES:
             return getattr(import_module(f"bakeoff.{_PLACES[name]}"), name)
         raise AttributeError(f"module 'bakeoff' has no attribute {name!r}")

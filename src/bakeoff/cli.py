@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from bakeoff.analysis.rows import StudyRows
     from bakeoff.records import StudyFolder
-    from bakeoff.report.results import Results
+    from bakeoff.reporting.results import Results
 
 DEFAULT_OUT = Path("runs")
 
@@ -271,7 +271,7 @@ def report(
     For example `bakeoff report runs/quick`.
     """
     from bakeoff.records import find_studies
-    from bakeoff.report import live, results
+    from bakeoff.reporting import live, results
 
     def write(study: "StudyFolder") -> int:
         with process.console().status("writing the report"):

@@ -18,7 +18,7 @@ from bakeoff.models import count_table
 from bakeoff.models.count_table import CountTable
 from bakeoff.models.ngram import TABLES, Floor
 from bakeoff.records import DamagedError, RunFolder, StudyFolder, only_study, read_json
-from bakeoff.report import table
+from bakeoff.reporting import table
 from bakeoff.spec import Architecture, Run
 from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
 

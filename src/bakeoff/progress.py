@@ -24,7 +24,7 @@ from bakeoff import at_work, runner, words
 from bakeoff.data import Tokens
 from bakeoff.errors import plain
 from bakeoff.records import StudyFolder
-from bakeoff.report import live
+from bakeoff.reporting import live
 from bakeoff.spec import Budget, Corpus, Run, Study
 
 Json = dict[str, Any]

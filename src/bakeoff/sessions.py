@@ -17,8 +17,8 @@ from bakeoff.files import require_ours
 from bakeoff.machine import require_precision
 from bakeoff.options import Located, device_of, is_here
 from bakeoff.records import FAILED, StudyFolder
-from bakeoff.report import live
-from bakeoff.report.results import Results, report
+from bakeoff.reporting import live
+from bakeoff.reporting.results import Results, report
 from bakeoff.runner import Session, open_undeclared
 from bakeoff.spec import Run
 

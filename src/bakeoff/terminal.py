@@ -72,7 +72,7 @@ def _reported_text(rows: StudyRows) -> str:
     if not rows.reported:
         return ""
     from bakeoff.analysis.questions.reported import facts
-    from bakeoff.report import text
+    from bakeoff.reporting import text
 
     found = facts(rows)
     head, *lines = text.grid("reported", found) or []
@@ -164,7 +164,7 @@ def plan_text(plan: "Plan") -> str:
 
 def probe_json(folder: RunFolder, probe: "Probe") -> Json:
     """What `bakeoff probe --json` says: what was kept with the run, and what it says."""
-    from bakeoff.report import text
+    from bakeoff.reporting import text
 
     said = text.say("shared", "probed", probe)
     return {"number": probe.number, "folder": str(folder.path), "verdict": probe.found, "text": said} | (
@@ -174,7 +174,7 @@ def probe_json(folder: RunFolder, probe: "Probe") -> Json:
 
 def probe_text(probe: "Probe") -> str:
     """A line for each start of a probe, the run's own first, and what they say together."""
-    from bakeoff.report import text
+    from bakeoff.reporting import text
 
     named = [("as it is", probe.own)]
     named += [(f"#{probe.smaller[0]} as it is", probe.smaller[1])] if probe.smaller else []

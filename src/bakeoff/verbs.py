@@ -41,7 +41,7 @@ from bakeoff.options import (
     with_options,
 )
 from bakeoff.records import FAILED, StudyFolder, only_study, write_record
-from bakeoff.report.results import Results
+from bakeoff.reporting.results import Results
 from bakeoff.runner import OtherCodeError, open_undeclared, parse_jobs
 from bakeoff.sessions import do, opened, reported, say_cost, say_where, train
 from bakeoff.spec import Study

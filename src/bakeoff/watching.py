@@ -12,8 +12,8 @@ from pathlib import Path
 
 from bakeoff.errors import UserError, plain
 from bakeoff.records import EARLIER, StudyFolder
-from bakeoff.report import live
-from bakeoff.report.build import PAGE
+from bakeoff.reporting import live
+from bakeoff.reporting.build import PAGE
 
 #: The only address that is listened on: other machines do not reach it.
 ADDRESS = "127.0.0.1"

@@ -8,7 +8,7 @@ import fakes
 from bakeoff.analysis.answer import first_screen
 from bakeoff.analysis.questions import findings
 from bakeoff.analysis.timing import Twice
-from bakeoff.report import text
+from bakeoff.reporting import text
 
 CURVES = {(1, "lstm", 1, "adam"): [4.9, 4.8, 4.7, 4.6], (2, "lstm", 1, "sgd"): [5.1, 5.0, 4.9, 4.8]}
 

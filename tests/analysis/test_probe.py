@@ -5,7 +5,7 @@ import pytest
 import fakes
 from bakeoff.analysis.diagnosis import FLAT, NEAR
 from bakeoff.analysis.probe import LATER, NO_CHANGE, PARTLY, RECIPE, probe
-from bakeoff.report import text
+from bakeoff.reporting import text
 
 UNIGRAM = fakes.FLOORS["unigram"]
 #: Just clear, by five typical deviations.

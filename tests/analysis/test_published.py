@@ -12,7 +12,7 @@ import fakes
 from bakeoff.analysis import published
 from bakeoff.analysis.published import CLAIMS, RUNS, TOKENS, bias, biased_perplexity, true_perplexity
 from bakeoff.metrics import Tally
-from bakeoff.report import text
+from bakeoff.reporting import text
 from golden import golden
 
 

@@ -8,7 +8,7 @@ import pytest
 import fakes
 from bakeoff.analysis import timing
 from bakeoff.analysis.questions.wall_clock import wall_clock
-from bakeoff.report import text
+from bakeoff.reporting import text
 
 FAST, SLOW = (1, "lstm", 1, "adam"), (2, "lstm", 1, "sgd")
 

@@ -20,8 +20,8 @@ from bakeoff.identity import decode
 from bakeoff.models import LSTM
 from bakeoff.optimizers import SGD
 from bakeoff.records import StudyFolder, read_json, write_record
-from bakeoff.report import figures, pdf
-from bakeoff.report.build import NO_FIGURES, build
+from bakeoff.reporting import figures, pdf
+from bakeoff.reporting.build import NO_FIGURES, build
 from bakeoff.runner import open_session
 from bakeoff.shapes import CHECKSUM as SEAL
 from bakeoff.spec import Experiment

@@ -24,7 +24,7 @@ from bakeoff.errors import UserError
 from bakeoff.identity import identity
 from bakeoff.machine import resolve_precision, usable_cores
 from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder, find_studies
-from bakeoff.report import live
+from bakeoff.reporting import live
 from bakeoff.spec import Run, Study
 
 Json = dict[str, Any]

@@ -7,7 +7,7 @@ import pytest
 import fakes
 from bakeoff.analysis.evaluations import Parts
 from bakeoff.analysis.questions.architectures import LOOKED_UP, architectures
-from bakeoff.report import text
+from bakeoff.reporting import text
 from golden import golden
 
 LSTM, LSTM_W = (1, "lstm", 1, "adam"), (2, "lstm", 1, "adamw")

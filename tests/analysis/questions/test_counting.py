@@ -7,7 +7,7 @@ import pytest
 
 import fakes
 from bakeoff.analysis.questions.counting import against_floor, counting
-from bakeoff.report import text
+from bakeoff.reporting import text
 from golden import golden
 
 ONE, TWO = (1, "lstm", 1, "adam"), (2, "lstm", 1, "adamw")

@@ -15,7 +15,7 @@ from bakeoff.analysis.questions.depth import (
     depth,
     ladders,
 )
-from bakeoff.report import text
+from bakeoff.reporting import text
 from golden import golden
 
 ONE, TWO, FOUR = (2, "lstm", 1, "adamw"), (9, "lstm", 2, "adamw"), (10, "lstm", 4, "adamw")

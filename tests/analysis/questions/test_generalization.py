@@ -6,7 +6,7 @@ import pytest
 
 import fakes
 from bakeoff.analysis.questions.generalization import generalization
-from bakeoff.report import text
+from bakeoff.reporting import text
 from golden import golden
 
 ONE, TWO, THREE = (1, "lstm", 1, "adam"), (2, "lstm", 1, "adamw"), (3, "lstm", 1, "sgd")

@@ -4,7 +4,7 @@ import pytest
 
 import fakes
 from bakeoff.analysis.questions.memory import memory
-from bakeoff.report import text
+from bakeoff.reporting import text
 from golden import golden
 
 

@@ -10,7 +10,7 @@ import fakes
 from bakeoff.analysis.evaluations import Parts
 from bakeoff.analysis.questions.optimizers import optimizers, rate_ranges
 from bakeoff.optimizers import SCHEDULES
-from bakeoff.report import text
+from bakeoff.reporting import text
 from bakeoff.spec import Budget
 from golden import golden
 

@@ -4,7 +4,7 @@ import pytest
 
 import fakes
 from bakeoff.analysis.questions.overfitting import overfitting
-from bakeoff.report import text
+from bakeoff.reporting import text
 from golden import golden
 
 ADAM, ONE, TWO, FOUR = (

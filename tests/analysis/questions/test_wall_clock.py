@@ -7,7 +7,7 @@ import pytest
 import fakes
 from bakeoff.analysis.questions.wall_clock import races, wall_clock
 from bakeoff.analysis.statistics import NOT_MEASURED
-from bakeoff.report import text
+from bakeoff.reporting import text
 from golden import golden
 
 FAST, SLOW, LAST = (1, "lstm", 1, "adam"), (2, "lstm", 1, "adamw"), (3, "lstm", 1, "sgd")

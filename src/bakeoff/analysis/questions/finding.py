@@ -23,7 +23,7 @@ class Finding:
 
     Attributes:
         name: Short, for links: letters, digits and hyphens.
-        template: Whose words it has: a file of `report/text/` without its ending.
+        template: Whose words it has: a file of `reporting/text/` without its ending.
         verdict: One of the constants of `statistics`.
         facts: What the template is given: a dataclass of the question's module, or a mapping.
         evidence: The keys (`number`, `seed`) of the rows behind it, and the names of floors.

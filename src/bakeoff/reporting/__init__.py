@@ -1,0 +1,1 @@
+"""The report of a study: what it says, its tables and figures, the page and the PDF."""
