@@ -127,7 +127,7 @@ def test_what_a_killed_process_left_half_written_is_removed(tmp_path, prefix):
 def test_one_is_due_when_enough_time_has_passed_for_what_the_last_one_cost(monkeypatch):
     now = [100.0]
     monkeypatch.setattr(checkpoints.time, "perf_counter", lambda: now[0])
-    pace = checkpoints.Pace()
+    pace = checkpoints.Due()
     now[0] = 101.0
     assert pace.due()
     assert not pace.due(least=120.0)

@@ -56,7 +56,7 @@ def test_disk_holds_a_run_at_its_largest(name, study, tokens, tmp_path, monkeypa
         return sum(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
 
     monkeypatch.setattr("os.fsync", lambda handle: sizes.append(held()))
-    monkeypatch.setattr("bakeoff.checkpoints.Pace.due", lambda self, least=0.0: not least)  # after every evaluation
+    monkeypatch.setattr("bakeoff.checkpoints.Due.due", lambda self, least=0.0: not least)  # after every evaluation
     run = dataclasses.replace(study.runs[1], architecture=GPT1(width=64, heads=2), optimizer=OPTIMIZERS[name](lr=1e-3))
     work(Job(run=run, folder=tmp_path, device="cpu", alone=True), lambda message: None)
     cost = costs.estimate([run], tokens, CPU)
@@ -105,7 +105,7 @@ def test_where_the_disk_does_not_hold_it_a_study_stays_as_it_is(study, tmp_path,
 
 
 def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatch):
-    probe = costs.Probe(step=1.0, evaluated_token=0.0, memory_bytes=0)
+    probe = costs.StepCost(step=1.0, evaluated_token=0.0, memory_bytes=0)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
     monkeypatch.setattr(costs.sampling, "plan", lambda *of_a_run: Sampling())
     long = study.with_shared(epochs=20)
@@ -121,7 +121,7 @@ def test_steps_of_larger_batches_are_timed_for_themselves(study, tokens, monkeyp
     monkeypatch.setattr(
         costs,
         "_probe",
-        lambda run, *_: tried.append(run.budget.batch_size) or costs.Probe(step=1.0, evaluated_token=0.0),
+        lambda run, *_: tried.append(run.budget.batch_size) or costs.StepCost(step=1.0, evaluated_token=0.0),
     )
     experiments = tuple(
         dataclasses.replace(study.experiments[0], number=number, batch_size=size) for number, size in ((1, 2), (2, 4))
@@ -135,19 +135,19 @@ def test_each_kind_of_optimizer_is_timed_for_itself(study, tokens, monkeypatch):
     monkeypatch.setattr(
         costs,
         "_probe",
-        lambda run, *_: costs.Probe(step=1.0, evaluated_token=0.0, memory_bytes=memory[run.optimizer.name]),
+        lambda run, *_: costs.StepCost(step=1.0, evaluated_token=0.0, memory_bytes=memory[run.optimizer.name]),
     )
     experiments = tuple(
         dataclasses.replace(study.experiments[0], number=number, optimizer=OPTIMIZERS[name](lr=0.1))
         for number, name in enumerate(memory, start=1)
     )
-    probes = costs.probe(dataclasses.replace(study, experiments=experiments).runs, tokens, CPU)
+    probes = costs.time_steps(dataclasses.replace(study, experiments=experiments).runs, tokens, CPU)
     needed = [probe.memory_bytes for probe in probes.values()]
     assert [each - min(needed) for each in needed] == [0, 200, 100]
 
 
 def test_what_is_measured_between_epochs_takes_its_time(study, tokens, monkeypatch):
-    probe = costs.Probe(step=0.0, evaluated_token=1e-3, memory_bytes=0)
+    probe = costs.StepCost(step=0.0, evaluated_token=1e-3, memory_bytes=0)
     monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
     run = study.runs[0]
     with_samples = costs.estimate([run], tokens, CPU).seconds

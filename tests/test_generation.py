@@ -9,7 +9,7 @@ from scipy.stats import chisquare
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from bakeoff.errors import UserError
-from bakeoff.generation import Choice, Counts, Network, generate, text
+from bakeoff.generation import Counts, Decoding, Network, generate, text
 from bakeoff.models import ARCHITECTURES, LSTM
 from bakeoff.models.count_table import CountTable
 from bakeoff.models.ngram import TABLES
@@ -57,7 +57,7 @@ def test_features_are_the_same_wherever_the_tokens_are_cut(kind, cuts, seed):
 @pytest.mark.parametrize("kind", ARCHITECTURES)
 def test_the_likeliest_tokens_are_those_of_a_model_that_reads_all_again(kind):
     model = build(kind)
-    found = list(generate(Network(model), tokens(3), Choice(tokens=LENGTH + 5, temperature=0)))
+    found = list(generate(Network(model), tokens(3), Decoding(tokens=LENGTH + 5, temperature=0)))
     seen, expected = tokens(3), []
     for _ in range(LENGTH + 5):
         if model.window and len(seen) > model.window:
@@ -96,7 +96,9 @@ class Fixed:
 @pytest.mark.parametrize(("temperature", "top_k"), [(1.0, None), (0.5, None), (2.0, 3), (1.0, 1)])
 def test_draws_follow_the_sharpened_and_cut_off_probabilities(temperature, top_k):
     probabilities = np.array([0.4, 0.3, 0.2, 0.1])
-    drawn = list(generate(Fixed(probabilities), [0], Choice(tokens=3000, temperature=temperature, top_k=top_k, seed=1)))
+    drawn = list(
+        generate(Fixed(probabilities), [0], Decoding(tokens=3000, temperature=temperature, top_k=top_k, seed=1))
+    )
     expected = probabilities ** (1 / temperature) * (np.arange(4) < (top_k or 4))
     counts = np.bincount(drawn, minlength=4)
     allowed = expected > 0
@@ -108,12 +110,12 @@ def test_draws_follow_the_sharpened_and_cut_off_probabilities(temperature, top_k
 @pytest.mark.parametrize("temperature", [1e-310, 5e-324])
 def test_at_a_very_low_temperature_the_likeliest_token_is_drawn(temperature):
     probabilities = np.array([0.1, 0.6, 0.3])
-    assert list(generate(Fixed(probabilities), [0], Choice(tokens=5, temperature=temperature))) == [1] * 5
+    assert list(generate(Fixed(probabilities), [0], Decoding(tokens=5, temperature=temperature))) == [1] * 5
 
 
 def test_a_seed_gives_its_text_and_another_another():
     def drawn(seed):
-        return list(generate(Network(build("lstm")), [1], Choice(tokens=30, seed=seed)))
+        return list(generate(Network(build("lstm")), [1], Decoding(tokens=30, seed=seed)))
 
     assert drawn(0) == drawn(0) != drawn(1)
 
@@ -133,7 +135,7 @@ def test_pieces_are_whole_characters_and_make_up_the_text():
             logits[next(self.left)] = 0.0
             return logits
 
-    pieces = list(text(Told(), tokenizer, "", Choice(tokens=len(wanted))))
+    pieces = list(text(Told(), tokenizer, "", Decoding(tokens=len(wanted))))
     assert "".join(pieces) == "Größe 東京 ✓"
     assert all("�" not in piece for piece in pieces)
 
@@ -149,7 +151,7 @@ def test_a_tokenizer_that_drops_blanks_has_something_to_go_on_from(prompt):
             read.append(tokens)
             return torch.tensor([-torch.inf, 0.0])
 
-    assert "".join(text(Told(), tokenizer, prompt, Choice(tokens=1))) == "word"
+    assert "".join(text(Told(), tokenizer, prompt, Decoding(tokens=1))) == "word"
     assert read == [[0]]
 
 
@@ -158,7 +160,7 @@ def test_a_tokenizer_that_drops_blanks_has_something_to_go_on_from(prompt):
 )
 def test_choices_out_of_bounds_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong)).replace("_", " ")):
-        Choice(**wrong)
+        Decoding(**wrong)
 
 
 def test_a_model_without_logits_is_refused_in_words():

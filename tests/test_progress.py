@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from bakeoff import process
-from bakeoff.progress import Bars, Lines, Pace, display, preparing
+from bakeoff.progress import Bars, Countdown, Lines, display, preparing
 from bakeoff.spec import Budget
 
 SUMS = {"perplexity": 12.345, "bits_per_byte": 1.5}
@@ -143,7 +143,7 @@ def test_the_end_of_the_first_run_is_numbered_as_the_first(runs):
 def test_what_is_left_follows_from_what_is_done(runs, monkeypatch):
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    pace = Pace(runs)
+    pace = Countdown(runs)
     assert pace.left(0.0) is None
     now[0] += 30
     pace.note(END)

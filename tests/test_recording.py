@@ -8,7 +8,7 @@ import pytest
 
 from bakeoff import provenance
 from bakeoff.data.sequences import TokenStream
-from bakeoff.recording import Kept, Measures, by_document
+from bakeoff.recording import Measures, RunState, by_document
 from bakeoff.training import EpochRecord, Evaluation, Sample
 
 
@@ -61,7 +61,7 @@ def test_documents_share_the_nats_of_their_targets():
 
 def test_going_on_is_noted_with_whatever_was_not_so_before():
     code = dict.fromkeys(provenance.KEYS, "a")
-    kept = Kept(alone=True, environment={"device": "cpu", **code})
+    kept = RunState(alone=True, environment={"device": "cpu", **code})
     kept.resumed(3, alone=True, environment=code)
     assert (kept.alone, kept.environment["sources"], kept.resumed_at_step) == (True, "a", [3])
     for sources in ("b", "a", "b"):
@@ -73,10 +73,10 @@ def test_going_on_is_noted_with_whatever_was_not_so_before():
 def test_going_on_on_another_machine_is_named_but_not_by_folders_that_do_not_say():
     code = dict.fromkeys(provenance.KEYS, "a")
     here, there = code | {"processor": "one, of two", "machine": "1"}, code | {"processor": "other", "machine": "2"}
-    kept = Kept(alone=True, environment=dict(here))
+    kept = RunState(alone=True, environment=dict(here))
     for environment in (here, there, there):
         kept.resumed(3, alone=True, environment=environment)
     assert (kept.environment["processor"], kept.environment["machine"]) == ("one, of two, other", "1, 2")
-    kept = Kept(alone=True, environment=dict(code))
+    kept = RunState(alone=True, environment=dict(code))
     kept.resumed(3, alone=True, environment=here)
     assert kept.environment == code

@@ -84,7 +84,7 @@ def test_memory_that_is_not_known_is_a_dash(tiny_study):
 
 @pytest.mark.parametrize(("best", "says"), [(1e-2, " 0.01 "), (1e9, "(edge)")])
 def test_a_search_shows_what_it_chose_and_where_it_was_on_the_edge(tiny_study, best, says):
-    search = tuning.Search(tiny_study)
+    search = tuning.RateSearch(tiny_study)
     for places in search.trials.values():
         for place in range(-8, -1):
             loss = (2 * math.log10(tuning.rate(place) / best)) ** 2 + 1.0

@@ -38,7 +38,7 @@ def rows_of(study, valid_loss):
 
 
 def searched(study, valid_loss):
-    search = tuning.Search(study)
+    search = tuning.RateSearch(study)
     asked = []
     while (trials := search.next_round()) is not None:
         asked.append(trials)
@@ -63,7 +63,7 @@ def test_a_rate_between_two_is_about_as_far_from_either(place):
 
 
 def test_everyone_gets_seven_rates_around_its_centre_and_the_same_schedule(tiny_study):
-    trials = tuning.Search(tiny_study).next_round()
+    trials = tuning.RateSearch(tiny_study).next_round()
     assert len(trials.experiments) == 7 * len(tiny_study.experiments)
     assert trials.seeds == (tuning.SEED,)
     assert trials.trial
@@ -74,7 +74,7 @@ def test_everyone_gets_seven_rates_around_its_centre_and_the_same_schedule(tiny_
 
 @pytest.mark.parametrize(("declared", "expected"), [(None, 3), (2, 2)])
 def test_a_trial_has_the_threads_that_the_study_declares_or_its_share(tiny_study, declared, expected):
-    trials = tuning.Search(tiny_study.with_shared(threads=declared), threads=3).next_round()
+    trials = tuning.RateSearch(tiny_study.with_shared(threads=declared), threads=3).next_round()
     assert trials.budget.threads == expected
 
 
@@ -87,7 +87,7 @@ def test_a_search_goes_on_with_the_threads_that_it_was_started_with(tmp_path, mo
 
 
 def test_an_experiment_whose_every_trial_failed_is_named(tiny_study):
-    search = tuning.Search(tiny_study)
+    search = tuning.RateSearch(tiny_study)
     trials = search.next_round()
     found = rows_of(trials, lambda experiment: 5.0 if experiment.number % 7 else None).rows
     for row in found:
@@ -99,7 +99,7 @@ def test_an_experiment_whose_every_trial_failed_is_named(tiny_study):
 
 @pytest.mark.parametrize(("epochs", "limit", "expected"), [(10, None, (5, 140)), (3, None, (1, 700)), (20, 9, (10, 9))])
 def test_a_trial_is_half_as_long_as_the_study_and_no_longer_than_its_limit(tiny_study, epochs, limit, expected):
-    search = tuning.Search(tiny_study.with_shared(epochs=epochs, epoch_steps=limit))
+    search = tuning.RateSearch(tiny_study.with_shared(epochs=epochs, epoch_steps=limit))
     trials = search.next_round()
     search.learn(rows_of(trials, distance(1e-2)))
     budget = trials.budget
@@ -116,7 +116,7 @@ def test_a_trial_is_half_as_long_as_the_study_and_no_longer_than_its_limit(tiny_
 def test_a_trial_of_a_study_in_steps_is_the_same_schedule_with_fewer(tiny_study, whole, expected):
     names = ("steps", "epoch_steps", "warmup_steps", "decay_steps")
     budget = Budget(batch_size=4, sequence_length=16, **dict(zip(names, whole, strict=True)))
-    search = tuning.Search(dataclasses.replace(tiny_study, budget=budget))
+    search = tuning.RateSearch(dataclasses.replace(tiny_study, budget=budget))
     trials = search.next_round()
     search.learn(rows_of(trials, distance(1e-2)))
     assert tuple(getattr(trials.budget, name) for name in names) == expected
@@ -126,14 +126,14 @@ def test_a_trial_of_a_study_in_steps_is_the_same_schedule_with_fewer(tiny_study,
 def test_a_trial_has_its_experiments_batches_and_as_many_tokens_as_the_others(tiny_study):
     first, second = tiny_study.experiments
     study = dataclasses.replace(tiny_study, experiments=(first, dataclasses.replace(second, batch_size=16)))
-    budgets = {run.number > 7: run.budget for run in tuning.Search(study).next_round().runs}
+    budgets = {run.number > 7: run.budget for run in tuning.RateSearch(study).next_round().runs}
     assert {budget.batch_size for budget in budgets.values()} == {study.budget.batch_size, 16}
     tokens = {budget.batch_size * budget.epoch_steps for budget in budgets.values()}
     assert max(tokens) - min(tokens) < 16
 
 
 def test_the_trials_of_an_experiment_are_known_in_every_round(tiny_study):
-    search = tuning.Search(tiny_study)
+    search = tuning.RateSearch(tiny_study)
     trials = search.next_round()
     assert search.trials_of([]) == []
     first, second = (search.trials_of([number]) for number in tiny_study.numbers[:2])
@@ -214,7 +214,7 @@ def test_where_an_optimizer_refuses_a_rate_the_search_ends_on_that_side(tiny_stu
 
 def test_an_optimizer_that_takes_none_of_the_first_rates_is_named(tiny_study):
     with pytest.raises(UserError, match=r"\A#1 takes none of the rates from 0\.0001 to 0\.1 that a search tries first"):
-        tuning.Search(bounded(tiny_study, 2.0, 3.0)).next_round()
+        tuning.RateSearch(bounded(tiny_study, 2.0, 3.0)).next_round()
 
 
 def test_a_winner_that_never_lies_inside_is_said_to_be_on_the_edge(tiny_study):
@@ -271,13 +271,13 @@ def test_rates_that_other_code_led_to_are_refused_and_an_earlier_versions_do_not
 
 
 def test_the_experiments_of_trials_are_known(tiny_study):
-    search = tuning.Search(tiny_study)
+    search = tuning.RateSearch(tiny_study)
     search.next_round()
     assert (search.experiments_of([1, 7]), search.experiments_of([7, 8])) == ([1], [1, 2])
 
 
 def test_a_later_round_that_follows_from_other_results_is_put_aside_and_the_first_is_not(tiny_study, tmp_path):
-    search = tuning.Search(tiny_study)
+    search = tuning.RateSearch(tiny_study)
     first = search.next_round()
     search.learn(rows_of(first, distance(1.0)))
     second = search.next_round()
@@ -429,9 +429,9 @@ def test_a_search_after_mended_code_names_what_trains_its_trials_anew_and_then_g
     later = tmp_path / "runs" / "small-tune" / "round-2" / "study.json"
     begun = {"study": "round-2", "identity": "0", "budget": {}, "experiments": [], "seeds": []}
     write_json(later, begun)
-    monkeypatch.setattr(tuning.Search, "on_edge", lambda self, slug: True)
+    monkeypatch.setattr(tuning.RateSearch, "on_edge", lambda self, slug: True)
     monkeypatch.setattr(sys, "argv", ["bakeoff", "tune", "small.py", "--again", "1"])
-    monkeypatch.setattr(tuning.Search, "_best", lambda self, slug: max(self.trials[slug]))
+    monkeypatch.setattr(tuning.RateSearch, "_best", lambda self, slug: max(self.trials[slug]))
     status, said = tune()
     assert status == 0, said
     assert "round-2 follows from other results than there are now: moved to " in said

@@ -26,7 +26,7 @@ from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedTokenizerFast, T
 
 from bakeoff import data, measuring, verbs
 from bakeoff.bench.contenders import examples
-from bakeoff.choosing import planning
+from bakeoff.choosing import fitting
 from bakeoff.data import Tokens, corpora
 from bakeoff.data.sequences import TokenStream
 from bakeoff.spec import SMALLEST_VOCABULARY, Budget, Corpus
@@ -140,7 +140,7 @@ def main() -> None:
     """Choose, train the others, and print what each came to."""
     name, minutes = sys.argv[1], float(sys.argv[2])
     told = verbs.choose(name, minutes=minutes, device=CPU.type, write_report=False).answer
-    corpus = planning.fitted(corpora.choose(name), minutes).corpus
+    corpus = fitting.fitted(corpora.choose(name), minutes).corpus
     lines: list[tuple[str, float | None]] = [
         ("choose, the network", told.valid),
         ("choose, mixed with counts", told.mixed),

@@ -17,7 +17,7 @@ from bakeoff import process, verbs, words
 from bakeoff.analysis.rows import read_rows
 from bakeoff.choosing import rungs
 from bakeoff.choosing.choice import FEWEST_EVALUATIONS, Choice, Chosen
-from bakeoff.choosing.planning import Request
+from bakeoff.choosing.fitting import Request
 from bakeoff.choosing.search import Schedule, Search
 from bakeoff.data import corpora
 from bakeoff.records import StudyFolder

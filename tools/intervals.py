@@ -21,7 +21,7 @@ from bakeoff import process
 from bakeoff.analysis.statistics import Interval
 from bakeoff.choosing import answer
 from bakeoff.choosing.choice import Choice
-from bakeoff.choosing.planning import Request
+from bakeoff.choosing.fitting import Request
 from bakeoff.data import corpora, sequences
 from bakeoff.loading import load_run
 from bakeoff.metrics import Tally

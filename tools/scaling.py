@@ -13,7 +13,7 @@ from typing import Any
 
 import vl_convert as vlc
 
-from bakeoff.bench.cases import CASES, Case
+from bakeoff.bench.cases import CASES, Workload
 from bakeoff.bench.turns import OWN, Contestant
 from bakeoff.files import write_json
 from bakeoff.machine import usable_cores
@@ -33,7 +33,7 @@ INK = "#444444"
 Json = dict[str, Any]
 
 
-def varied(case: Case, axis: str, value: int) -> Case:
+def varied(case: Workload, axis: str, value: int) -> Workload:
     """The case with one size changed; attention heads stay as wide as they were."""
     spec = case.architecture
     if axis == "width":
@@ -48,7 +48,7 @@ def varied(case: Case, axis: str, value: int) -> Case:
     return dataclasses.replace(case, length=value)
 
 
-def microseconds(case: Case, threads: int, runs: int = 1) -> float:
+def microseconds(case: Workload, threads: int, runs: int = 1) -> float:
     """Median time of a token, with that many runs at once, each with that many threads."""
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(runs) as pool:
         everyone = [stack.enter_context(Contestant(OWN, case, threads)) for _ in range(runs)]

@@ -33,7 +33,7 @@ class State(NamedTuple):
     facts: Json
 
 
-class Pace:
+class Due:
     """When a checkpoint is due: after an evaluation, and inside an epoch after a while, as far as they cost little."""
 
     def __init__(self) -> None:

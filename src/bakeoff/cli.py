@@ -626,7 +626,7 @@ def sample(
 
     try:
         prompt.encode()
-        choice = generation.Choice(tokens=tokens, temperature=temperature, top_k=top_k, seed=seed)
+        choice = generation.Decoding(tokens=tokens, temperature=temperature, top_k=top_k, seed=seed)
     except UnicodeError as error:
         raise UserError("the prompt is not text in UTF-8") from error
     except ValueError as error:

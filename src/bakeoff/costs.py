@@ -75,7 +75,7 @@ class Cost:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Probe:
+class StepCost:
     """What a step and an evaluated token take, in seconds; the most memory of a run, the process included."""
 
     step: float
@@ -88,7 +88,7 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, *, trial
 
     Of a `trial` valid is not measured once more in the end, nor test in other windows.
     """
-    probes = probe(runs, tokens, device)
+    probes = time_steps(runs, tokens, device)
     able = [run for run in runs if _model(run) in probes]
     seconds = [_seconds(run, probes[_model(run)], tokens, trial=trial) for run in able]
     sizes = [files(run, tokens) for run in able]
@@ -101,7 +101,7 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, *, trial
     )
 
 
-def probe(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> dict[Model, Probe]:
+def time_steps(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> dict[Model, StepCost]:
     """What a step and an evaluated token of each model and kind of optimizer take, as far as it can be built here.
 
     Takes the steps in this process; global random state is left as it was.
@@ -169,7 +169,7 @@ def require_disk(about: str, needed: float, folder: Path, otherwise: str) -> Non
         )
 
 
-def _try(run: Run, tokens: Tokens, device: torch.device) -> Probe | None:
+def _try(run: Run, tokens: Tokens, device: torch.device) -> StepCost | None:
     try:
         return _probe(run, tokens, device) if _fits(run, tokens.vocabulary, device) else None
     except Exception:  # noqa: BLE001 (an estimate must not stop a study)
@@ -182,7 +182,7 @@ def _fits(run: Run, vocabulary: int, device: torch.device) -> bool:
     return sum((parts or {}).values()) < available_memory()
 
 
-def _probe(run: Run, tokens: Tokens, device: torch.device) -> Probe:
+def _probe(run: Run, tokens: Tokens, device: torch.device) -> StepCost:
     """Rehearse a step and an evaluation to see their memory, then, once all is warm, some more to see their time."""
     torch.set_num_threads(run.budget.threads or 1)
     memory = SamplingMeter(device, interval=0.02, share=0.5)
@@ -193,7 +193,7 @@ def _probe(run: Run, tokens: Tokens, device: torch.device) -> Probe:
     return dataclasses.replace(warm, memory_bytes=memory.as_json()["peak_bytes"])
 
 
-def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, steps: int) -> Probe:
+def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, steps: int) -> StepCost:
     """Train a few steps on the first sequences of train, by the very loop that the runs use, and evaluate some."""
     clock = Clock(synchronizer(device))
     budget = dataclasses.replace(run.budget, epochs=1, steps=None, warmup_steps=None, decay_steps=None)
@@ -210,7 +210,7 @@ def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, 
         compiled=budget.compiles(run.architecture),
     )
     evaluated = sum(len(evaluation.nats["valid"]) for evaluation in training.evaluations())
-    return Probe(
+    return StepCost(
         step=clock.seconds["training"] / training.step,
         evaluated_token=clock.seconds["evaluation"] / evaluated,
     )
@@ -222,7 +222,7 @@ def _head(stream: TokenStream, targets: int) -> TokenStream:
     return TokenStream(tokens_N=stream.tokens_N[: targets + 1], starts_D=one, words_D=one, bytes_D=one)
 
 
-def _seconds(run: Run, probe: Probe, tokens: Tokens, *, trial: bool) -> float:
+def _seconds(run: Run, probe: StepCost, tokens: Tokens, *, trial: bool) -> float:
     train, valid, test = (tokens.splits[split] for split in ("train", "valid", "test"))
     budget = run.budget
     ends = evaluation_steps(train, budget)

@@ -24,7 +24,7 @@ BEFORE = "\n"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choice:
+class Decoding:
     """How the next token is chosen.
 
     Attributes:
@@ -94,7 +94,7 @@ class Counts:
         return torch.from_numpy(np.log(self.table.next_V(self.seen)))
 
 
-def generate(source: Source, prompt_T: Sequence[int], choice: Choice) -> Iterator[int]:
+def generate(source: Source, prompt_T: Sequence[int], choice: Decoding) -> Iterator[int]:
     """The tokens that follow the prompt, as they are drawn."""
     generator = torch.Generator().manual_seed(choice.seed)
     tokens = prompt_T
@@ -104,7 +104,7 @@ def generate(source: Source, prompt_T: Sequence[int], choice: Choice) -> Iterato
         tokens = [token]
 
 
-def text(source: Source, tokenizer: Tokenizer, prompt: str, choice: Choice) -> Iterator[str]:
+def text(source: Source, tokenizer: Tokenizer, prompt: str, choice: Decoding) -> Iterator[str]:
     """What follows the prompt, in pieces of whole characters, as they come."""
     tokens = _encoded(tokenizer, prompt or BEFORE) or _encoded(tokenizer, ".")  # some tokenizers drop all blanks
     stream = DecodeStream()
@@ -117,7 +117,7 @@ def _encoded(tokenizer: Tokenizer, text: str) -> list[int]:
     return list(tokenizer.encode(text, add_special_tokens=False).ids)
 
 
-def _draw(logits_V: Tensor, choice: Choice, generator: torch.Generator) -> int:
+def _draw(logits_V: Tensor, choice: Decoding, generator: torch.Generator) -> int:
     if choice.temperature == 0:
         return int(logits_V.argmax())
     if choice.top_k is not None:

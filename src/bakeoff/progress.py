@@ -95,7 +95,7 @@ def say(console: Console, text: str) -> None:
     console.print(plain(text), markup=False, highlight=False, soft_wrap=True)
 
 
-class Pace:
+class Countdown:
     """How many runs are done since when, and so how long the others will take."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
@@ -117,7 +117,7 @@ class Lines:
     """A line for every full evaluation and every end, and where these are far between for a step now and then."""
 
     def __init__(self, runs: Sequence[Run], console: Console) -> None:
-        self.pace = Pace(runs)
+        self.pace = Countdown(runs)
         self.console = console
         self.places: dict[Run, int] = {}
         self.epochs: dict[Run, int] = {}

@@ -34,7 +34,7 @@ class Best:
 
 
 @dataclass(kw_only=True)
-class Kept:
+class RunState:
     """What is known of a run beside its training; a checkpoint holds both.
 
     Attributes:

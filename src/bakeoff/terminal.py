@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # at run time each would bring along what other verbs do not 
     from bakeoff.judging import Judgement
     from bakeoff.measuring import Measurement
     from bakeoff.planning import Plan
-    from bakeoff.tuning import Search
+    from bakeoff.tuning import RateSearch
     from bakeoff.verifying import Review, Verification
 
 Json = dict[str, Any]
@@ -113,7 +113,7 @@ def _memory_text(description: Json) -> str:
     return f"{table}\nmemory of a training step in MB, in {precision} on a processor, computed"
 
 
-def tuning_text(search: "Search") -> str:
+def tuning_text(search: "RateSearch") -> str:
     """For each experiment the rate that was chosen, and the valid perplexity of every rate that was tried."""
     found = search.result()["rates"]
     lines = [
@@ -127,7 +127,7 @@ def tuning_text(search: "Search") -> str:
     return columns(["experiment", "rate", "valid perplexity of each rate"], lines)
 
 
-def round_text(search: "Search") -> str:
+def round_text(search: "RateSearch") -> str:
     """What a search has come to with its last round."""
     found = search.result()["rates"]
     chosen = (f"{slug} {words.rate(found[slug]['lr'])}{' (edge)' if search.on_edge(slug) else ''}" for slug in found)

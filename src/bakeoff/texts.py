@@ -12,7 +12,7 @@ from torch import nn
 from bakeoff import generation
 from bakeoff.data import Tokens
 from bakeoff.data.cache import entry
-from bakeoff.generation import Choice, Counts, Network, Source
+from bakeoff.generation import Counts, Decoding, Network, Source
 from bakeoff.models import count_table, kneser_ney, ngram
 from bakeoff.models.count_table import CountTable
 from bakeoff.models.ngram import TABLES
@@ -22,7 +22,7 @@ Json = dict[str, Any]
 #: Documents, and the tokens that are taken of each, at most.
 PROMPTS, BEGINNING = 3, 16
 #: How they are gone on with: as `bakeoff sample` would, but for how long.
-CHOICE = Choice(tokens=40)
+CHOICE = Decoding(tokens=40)
 #: The floor whose texts stand beside the networks', and the most tokens of train that it counts for them.
 FLOOR, COUNTED = "kn3", 5_000_000
 #: The file of the cache.

@@ -122,7 +122,7 @@ def half_decades(learning_rate: float) -> int:
     return round(2 * math.log10(learning_rate))
 
 
-class Search:
+class RateSearch:
     """The search for one study: asks for rounds of trials, learns from their rows, and ends with rates.
 
     Args:

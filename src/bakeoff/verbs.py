@@ -19,8 +19,8 @@ from bakeoff.analysis.probe import Probe
 from bakeoff.analysis.rows import read_rows
 from bakeoff.choosing.answer import Answer, answer
 from bakeoff.choosing.choice import NOT_BEGUN, Choice
+from bakeoff.choosing.fitting import Request, fitted
 from bakeoff.choosing.kept import FILE
-from bakeoff.choosing.planning import Request, fitted
 from bakeoff.choosing.search import NAMES
 from bakeoff.data import corpora
 from bakeoff.decisions import Decisions
@@ -121,7 +121,7 @@ def run(
 class Tuned(NamedTuple):
     """What a search for learning rates found, and where it is kept."""
 
-    search: tuning.Search
+    search: tuning.RateSearch
     path: Path
 
 
@@ -151,7 +151,7 @@ def tune(
     anew = numbers("--again", again, declared) or ()
     progress.prepare(declared.corpus, declared.budget, console)
     folder = tuning.folder(Path(out), declared, built_in)
-    search = tuning.Search(declared, threads=tuning.threads(folder, at_once))
+    search = tuning.RateSearch(declared, threads=tuning.threads(folder, at_once))
     with StudyFolder(folder).acquire(), clustered(executor, address, shared=shared_folder) as cluster:
         decide = Decisions(folder, functools.partial(progress.say, console))
         where = device_of(device, cluster, declared.budget.precision)

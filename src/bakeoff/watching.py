@@ -65,7 +65,7 @@ class Server(http.server.ThreadingHTTPServer):
 
     def __init__(self, folder: Path, port: int) -> None:
         self.folder = folder.resolve()
-        self.kept: defaultdict[str, live.Kept] = defaultdict(live.Kept)
+        self.kept: defaultdict[str, live.Drawn] = defaultdict(live.Drawn)
         self.drawing = threading.Lock()
         if self.folder.is_file():
             raise UserError(f"{folder} is a file: give the folder of a study, or of studies")

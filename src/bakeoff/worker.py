@@ -32,7 +32,7 @@ from bakeoff.identity import decode, encode, identity, stem
 from bakeoff.machine import Clock, compute_in_float32, environment, keep_freed_memory, synchronizer
 from bakeoff.memory import Readings, meter
 from bakeoff.optimizers import SCHEDULES
-from bakeoff.recording import Best, Kept, Measures, by_document, tally, with_counts
+from bakeoff.recording import Best, Measures, RunState, by_document, tally, with_counts
 from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Corpus, Run
 from bakeoff.study_file import BUILT_IN, decode_run
@@ -210,9 +210,9 @@ class _Recording:
         self.run, self.corpus, self.trial, self.folder, self.emit = job.run, job.corpus, job.trial, folder, emit
         self.budget, self.device = job.run.budget, torch.device(job.device)
         torch.set_num_threads(self.budget.threads or 1)
-        self.clock, self.pace = Clock(synchronizer(self.device)), checkpoints.Pace()
+        self.clock, self.pace = Clock(synchronizer(self.device)), checkpoints.Due()
         self.spec = {"identity": identity(job.run), "run": encode(job.run)}
-        self.kept = Kept(alone=job.alone, environment=environment(self.device))
+        self.kept = RunState(alone=job.alone, environment=environment(self.device))
         #: The best epoch that the last checkpoint knew.
         self.checkpointed = -1
         self.spoke = time.perf_counter()
@@ -281,7 +281,7 @@ class _Recording:
             ValueError: The checkpoint or what belongs to it is another's, or damaged; other errors if it is very much.
         """
         state = checkpoints.load(self.folder.checkpoint)
-        before = Kept(**state.facts["kept"] | {"best": Best(**state.facts["kept"]["best"])})
+        before = RunState(**state.facts["kept"] | {"best": Best(**state.facts["kept"]["best"])})
         if state.facts["identity"] != self.spec["identity"] and not self._was_the_same(state.facts):
             raise ValueError("it is another run's")
         if before.environment["device"] != self.device.type:

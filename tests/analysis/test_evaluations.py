@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fakes
-from bakeoff.analysis.evaluations import Point, Sample, curve, way_down
+from bakeoff.analysis.evaluations import Point, SamplePoint, curve, way_down
 from bakeoff.metrics import Tally
 
 KEY = (1, "lstm", 1, "adam")
@@ -29,7 +29,7 @@ def point(epoch, loss, samples=(), seconds=None):
 
 
 def sample(step, loss):
-    return Sample(step=step, train_seconds=step / 50, loss=loss)
+    return SamplePoint(step=step, train_seconds=step / 50, loss=loss)
 
 
 def test_without_samples_the_curve_is_the_evaluations():

@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from bakeoff.bench import contenders
-from bakeoff.bench.cases import Case
+from bakeoff.bench.cases import Workload
 from bakeoff.models import GPT1, LSTM, gpt1
 from processor import bf16_lstm
 
-GPT1_CASE = Case(name="gpt1", architecture=GPT1(width=16, heads=2), vocabulary=60, batch_size=4, length=8, peers=())
-LSTM_CASE = Case(
+GPT1_CASE = Workload(name="gpt1", architecture=GPT1(width=16, heads=2), vocabulary=60, batch_size=4, length=8, peers=())
+LSTM_CASE = Workload(
     name="lstm", architecture=LSTM(embedding=16, hidden=16), vocabulary=60, batch_size=4, length=8, peers=()
 )
 STEPS = 60

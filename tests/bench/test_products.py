@@ -7,10 +7,10 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from bakeoff.bench import products
-from bakeoff.bench.cases import CASES, Case
+from bakeoff.bench.cases import CASES, Workload
 from bakeoff.models import GPT1, LSTM
 
-SMALL = Case(name="small", architecture=GPT1(width=8, heads=2), vocabulary=30, batch_size=2, length=5, peers=())
+SMALL = Workload(name="small", architecture=GPT1(width=8, heads=2), vocabulary=30, batch_size=2, length=5, peers=())
 
 
 def counted(case):

@@ -9,7 +9,7 @@ import pytest
 
 from bakeoff.analysis.evaluations import Parts
 from bakeoff.choosing import answer, rungs
-from bakeoff.choosing.answer import Deviation
+from bakeoff.choosing.answer import SeedDeviation
 from bakeoff.choosing.curve import curve
 from bakeoff.choosing.search import SEED, Found, Pace, Search
 from bakeoff.experiments import Contender
@@ -145,7 +145,7 @@ def test_rungs_of_nearly_the_same_length_tell_nothing_of_other_times(seconds):
     search = World(np.random.default_rng(3)).searched(plan)
     last = SimpleNamespace(epochs=1, best_epoch=1, train_seconds=9.0)
     chosen = SimpleNamespace(search=search, row=last, ended="finished", study="final", kept=None)
-    assert answer._outlook(chosen, Deviation(bits=0.01, freedom=2)) == (
+    assert answer._outlook(chosen, SeedDeviation(bits=0.01, freedom=2)) == (
         (),
         "too few rungs had time to show how more of it helps",
     )
@@ -172,7 +172,7 @@ def foretold(tokens, law=lambda seconds: 1.0 + 2.6 * seconds**-0.3, reached=0.0)
     last = SimpleNamespace(epochs=4, best_epoch=4, train_seconds=seconds, best_point=best)
     kept = SimpleNamespace(seconds=600.0, trained=560.0, minutes=10.0)
     chosen = SimpleNamespace(search=search, row=last, ended=FINISHED, study="final", kept=kept)
-    return answer._outlook(chosen, Deviation(bits=0.003, freedom=30))
+    return answer._outlook(chosen, SeedDeviation(bits=0.003, freedom=30))
 
 
 def test_other_times_are_told_by_the_law_of_the_trials_and_the_last_run():
@@ -224,8 +224,8 @@ def test_the_deviation_of_seeds_is_pooled_with_what_is_typical():
     told = answer.seed_deviation([[1.0, 1.2], [2.0, math.inf]], 0.1)
     assert told.freedom == answer.PRIOR + 1
     assert told.bits == pytest.approx(math.sqrt((answer.PRIOR * 0.01 + 0.02) / told.freedom))
-    assert answer.seed_deviation([], 0.1) == Deviation(bits=pytest.approx(0.1), freedom=answer.PRIOR)
+    assert answer.seed_deviation([], 0.1) == SeedDeviation(bits=pytest.approx(0.1), freedom=answer.PRIOR)
 
 
 def test_a_few_documents_say_nothing_of_others():
-    assert answer.unseen(row([1.0] * 9, [1] * 9, [4] * 9), Deviation(bits=0.0, freedom=2)) is None
+    assert answer.unseen(row([1.0] * 9, [1] * 9, [4] * 9), SeedDeviation(bits=0.0, freedom=2)) is None

@@ -17,11 +17,11 @@ import bakeoff
 import damages
 import fakes
 from bakeoff import cli, costs, records, runner
-from bakeoff.choosing import choice, kept, planning, rungs
-from bakeoff.choosing.clock import Clock
+from bakeoff.choosing import choice, fitting, kept, rungs
 from bakeoff.choosing.deadline import RescheduledError
 from bakeoff.choosing.kept import FILE, Kept
 from bakeoff.choosing.search import Pace, Schedule, Search, Trials
+from bakeoff.choosing.stopwatch import Stopwatch
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import Scale
@@ -46,8 +46,8 @@ def timed(paces):
 @pytest.fixture
 def quickly(monkeypatch, tmp_path):
     """Tiny contenders of a told pace, and three seconds left at every look, for each minute that is asked for."""
-    monkeypatch.setattr(planning, "SCALES", (TINY,))
-    monkeypatch.setattr(planning, "LENGTH", 16)
+    monkeypatch.setattr(fitting, "SCALES", (TINY,))
+    monkeypatch.setattr(fitting, "LENGTH", 16)
     monkeypatch.setattr(kept, "ANSWERING", 0.2)
     monkeypatch.setattr(choice, "STARTING", 0.0)
     monkeypatch.setattr(rungs, "FEWEST_STEPS", 2)
@@ -56,7 +56,7 @@ def quickly(monkeypatch, tmp_path):
     monkeypatch.setattr(Kept, "seconds", property(lambda kept: 3.0 * kept.minutes))
     monkeypatch.setattr(Kept, "spent", 0.0)
     paces = {0: Pace(step=0.008, measuring=0.003), 1: Pace(step=0.01, measuring=0.003)}
-    monkeypatch.setattr(planning, "measured", timed(paces))
+    monkeypatch.setattr(fitting, "measured", timed(paces))
     monkeypatch.chdir(tmp_path)
 
 
@@ -173,7 +173,7 @@ def test_in_python_a_choice_is_advice_that_shows_itself(tiny_corpus_file, folder
 def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, minutes, scale):
     """Where the last run of the first would have few steps, much smaller ones are timed, and no others of these."""
     paces = {64: Pace(step=0.001, measuring=0.1), 128: Pace(step=0.05, measuring=0.1)}
-    monkeypatch.setattr(planning, "SCALES", tuple(dataclasses.replace(TINY, width=width) for width in (64, 120, 128)))
+    monkeypatch.setattr(fitting, "SCALES", tuple(dataclasses.replace(TINY, width=width) for width in (64, 120, 128)))
     found = []
 
     def measured(_request, kept, scale, *_):
@@ -182,12 +182,12 @@ def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, mi
             kept.paces[place] = paces[found[-1][0]]
             yield kept.paces[place]
 
-    monkeypatch.setattr(planning, "measured", measured)
+    monkeypatch.setattr(fitting, "measured", measured)
     console = Console(file=io.StringIO(), width=200)
     corpus = corpora.choose(str(tiny_corpus_file))
-    request = planning.Request(corpus=corpus, minutes=minutes, memory_bytes=None, seed=0, device=torch.device("cpu"))
+    request = fitting.Request(corpus=corpus, minutes=minutes, memory_bytes=None, seed=0, device=torch.device("cpu"))
     making = choice.Choice(request, tmp_path, 0.0, console)
-    planning.make_plan(request, making.kept, corpus, 2, console)
+    fitting.make_plan(request, making.kept, corpus, 2, console)
     assert making.kept.scale == scale
     assert found == ([(128, 0), (128, 1)] if scale else [(128, 0), (64, 0), (64, 1)])
     assert console.file.getvalue().count("width 128 are too slow here: their last run would have") == (scale == 0)
@@ -197,10 +197,10 @@ def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, mi
 @pytest.mark.usefixtures("quickly")
 def test_of_a_small_text_the_trials_have_what_the_last_run_does_not_need(tiny_corpus_file, tmp_path):
     corpus = corpora.choose(str(tiny_corpus_file))
-    request = planning.Request(corpus=corpus, minutes=60, memory_bytes=None, seed=0, device=torch.device("cpu"))
+    request = fitting.Request(corpus=corpus, minutes=60, memory_bytes=None, seed=0, device=torch.device("cpu"))
     making = choice.Choice(request, tmp_path, 0.0, Console(file=io.StringIO()))
-    planning.make_plan(request, making.kept, corpus, 0, making.console)
-    search = planning.planned(request, making.kept, making.console)
+    fitting.make_plan(request, making.kept, corpus, 0, making.console)
+    search = fitting.planned(request, making.kept, making.console)
     assert search.longest < 0.4 * making.kept.left
     planned = sum(rung.all_seconds for rung in search.plan)
     assert planned == pytest.approx(making.kept.left - search.longest, rel=0.05)
@@ -214,7 +214,7 @@ def test_a_last_run_that_ends_elsewhere_is_declared_so_and_gone_on_with(
     monkeypatch, tiny_corpus_file, tmp_path, more, why
 ):
     corpus = corpora.choose(str(tiny_corpus_file))
-    request = planning.Request(corpus=corpus, minutes=1, memory_bytes=None, seed=0, device=torch.device("cpu"))
+    request = fitting.Request(corpus=corpus, minutes=1, memory_bytes=None, seed=0, device=torch.device("cpu"))
     making = choice.Choice(request, tmp_path, 0.0, Console(file=io.StringIO()))
     shared = Budget(batch_size=4, sequence_length=16, vocabulary=300, threads=1, precision="fp32")
     paces = [Pace(step=0.01, measuring=0.1)]
@@ -258,7 +258,7 @@ def test_what_the_memory_does_not_hold_is_named_and_left_out(quickly, choose, ti
         kept.paces[1] = Pace(step=0.05, measuring=0.01)
         yield kept.paces[1]
 
-    monkeypatch.setattr(planning, "measured", measured)
+    monkeypatch.setattr(fitting, "measured", measured)
     status, told, said = choose(tiny_corpus_file, "--minutes", "1", "--no-report", "--out", tmp_path / "runs")
     assert status == 0
     assert "left out: GLR of 1 layer with Muon needs 9 MB of memory" in said
@@ -325,7 +325,7 @@ def test_wherever_it_is_killed_the_same_command_goes_on(choose, asked, folder, u
         clock.looks += 1
         return 0.2 * clock.looks
 
-    monkeypatch.setattr(Clock, "seconds", property(seconds))
+    monkeypatch.setattr(Stopwatch, "seconds", property(seconds))
     monkeypatch.setattr(Kept, "spent", property(lambda kept: kept.spent_seconds + kept.clock.seconds))
     cores, precisions = itertools.cycle([1, 2]), itertools.cycle(["fp32", "bf16"])
     monkeypatch.setattr(choice, "usable_cores", lambda: next(cores))
@@ -345,10 +345,10 @@ def test_wherever_it_is_killed_the_same_command_goes_on(choose, asked, folder, u
 @pytest.mark.usefixtures("quickly")
 def test_whatever_is_changed_in_its_file_is_said_in_a_line(tiny_corpus_file, tmp_path):
     corpus = corpora.choose(str(tiny_corpus_file))
-    request = planning.Request(corpus=corpus, minutes=60, memory_bytes=None, seed=0, device=torch.device("cpu"))
+    request = fitting.Request(corpus=corpus, minutes=60, memory_bytes=None, seed=0, device=torch.device("cpu"))
     console = Console(file=io.StringIO())
     making = choice.Choice(request, tmp_path, 0.0, console)
-    planning.make_plan(request, making.kept, corpus, 0, console)
+    fitting.make_plan(request, making.kept, corpus, 0, console)
     making.kept.trials = [[Trials(contender=0, steps=9, rates=[0.5])]]
     making.kept.repeats, making.kept.final = 1, Schedule.of(100, evaluations=1)
     making.kept.write()

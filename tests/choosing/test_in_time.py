@@ -8,8 +8,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from bakeoff.choosing import answer, choice, planning, rungs
-from bakeoff.choosing.answer import Deviation
+from bakeoff.choosing import answer, choice, fitting, rungs
+from bakeoff.choosing.answer import SeedDeviation
 from bakeoff.choosing.choice import CUT_OFF, OVER, Choice
 from bakeoff.choosing.kept import ANSWERING, Kept
 from bakeoff.choosing.search import FINAL, Pace, Search
@@ -80,15 +80,13 @@ def made(monkeypatch, tmp_path, tiny_corpus_file):
     def make(slowness, prepared):
         machine = Machine(slowness)
         corpus = corpora.choose(str(tiny_corpus_file))
-        request = planning.Request(
-            corpus=corpus, minutes=MINUTES, memory_bytes=None, seed=0, device=torch.device("cpu")
-        )
+        request = fitting.Request(corpus=corpus, minutes=MINUTES, memory_bytes=None, seed=0, device=torch.device("cpu"))
         monkeypatch.setattr(Kept, "spent", property(lambda _: machine.clock))
         making = Choice(request, tmp_path, 0.0, Console(file=io.StringIO()))
         machine.clock = making.kept.prepared_seconds = prepared
         contenders = [each for each in SCALES[3].contenders[:3] if each.architecture.name in STEPS]
         paces = [Pace(step=STEPS[each.architecture.name], measuring=START + 2 * EVALUATION) for each in contenders]
-        shortest = max(planning._needed(pace) for pace in paces)
+        shortest = max(fitting._needed(pace) for pace in paces)
         making.kept.plan = list(rungs.plan((1 - rungs.FINAL_SHARE) * making.kept.left, len(contenders), shortest))
         search = Search(
             corpus=corpus,
@@ -99,7 +97,7 @@ def made(monkeypatch, tmp_path, tiny_corpus_file):
             plan=making.kept.plan,
             seed=0,
         )
-        monkeypatch.setattr(planning, "planned", lambda *_: search)
+        monkeypatch.setattr(fitting, "planned", lambda *_: search)
         monkeypatch.setattr(Choice, "_train", lambda _, study, told: machine.train(study, told))
         monkeypatch.setattr(choice, "read_rows", lambda study: SimpleNamespace(rows=machine.rows[study.path.name]))
         monkeypatch.setattr(choice.StudyFolder, "undeclare", lambda _: None)
@@ -159,7 +157,7 @@ def test_repetitions_that_are_stopped_say_nothing_of_the_second(made, slow, slow
     search = found.search
     assert search.plan[-1].repeated
     winner, second = search.left(len(search.plan))
-    assert 0.0 < answer.better(search, second, Deviation(bits=0.01, freedom=2)) <= 0.5
+    assert 0.0 < answer.better(search, second, SeedDeviation(bits=0.01, freedom=2)) <= 0.5
     assert search.winner == winner
 
 

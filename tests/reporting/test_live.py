@@ -189,7 +189,7 @@ def study_of(epochs):
 
 
 def test_curves_are_kept_until_they_changed_and_their_share_of_the_time_has_passed(curves):
-    kept = live.Kept()
+    kept = live.Drawn()
     assert kept.drawn(study_of(0)) == ["of 100"]
     assert kept.due == 100, "the first one, before anything is trained, holds up no other"
     epochs = 1

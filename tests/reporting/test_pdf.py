@@ -3,7 +3,7 @@
 import re
 
 from bakeoff.reporting import contents, pdf
-from bakeoff.reporting.kept import Kept
+from bakeoff.reporting.reuse import Reuse
 
 
 def test_every_figure_is_in_it_as_vectors(built):
@@ -32,6 +32,6 @@ def test_every_part_that_a_report_may_have_can_be_typeset(built, study, tmp_path
     said = built.contents | {"failed": ["Drawing failed."], "published": contents.beside_published(study)}
     screen = said["screen"] | {"command": "bakeoff run fake --seeds 3"}
     pdf.write(
-        said | {"screen": screen, "load": "bakeoff.load()"}, built.figures, Kept(tmp_path, tmp_path), "report.pdf"
+        said | {"screen": screen, "load": "bakeoff.load()"}, built.figures, Reuse(tmp_path, tmp_path), "report.pdf"
     )
     assert (tmp_path / "report.pdf").stat().st_size > (built.folder / "report.pdf").stat().st_size

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import exhaustive
-from bakeoff.choosing import planning, rungs
+from bakeoff.choosing import fitting, rungs
 from bakeoff.experiments import Scale
 
 
@@ -15,8 +15,8 @@ def test_every_contender_is_trained_at_every_rate_and_a_repeated_call_trains_not
     monkeypatch, tiny_corpus_file, tmp_path, capsys
 ):
     scale = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
-    monkeypatch.setattr(planning, "SCALES", (scale,))
-    monkeypatch.setattr(planning, "LENGTH", 16)
+    monkeypatch.setattr(fitting, "SCALES", (scale,))
+    monkeypatch.setattr(fitting, "LENGTH", 16)
     monkeypatch.setattr(rungs, "FEWEST_STEPS", 2)
     whole, given = exhaustive.whole, []
     monkeypatch.setattr(exhaustive, "whole", lambda *args: given.append(args[2]) or whole(*args[:2], 0.5))

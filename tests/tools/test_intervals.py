@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import intervals
-from bakeoff.choosing import planning, rungs
+from bakeoff.choosing import fitting, rungs
 from bakeoff.experiments import Scale
 
 
@@ -21,8 +21,8 @@ def test_what_is_put_aside_is_no_part_of_the_rest(monkeypatch):
 @pytest.mark.slow
 def test_every_choice_is_measured_on_what_no_choice_has_seen(monkeypatch, tiny_corpus_file, tmp_path, capsys):
     scale = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
-    monkeypatch.setattr(planning, "SCALES", (scale,))
-    monkeypatch.setattr(planning, "LENGTH", 16)
+    monkeypatch.setattr(fitting, "SCALES", (scale,))
+    monkeypatch.setattr(fitting, "LENGTH", 16)
     monkeypatch.setattr(rungs, "FEWEST_STEPS", 2)
     monkeypatch.setattr(intervals, "UNSEEN", 5000)
     text = tmp_path / "text.txt"

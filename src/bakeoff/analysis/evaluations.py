@@ -50,7 +50,7 @@ def gap_at_equal_mix(train: Parts, valid: Parts) -> float | None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sample:
+class SamplePoint:
     """Valid between two evaluations, measured on a small fixed part of it.
 
     Attributes:
@@ -85,7 +85,7 @@ class Point:
     train_deciles: Parts | None = None
     valid_deciles: Parts | None = None
     clipped: float | None = None
-    samples: tuple[Sample, ...] = ()
+    samples: tuple[SamplePoint, ...] = ()
     unix_seconds: float | None = None
     unit: str = "epoch"
 
@@ -176,7 +176,7 @@ def point(line: Json, unit: str = "epoch") -> Point:
         valid_deciles=parts(found) if (found := line["valid"].get("deciles")) else None,
         clipped=norm["clipped"] if norm else None,
         samples=tuple(
-            Sample(step=s["step"], train_seconds=s["train_seconds"], loss=s["nats"] / s["tokens"])
+            SamplePoint(step=s["step"], train_seconds=s["train_seconds"], loss=s["nats"] / s["tokens"])
             for s in line.get("sample") or ()
         ),
         unix_seconds=line.get("unix_seconds"),

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bakeoff.bench.cases import ITSELF, Case
+from bakeoff.bench.cases import ITSELF, Workload
 from bakeoff.bench.turns import OWN, Contestant
 from bakeoff.machine import usable_cores
 
@@ -31,7 +31,7 @@ def busy_cores() -> Iterator[None]:
         yield
 
 
-def compete(case: Case, threads: int, rounds: int, tell: Callable[[str], None]) -> list[Json]:
+def compete(case: Workload, threads: int, rounds: int, tell: Callable[[str], None]) -> list[Json]:
     """Time a case: an entry for everyone.
 
     Args:
@@ -59,7 +59,7 @@ def compete(case: Case, threads: int, rounds: int, tell: Callable[[str], None]) 
     return [_entry(case, who, found) for who, found in readings.items()]
 
 
-def _entry(case: Case, who: str, found: list[tuple[Json, Json]]) -> Json:
+def _entry(case: Workload, who: str, found: list[tuple[Json, Json]]) -> Json:
     slowdowns = [beside["seconds"] / alone["seconds"] for alone, beside in found]
     medians = {
         key: [

@@ -8,7 +8,7 @@ from bakeoff.spec import Architecture, Study
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class Workload:
     """A model and the batches that it is trained on.
 
     Attributes:
@@ -41,11 +41,11 @@ LONG_GPT1_PEERS = (*GPT1_PEERS, "compiled", "linear-ce")
 LSTM_PEERS = (ITSELF, "word-lm", "word-lm-bf16")
 
 
-def _case(study: Study, kind: type[Architecture], peers: tuple[str, ...]) -> Case:
+def _case(study: Study, kind: type[Architecture], peers: tuple[str, ...]) -> Workload:
     """The one-layer model of a study."""
     experiment = next(e for e in study.experiments if isinstance(e.architecture, kind) and e.architecture.layers == 1)
     budget = study.budget
-    return Case(
+    return Workload(
         name=f"{kind.title}, {study.name} size",
         architecture=experiment.architecture,
         vocabulary=budget.vocabulary,

@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from bakeoff.bench.cases import ITSELF, Case
+from bakeoff.bench.cases import ITSELF, Workload
 from bakeoff.data.sequences import TokenStream
 from bakeoff.machine import Clock, keep_freed_memory, resolve_precision
 from bakeoff.models import GPT1, gpt1
@@ -23,7 +23,7 @@ from bakeoff.training import Training
 
 #: Called after every step with its mean loss.
 Stepped = Callable[[float], None]
-Contender = Callable[[Case, Stepped], None]
+Contender = Callable[[Workload, Stepped], None]
 #: Mean nats of the targets BxL after the inputs BxL.
 Loss = Callable[[Tensor, Tensor], Tensor]
 Tokens = npt.NDArray[np.integer]
@@ -34,7 +34,7 @@ SEQUENCES = 1024
 CPU = torch.device("cpu")
 
 
-def tokens(case: Case) -> Tokens:
+def tokens(case: Workload) -> Tokens:
     """A text of random symbols, as unevenly distributed as words are (Zipf), the same for everyone."""
     shares = 1 / np.arange(1, case.vocabulary + 1)
     generator = np.random.default_rng(SEED)
@@ -42,7 +42,7 @@ def tokens(case: Case) -> Tokens:
     return drawn.astype(np.uint16)
 
 
-def bakeoff(case: Case, stepped: Stepped, *, compiled: bool = False) -> None:
+def bakeoff(case: Workload, stepped: Stepped, *, compiled: bool = False) -> None:
     """The very loop of a run, in the precision that this machine is given."""
     keep_freed_memory()
     precision = resolve_precision("auto", CPU)
@@ -68,7 +68,7 @@ def bakeoff(case: Case, stepped: Stepped, *, compiled: bool = False) -> None:
         pass
 
 
-def linear_cross_entropy(case: Case, stepped: Stepped) -> None:
+def linear_cross_entropy(case: Workload, stepped: Stepped) -> None:
     """Bakeoff's step with torch's chunked output layer and cross-entropy in place of its own."""
     keep_freed_memory()
     model: Any = case.architecture.build(case.vocabulary, case.length)
@@ -82,7 +82,7 @@ def linear_cross_entropy(case: Case, stepped: Stepped) -> None:
     train(_batches(case), stepped, model, loss, bf16=bf16)
 
 
-def word_lm(case: Case, stepped: Stepped, *, bf16: bool = False) -> None:
+def word_lm(case: Workload, stepped: Stepped, *, bf16: bool = False) -> None:
     """The step of PyTorch's word-language-model example: full log-softmax, `nll_loss`, clipping."""
     model = case.architecture.build(case.vocabulary, case.length)
     train(_batches(case), stepped, model, log_softmax_loss(model), bf16=bf16)
@@ -93,7 +93,7 @@ def log_softmax_loss(model: nn.Module) -> Loss:
     return lambda inputs, targets: F.nll_loss(F.log_softmax(model(inputs).flatten(0, 1), dim=1), targets.flatten())
 
 
-def nanogpt(case: Case, stepped: Stepped, *, best: bool = False) -> None:
+def nanogpt(case: Workload, stepped: Stepped, *, best: bool = False) -> None:
     """A step as nanoGPT does it: torch's fused attention, all logits, fused AdamW; at best in bfloat16 and compiled."""
     gpt1.WRITTEN_OUT = 0
     model = case.architecture.build(case.vocabulary, case.length)
@@ -105,14 +105,14 @@ def nanogpt(case: Case, stepped: Stepped, *, best: bool = False) -> None:
     train(_batches(case), stepped, model, loss, bf16=best)
 
 
-def trainer(case: Case, stepped: Stepped, *, best: bool = False) -> None:
+def trainer(case: Workload, stepped: Stepped, *, best: bool = False) -> None:
     """The `Trainer` of transformers with its defaults; at best in bfloat16, compiled, with a fused optimizer."""
     settings: dict[str, Any] = {"bf16": True, "torch_compile": True, "optim": "adamw_torch_fused"} if best else {}
     rows = tokens(case)[: SEQUENCES * case.length].reshape(SEQUENCES, case.length)
     run_trainer(case, settings | {"max_steps": 10**9}, train_dataset=examples(rows), callbacks=[_callback(stepped)])
 
 
-def run_trainer(case: Case, settings: dict[str, Any], **arguments: Any) -> None:  # noqa: ANN401
+def run_trainer(case: Workload, settings: dict[str, Any], **arguments: Any) -> None:  # noqa: ANN401
     """Train the released implementation of GPT-1 by `Trainer`, with these settings and data."""
     from transformers import Trainer, TrainingArguments  # noqa: PLC0415 (an extra)
 
@@ -128,7 +128,7 @@ def examples(rows: Tokens) -> list[dict[str, Tensor]]:
     return [{"input_ids": row, "labels": row} for row in torch.from_numpy(rows.astype(np.int64))]
 
 
-def _released(case: Case) -> nn.Module:
+def _released(case: Workload) -> nn.Module:
     """The released implementation of GPT-1 at the case's size."""
     from transformers import OpenAIGPTConfig, OpenAIGPTLMHeadModel  # noqa: PLC0415
 
@@ -172,7 +172,7 @@ def train(
         stepped(value.item())
 
 
-def _batches(case: Case) -> Iterator[tuple[Tensor, Tensor]]:
+def _batches(case: Workload) -> Iterator[tuple[Tensor, Tensor]]:
     text = torch.from_numpy(tokens(case).astype(np.int64))
     generator = torch.Generator().manual_seed(SEED)
     while True:

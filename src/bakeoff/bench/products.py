@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import torch
 
-from bakeoff.bench.cases import Case
+from bakeoff.bench.cases import Workload
 from bakeoff.models import GPT1, LSTM
 from bakeoff.spec import Architecture
 
@@ -33,14 +33,14 @@ class Product(NamedTuple):
         return 2 * self.m * self.k * self.n * self.calls * self.batch
 
 
-def products(case: Case) -> list[Product]:
+def products(case: Workload) -> list[Product]:
     """Every matrix product of one training step, output layer included."""
     architecture, tokens = case.architecture, case.tokens
     width = getattr(architecture, "width", None) or architecture.embedding  # type: ignore[attr-defined]
     return [*_with_gradients(Product(tokens, width, case.vocabulary)), *_BODIES[type(architecture)](architecture, case)]
 
 
-def seconds(case: Case, dtype: torch.dtype) -> float:
+def seconds(case: Workload, dtype: torch.dtype) -> float:
     """What the products of one step take, each timed alone at its own shape, in that precision."""
     return sum(product.calls * _seconds(product, dtype) for product in products(case))
 
@@ -60,7 +60,7 @@ def _with_gradients(forward: Product) -> list[Product]:
     return [forward, Product(m, n, k, calls, batch), Product(k, m, n, calls, batch)]
 
 
-def _gpt1(spec: GPT1, case: Case) -> list[Product]:
+def _gpt1(spec: GPT1, case: Workload) -> list[Product]:
     tokens, width, heads = case.tokens, spec.width, case.batch_size * spec.heads
     head_width = width // spec.heads
     forward = [
@@ -74,7 +74,7 @@ def _gpt1(spec: GPT1, case: Case) -> list[Product]:
     return [product for one in forward for product in _with_gradients(one)]
 
 
-def _lstm(spec: LSTM, case: Case) -> list[Product]:
+def _lstm(spec: LSTM, case: Workload) -> list[Product]:
     """The recurrent product is done place by place, forward and back; the gradient of its weights at once."""
     tokens, gates = case.tokens, 4 * spec.hidden
     found = _with_gradients(Product(tokens, spec.hidden, spec.embedding))

@@ -5,7 +5,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from bakeoff.bench.cases import Case
+from bakeoff.bench.cases import Workload
 from bakeoff.bench.turns import LIMIT, OWN, Contestant, EndedError
 
 Json = dict[str, Any]
@@ -13,7 +13,7 @@ Json = dict[str, Any]
 WARMING_STEPS = 5
 
 
-def compete(case: Case, threads: int, rounds: int, seconds: float, tell: Callable[[str], None]) -> list[Json]:
+def compete(case: Workload, threads: int, rounds: int, seconds: float, tell: Callable[[str], None]) -> list[Json]:
     """Time a case: an entry for each peer, with Bakeoff beside it; of one that does not run here, why.
 
     Args:

@@ -16,7 +16,7 @@ from typing import Any, Self, TextIO
 import torch
 
 from bakeoff.bench import contenders, products
-from bakeoff.bench.cases import ITSELF, Case
+from bakeoff.bench.cases import ITSELF, Workload
 from bakeoff.identity import decode, encode
 from bakeoff.machine import resolve_precision
 from bakeoff.models import ARCHITECTURES
@@ -26,7 +26,7 @@ OWN, LIMIT = "bakeoff", "limit"
 #: Those whose threads wait as a run's do; the others are as their users start them.
 AS_A_RUN = (OWN, LIMIT, ITSELF, "compiled", "linear-ce")
 #: What a case on the command line is made of.
-KINDS: dict[str, type] = {Case.__name__: Case} | {kind.__name__: kind for kind in ARCHITECTURES.values()}
+KINDS: dict[str, type] = {Workload.__name__: Workload} | {kind.__name__: kind for kind in ARCHITECTURES.values()}
 
 Json = dict[str, Any]
 
@@ -67,7 +67,7 @@ class EndedError(RuntimeError):
 class Contestant:
     """A contender's process, seen from outside."""
 
-    def __init__(self, name: str, case: Case, threads: int) -> None:
+    def __init__(self, name: str, case: Workload, threads: int) -> None:
         self.name = name
         as_a_run = waiting() if name in AS_A_RUN else {}
         self.said = tempfile.TemporaryFile()  # noqa: SIM115 (until it exits)
@@ -124,7 +124,7 @@ def main() -> None:
     contender(case, turns.stepped)
 
 
-def _be_the_limit(case: Case, turns: Turns) -> None:
+def _be_the_limit(case: Workload, turns: Turns) -> None:
     """Do nothing but the products of a step, each timed at its own shape."""
     precision = resolve_precision("auto", torch.device("cpu"))
     dtype = torch.bfloat16 if precision == "bf16" else torch.float32

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from bakeoff import data
 from bakeoff.bench import contenders
-from bakeoff.bench.cases import CASES, ITSELF, Case
+from bakeoff.bench.cases import CASES, ITSELF, Workload
 from bakeoff.bench.rounds import entry
 from bakeoff.bench.turns import OWN
 from bakeoff.data import Tokens
@@ -64,7 +64,7 @@ def compare(index: int, threads: int, rounds: int, epochs: int, tell: Callable[[
     return [entry(title, speeds, name) | {"loss": None, "peer_loss": None} for name in (ITSELF, peer)]
 
 
-def _run(case: Case, threads: int, epochs: int) -> Run:
+def _run(case: Workload, threads: int, epochs: int) -> Run:
     study = QUICK.with_shared(epochs=epochs, threads=threads, precision=resolve_precision("auto", CPU))
     return next(run for run in study.runs if run.architecture == case.architecture)
 
@@ -102,7 +102,7 @@ def main() -> None:
     {"trainer": _trainer, "word-lm": _word_lm}[PEERS[index]](CASES[index], tokens, epochs)
 
 
-def _trainer(case: Case, tokens: Tokens, epochs: int) -> None:
+def _trainer(case: Workload, tokens: Tokens, epochs: int) -> None:
     train, sample, valid = (
         contenders.examples(_rows(stream, case.length))
         for stream in (tokens.splits["train"], tokens.train_sample, tokens.splits["valid"])
@@ -117,13 +117,13 @@ def _rows(stream: TokenStream, length: int) -> contenders.Tokens:
     return np.asarray(stream.tokens_N[:whole]).reshape(-1, length)
 
 
-def _word_lm(case: Case, tokens: Tokens, epochs: int) -> None:
+def _word_lm(case: Workload, tokens: Tokens, epochs: int) -> None:
     model = case.architecture.build(case.vocabulary, case.length)
     batches = _epochs(case, model, tokens, epochs)
     contenders.train(batches, lambda loss: None, model, contenders.log_softmax_loss(model))  # noqa: ARG005
 
 
-def _epochs(case: Case, model: nn.Module, tokens: Tokens, epochs: int) -> Iterator[tuple[Tensor, Tensor]]:
+def _epochs(case: Workload, model: nn.Module, tokens: Tokens, epochs: int) -> Iterator[tuple[Tensor, Tensor]]:
     """The batches of every epoch, each epoch measured at its end, as Bakeoff's are."""
     train = tokens.splits["train"]
     measured = Budget(sequence_length=case.length, precision="fp32")

@@ -114,7 +114,7 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Deviation:
+class SeedDeviation:
     """How much another seed changes.
 
     Attributes:
@@ -126,7 +126,7 @@ class Deviation:
     freedom: int
 
 
-def deviation_of(chosen: Chosen) -> Deviation:
+def deviation_of(chosen: Chosen) -> SeedDeviation:
     """How much another seed changes the answer's run."""
     search, rows, valid = chosen.search, chosen.rows, chosen.rows.lowest_floor.valid
     typical = rows.noise.of(rows.rows[0].model) * valid.tokens / (valid.bytes * math.log(2))
@@ -134,7 +134,7 @@ def deviation_of(chosen: Chosen) -> Deviation:
     return seed_deviation(repeated, typical)
 
 
-def seed_deviation(repeated: Sequence[Sequence[float]], typical: float) -> Deviation:
+def seed_deviation(repeated: Sequence[Sequence[float]], typical: float) -> SeedDeviation:
     """How much another seed changes, from finalists' repetitions and from what is typical of other studies.
 
     The typical deviation counts as `PRIOR` degrees of freedom: the scaled inverse chi-squared prior of a variance
@@ -147,10 +147,10 @@ def seed_deviation(repeated: Sequence[Sequence[float]], typical: float) -> Devia
     groups = [values for values in repeated if all(map(math.isfinite, values))]
     squares = sum((value - fmean(values)) ** 2 for values in groups for value in values)
     freedom = PRIOR + sum(len(values) - 1 for values in groups)
-    return Deviation(bits=math.sqrt((PRIOR * typical**2 + squares) / freedom), freedom=freedom)
+    return SeedDeviation(bits=math.sqrt((PRIOR * typical**2 + squares) / freedom), freedom=freedom)
 
 
-def unseen(row: Row, deviation: Deviation) -> Interval | None:
+def unseen(row: Row, deviation: SeedDeviation) -> Interval | None:
     """Bits per byte on unseen text, from test, with an interval that covers other documents and another seed.
 
     The choice was made on valid, so test is no part of it. The shares of documents and of the seeds of two runs, that
@@ -171,7 +171,7 @@ def unseen(row: Row, deviation: Deviation) -> Interval | None:
     return _around(Foretold(row.test.bits_per_byte, math.sqrt(total)), freedom)
 
 
-def better(search: Search, runner_up: int, deviation: Deviation) -> float:
+def better(search: Search, runner_up: int, deviation: SeedDeviation) -> float:
     """How likely it is that the runner-up would have been better in the last run, though it was behind before.
 
     Its lead may have been hidden by chance, and contenders draw closer, or apart, as they are trained for longer: by
@@ -188,7 +188,7 @@ def better(search: Search, runner_up: int, deviation: Deviation) -> float:
     return statistics.NormalDist().cdf(-behind / math.hypot(chance, changed))
 
 
-def _outlook(chosen: Chosen, deviation: Deviation) -> tuple[tuple[Outlook, ...], str | None]:
+def _outlook(chosen: Chosen, deviation: SeedDeviation) -> tuple[tuple[Outlook, ...], str | None]:
     """What the winner would reach in other times, by a law that foretold its last run from its trials.
 
     Preparations would take as long, and the last run the share of the rest that is planned for it, or as long as helps.

@@ -12,12 +12,12 @@ from rich.console import Console
 
 from bakeoff import progress, runner, words
 from bakeoff.analysis.rows import Row, StudyRows, read_rows, require_undamaged
-from bakeoff.choosing import planning, rungs
-from bakeoff.choosing.clock import Clock
+from bakeoff.choosing import fitting, rungs
 from bakeoff.choosing.deadline import Deadline, OverdueError, RescheduledError
+from bakeoff.choosing.fitting import STARTING, Request
 from bakeoff.choosing.kept import ANSWERING, FILE, Kept
-from bakeoff.choosing.planning import STARTING, Request
 from bakeoff.choosing.search import FINAL, NAMES, STOPPED, Found, Schedule, Search, Winner
+from bakeoff.choosing.stopwatch import Stopwatch
 from bakeoff.costs import START_SECONDS
 from bakeoff.decisions import Decisions
 from bakeoff.errors import UserError
@@ -79,7 +79,7 @@ class Choice:
             path=folder / FILE,
             asked=request.asked,
             minutes=request.minutes,
-            clock=Clock(began),
+            clock=Stopwatch(began),
             threads=usable_cores(),
             precision=resolve_precision("auto", request.device),
         ).resumed()
@@ -95,8 +95,8 @@ class Choice:
             UserError: The time, the memory or the disk is too short for any contender, or the text cannot be used.
         """
         with self.kept.clock.watched():
-            search = planning.planned(self.request, self.kept, self.console)
-            for line in planning.told(self.request, search, self.kept):
+            search = fitting.planned(self.request, self.kept, self.console)
+            for line in fitting.told(self.request, search, self.kept):
                 self.decide(line)
             self.say(f"as it goes on: {self.folder / live.NAME}")
             self._climb(search)
@@ -249,7 +249,7 @@ class Choice:
             rows = read_rows(StudyFolder(self.folder / study))
             row = next(each for each in rows.rows if each.folder == run)
         if row is None and ended == CUT_OFF:
-            least = planning.least_minutes(self.kept, search.paces[search.winner])
+            least = fitting.least_minutes(self.kept, search.paces[search.winner])
             told = f"the time was up before the last run: give at least {least} minutes, and another --out"
             self.decide.end(told)
             progress.page(StudyFolder(self.folder / FINAL), self.console).draw()

@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from bakeoff.choosing.clock import Clock
 from bakeoff.choosing.rungs import Rung
 from bakeoff.choosing.search import Pace, Schedule, Trials, Winner
+from bakeoff.choosing.stopwatch import Stopwatch
 from bakeoff.errors import UserError
 from bakeoff.records import read_json, write_record
 from bakeoff.shapes import CHOICE
@@ -48,7 +48,7 @@ class Kept:
     path: Path
     asked: str
     minutes: float
-    clock: Clock
+    clock: Stopwatch
     threads: int
     precision: str
     spent_seconds: float = 0.0

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bakeoff.data import Tokens
-from bakeoff.models.kneser_ney import Discounting, Text, interpolated, runs
+from bakeoff.models.kneser_ney import CountedText, Discounting, interpolated, runs
 from bakeoff.models.ngram import TABLES, Floor
 
 Integers = npt.NDArray[np.integer]
@@ -43,7 +43,7 @@ class CountTable:
         cache_weight: float = 0.0,
     ) -> None:
         self.vocabulary, self.window, self.cache_weight = vocabulary, window, cache_weight
-        self.order, text = max(discounting), Text(tokens_N, vocabulary)
+        self.order, text = max(discounting), CountedText(tokens_N, vocabulary)
         shorter = [text.counted(length, continued=True) for length in range(1, self.order)]
         #: For each order, what is given up by the counts of its n-grams of one token, of two, and so on.
         self.discounts = {

@@ -142,7 +142,7 @@ def probabilities(
     Yields:
         Each order, and its T answers, which are overwritten afterwards.
     """
-    text = Text(tokens_N, vocabulary)
+    text = CountedText(tokens_N, vocabulary)
     answers_T = np.full(len(questions.known_T), 1 / vocabulary)
     lower = {kind: answers_T.copy() for kind in discounting.values()}
     for length in range(1, max(discounting) + 1):
@@ -160,7 +160,7 @@ def probabilities(
             del seen  # while the next are counted it would take as much as they do
 
 
-class Text:
+class CountedText:
     """A text that is counted for what is asked."""
 
     def __init__(self, tokens_N: Integers, vocabulary: int) -> None:

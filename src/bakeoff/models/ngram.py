@@ -59,7 +59,7 @@ class Floor(NamedTuple):
     cache_weight: float | None = None
 
 
-class Best(NamedTuple):
+class BestFloor(NamedTuple):
     """A floor, and the nats that every target of valid and of test costs under it."""
 
     name: str
@@ -88,7 +88,7 @@ def baselines(tokens: Tokens, length: int, told: Told = lambda *_: None) -> list
     return made
 
 
-def best(tokens: Tokens, length: int) -> Best:
+def best(tokens: Tokens, length: int) -> BestFloor:
     """The floor with a cache that is lowest on valid; what was counted before comes from the cache."""
     folder = counted(tokens, length)
     floors = [floor for floor in json.loads((folder / FLOORS).read_bytes()) if "cache_weight" in floor]
@@ -100,7 +100,7 @@ def best(tokens: Tokens, length: int) -> Best:
         part = slice(first, first := first + tokens.splits[split].targets)
         model_T, shares_T = (kept_T[part].astype(np.float64) for kept_T in kept)
         nats[split] = -np.log((1 - weight) * model_T + weight * shares_T)
-    return Best(floor["name"], nats)
+    return BestFloor(floor["name"], nats)
 
 
 def counted(tokens: Tokens, length: int, told: Told = lambda *_: None) -> Path:

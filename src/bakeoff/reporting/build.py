@@ -19,7 +19,7 @@ from bakeoff.errors import UserError, plain
 from bakeoff.files import TEMPORARY, lock_at, write_json
 from bakeoff.records import StudyFolder
 from bakeoff.reporting import contents, figures, page, pdf, table, text
-from bakeoff.reporting.kept import Kept
+from bakeoff.reporting.reuse import Reuse
 
 Json = dict[str, Any]
 Made = TypeVar("Made")
@@ -66,7 +66,7 @@ def build(folder: StudyFolder, out: Path | None = None, *, beside_published: boo
                 shutil.rmtree(leftover, ignore_errors=True)
             new = Path(tempfile.mkdtemp(prefix=TEMPORARY, dir=target))
             try:
-                failed = _write(folder, Kept(new, target), new, beside_published=beside_published)
+                failed = _write(folder, Reuse(new, target), new, beside_published=beside_published)
                 _put(new, target, owned=out is None)
             finally:
                 shutil.rmtree(new, ignore_errors=True)
@@ -75,7 +75,7 @@ def build(folder: StudyFolder, out: Path | None = None, *, beside_published: boo
     return Built((out or folder.report) / PAGE, tuple(failed))
 
 
-def _write(folder: StudyFolder, kept: Kept, new: Path, *, beside_published: bool) -> list[str]:
+def _write(folder: StudyFolder, kept: Reuse, new: Path, *, beside_published: bool) -> list[str]:
     study = read_rows(folder)
     failed = [run.error for run in study.reported if run.error]
     drawn = _tried("Drawing", lambda: figures.draw(study, kept), NO_FIGURES, failed)

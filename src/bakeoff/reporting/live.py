@@ -38,7 +38,7 @@ SHARE, CURVES_SHARE = 0.0025, 0.0015
 
 
 @dataclass
-class Kept:
+class Drawn:
     """What a page was made of, for the next time: little of a study has changed by then.
 
     Attributes:
@@ -84,7 +84,7 @@ def of(
     folder: StudyFolder,
     drawn: datetime | None = None,
     part: at_work.Part | None = None,
-    kept: Kept | None = None,
+    kept: Drawn | None = None,
 ) -> str:
     """A study as it is now, as a piece of HTML.
 
@@ -96,7 +96,7 @@ def of(
     """
     told = at_work.read(folder)
     part = part or told.part
-    kept = kept or Kept()
+    kept = kept or Drawn()
     study = read_rows(folder, part.seeds if part else (), kept.rows)
     if part:
         study = dataclasses.replace(study, rows=tuple(row for row in study.rows if row.number in part.numbers))
@@ -132,7 +132,7 @@ def path(folder: StudyFolder) -> Path:
     return decisions.whole_of(folder.path) / NAME
 
 
-def write(folder: StudyFolder, part: at_work.Part | None = None, kept: Kept | None = None) -> None:
+def write(folder: StudyFolder, part: at_work.Part | None = None, kept: Drawn | None = None) -> None:
     """Write a study's page as it is now, or of a part of it, with a link to its report where there is one."""
     page, report = path(folder), folder.report / PAGE
     to = [("report", report.relative_to(page.parent).as_posix())] if report.is_file() else []
@@ -159,7 +159,7 @@ class Page:
     """
 
     def __init__(self, folder: StudyFolder, say: Callable[[str], object], part: at_work.Part | None = None) -> None:
-        self.folder, self.say, self.part, self.kept = folder, say, part, Kept()
+        self.folder, self.say, self.part, self.kept = folder, say, part, Drawn()
         self.teller: at_work.Teller | None = None
         self.seconds, self.drawings = 0.0, 0
         self._news, self._due, self._told, self._failed = False, 0.0, 0.0, False

@@ -10,12 +10,12 @@ import typst
 
 from bakeoff.files import write_json
 from bakeoff.reporting.figures import Figures
-from bakeoff.reporting.kept import Kept
+from bakeoff.reporting.reuse import Reuse
 
 Json = dict[str, Any]
 
 
-def write(contents: Json, figures: Figures, kept: Kept, name: str) -> None:
+def write(contents: Json, figures: Figures, kept: Reuse, name: str) -> None:
     """Typeset the report, unless the one before it says and shows the same.
 
     What users named reaches the typesetter as data, so nothing in it can be markup.

@@ -6,7 +6,7 @@ import pytest
 
 import fakes
 from bakeoff.reporting import figures
-from bakeoff.reporting.kept import Kept
+from bakeoff.reporting.reuse import Reuse
 
 #: More nats per token than any perplexity can be written with.
 HUGE = 8471.0
@@ -40,7 +40,7 @@ def study(tmp_path_factory):
 @pytest.fixture(scope="session")
 def drawn(study, tmp_path_factory):
     folder = tmp_path_factory.mktemp("drawn")
-    found = figures.draw(study, Kept(folder, folder))
+    found = figures.draw(study, Reuse(folder, folder))
     return SimpleNamespace(
         folder=folder / "figures", figures=found, named={figure.name: figure for figure in found.numbered}
     )

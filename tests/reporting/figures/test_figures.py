@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ET
 import fakes
 from bakeoff.reporting import figures
 from bakeoff.reporting.figures import style
-from bakeoff.reporting.kept import Kept
+from bakeoff.reporting.reuse import Reuse
 from golden import golden
 
 
@@ -50,12 +50,12 @@ def test_captions(drawn):
 
 def test_a_study_without_an_evaluation_has_a_figure_of_its_search_alone(tmp_path):
     study = fakes.read_study(tmp_path / "study", {(1, "lstm", 1, "adam"): None})
-    assert [figure.name for figure in figures.draw(study, Kept(tmp_path, tmp_path)).numbered] == ["rates-lstm"]
+    assert [figure.name for figure in figures.draw(study, Reuse(tmp_path, tmp_path)).numbered] == ["rates-lstm"]
 
 
 def test_a_study_of_one_run_that_only_began_is_drawn(tmp_path):
     study = fakes.read_study(tmp_path / "study", {(1, "lstm", 1, "adam"): []}, endings={1: None}, tuning=None)
-    drawn = figures.draw(study, Kept(tmp_path, tmp_path)).numbered
+    drawn = figures.draw(study, Reuse(tmp_path, tmp_path)).numbered
     assert [figure.name for figure in drawn] == ["overlay-lstm-epochs", "overlay-lstm-time", "01-epochs", "01-time"]
     assert "Only the start was measured. The run was interrupted." in drawn[-1].caption
 
@@ -71,7 +71,7 @@ def test_optimizers_that_differ_in_their_decay_alone_are_told_apart(tmp_path):
     colours = style.colours(study)
     assert list(colours) == [f"AdamW (weight decay {decay})" for decay in ("0.1", "0.01", "0.3")]
     assert len(set(colours.values())) == 3
-    svg = {figure.name: figure.svg for figure in figures.draw(study, Kept(tmp_path, tmp_path)).numbered}
+    svg = {figure.name: figure.svg for figure in figures.draw(study, Reuse(tmp_path, tmp_path)).numbered}
     for number, (title, colour) in enumerate(colours.items(), start=1):
         assert title in svg["overlay-lstm-epochs"]
         assert title in svg["pareto-time"]

@@ -10,14 +10,14 @@ from hypothesis import strategies as st
 from bakeoff.reporting.figures import lines, pictures
 from bakeoff.reporting.figures.lines import Label, Series
 from bakeoff.reporting.figures.style import Axis
-from bakeoff.reporting.kept import Kept
+from bakeoff.reporting.reuse import Reuse
 
 AXIS = Axis(low=0, high=10, title="")
 
 
 def draw(path, series, floors=()):
     chart = lines.draw(series, AXIS, AXIS, floors, name="one", title="One", caption="")
-    return pictures.render(chart, Kept(path, path)).svg
+    return pictures.render(chart, Reuse(path, path)).svg
 
 
 def test_labels_are_moved_as_little_as_keeps_them_apart():
@@ -56,18 +56,18 @@ def test_long_labels_leave_room_for_the_plot(tmp_path):
     short = lines.draw([Series("#000000", label="a")], AXIS, AXIS, name="a", title="", caption="")
     long = lines.draw([Series("#000000", label="a" * 500)], AXIS, AXIS, name="b", title="", caption="")
     assert short.plot > long.plot > 100
-    assert "…" in pictures.render(long, Kept(tmp_path, tmp_path)).svg
+    assert "…" in pictures.render(long, Reuse(tmp_path, tmp_path)).svg
 
 
 def test_a_title_that_is_too_long_ends_in_dots(tmp_path):
     chart = lines.draw([], AXIS, AXIS, name="one", title="a" * 500, caption="")
-    assert re.search(r">a{50,70}…</text>", pictures.render(chart, Kept(tmp_path, tmp_path)).svg)
+    assert re.search(r">a{50,70}…</text>", pictures.render(chart, Reuse(tmp_path, tmp_path)).svg)
 
 
 def test_numbers_of_an_axis_do_not_touch(tmp_path):
     crowded = Axis(low=0, high=10, title="", ticks=[0, 1, 1.01, 5, 10])
     svg = pictures.render(
-        lines.draw([], crowded, crowded, name="one", title="", caption=""), Kept(tmp_path, tmp_path)
+        lines.draw([], crowded, crowded, name="one", title="", caption=""), Reuse(tmp_path, tmp_path)
     ).svg
     assert re.findall(r">([\d.]+)</text>", svg) == ["0", "1", "5", "10"] * 2
 

@@ -8,7 +8,7 @@ from bakeoff.reporting import figures
 from bakeoff.reporting.figures import lines, pictures
 from bakeoff.reporting.figures.lines import Series
 from bakeoff.reporting.figures.style import Axis
-from bakeoff.reporting.kept import Kept
+from bakeoff.reporting.reuse import Reuse
 
 AXIS = Axis(low=0, high=1, title="")
 
@@ -43,7 +43,7 @@ def render(tmp_path):
         before, new = reports[-1], tmp_path / str(len(reports))
         damage(before)
         new.mkdir()
-        kept = Kept(new, before)
+        kept = Reuse(new, before)
         svg = pictures.render(shown, kept).svg
         kept.write_index()
         reports.append(new)
@@ -54,7 +54,7 @@ def render(tmp_path):
 
 
 def test_pictures_of_one_page_do_not_share_names_and_have_short_coordinates(tmp_path):
-    figure = pictures.render(chart(), Kept(tmp_path, tmp_path))
+    figure = pictures.render(chart(), Reuse(tmp_path, tmp_path))
     assert "One &amp; &lt;two&gt;" in figure.svg
     assert re.findall(r'id="([^"]*)"', figure.svg) == ["one-clip"]
     assert re.findall(r"url\(#([^)]*)\)", figure.svg) == ["one-clip"]
@@ -116,7 +116,7 @@ def test_another_renderer_renders_anew(render, rendered, monkeypatch):
 
 def test_every_picture_of_a_study_is_the_same_from_one_description(drawn, study, tmp_path, rendered):
     """What is kept could have been rendered: a description says everything, and rendering has no memory."""
-    figures.draw(study, Kept(tmp_path, tmp_path))
+    figures.draw(study, Reuse(tmp_path, tmp_path))
     assert {p.name: p.read_bytes() for p in drawn.folder.iterdir()} == {
         p.name: p.read_bytes() for p in (tmp_path / "figures").iterdir()
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bakeoff.analysis.rows import StudyRows
 from bakeoff.reporting.figures import costs, curves, deciles, depth, overlays, pictures, rates, reported
 from bakeoff.reporting.figures.style import Chart, Figure
-from bakeoff.reporting.kept import Kept
+from bakeoff.reporting.reuse import Reuse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +31,7 @@ class Figures:
         return (*self.overlays, *self.study, *self.alone)
 
 
-def draw(study: StudyRows, kept: Kept) -> Figures:
+def draw(study: StudyRows, kept: Reuse) -> Figures:
     """Draw every figure that the rows allow, as files of the report; what is kept of the one before is not rendered."""
 
     def drawn(charts: Iterable[Chart]) -> tuple[Figure, ...]:

@@ -9,7 +9,7 @@ import typst
 from bakeoff import templating
 from bakeoff.reporting.figures import style
 from bakeoff.reporting.figures.style import Chart, Figure
-from bakeoff.reporting.kept import Kept
+from bakeoff.reporting.reuse import Reuse
 
 #: Pixels of a PNG for each pixel of the SVG. At 1.5 the renderer's lines have steps.
 PNG_SCALE = 2
@@ -36,7 +36,7 @@ def drawn(chart: Chart) -> str:
     return _ENVIRONMENT.get_template("figure.svg").render(chart.spec, name=chart.name)
 
 
-def render(chart: Chart, kept: Kept) -> Figure:
+def render(chart: Chart, kept: Reuse) -> Figure:
     """The chart with its picture, which is now a file of the report as SVG and as PNG; the PNG may be a kept one."""
     svg = drawn(chart)
     path = f"figures/{chart.name}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 BETWEEN, MOST = 1.0, 5.0
 
 
-class Clock:
+class Stopwatch:
     """Seconds of this process, but for those in which it was suspended, for which the system has no clock.
 
     Args:

@@ -219,7 +219,7 @@ def measured(request: Request, kept: Kept, scale: Scale, corpus: Corpus, tokens:
     valid, test = (tokens.splits[split].targets for split in ("valid", "test"))
     evaluated = 2 * (tokens.train_sample.targets + valid) + valid + test
     for run, contender in zip(_runs(request, kept, scale, corpus), scale.contenders, strict=True):
-        probe = next(iter(costs.probe([run], tokens, request.device).values()), None)
+        probe = next(iter(costs.time_steps([run], tokens, request.device).values()), None)
         if probe is None or (request.memory_bytes and probe.memory_bytes > request.memory_bytes):
             needs = f"{words.megabytes(probe.memory_bytes)} of memory" if probe else "more than is free, or fails"
             kept.left_out[run.number] = f"{contender.title} needs {needs}"

@@ -12,7 +12,7 @@ from bakeoff.files import write_json
 INDEX = ".kept.json"
 
 
-class Kept:
+class Reuse:
     """The files of a new report that are expensive to make, and the report before it, which may have the same."""
 
     def __init__(self, new: Path, before: Path) -> None:
