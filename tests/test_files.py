@@ -5,9 +5,20 @@ import os
 import stat
 
 import pytest
+from filelock import Timeout
 
+from bakeoff import files
 from bakeoff.errors import UserError
-from bakeoff.files import free_folder, is_regular, lease_at, lock_at, remove_leftovers, write_json, written_atomically
+from bakeoff.files import (
+    free_folder,
+    is_regular,
+    lease_at,
+    lock_at,
+    new_folder,
+    remove_leftovers,
+    write_json,
+    written_atomically,
+)
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
@@ -52,6 +63,39 @@ def test_a_lock_that_is_a_link_is_replaced_and_what_it_names_is_left_alone(tmp_p
     with lock_at(path):
         assert path.is_file()
     assert precious.read_text() == "precious"
+
+
+def test_a_claim_without_content_is_nobodys_after_a_while(tmp_path, monkeypatch):
+    """As of a machine that went off after it had made the file."""
+    path = tmp_path / "run.claim"
+    path.touch()
+    with pytest.raises(Timeout):
+        lease_at(path).acquire(timeout=0)
+    os.utime(path, (path.stat().st_mtime - files.MAKING - 1,) * 2)
+    with lease_at(path):
+        assert path.stat().st_size
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_is_filled_by_one_process_and_another_says_so(tmp_path):
+    with new_folder(tmp_path / "mine") as first:
+        (first / "one").touch()
+        with pytest.raises(UserError, match="another command is writing"), new_folder(tmp_path / "mine"):
+            pass
+        (first / "two").touch()
+    assert {path.name for path in (tmp_path / "mine").iterdir()} == {"one", "two"}
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+def test_a_folder_that_cannot_be_filled_is_named(tmp_path):
+    def full():
+        with new_folder(tmp_path / "mine"):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space left") as caught:
+        full()
+    assert caught.value.filename == str(tmp_path / "mine")
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("made", [lock_at, lease_at])

@@ -118,6 +118,10 @@ def test_what_does_not_change_a_class_does_not_change_what_it_is_made_of(path, o
         ("TWO = 2", "TWO = 3", "inner/sibling.py"),
         ("study =", "WIDTH += 1\nstudy =", None),
         ("study =", "for _ in range(2):\n    Net.width = 1\nstudy =", None),
+        ("study =", "_ = Net.update(1)\nstudy =", None),
+        ("WIDTH = 3", "_unused = (WIDTH := 4)", None),
+        ("EPOCHS = 2", "EPOCHS = 3\nWIDTH = globals()['EPOCHS']", None),
+        ("study =", "@scale\ndef noted(): ...\nstudy =", None),
     ],
 )
 def test_whatever_a_class_uses_changes_what_it_is_made_of(path, old, new, name):
@@ -137,6 +141,21 @@ def test_a_class_that_a_function_makes_is_what_the_function_is(path):
     assert told(path, "make.<locals>.Made") == before
     edited(path, "class Made: ...", "class Made(Net): ...")
     assert told(path, "make.<locals>.Made") != before
+    edited(path, "study =", "Mine = make(1)\nstudy =")
+    before = told(path, "make.<locals>.Made")
+    edited(path, "make(1)", "make(2)")
+    assert told(path, "make.<locals>.Made") != before
+
+
+def test_a_subclass_that_its_base_takes_note_of_is_part_of_what_uses_the_base(path):
+    edited(path, "study =", "class Other(Net): ...\nstudy =")
+    before = told(path, "Net")
+    edited(path, "class Other(Net): ...", "class Other(Net): size = 1")
+    assert told(path, "Net") == before
+    edited(path, "class Other", "class Noting:\n    def __init_subclass__(cls): ...\nclass Other")
+    before = told(path, "Net")
+    edited(path, "size = 1", "size = 2")
+    assert told(path, "Net") != before
 
 
 def test_where_nothing_says_what_makes_a_class_everything_counts(path):

@@ -5,11 +5,13 @@ import json
 
 import pytest
 
+from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.identity import encode, identity
 from bakeoff.models import Transformers, count_parameters
 from bakeoff.optimizers import Adam
+from bakeoff.spec import Architecture
 from bakeoff.study_file import decode_run, find_study, load_study
 
 STUDY = """\
@@ -72,6 +74,35 @@ def test_an_error_in_a_file_is_one_line_that_names_the_line(tmp_path, monkeypatc
     assert says in message
     assert line in message
     assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (
+            "Bag.__module__, Bag.__qualname__ = Adam.__module__, 'Adam'",
+            "says that it is of bakeoff.optimizers.of_torch",
+        ),
+        ("Bag.__module__ = 'bakeoff.mine'", "says that it is of bakeoff.mine"),
+        ("Adam.build = lambda self, model: None", "it changes Adam, a class of Bakeoff's"),
+        ("Architecture.layers = 2", "it changes Architecture, a class of Bakeoff's"),
+    ],
+)
+def test_no_class_passes_for_bakeoffs_and_none_of_bakeoffs_is_changed(tmp_path, monkeypatch, lines, says):
+    """Else runs would be of other code than is recorded."""
+    for kind, name in ((Adam, "build"), (Architecture, "layers")):
+        monkeypatch.setattr(kind, name, getattr(kind, name))  # which is put back
+    (tmp_path / "mine.py").write_text(STUDY.replace("\n\nstudy =", f"\n\n{lines}\nstudy ="))
+    with pytest.raises(UserError, match=says):
+        find_study(tmp_path / "mine.py")
+
+
+@pytest.mark.parametrize("name", ["bad\udcff.py", "bad\udcff.txt"])
+def test_a_name_that_is_not_utf_8_is_named(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(STUDY.encode())
+    with pytest.raises(UserError, match=r"bad\\udcff\.\w+ is not UTF-8: rename it"):
+        find_study(path) if name.endswith(".py") else corpora.choose(str(path))
 
 
 def test_an_edited_text_is_another_corpus(tmp_path):

@@ -290,6 +290,13 @@ def test_the_warm_up_leaves_running_statistics_as_they_were():
     assert_identical(before, dict(run.model.named_buffers()))
 
 
+def test_running_statistics_that_no_checkpoint_would_hold_are_refused():
+    run = counting()
+    run.model.register_buffer("batches", torch.zeros(()), persistent=False)
+    with pytest.raises(ValueError, match="changes its buffer batches, which it does not keep: register it persistent"):
+        run._warm_up()
+
+
 SAMPLING = Sampling(places=(2, 4, 7, 8), sequences=np.array([0, 3, 16]))
 
 

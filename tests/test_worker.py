@@ -537,7 +537,7 @@ def test_two_workers_that_no_lock_holds_apart_train_a_run_once(run, tmp_path):
     assert RunFolder(tmp_path).status == FINISHED
 
 
-def test_a_worker_whose_claim_another_has_taken_ends(tmp_path, monkeypatch):
+def test_a_worker_whose_claim_another_has_taken_ends(tmp_path, monkeypatch, capsys):
     """As of a machine that stood still for longer than a claim holds."""
     ended = threading.Event()
     monkeypatch.setattr(files.os, "_exit", lambda status: ended.set())
@@ -545,6 +545,7 @@ def test_a_worker_whose_claim_another_has_taken_ends(tmp_path, monkeypatch):
     with lease_at(tmp_path / "run.claim"):
         (tmp_path / "run.claim").unlink()
         assert ended.wait(60)
+    assert "run.claim was taken over or removed, or could not be renewed: repeat the command" in capsys.readouterr().out
 
 
 def test_an_option_added_later_with_a_default_keeps_old_runs_readable(run, folder):

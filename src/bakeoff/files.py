@@ -7,12 +7,14 @@ import os
 import secrets
 import shutil
 import stat
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any, Self
 
-from filelock import FileLock, SoftFileLease
+from filelock import AcquireReturnProxy, FileLock, SoftFileLease, Timeout
 
-from bakeoff.errors import UserError
+from bakeoff.errors import UserError, plain
 
 #: How the names of files begin that are not whole yet, and those that safetensors writes beside them.
 TEMPORARY, SAFETENSORS_TEMPORARY = ".unfinished-", ".tmp"
@@ -20,6 +22,8 @@ TEMPORARY, SAFETENSORS_TEMPORARY = ".unfinished-", ".tmp"
 #: The folder in which files lie that are to take their places together.
 ARRIVED = ".arrived"
 
+#: Seconds after which a claim without content was not made to its end.
+MAKING = 2.0
 #: Seconds after which a claim that nobody has renewed is taken over by whoever waits for it.
 LEASE = 60.0
 
@@ -63,22 +67,31 @@ def new_folder(folder: Path) -> Iterator[Path]:
     """A folder to fill; it gets its name only when the block ends without an error.
 
     Raises:
-        UserError: There is something of that name, and it is no empty folder.
+        OSError: It cannot be written; the error's `filename` is that folder where a write does not say it.
+        UserError: There is something of that name, and it is no empty folder; or another process fills it.
     """
     target = folder.resolve()
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise UserError(f"{folder} is there and not empty: name a new folder, or an empty one")
-    target.parent.mkdir(parents=True, exist_ok=True)
     new = target.with_name(f"{TEMPORARY}{target.name}")
-    shutil.rmtree(new, ignore_errors=True)  # a killed process may have left it
-    new.mkdir()
-    try:
-        yield new
-        if target.exists():
-            target.rmdir()
-        new.replace(target)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
+    with contextlib.ExitStack() as held:
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                held.enter_context(lock_at(new.with_name(f"{new.name}.lock")).acquire(timeout=0))
+            except Timeout as error:
+                raise UserError(f"another command is writing {folder}: wait until it has ended", status=1) from error
+            held.callback(new.with_name(f"{new.name}.lock").unlink, missing_ok=True)
+            if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+                raise UserError(f"{folder} is there and not empty: name a new folder, or an empty one")
+            shutil.rmtree(new, ignore_errors=True)  # a killed process may have left it
+            held.callback(shutil.rmtree, new, ignore_errors=True)
+            new.mkdir()
+            yield new
+            if target.exists():
+                target.rmdir()
+            new.replace(target)
+        except OSError as error:
+            error.filename = error.filename or str(folder)
+            raise
 
 
 def write_together(folder: Path, files: Mapping[str, bytes], names: Sequence[str]) -> None:
@@ -134,7 +147,26 @@ def lock_at(path: Path, timeout: float = -1) -> FileLock:
     return FileLock(path, timeout=timeout)
 
 
-def lease_at(path: Path) -> SoftFileLease:
+class Claim(SoftFileLease):
+    """A claim that is not stopped for ever by one without content, which a machine leaves that went off in between."""
+
+    def acquire(self, *arguments: Any, **options: Any) -> AcquireReturnProxy[Self]:  # noqa: ANN401 (the library's)
+        """Make it; an empty one is nobody's once it is older than `MAKING`, by the clock of the disk."""
+        path = Path(self.lock_file)
+        with contextlib.suppress(FileNotFoundError):
+            found = path.stat()
+            if not found.st_size and _now(path.parent) - found.st_mtime > MAKING:
+                path.unlink()
+        return super().acquire(*arguments, **options)
+
+
+def _now(folder: Path) -> float:
+    """The time as files in a folder have it, which may be another machine's."""
+    with tempfile.NamedTemporaryFile(dir=folder, prefix=TEMPORARY) as file:
+        return os.fstat(file.fileno()).st_mtime
+
+
+def lease_at(path: Path) -> Claim:
     """A claim, not yet made, that holds between machines, where locks on a file system that they share may not.
 
     It is renewed as long as this process lives. If another has taken it over all the same, as this machine stood still
@@ -144,7 +176,13 @@ def lease_at(path: Path) -> SoftFileLease:
         UserError: A folder is in its place.
     """
     _make_way(path)
-    return SoftFileLease(path, lease_duration=LEASE, poll_interval=0.5, on_compromise=lambda _: os._exit(1))
+    return Claim(path, lease_duration=LEASE, poll_interval=0.5, on_compromise=lambda _: _end(path))
+
+
+def _end(path: Path) -> None:
+    """End this process, and say why in its log: whoever started it has nothing else to tell."""
+    print(f"{path} was taken over or removed, or could not be renewed: repeat the command", flush=True)  # noqa: T201
+    os._exit(1)
 
 
 def _make_way(path: Path) -> None:
@@ -182,11 +220,24 @@ def require_ours(folder: Path, *marks: str) -> None:
     """See that a folder that will be written, or replaced, holds what we write, known by a file, or nothing to see.
 
     Raises:
-        UserError: It holds something else.
+        UserError: It holds something else, or has a name that no record can hold.
     """
+    require_name(folder)
     known = any(path.is_file() for mark in marks for path in folder.glob(mark))
     if folder.is_dir() and not known and any(path.name[0] != "." for path in folder.iterdir()):
         raise UserError(f"{folder} holds files, and no {marks[0]}: choose another --out, or rename that folder")
+
+
+def require_name(path: Path) -> None:
+    """See that a name that the user has given can be written into records.
+
+    Raises:
+        UserError: It is not UTF-8.
+    """
+    try:
+        str(path).encode()
+    except UnicodeEncodeError as error:
+        raise UserError(f"the name {plain(str(path))} is not UTF-8: rename it") from error
 
 
 def is_regular(path: Path) -> bool:

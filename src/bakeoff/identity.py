@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,8 +34,9 @@ def type_name(kind: type) -> str:
 
 
 def is_bakeoffs(kind: type) -> bool:
-    """Whether a class is Bakeoff's own, and not of a study file or of another package."""
-    return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
+    """Whether a class is Bakeoff's own, and not of a study file or of another package, whatever it calls itself."""
+    ours = kind.__module__.partition(".")[0] == __name__.partition(".")[0]
+    return ours and getattr(sys.modules.get(kind.__module__), kind.__qualname__, None) is kind
 
 
 def types(spec: object) -> set[type]:

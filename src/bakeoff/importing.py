@@ -5,6 +5,7 @@ Losses are taken to be what language models report: the mean negative log-likeli
 
 import csv
 import dataclasses
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -33,6 +34,8 @@ CALLBACK, STATE = "bakeoff.json", "trainer_state.json"
 TOLERANCE = 0.02
 #: No loss in nats per token comes near it, and no step.
 LARGEST, FARTHEST = 1e6, 1e15
+#: Keys of a log that an error lists, and points of a curve that are kept, at most.
+LISTED, MOST_POINTS = 20, 2000
 
 
 class Told(NamedTuple):
@@ -247,7 +250,8 @@ def _curves(path: Path, by: str, entries: Iterable[Mapping[str, Any]], told: Tol
     entries = list(entries)
     keys = dict.fromkeys(key for entry in entries for key in entry)
     valid, train = _named(told.valid, VALID, keys), _named(told.train, TRAIN, keys)
-    listed = ", ".join(keys) or "nothing"
+    more = f" and {len(keys) - LISTED:,} others" if len(keys) > LISTED else ""
+    listed = (", ".join(itertools.islice(keys, LISTED)) or "nothing") + more
     if valid is None:
         asked = told.valid or f"loss on valid ({', '.join(VALID[:4])}, …; --valid names another)"
         raise UserError(f"{path} has no {asked}: it has {listed}")
@@ -268,10 +272,16 @@ def _named(asked: str | None, known: Iterable[str], keys: Mapping[str, object]) 
 
 
 def _curve(path: Path, entries: Iterable[Mapping[str, Any]], place: str, key: str) -> list[tuple[float, float]]:
-    """What is a loss of it, in the order of places; of a place that is there twice, what was written last."""
+    """What is a loss of it, in the order of places; of a place that is there twice, what was written last.
+
+    Of very many points some are left out, evenly, and never the lowest or the last: no figure shows more.
+    """
     number: Callable[[Any], float] = float
     try:
         found = {number(entry[place]): number(entry[key]) for entry in entries if key in entry and place in entry}
     except (TypeError, ValueError, OverflowError) as error:
         raise UserError(f"{path}: {place} and {key} have to be numbers ({error})") from error
-    return sorted((at, loss) for at, loss in found.items() if 0 <= at < FARTHEST and 0 <= loss < LARGEST)
+    losses = sorted((at, loss) for at, loss in found.items() if 0 <= at < FARTHEST and 0 <= loss < LARGEST)
+    lowest, every = min(losses, key=lambda point: point[1], default=None), -(-len(losses) // MOST_POINTS)
+    kept = (point for place, point in enumerate(losses) if place % every == 0 or point in (lowest, losses[-1]))
+    return list(kept)

@@ -13,6 +13,7 @@ from bakeoff import checkpoints, data, sources
 from bakeoff.analysis.rows import read_rows
 from bakeoff.data import Told
 from bakeoff.errors import UserError, one_line
+from bakeoff.files import is_regular
 from bakeoff.identity import decode
 from bakeoff.models import count_table
 from bakeoff.models.count_table import CountTable
@@ -216,6 +217,8 @@ def _tokenizer(study: StudyFolder) -> Tokenizer:
 
 def _checked_tokenizer(path: Path, checksum: str | None) -> Tokenizer:
     """A tokenizer from a file that is what was written, as far as that is known."""
+    if not is_regular(path):
+        raise ValueError("it is no regular file")
     content = path.read_bytes()
     if checksum not in (None, hashlib.sha256(content).hexdigest()):
         raise ValueError("its checksum is another")

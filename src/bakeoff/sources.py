@@ -15,6 +15,8 @@ from pathlib import Path
 
 #: What a study file is called while it is executed, and so the module of its classes.
 MODULE = "bakeoff_study"
+#: What finds others by a name that may be computed: where it is used anything in the file may be.
+BY_NAME = {"globals", "locals", "vars", "eval", "exec"}
 
 
 def beside(path: Path) -> dict[str, Path]:
@@ -81,23 +83,64 @@ def fingerprint(path: Path, kinds: Iterable[type]) -> str:
     """
     statements = ast.parse(path.read_bytes()).body
     bound = {name for statement in statements for name in _bound(statement) or ()}
-    names: set[str] = set()
+    names, effects = set[str](), _effects(statements, path)
     for kind in kinds:
         told = {kind.__name__, kind.__qualname__.partition(".")[0]}
         # What makes a class whose name is nowhere bound may be anything in the file.
         names |= told if told & bound or kind.__module__ != MODULE else bound
-    parts = [_normalized(_used(statements, names))]
+        if "<locals>" in kind.__qualname__:  # what is given to the function that makes it
+            effects += [s for s in statements if isinstance(s, ast.Assign | ast.AnnAssign) and _mentioned(s) & told]
+    parts = [_normalized(_used(statements, names, effects))]
     parts += [f"{name}\n{_normalized(ast.parse(file.read_bytes()).body)}" for name, file in beside(path).items()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-def _used(statements: list[ast.stmt], names: set[str]) -> list[ast.stmt]:
+def _effects(statements: list[ast.stmt], path: Path) -> list[ast.stmt]:
+    """The statements that do more than to bind names.
+
+    A decorator of the file's own, or of a module beside it, may note down what it decorates; and a class its
+    subclasses, where one has a method for that or a metaclass.
+    """
+    own = _own(statements, path)
+    noting = any(hook in content for content in read(path).values() for hook in (b"__init_subclass__", b"metaclass"))
+    return [s for s in statements if _bound(s) is None or _called(s, bases=noting) & own]
+
+
+def _own(statements: list[ast.stmt], path: Path) -> set[str]:
+    """The names that the study file binds, but for what it imports from elsewhere than beside it."""
+    near = {name.partition(".")[0] for name in beside(path)}
+    own: set[str] = set()
+    for statement in statements:
+        if not isinstance(statement, ast.Import | ast.ImportFrom) or near & {
+            name.partition(".")[0] for name in _imports(ast.Module(body=[statement], type_ignores=[]), "")
+        }:
+            own |= _bound(statement) or set()
+    return own
+
+
+def _used(statements: list[ast.stmt], names: set[str], effects: list[ast.stmt]) -> list[ast.stmt]:
     """The statements that bind those names, or names that these use, and all that do more than to bind names."""
     used: list[ast.stmt] = []
-    while more := [s for s in statements if s not in used and ((bound := _bound(s)) is None or bound & names)]:
+    while more := [s for s in statements if s not in used and (s in effects or (_bound(s) or set()) & names)]:
         used += more
-        names = names | {node.id for statement in more for node in ast.walk(statement) if isinstance(node, ast.Name)}
+        names = names.union(*map(_mentioned, more))
+        if names & BY_NAME:
+            return statements
     return [statement for statement in statements if statement in used]
+
+
+def _called(statement: ast.stmt, *, bases: bool) -> set[str]:
+    """The names of what is called when a function or a class is defined: decorators, and bases and a metaclass."""
+    if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return set()
+    told: list[ast.expr] = [*statement.decorator_list]
+    if bases and isinstance(statement, ast.ClassDef):
+        told += [*statement.bases, *(keyword.value for keyword in statement.keywords)]
+    return set[str]().union(*map(_mentioned, told))
+
+
+def _mentioned(node: ast.AST) -> set[str]:
+    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
 
 
 def _bound(statement: ast.stmt) -> set[str] | None:
@@ -108,7 +151,9 @@ def _bound(statement: ast.stmt) -> set[str] | None:
         case ast.Import() | ast.ImportFrom() if all(alias.name != "*" for alias in statement.names):
             return {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
         case ast.Assign() if all(isinstance(target, ast.Name) for target in statement.targets):
-            return {target.id for target in statement.targets if isinstance(target, ast.Name)}
+            bound = {target.id for target in statement.targets if isinstance(target, ast.Name)}
+            walrus = {node.target.id for node in ast.walk(statement.value) if isinstance(node, ast.NamedExpr)}
+            return None if bound == {"_"} else bound | walrus  # what is thrown away was done for its effect
         case ast.AnnAssign(target=ast.Name(id=name)):
             return {name}
     return None

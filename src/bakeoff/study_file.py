@@ -17,6 +17,7 @@ from bakeoff import sources
 from bakeoff.data import own_text
 from bakeoff.errors import UserError, one_line
 from bakeoff.experiments import STUDIES
+from bakeoff.files import require_name
 from bakeoff.identity import decode, encode, is_bakeoffs, type_name, types
 from bakeoff.models import ARCHITECTURES, Transformers
 from bakeoff.optimizers import OPTIMIZERS
@@ -59,6 +60,7 @@ def find_study(asked: str | Path | Study) -> tuple[Study, Path | None]:
     if path.suffix != ".py":
         known = ", ".join(STUDIES)
         raise UserError(f"unknown study {str(asked)!r}: use {known}, or a Python file that defines `study`")
+    require_name(path.absolute())
     if not path.is_file():
         raise UserError(f"no study file {path}")
     return _with_checksum(_recordable(load_study(path))), path.resolve()
@@ -157,11 +159,18 @@ def _executed(path: Path) -> Json:
         sys.modules.pop(module, None)
     before = sys.path, sys.dont_write_bytecode
     sys.path, sys.dont_write_bytecode = [*sys.path, str(path.resolve().parent)], True  # reading leaves no traces
+    ours = {each: dict(vars(each)) for kind in BUILT_IN.values() for each in kind.mro() if is_bakeoffs(each)}
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what it prints is no output of ours
-            return runpy.run_path(str(path), run_name=sources.MODULE)
+            defined = runpy.run_path(str(path), run_name=sources.MODULE)
     finally:
         sys.path, sys.dont_write_bytecode = before
+    # Runs of nothing but Bakeoff's classes do not execute the file.
+    if changed := [kind.__name__ for kind, was in ours.items() if dict(vars(kind)) != was]:
+        raise ValueError(
+            f"it changes {changed[0]}, a class of Bakeoff's, which runs would not do: derive one of your own"
+        )
+    return defined
 
 
 def with_code(study: Study, path: Path) -> Study:
@@ -170,6 +179,11 @@ def with_code(study: Study, path: Path) -> Study:
     Raises:
         ValueError: Two classes could not be told apart: in what is recorded, or in the report.
     """
+    for kind in types(study):
+        if not is_bakeoffs(kind) and kind.__module__.partition(".")[0] == __name__.partition(".")[0]:
+            raise ValueError(
+                f"class {kind.__name__} says that it is of {kind.__module__}, and it is not: leave that out"
+            )
     names = Counter(map(type_name, types(study)))
     if twice := [name for name, count in names.items() if count > 1]:
         raise ValueError(f"two classes are called {twice[0]}: rename one")

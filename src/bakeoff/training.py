@@ -192,14 +192,21 @@ class Training:
             yield self._evaluate(self._train_epoch())
 
     def _warm_up(self) -> None:
-        """Pay once, and apart, for what a first step allocates or compiles; weights, buffers, random state stay."""
+        """Pay once, and apart, for what a first step allocates or compiles; weights, buffers, random state stay.
+
+        Raises:
+            ValueError: The model changes a buffer that no checkpoint would hold.
+        """
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         with self.clock.measuring("compiling" if self.compiled else "warmup"), self._random_state_kept():
             self.model.train()  # after an evaluation cuDNN's layers have no backward pass
             first = np.arange(min(self.budget.batch_size, self.train.sequences(self.budget.sequence_length)))
             self._loss(self.train.batch(first, self.budget.sequence_length)).backward()  # type: ignore[no-untyped-call]
             self.optimizer.zero_grad()
+        kept = self.model.state_dict().keys()
         for name, before in buffers.items():
+            if name not in kept and not torch.equal(before, self.model.get_buffer(name)):
+                raise ValueError(f"the model changes its buffer {name}, which it does not keep: register it persistent")
             self.model.get_buffer(name).copy_(before)
 
     def _train_epoch(self) -> EpochRecord:

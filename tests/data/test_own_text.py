@@ -109,6 +109,16 @@ def test_any_text_is_cut_into_documents_that_make_three_fair_splits(tmp_path, te
     assert max(len(document) for documents in splits.values() for document in documents) <= own_text.LONG + 200
 
 
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("alphabet", ["的一是了我不人在他有这个上们来到时大地为", "abcdefghij "])
+def test_a_small_text_on_a_single_line_has_three_splits(tmp_path, alphabet, seed):
+    text = letters(60_000, alphabet, seed)
+    (tmp_path / "mine.txt").write_text(text, encoding="utf-8")
+    splits = own_text.read(tmp_path / "mine.txt")
+    assert all(splits[split].bytes > 500 for split in ("train", "valid", "test"))
+    assert sum(split.bytes for split in splits.values()) == len(text.encode())
+
+
 def test_a_long_line_is_cut_after_sentences_or_else_at_blanks(cut):
     assert all(document.endswith(". ") for document in cut(LONG["one line of sentences"])[:-1])
     assert all(document.endswith(" ") for document in cut(LONG["one line"])[:-1])

@@ -19,6 +19,7 @@ from bakeoff.data import own_text, vital_articles, wikitext2
 from bakeoff.data.sequences import words_and_bytes
 from bakeoff.data.splits import SPLITS, Splits
 from bakeoff.errors import UserError, plain
+from bakeoff.files import require_name
 from bakeoff.spec import Corpus
 
 
@@ -124,6 +125,7 @@ def choose(name_or_path: str) -> Corpus:
     if name_or_path in CORPORA:
         return Corpus(name=name_or_path)
     path = Path(os.path.abspath(name_or_path))  # noqa: PTH100 (`resolve` would give a link's target its name)
+    require_name(path)
     if not name_or_path or not path.exists():
         if (other := _stands_in.get()) is not None:
             return other

@@ -111,13 +111,21 @@ def read(path: Path) -> Splits:
         fair = all(FAIR[0] * held_out <= share <= FAIR[1] * held_out for share in shares)
         if fair and documents.bytes <= 2 * LONG * len(documents):
             break
+    if len(documents) >= len(SPLITS) and not all(map(len, splits.values())):
+        splits = _dealt(documents, held_out, by_rank=True)
     return dict(splits)
 
 
-def _dealt(documents: Documents, held_out: float) -> dict[str, Documents]:
+def _dealt(documents: Documents, held_out: float, *, by_rank: bool = False) -> dict[str, Documents]:
+    """Each document by a hash of it; by its rank where these are so few that a split might be left without."""
     fractions_D = np.fromiter((hash_fraction(document.strip()) for document in documents), float, len(documents))
     by_chance_D = np.argsort(fractions_D, kind="stable")
-    bounds = np.searchsorted(fractions_D[by_chance_D], (1 - 2 * held_out, 1 - held_out))
+    sorted_D = fractions_D[by_chance_D]
+    edges = np.array([1 - 2 * held_out, 1 - held_out])
+    if by_rank:
+        each = max(1, round(held_out * len(documents)))
+        edges = sorted_D[[-2 * each, -each]]
+    bounds = np.searchsorted(sorted_D, edges)  # equal documents stay together
     places = dict(zip(SPLITS, np.split(by_chance_D, bounds), strict=True))
     places["train"].sort()
     return {split: documents.select(places_D) for split, places_D in places.items()}
