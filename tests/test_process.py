@@ -128,7 +128,9 @@ study = Study.of(
     assert not list(tmp_path.rglob(".unfinished-*"))
 
 
-@pytest.mark.parametrize(("number", "mend"), [(28, "free some space there"), (13, "BAKEOFF_CACHE"), (5, "error")])
+@pytest.mark.parametrize(
+    ("number", "mend"), [(28, "free some space there"), (13, "BAKEOFF_CACHE"), (21, "remove it"), (5, "error")]
+)
 def test_what_the_system_refuses_is_told_with_the_file_and_the_way_out(number, mend):
     told = process.what_was_refused(OSError(number, os.strerror(number), "some/file"))
     assert told.startswith(f"some/file: {os.strerror(number)}")
