@@ -122,10 +122,9 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
         runner_up_better=None,
         outlook=(),
         withheld="too few rungs",
-        ended="finished",
-        error=None,
+        made=SimpleNamespace(search=SimpleNamespace(found=()), row=object(), ended="finished", error=None),
     )
-    lines = terminal.choice_text(told, SimpleNamespace(search=SimpleNamespace(found=()), row=object())).splitlines()
+    lines = terminal.choice_text(told).splitlines()
     assert lines[0].startswith("Use the count table")
     assert lines[1] == "The network and the count table, mixed, reach 0.625."
     assert "There was no time to try LSTM of 1 layer with AdamW." in lines

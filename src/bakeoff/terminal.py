@@ -270,15 +270,16 @@ def columns(head: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     )
 
 
-def choice_text(answer: "Answer", chosen: "Chosen") -> str:
+def choice_text(answer: "Answer") -> str:
     """What `bakeoff choose` says in the end."""
-    table = [_trials(chosen), ""] if chosen.search.found else []
-    return "\n".join([*table, answer_text(answer, chosen), *_outlook(answer), *_model(answer)])
+    table = [_trials(answer.made), ""] if answer.made.search.found else []
+    return "\n".join([*table, answer_text(answer), *_outlook(answer), *_model(answer)])
 
 
-def choice_json(answer: "Answer", chosen: "Chosen") -> Json:
+def choice_json(answer: "Answer") -> Json:
     """What `bakeoff choose --json` says: what to use, which is the network or a floor, and how sure that is."""
-    row, floor, unseen = chosen.row, answer.floor, answer.unseen
+    made, floor, unseen = answer.made, answer.floor, answer.unseen
+    row = made.row
     network = row and {
         "title": answer.chosen,
         **{name: row.entry[name] for name in ("model", "optimizer", "learning_rate", "weight_decay", "batch_size")},
@@ -288,8 +289,8 @@ def choice_json(answer: "Answer", chosen: "Chosen") -> Json:
         "run": str(answer.folder),
     }
     return {
-        "corpus": chosen.rows.study["corpus"]["name"],
-        "minutes": chosen.kept.minutes,
+        "corpus": made.rows.study["corpus"]["name"],
+        "minutes": made.kept.minutes,
         "use": {"floor": floor.name} if answer.count_table else network,
         "network": network,
         "floor": {"name": floor.name, "bits_per_byte": floor.valid.bits_per_byte},
@@ -304,18 +305,18 @@ def choice_json(answer: "Answer", chosen: "Chosen") -> Json:
         "by_minutes": [
             {"minutes": told.minutes, "bits_per_byte": dataclasses.asdict(told.expected)} for told in answer.outlook
         ],
-        "ended": answer.ended,
-        "error": answer.error,
-        "seconds": chosen.kept.spent,
+        "ended": made.ended,
+        "error": made.error,
+        "seconds": made.kept.spent,
         "study": str(answer.study),
     }
 
 
-def answer_text(answer: "Answer", chosen: "Chosen") -> str:
+def answer_text(answer: "Answer") -> str:
     """What to use, what to expect of it, and what could not be done: a line each."""
     from bakeoff.choosing.choice import CUT_OFF
 
-    small, floor, row = words.small, answer.floor, chosen.row
+    small, floor, row, ended = words.small, answer.floor, answer.made.row, answer.made.ended
     counted = f"{floor.title}: {small(floor.valid.bits_per_byte)}"
     if answer.count_table or row is None:
         other = f"; {answer.chosen} reached {small(answer.valid)}" if row else ""
@@ -329,26 +330,26 @@ def answer_text(answer: "Answer", chosen: "Chosen") -> str:
         said = [f"Use {answer.chosen}, {settings}: {small(answer.valid)} bits per byte of valid ({counted})."]
     if answer.mixed:
         said.append(f"The network and the count table, mixed, reach {small(answer.mixed)}.")
-    said += [*_expectation(answer, chosen), *_second(answer)]
+    said += [*_expectation(answer), *_second(answer)]
     if answer.untried:
         said.append(f"There was no time to try {words.joined(answer.untried)}.")
-    if answer.ended == CUT_OFF:
+    if ended == CUT_OFF:
         said.append(
             "The time was up before the end of the last run, and this is the best until then: give it more minutes "
             "and another --out."
         )
-    elif answer.ended != FINISHED:
+    elif ended != FINISHED:
         best = "What stands here is the best complete trial" if row else "Nothing else was trained"
-        mend = "give another --seed and another --out" if answer.ended == DIVERGED else "repeat the command"
-        said.append(f"The last run {answer.ended}: {answer.error}. {best}; to try again, {mend}.")
+        mend = "give another --seed and another --out" if ended == DIVERGED else "repeat the command"
+        said.append(f"The last run {ended}: {answer.made.error}. {best}; to try again, {mend}.")
     return "\n".join(said)
 
 
-def _expectation(answer: "Answer", chosen: "Chosen") -> list[str]:
+def _expectation(answer: "Answer") -> list[str]:
     """What to expect on other text."""
     from bakeoff.analysis.statistics import FEWEST_DOCUMENTS
 
-    small, unseen, row = words.small, answer.unseen, chosen.row
+    small, unseen, row = words.small, answer.unseen, answer.made.row
     if answer.count_table or row is None:
         return [f"On test, which decided nothing, the count table has {small(answer.floor.test.bits_per_byte)}."]
     if row.test is None:

@@ -368,14 +368,14 @@ def choose(
         choice = Choice(request, folder, began, console)
         chosen = choice.make()
         told = answer(chosen, folder)
-        choice.decide.end(terminal.answer_text(told, chosen))
+        choice.decide.end(terminal.answer_text(told))
         if write_report:
             with choice.kept.clock.watched():
                 results = reported(told.study, console)
         else:
             results = Results(folder=told.study, page=None)
             progress.page(StudyFolder(told.study), console).draw()
-    lost = [f"the last run {told.ended}: {told.error}"] if told.ended in (FAILED, NOT_BEGUN) else []
+    lost = [f"the last run {chosen.ended}: {chosen.error}"] if chosen.ended in (FAILED, NOT_BEGUN) else []
     failed = (*results.failed, *lost)
-    text, record = terminal.choice_text(told, chosen), terminal.choice_json(told, chosen)
+    text, record = terminal.choice_text(told), terminal.choice_json(told)
     return Advice(folder=results.folder, page=results.page, failed=failed, answer=told, text=text, record=record)

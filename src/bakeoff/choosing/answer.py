@@ -61,8 +61,7 @@ class Answer:
         runner_up_better: How likely it is that it would have been the better choice.
         outlook: What other times would change.
         withheld: Why nothing is said of other times; None where something is.
-        ended: How the last run ended, as in `Chosen`.
-        error: Why it diverged or failed.
+        made: What all this is said of.
     """
 
     chosen: str
@@ -79,8 +78,7 @@ class Answer:
     runner_up_better: float | None
     outlook: tuple[Outlook, ...]
     withheld: str | None
-    ended: str
-    error: str | None
+    made: Chosen
 
 
 def answer(chosen: Chosen, folder: Path) -> Answer:
@@ -108,8 +106,7 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
         runner_up_better=None if runner_up is None else better(search, runner_up, deviation),
         outlook=outlook,
         withheld=withheld,
-        ended=chosen.ended,
-        error=chosen.error,
+        made=chosen,
     )
 
 
