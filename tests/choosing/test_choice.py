@@ -416,6 +416,17 @@ def test_a_trial_that_is_done_again_moves_nothing_that_was_planned_after_it(
     assert "moved to" not in said
 
 
+@pytest.mark.usefixtures("quickly", "untrained")
+def test_how_much_of_a_text_is_read_and_who_is_not_tried_is_said(choose, asked, monkeypatch):
+    monkeypatch.setattr(fitting, "TRAINED", 60)  # of bytes, a minute
+    monkeypatch.setattr(rungs, "plan", lambda *_: (rungs.Rung(contenders=1, rates=2, seconds=1.0),))
+    status, told, said = choose(*asked)
+    assert status == 0
+    assert re.search(r"only the first \d+ % of train's documents are read: there is no time for more\n", said)
+    assert "no time to try: GPT of 1 layer with Muon\n" in said
+    assert "There was no time to try GPT of 1 layer with Muon.\n" in told
+
+
 @pytest.mark.usefixtures("quickly")
 def test_a_trial_that_failed_and_works_later_turns_no_winner_over_whose_run_is_planned(
     choose, asked, folder, monkeypatch

@@ -101,7 +101,7 @@ def planned(request: Request, kept: Kept, console: Console) -> Search:
 def told(request: Request, search: Search, kept: Kept) -> Iterator[str]:
     """The plan, a line each of its parts."""
     if (share := fitted(request.corpus, request.minutes).share) < 1:
-        yield f"of train the first {words.percent(share)} are read, more than there is time for"
+        yield f"only the first {words.percent(share)} of train's documents are read: there is no time for more"
     for why in kept.left_out.values():
         yield f"left out: {why}"
     if search.untried:
@@ -128,7 +128,7 @@ class Fitted(NamedTuple):
         scale: The place of the largest scale.
         corpus: As much of the text as the time is enough for: of train its beginning, of the others their first
             documents.
-        share: That of train's bytes.
+        share: Of train's documents.
     """
 
     scale: int
@@ -156,7 +156,7 @@ def fitted(corpus: Corpus, minutes: float) -> Fitted:
     megabytes = kept["train"][1] / 1e6
     largest = max(p for p, scale in enumerate(SCALES) if scale.minutes <= minutes and scale.megabytes <= megabytes)
     counts = kept["train"][0], kept["valid"][0], kept["test"][0]
-    share = kept["train"][1] / sum(len(document.encode()) for document in text.splits["train"])
+    share = kept["train"][0] / len(text.splits["train"])
     return Fitted(scale=largest, corpus=dataclasses.replace(corpus, documents=counts), share=share)
 
 
