@@ -1,6 +1,6 @@
 """Muon against AdamW, and recurrence against attention, each at its best batch and rate.
 
-    bakeoff run examples/fair.py --seeds 3 --jobs 2 --threads 1
+    bakeoff run examples/fair.py --jobs 2 --threads 1
 
 docs/fair.md says what was expected before anything was run, and what came of it.
 """

@@ -1,4 +1,4 @@
-"""The same model over 2,048 to 16,384 symbols, each at three learning rates.
+"""The same model over 2,048 to 16,384 symbols, at three learning rates, and at the best of them with three seeds.
 
     python examples/vocabulary.py
 
@@ -14,9 +14,11 @@ from bakeoff.spec import Study
 
 VOCABULARIES = (2048, 4096, 8192, 16384)
 contenders = [(GLR(width=128, layers=2), Muon(lr=lr, weight_decay=0.01)) for lr in (0.01, 0.03, 0.1)]
-usual = Study.of("usual", corpus=MODERN.corpus, budget=MODERN.budget, contenders=contenders, seeds=(0, 1, 2))
+usual = Study.of("usual", corpus=MODERN.corpus, budget=MODERN.budget, contenders=contenders)
 
 if __name__ == "__main__":
     for vocabulary in VOCABULARIES:
         study = usual.with_shared(name=f"vocabulary-{vocabulary}", vocabulary=vocabulary)
-        bakeoff.run(study, jobs=2, threads=1, write_report=False)
+        found = bakeoff.run(study, jobs=2, threads=1, write_report=False).rows()
+        best = found.sort("valid_perplexity")["number"][0]
+        bakeoff.run(study, only=[best], seeds=3, jobs=2, threads=1, write_report=False)

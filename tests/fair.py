@@ -50,9 +50,15 @@ def arm(model: str, optimizer: str, batch: int) -> str:
     return f"{model}-{optimizer}-{batch}"
 
 
+def best_rate(grid: Grid) -> float:
+    """The rate with the lowest mean loss, of those that were run with all seeds: with the others the first one lost."""
+    seeds = {rate: len(grid.at(rate, "loss")) for rate in grid.losses}
+    return min((rate for rate in seeds if seeds[rate] == max(seeds.values())), key=grid.losses.__getitem__)
+
+
 def best(grid: Grid, what: str = "loss") -> list[float]:
     """The runs at the best rate of a grid, seed by seed."""
-    return [value for _, value in sorted(grid.at(grid.lowest, what).items())]
+    return [value for _, value in sorted(grid.at(best_rate(grid), what).items())]
 
 
 def differences(ours: Grid, theirs: Grid) -> list[float]:
@@ -67,8 +73,8 @@ def plain(values: Iterable[float], digits: int = 3) -> str:
 
 def rate(grid: Grid) -> str:
     """The best of the grid, and whether it is at its edge."""
-    edge = " (edge)" if grid.lowest in (min(grid.losses), max(grid.losses)) else ""
-    return f"{grid.lowest:g}{edge}"
+    edge = " (edge)" if best_rate(grid) in (min(grid.losses), max(grid.losses)) else ""
+    return f"{best_rate(grid):g}{edge}"
 
 
 def batches(arms: dict[str, Grid]) -> list[str]:
@@ -91,7 +97,7 @@ def leader(arms: dict[str, Grid], optimizer: str) -> tuple[int, Grid]:
 def reached(grid: Grid, loss: float) -> list[float | None]:
     """Seconds of processor time until an evaluation was as low, by straight lines between them, seed by seed."""
     seconds: list[float | None] = []
-    for run in sorted((run for run in grid.runs if run["rate"] == grid.lowest), key=lambda run: run["seed"]):
+    for run in sorted((run for run in grid.runs if run["rate"] == best_rate(grid)), key=lambda run: run["seed"]):
         found, before = None, (0.0, float("inf"))
         for share, at in run["way"]:
             if at <= loss:

@@ -208,10 +208,7 @@ def _of_two(sides: tuple[Side, Side], out: Path, seeds: int, *, trust: bool) -> 
     """A study of an experiment of one study and one of another."""
     runs, source = _runs(sides, trust=trust)
     _require_alike(sides, runs)
-    experiments = tuple(
-        Experiment(number=number, architecture=run.architecture, optimizer=run.optimizer, code=run.code)
-        for number, run in enumerate(runs, start=1)
-    )
+    experiments = tuple(run.as_experiment(number) for number, run in enumerate(runs, start=1))
     corpora = [run.corpus for run in runs]
     study = Study(
         name=re.sub(r"[^\w.-]+", "-", f"{sides[0].entry['slug']}-against-{sides[1].entry['slug']}"),

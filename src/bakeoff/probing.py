@@ -34,7 +34,7 @@ from bakeoff.identity import identity
 from bakeoff.loading import decoded_run
 from bakeoff.records import DAMAGED, FAILED, RunFolder, StudyFolder
 from bakeoff.runner import Session, open_undeclared
-from bakeoff.spec import Architecture, Budget, Experiment, Run, Study
+from bakeoff.spec import Architecture, Budget, Run, Study
 from bakeoff.training import evaluation_steps
 
 Json = dict[str, Any]
@@ -107,10 +107,7 @@ class Suspect:
         return {StudyFolder(beside.with_name(f"{beside.name}-probe") / study.name): study for study in declared}
 
     def _study(self, kind: str, budget: Budget, starts: Mapping[str, Run]) -> Study:
-        experiments = tuple(
-            Experiment(number=number, architecture=run.architecture, optimizer=run.optimizer, code=run.code)
-            for number, run in enumerate(starts.values(), start=1)
-        )
+        experiments = tuple(run.as_experiment(number) for number, run in enumerate(starts.values(), start=1))
         return Study(
             name=f"{self.row.number:02d}-{kind}",
             corpus=self.run.corpus,

@@ -428,6 +428,10 @@ class Run:
         """The run's folder inside the study's, such as `01-lstm-1-adam/seed-0`."""
         return f"{_slug(self.number, self.architecture, self.optimizer)}/seed-{self.seed}"
 
+    def as_experiment(self, number: int) -> Experiment:
+        """The experiment that it is one of, under that number, in a study with its budget."""
+        return Experiment(number=number, architecture=self.architecture, optimizer=self.optimizer, code=self.code)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Study:

@@ -98,8 +98,7 @@ def first_screen(study: StudyRows, findings: Sequence[Finding]) -> Facts:
     for row in study.rows:
         if row.lost or diagnosis.severity(row.diagnosis_rule) in ("bad", "warn"):
             wrong.setdefault(row.kind, []).append(row)
-    floors = {floor.name: floor for floor in study.baselines}
-    cases = [(row, diagnosis.Case(history=row.history, floors=floors)) for row in finished]
+    cases = [(row, diagnosis.Case(history=row.history, floors=study.floors)) for row in finished]
     falling = [(row, case) for row, case in cases if case.valid_falls]
     searched = study.study["tuning"] or {}
     return Facts(

@@ -356,7 +356,7 @@ class StudyRows:
     @property
     def unigram(self) -> Baseline:
         """The floor under which a model has learned nothing about context."""
-        return self.floor("unigram")
+        return self.floors["unigram"]
 
     @property
     def lowest_floor(self) -> Baseline:
@@ -366,11 +366,12 @@ class StudyRows:
     @property
     def uniform(self) -> Baseline:
         """The floor that has not even seen train."""
-        return self.floor("uniform")
+        return self.floors["uniform"]
 
-    def floor(self, name: str) -> Baseline:
-        """The floor of that name."""
-        return next(baseline for baseline in self.baselines if baseline.name == name)
+    @cached_property
+    def floors(self) -> dict[str, Baseline]:
+        """The floors by name."""
+        return {floor.name: floor for floor in self.baselines}
 
     def gap(self, point: Point) -> float:
         """The generalization gap at an evaluation, token frequencies matched, in nats per token."""

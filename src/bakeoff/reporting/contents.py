@@ -95,7 +95,7 @@ def _texts(study: StudyRows) -> Json | None:
     if not (told and runs):
         return None
     sources = [(f"#{row.number}, {row.name}", row.texts) for row in runs]
-    sources.append((words.sentence(study.floor(told["floor"]).title), study.texts))
+    sources.append((words.sentence(study.floors[told["floor"]].title), study.texts))
     return {
         "table": [
             ["prompt", *(head for head, _ in sources)],

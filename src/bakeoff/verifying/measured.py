@@ -15,7 +15,7 @@ from bakeoff.machine import compute_in_float32, resolve_device
 from bakeoff.recording import Measures, by_document, tally, with_counts
 from bakeoff.records import StudyFolder
 from bakeoff.runner import prepare
-from bakeoff.spec import Experiment, Run, Study
+from bakeoff.spec import Run, Study
 from bakeoff.study_file import BUILT_IN
 from bakeoff.training import Evaluation, token_nats
 from bakeoff.verifying.recorded import Over
@@ -39,15 +39,11 @@ DECLARED = {
 def study_of(declared: Json, runs: Mapping[int, Run]) -> Study:
     """A study as a run of each of its experiments says, by their numbers: of those that have any."""
     budget = decode(declared["budget"], BUILT_IN)
+    sizes = {
+        n: None if run.budget.batch_size == budget.batch_size else run.budget.batch_size for n, run in runs.items()
+    }
     experiments = tuple(
-        Experiment(
-            number=number,
-            architecture=run.architecture,
-            optimizer=run.optimizer,
-            batch_size=None if run.budget.batch_size == budget.batch_size else run.budget.batch_size,
-            code=run.code,
-        )
-        for number, run in sorted(runs.items())
+        dataclasses.replace(run.as_experiment(number), batch_size=sizes[number]) for number, run in sorted(runs.items())
     )
     corpus, seeds = next(iter(runs.values())).corpus, tuple(declared["seeds"])
     return Study(name=declared["study"], corpus=corpus, budget=budget, experiments=experiments, seeds=seeds)

@@ -355,7 +355,7 @@ def _ordered(study: StudyRows, layers: int, groups: list[Group], planned: list[C
             pairs=math.comb(len(shared), 2) if len(groups) > 1 else None,
             reversed=tuple(reversed_),
             open=tuple(open_),
-            outdone=tuple(e for order in orders for e in order.ranked if e.loss >= study.floor("kn2").valid.loss),
+            outdone=tuple(e for order in orders for e in order.ranked if e.loss >= study.floors["kn2"].valid.loss),
             ranges=ranges,
         ),
         evidence=evidence(row for group in groups for e in group for row in e.rows),

@@ -176,8 +176,8 @@ def _who(study: StudyRows) -> Finding:
 
 
 def _course(study: StudyRows, experiment: Repeats) -> Course:
-    rows, floors = experiment.finished, {floor.name: floor for floor in study.baselines}
-    cases = [Case(history=row.history, floors=floors) for row in rows]
+    rows = experiment.finished
+    cases = [Case(history=row.history, floors=study.floors) for row in rows]
     small = [[point.epoch for point in row.history if study.gap(point) <= LARGE_GAP] for row in rows]
     return Course(
         experiment=experiment,

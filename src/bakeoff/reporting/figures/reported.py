@@ -26,7 +26,7 @@ def draw(study: StudyRows) -> Iterator[Chart]:
 
 def _figure(study: StudyRows, runs: list[Reported], *, bits: bool) -> Chart:
     ways = [[(100 * at / (run.valid[-1][0] or 1), _height(run, loss)) for at, loss in run.valid] for run in runs]
-    floors = {name: study.floor(name).valid.bits_per_byte for name in lines.few(study)} if bits else {}
+    floors = {name: study.floors[name].valid.bits_per_byte for name in lines.few(study)} if bits else {}
     # Where training begins is far above everything else, as in the other figures.
     lowest = min(*(height for way in ways for _, height in way), *floors.values(), ways[0][-1][1])
     highest = max(*(way[len(way) // 3][1] for way in ways), *floors.values(), ways[0][-1][1])
