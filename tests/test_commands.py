@@ -34,6 +34,7 @@ SLOW_PAGES = (
     "faults.md",
     "how-sure.md",
     "textbook.md",
+    "fair.md",
     "cluster.md",
     "performance.md",
 )

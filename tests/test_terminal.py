@@ -126,7 +126,7 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
     )
     lines = terminal.choice_text(told).splitlines()
     assert lines[0].startswith("Use the count table")
-    assert lines[1] == "The network and the count table, mixed, reach 0.625."
+    assert lines[1] == "The network and the count table, mixed, reach 0.625: measured, but no model to load."
     assert "There was no time to try LSTM of 1 layer with AdamW." in lines
     assert "text from it: bakeoff sample 'runs/choose-my text/final' --floor best" in lines
     assert "in Python: bakeoff.load_floor('runs/choose-my text/final')" in lines

@@ -71,27 +71,38 @@ def new_folder(folder: Path) -> Iterator[Path]:
         UserError: There is something of that name, and it is no empty folder; or another process fills it.
     """
     target = folder.resolve()
-    new = target.with_name(f"{TEMPORARY}{target.name}")
-    with contextlib.ExitStack() as held:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    path = target.with_name(f"{TEMPORARY}{target.name}.lock")
+    try:
+        lock = lock_at(path).acquire(timeout=0)
+    except Timeout as error:
+        raise UserError(f"another command is writing {folder}: wait until it has ended", status=1) from error
+    with lock:
         try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                held.enter_context(lock_at(new.with_name(f"{new.name}.lock")).acquire(timeout=0))
-            except Timeout as error:
-                raise UserError(f"another command is writing {folder}: wait until it has ended", status=1) from error
-            held.callback(new.with_name(f"{new.name}.lock").unlink, missing_ok=True)
             if target.exists() and not (target.is_dir() and not any(target.iterdir())):
                 raise UserError(f"{folder} is there and not empty: name a new folder, or an empty one")
-            shutil.rmtree(new, ignore_errors=True)  # a killed process may have left it
-            held.callback(shutil.rmtree, new, ignore_errors=True)
-            new.mkdir()
-            yield new
-            if target.exists():
-                target.rmdir()
-            new.replace(target)
-        except OSError as error:
-            error.filename = error.filename or str(folder)
-            raise
+            with _filled(target) as new:
+                yield new
+        finally:
+            path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _filled(folder: Path) -> Iterator[Path]:
+    """What takes the place of an empty folder, or of none, when it is filled; nobody else may be writing it."""
+    new = folder.with_name(f"{TEMPORARY}{folder.name}")
+    shutil.rmtree(new, ignore_errors=True)  # a killed process may have left it
+    try:
+        new.mkdir(parents=True)
+        yield new
+        if folder.exists():
+            folder.rmdir()
+        new.replace(folder)
+    except OSError as error:
+        error.filename = error.filename or str(folder)
+        raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
 
 
 def write_together(folder: Path, files: Mapping[str, bytes], names: Sequence[str]) -> None:
@@ -105,7 +116,7 @@ def write_together(folder: Path, files: Mapping[str, bytes], names: Sequence[str
         names: In the order in which they change.
     """
     settle(folder)
-    with new_folder(folder / ARRIVED) as new:
+    with _filled(folder / ARRIVED) as new:
         for place, name in enumerate(names):
             with (new / f"{place:02}{'+' if name in files else '-'}{name}").open("wb") as file:
                 file.write(files.get(name, b""))

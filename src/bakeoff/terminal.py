@@ -329,7 +329,9 @@ def answer_text(answer: "Answer") -> str:
         )
         said = [f"Use {answer.chosen}, {settings}: {small(answer.valid)} bits per byte of valid ({counted})."]
     if answer.mixed:
-        said.append(f"The network and the count table, mixed, reach {small(answer.mixed)}.")
+        said.append(
+            f"The network and the count table, mixed, reach {small(answer.mixed)}: measured, but no model to load."
+        )
     said += [*_expectation(answer), *_second(answer)]
     if answer.untried:
         said.append(f"There was no time to try {words.joined(answer.untried)}.")
