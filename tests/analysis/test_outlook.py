@@ -27,6 +27,12 @@ def test_what_an_interrupted_run_has_done_is_not_done_again(fake_study):
     assert seconds_left(dataclasses.replace(rows, rows=(*others, missing)), {}) == pytest.approx(9.5 / 2)
 
 
+def test_a_run_that_trained_to_its_end_and_was_not_measured_is_not_nothing(tmp_path):
+    study = fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): [5.0, 4.9, 4.8, 4.7]}, endings={1: None})
+    assert [row.done for row in study.rows] == [study.length]
+    assert 0 < seconds_left(study, {}) < 2
+
+
 def test_runs_of_the_same_depth_count_first(tmp_path):
     curves = {
         (1, "lstm", 1, "adam"): [5.0],

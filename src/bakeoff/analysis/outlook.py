@@ -9,6 +9,8 @@ from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, MISSING, RUNNIN
 
 #: Of more runs than these the first ones are named.
 NAMED = 6
+#: Seconds that a run has before it which has trained to its end and is not measured yet.
+MEASURING = 1.0
 
 
 def count_statuses(study: StudyRows) -> dict[str, int]:
@@ -46,7 +48,7 @@ def _by_others(
         place = places.get((row.number, row.seed))
         share = 1 - max(row.done / study.length, place.step / place.steps if place else 0.0)
         wholes = ((1.0 if other.status == FINISHED else study.length / other.done) * other.seconds for other in alike)
-        found.append(share * fmean(wholes))
+        found.append(share * fmean(wholes) or MEASURING)
     return found
 
 
