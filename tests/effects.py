@@ -1,7 +1,7 @@
 """Five effects that textbooks tell of: what came of them in two studies, beside what was expected before they were run.
 
 `python tests/effects.py results/textbook.json` prints the tables of `docs/textbook.md`; with the folders of the two
-studies after it, the losses that they are computed from are kept there first.
+studies after it, the losses that they are computed from are kept there first, beside those that are there.
 """
 
 import json
@@ -15,7 +15,7 @@ from statistics import fmean, stdev
 
 from bakeoff.analysis.optimum import optimum
 from bakeoff.analysis.rows import Row, read_rows
-from bakeoff.records import StudyFolder
+from bakeoff.records import DIVERGED, FINISHED, StudyFolder
 
 #: How far above its lowest loss an optimizer may be, in nats per token, at a rate that it tolerates.
 TOLERATED = 0.1
@@ -222,6 +222,11 @@ def table(head: list[str], lines: list[str]) -> str:
     return "\n".join(f"| {row.removesuffix('|').strip()} |" for row in rows)
 
 
+def key(run: dict) -> tuple[object, ...]:
+    """What there is one of."""
+    return run["study"], run["arm"], run["rate"], run["seed"]
+
+
 def read(path: Path) -> list[dict]:
     """What is kept of the runs of both studies."""
     return json.loads(path.read_text(encoding="utf-8"))
@@ -230,9 +235,12 @@ def read(path: Path) -> list[dict]:
 def main() -> None:
     kept, *folders = map(Path, sys.argv[1:])
     if folders:
-        studies = [StudyFolder(folder) for folder in folders]
-        runs = [told(row, study.study["study"]) for study in studies for row in read_rows(study).rows]
-        lines = ",\n".join(json.dumps(run) for run in runs)
+        runs = {key(run): run for run in read(kept)}
+        for study in map(StudyFolder, folders):
+            for row in read_rows(study).rows:
+                if row.status in (FINISHED, DIVERGED):
+                    runs |= {key(run): run for run in [told(row, study.study["study"])]}
+        lines = ",\n".join(map(json.dumps, runs.values()))
         kept.write_text(f"[\n{lines}\n]\n", encoding="utf-8")
     sys.stdout.write(f"{tables(read(kept))}\n")
 

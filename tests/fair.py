@@ -11,7 +11,7 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from bakeoff.analysis.rows import Row, read_rows
-from bakeoff.records import StudyFolder
+from bakeoff.records import DIVERGED, FINISHED, StudyFolder
 from effects import Grid, grids, over_seeds, read, table, verdict
 
 MUON, ADAMW = "muon", "adamw"
@@ -206,7 +206,8 @@ def main() -> None:
         lines = []
         for study in map(StudyFolder, folders):
             vocabulary = study.study["budget"]["vocabulary"]
-            lines += [json.dumps(told(row, study.study["study"], vocabulary)) for row in read_rows(study).rows]
+            over = [row for row in read_rows(study).rows if row.status in (FINISHED, DIVERGED)]
+            lines += [json.dumps(told(row, study.study["study"], vocabulary)) for row in over]
         kept.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
     sys.stdout.write(f"{tables(read(kept), read(textbook))}\n")
 

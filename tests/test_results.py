@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import effects
+import fair
 from bakeoff import words
 from bakeoff.analysis.answer import first_screen
 from bakeoff.analysis.questions import findings
@@ -116,5 +117,12 @@ def test_the_page_of_textbook_effects_shows_what_came_of_the_runs_that_are_kept(
     told, runs = (ROOT / "docs" / "textbook.md").read_text(), effects.read(ROOT / "results" / "textbook.json")
     assert {run["status"] for run in runs} == {"finished"}
     assert {run["seed"] for run in runs} == {0, 1, 2}
-    assert len(runs) == 3 * (50 + 10)
+    assert len(runs) == 3 * (65 + 30)
     assert effects.tables(runs) in told
+
+
+def test_the_page_of_fair_questions_shows_what_came_of_the_runs_that_are_kept():
+    told, runs = (ROOT / "docs" / "fair.md").read_text(), effects.read(ROOT / "results" / "fair.json")
+    assert {run["status"] for run in runs} == {"finished"}
+    assert len(runs) == 33 + 2 * 11 + 4 * (3 + 2)
+    assert fair.tables(runs, effects.read(ROOT / "results" / "textbook.json")) in told
