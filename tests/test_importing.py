@@ -87,6 +87,20 @@ def test_event_files_of_tensorflow_are_read_whose_scalars_are_tensors(tmp_path):
         read(tmp_path)
 
 
+def test_of_many_keys_some_are_listed_and_of_many_points_some_are_kept(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text(",".join(f"key{number}" for number in range(300)) + "\n" + ",".join(["1"] * 300) + "\n")
+    with pytest.raises(UserError, match=r"key19 and 280 others\Z"):
+        read(path)
+    losses = [5.0 + math.sin(step) for step in range(10_001)]
+    path.write_text("step,valid_loss\n" + "".join(f"{step},{loss}\n" for step, loss in enumerate(losses)))
+    kept = read(path).valid
+    assert len(kept) <= importing.MOST_POINTS + 2
+    assert kept[0][0] == 0.0
+    assert kept[-1][0] == 10_000.0
+    assert min(loss for _, loss in kept) == min(losses)
+
+
 def test_event_files_below_a_folder_are_named(tmp_path):
     for name in ("b", "a"):
         with SummaryWriter(str(tmp_path / "runs" / name)) as writer:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import json
+import os
 import shutil
 import sys
 
@@ -87,6 +88,14 @@ def test_a_damaged_tokenizer_is_refused_in_words_and_an_older_study_says_no_chec
     write_record(tmp_path / "study" / "study.json", declared)
     with contextlib.nullcontext() if damage is exchanged else refused:
         bakeoff.load(run)
+
+
+def test_a_pipe_in_the_place_of_a_tokenizer_is_not_read(session, tmp_path):
+    folder = StudyFolder(shutil.copytree(session[0].folder.path, tmp_path / "study"))
+    folder.tokenizer.unlink()
+    os.mkfifo(folder.tokenizer)
+    with pytest.raises(UserError, match=r"tokenizer\.json is damaged \(it is no regular file\)"):
+        bakeoff.load(tmp_path / "study" / session[1].relative_to(session[0].folder.path))
 
 
 def test_damaged_weights_are_refused_in_words(session):
