@@ -104,6 +104,12 @@ def test_a_corpus_tells_its_licence_its_sizes_and_what_its_splits_share():
     assert "not here yet" in terminal.corpus_text(built_in, None)
 
 
+def test_of_a_run_that_was_cut_off_before_test_was_measured_nothing_else_is_said_to_lack():
+    made = SimpleNamespace(row=SimpleNamespace(test=None))
+    told = terminal._expectation(SimpleNamespace(count_table=False, unseen=None, made=made))
+    assert told == ["What to expect on other text was not measured: the last run was cut off before."]
+
+
 def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over():
     cost = Tally(nats=200.0, tokens=100, words=50, bytes=400)
     floor = Baseline(name="kn5", train=cost, valid=cost, test=cost, seconds=0.1, cache_weight=None)

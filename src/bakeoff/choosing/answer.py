@@ -87,9 +87,9 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
     floor, reached = rows.lowest_floor, row.best_point.valid if row else None
     count_table = reached is None or floor.valid.nats < reached.nats
     finalists, deviation = search.left(len(search.plan)), deviation_of(chosen)
-    compared = row is not None and len(finalists) > 1 and chosen.contender == search.winner
-    seconds = [each for each in finalists if each != search.winner and math.isfinite(fmean(search.repeated(each)))]
-    runner_up = seconds[0] if compared and seconds and chosen.ended != DIVERGED else None
+    others = (each for each in finalists if each != search.winner and math.isfinite(fmean(search.repeated(each))))
+    refuted = row is None or chosen.contender != search.winner or chosen.ended == DIVERGED
+    runner_up = None if refuted else next(others, None)
     outlook, withheld = _outlook(chosen, deviation)
     return Answer(
         chosen=search.contenders[chosen.contender].title,
