@@ -206,7 +206,7 @@ def test_every_node_that_does_runs_is_looked_at_before_anything_is_trained(tmp_p
         )
 
     def get(node, timeout):
-        if node == "silent":
+        if node in ("silent", "lost"):
             raise LostError("Traceback\nModuleNotFoundError: No module named 'bakeoff'")
         return ray.versions() | ({"torch": "1.0"} if node == "old" else {}), ["text.txt"] if node == "far" else []
 
@@ -219,10 +219,13 @@ def test_every_node_that_does_runs_is_looked_at_before_anything_is_trained(tmp_p
         (["good"], None),
         (["good", "old"], "node that-is-old has torch 1.0, and this machine .*: install the same on both"),
         (["silent", "good"], "node that-is-silent does not answer .Module.*bakeoff.*: install Bakeoff there"),
+        (["lost", "good"], None),
     ):
         nodes = [*(node(name, CPU=1.0) for name in names), node("old")]  # the last, a head, does no runs
         cluster = ray.Ray(stand_in(nodes=(), get=get, remote=lambda **_: asked))
-        cluster._nodes = lambda nodes=nodes: nodes
+        seen = iter([nodes])
+        there = [each for each in nodes if each["NodeID"] != "lost"]  # as is noticed only once it was asked
+        cluster._nodes = lambda seen=seen, there=there: next(seen, there)
         with pytest.raises(UserError, match=told) if told else contextlib.nullcontext():
             assert cluster.check(tmp_path, [], pytest.fail) is cluster
         assert list(tmp_path.iterdir()) == []

@@ -186,11 +186,12 @@ def calm(nodes):
     return first(nodes.folder / "calm")
 
 
-def in_the_middle(folder, other=None):
-    """Wait until a run has a checkpoint, and not that other one; which it is."""
+def in_the_middle(folder, command=None, other=None):
+    """Wait until a run has a checkpoint, and not that other one; which it is. Until then its command is at work."""
     checkpoint = folder / "checkpoint.safetensors"
 
     def written():
+        assert command is None or command.poll() is None, command.communicate()[1]
         found = checkpoint.stat().st_mtime_ns if checkpoint.is_file() else None
         return found if found != other else None
 
@@ -211,11 +212,11 @@ def test_a_cluster_computes_the_same_bits_though_it_is_stopped_and_loses_a_node_
     folder = first(nodes.folder / "lost")
     options = "--out", "lost", "--only", "1,3", "--executor", "ray", "--address", nodes.address
     command = nodes.start(*options)
-    in_the_middle(folder)
+    in_the_middle(folder, command)
     assert stop(nodes, command, signal.SIGINT) == 130
     left = in_the_middle(folder)
     command = nodes.start(*options)
-    in_the_middle(folder, other=left)
+    in_the_middle(folder, command, other=left)
     nodes.kill_the_node_of(nodes.worker_of(folder))
     said = command.communicate(timeout=PATIENCE)[1]
     assert command.returncode == 1, said
@@ -235,7 +236,7 @@ def test_nodes_that_share_no_folder_are_sent_what_runs_read_and_what_was_lost_go
     options = [] if nodes.hidden else ["--no-shared-folder"]  # or it is found out
     given = "--out", UNSEEN, "--only", "1", "--executor", "ray", "--address", nodes.address, *options
     command = nodes.start(*given, study=f"{UNSEEN}/spread.py")
-    in_the_middle(folder)
+    in_the_middle(folder, command)
     assert RunFolder(folder).status == RUNNING
     nodes.kill_the_node_of(nodes.worker_of(nodes.cache / "apart"))
     said = command.communicate(timeout=PATIENCE)[1]
@@ -252,7 +253,7 @@ def test_nodes_that_share_no_folder_are_sent_what_runs_read_and_what_was_lost_go
 def test_a_command_that_is_killed_leaves_no_worker_and_the_next_goes_on(nodes, calm):
     options = "--out", "killed", "--only", "1", "--executor", "ray", "--address", nodes.address
     command = nodes.start(*options)
-    in_the_middle(first(nodes.folder / "killed"))
+    in_the_middle(first(nodes.folder / "killed"), command)
     assert stop(nodes, command, signal.SIGKILL) == -signal.SIGKILL
     status, said = nodes.run(*options)
     assert status == 0, said

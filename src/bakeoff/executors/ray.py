@@ -138,26 +138,28 @@ class Ray:
             This; where a node does not see a file, or cannot write into the folder, what sends files there and back.
 
         Raises:
-            UserError: One has other versions, or does not answer.
+            UserError: One has other versions, or does not answer though it is there.
         """
         affinity = importlib.import_module("ray.util.scheduling_strategies").NodeAffinitySchedulingStrategy
         look = self.ray.remote(num_cpus=0, max_retries=0)(_look)
         probe = folder / f"{TEMPORARY}{secrets.token_hex(8)}"
         probe.write_text(probe.name, encoding="utf-8")
         try:
-            asked: dict[Any, str] = {}
+            asked: dict[Any, Json] = {}
             for node in [node for node in self._nodes() if node["Resources"].get("CPU")]:
                 there = look.options(scheduling_strategy=affinity(node["NodeID"], soft=False))
-                asked[there.remote(probe, read)] = node["NodeManagerAddress"]
+                asked[there.remote(probe, read)] = node
             ours, shared = versions(), self.shared
-            for answer, address in asked.items():
+            for answer, node in asked.items():
                 try:
                     theirs, lacking = self.ray.get(answer, timeout=ANSWERED)
                     fault, shared = difference(ours, theirs), shared and not lacking
                 except self.ray.exceptions.RayError as error:
+                    if node["NodeID"] not in {other["NodeID"] for other in self._nodes()}:
+                        continue  # it was lost already: a cluster takes some seconds to notice that
                     fault = f"does not answer ({_last_line(error)}): install Bakeoff there as it is here"
                 if fault:
-                    raise UserError(f"node {address} {fault}", status=1)
+                    raise UserError(f"node {node['NodeManagerAddress']} {fault}", status=1)
         finally:
             probe.unlink(missing_ok=True)
         from bakeoff.executors.apart import Apart  # noqa: PLC0415 (it is made of this class)
