@@ -65,6 +65,12 @@ TWELVE = (
 ENDS = dict(zip(range(1, 13), (4.60, 4.50, 4.95, 4.90, 4.62, 4.61, 4.99, 4.93, 4.55, 4.65, 4.63, 4.70), strict=True))
 
 
+def begin(folder, spec, environment):
+    """As if that run had begun, in a folder that an executor makes."""
+    folder.path.mkdir(parents=True, exist_ok=True)
+    folder.start(spec, environment)
+
+
 def write_study(
     path, curves, *, seeds=(0,), gap=0.1, endings=None, samples=0, probes=None, edit=lambda study: None, **fields
 ):
@@ -85,6 +91,7 @@ def write_study(
     folder, curves = StudyFolder(path), dict(curves)
     study = declaration(list(curves), seeds) | fields
     edit(study)
+    path.mkdir(parents=True, exist_ok=True)
     write_json(path / "study.json", study)
     by_number = {key[0]: curve for key, curve in curves.items()}
     endings = endings or {}

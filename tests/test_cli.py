@@ -363,6 +363,7 @@ def test_describe_tells_the_rates_that_run_would_use(folder, tmp_path, monkeypat
     study, _ = find_study("study.py")
     searched = dataclasses.replace(study, experiments=study.experiments[1:])
     found = {"for": purpose(searched), "rates": {"02-lstm-1-adam": {"lr": 0.125, "trials": []}}}
+    (tmp_path / "mine-tune").mkdir()
     write_json(tmp_path / "mine-tune" / "rates.json", found)
     _, out, _ = call(["describe", "study.py", "--out", tmp_path, "--json"], monkeypatch, capsys)
     assert [entry["learning_rate"] for entry in json.loads(out)["experiments"]] == [0.1, 0.125]

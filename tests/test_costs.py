@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+import fakes
 from bakeoff import cli, costs, data, sampling, verbs
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
@@ -83,7 +84,7 @@ def test_runs_that_are_to_be_done_again_stay_where_the_disk_does_not_hold_new_on
     folder = tmp_path / "tiny"
     with open_session(study, folder, CPU) as session:
         for run in session.study.runs:
-            session.folder.run(run.slug).start({"identity": identity(run), "run": encode(run)}, {})
+            fakes.begin(session.folder.run(run.slug), {"identity": identity(run), "run": encode(run)}, {})
             session.folder.run(run.slug).finish({"status": "diverged", "error": "a reason"})
     monkeypatch.setattr(costs.shutil, "disk_usage", lambda path: SimpleNamespace(free=10_000))
     with pytest.raises(UserError, match="MB of disk"):

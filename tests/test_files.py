@@ -23,6 +23,9 @@ from bakeoff.files import (
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
     path = tmp_path / "new" / "file.txt"
+    with pytest.raises(FileNotFoundError), written_atomically(path):
+        pytest.fail("its folder may have been moved away")
+    path.parent.mkdir()
     with written_atomically(path) as temporary:
         temporary.write_text("whole")
         assert not path.exists()

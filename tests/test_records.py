@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import damages
+import fakes
 from bakeoff.errors import UserError
 from bakeoff.files import TEMPORARY, write_json
 from bakeoff.records import (
@@ -66,7 +67,7 @@ def evaluation(epoch):
 def folder(tmp_path):
     folder = RunFolder(tmp_path / "run")
     folder.path.mkdir()
-    folder.start({"identity": "a", "run": {}}, {"device": "cpu"})
+    fakes.begin(folder, {"identity": "a", "run": {}}, {"device": "cpu"})
     return folder
 
 
@@ -156,7 +157,7 @@ def test_starting_again_removes_what_an_earlier_try_left(folder):
     complete(folder, FAILED)
     for weights in (folder.best_weights, folder.earlier_weights, folder.checkpoint):
         weights.write_bytes(b"old")
-    folder.start({"identity": "b", "run": {}}, {})
+    fakes.begin(folder, {"identity": "b", "run": {}}, {})
     assert folder.spec == {"identity": "b", "run": {}}
     assert (folder.summary, folder.history(), folder.documents) == (None, [], None)
     assert {path.name for path in folder.path.iterdir()} == {"spec.json", "environment.json"}
@@ -184,7 +185,7 @@ def test_what_a_killed_process_left_of_a_run_that_is_over_is_removed(folder):
 
 def test_whole_records_are_not_damaged(folder):
     for status in (FINISHED, DIVERGED, FAILED):
-        folder.start({"identity": "a", "run": {}}, {"device": "cpu"})
+        fakes.begin(folder, {"identity": "a", "run": {}}, {"device": "cpu"})
         assert complete(folder, status).status == status
 
 
@@ -208,7 +209,7 @@ def test_a_damaged_record_names_the_one_file_to_remove_and_removing_it_is_enough
     assert folder.read().summary["error"].endswith(f"): {advice} and repeat the command")
     assert "\n" not in folder.read().summary["error"][:200]
     (folder.path / "summary.json" if left else path).unlink()
-    folder.start({"identity": "a", "run": {}}, {"device": "cpu"}) if left else None
+    fakes.begin(folder, {"identity": "a", "run": {}}, {"device": "cpu"}) if left else None
     assert folder.status != DAMAGED
 
 
@@ -318,7 +319,7 @@ def test_no_changed_key_of_any_record_leads_to_another_error(tmp_path_factory, d
         data.draw(st.sampled_from([*damages.OTHERS, ...])),
     )
     folder = RunFolder(tmp_path_factory.mktemp("fuzz"))
-    folder.start({"identity": "a", "run": {}}, {"device": "cpu"})
+    fakes.begin(folder, {"identity": "a", "run": {}}, {"device": "cpu"})
     path = complete(folder, status or FINISHED).path / name
     before = "".join(path.read_text().splitlines(keepends=True)[:-1]) if name == "history.jsonl" else ""
     path.write_text(f"{before}{json.dumps(record)}\n")
@@ -411,7 +412,7 @@ def other(tmp_path):
     """A whole run of another identity, which measured otherwise."""
     folder = RunFolder(tmp_path / "other")
     folder.path.mkdir()
-    folder.start({"identity": "b", "run": {}}, {"device": "cpu", "python": "3"})
+    fakes.begin(folder, {"identity": "b", "run": {}}, {"device": "cpu", "python": "3"})
     folder.best_weights.write_bytes(b"other weights")
     folder.append(evaluation(0) | {"epoch": 0, "train_seconds": 0.25})
     for epoch in (1, 2):

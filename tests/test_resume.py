@@ -420,6 +420,28 @@ def test_a_run_folder_in_another_place_goes_on_where_it_was(job, calm, folder, t
     assert outcome(folder) == calm
 
 
+@pytest.mark.parametrize("interval", [0.0, 1e9], ids=["at its next checkpoint", "at its next evaluation"])
+def test_a_study_that_is_moved_while_a_run_is_at_work_is_not_made_again(job, calm, tmp_path, monkeypatch, interval):
+    study, moved = tmp_path / "study", tmp_path / "moved"
+    job = dataclasses.replace(job, folder=study / "run")
+
+    def moving(message):
+        if message["event"] == "checkpoint" and study.exists():
+            study.rename(moved)
+            monkeypatch.setattr(checkpoints, "INTERVAL", interval)
+
+    monkeypatch.setattr(checkpoints, "INTERVAL", 0.0)
+    monkeypatch.setattr(checkpoints, "SHARE", 1e9)
+    with pytest.raises(FileNotFoundError):
+        work(job, moving)
+    assert not study.exists()
+    (moved / "run" / "run.claim").unlink()  # of this very process, which lives on
+    monkeypatch.setattr(checkpoints, "INTERVAL", 1e9)
+    assert resumed(dataclasses.replace(job, folder=moved / "run")) == []
+    assert RunFolder(moved / "run").summary["resumed_at_step"]
+    assert outcome(RunFolder(moved / "run")) == calm
+
+
 def test_going_on_under_other_code_is_recorded(job, folder, monkeypatch):
     before = folder.environment["sources"]
     monkeypatch.setattr(worker, "environment", lambda device: folder.environment | {"sources": "changed"})

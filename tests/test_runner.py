@@ -16,6 +16,7 @@ import torch
 from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file
 
+import fakes
 from bakeoff import forkserver, runner
 from bakeoff.data import hub
 from bakeoff.errors import UserError
@@ -85,7 +86,7 @@ def folders(session):
 def set_status(session, run, status, lines=(), **summary):
     """As if that run were over."""
     folder = session.folder.run(run.slug)
-    folder.start({"identity": runner.identity(run), "run": {}}, {})
+    fakes.begin(folder, {"identity": runner.identity(run), "run": {}}, {})
     for line in lines:
         folder.append(line)
     folder.finish({"status": status, "error": "an old reason"} | summary)
@@ -380,9 +381,28 @@ def test_a_damaged_record_damages_one_run_and_is_said(session):
     assert session.missing() == [first, third]
 
 
+@pytest.mark.parametrize("name", ["summary.json", "spec.json", "history.jsonl", "log.txt", "best.safetensors"])
+def test_a_folder_where_a_record_belongs_damages_one_run_before_anything_is_trained(session, name):
+    first, second, third = session.study.runs
+    set_status(session, second, DIVERGED)
+    obstacle = session.folder.run(first.slug).path / name
+    obstacle.mkdir(parents=True)
+    session.declare()
+    assert session.missing() == [third]
+    mend = "move it away and repeat the command"
+    assert session.damaged() == [f"{obstacle} is damaged (it is a folder, and no file): {mend}"]
+    obstacle.rmdir()
+    assert session.missing() == [first, third]
+    folder = obstacle.parent
+    folder.rmdir()
+    folder.write_text("a file")
+    assert session.missing() == [third]
+    assert session.damaged() == [f"{folder} is damaged (it is no folder): {mend}"]
+
+
 def test_a_run_that_is_not_over_is_missing_however_damaged_its_records_are(session):
     folder = session.folder.run(session.study.runs[0].slug)
-    folder.start({"identity": "0", "run": {}}, {})
+    fakes.begin(folder, {"identity": "0", "run": {}}, {})
     (folder.path / "spec.json").write_text("{")
     assert session.study.runs[0] in session.missing()
     assert session.damaged() == []
@@ -406,7 +426,7 @@ def test_no_file_of_the_users_folder_stands_in_for_a_module(session, tmp_path, m
 
 def test_a_folder_of_another_run_is_refused(session):
     folder = session.folder.run(session.study.runs[0].slug)
-    folder.start({"identity": "0" * 12, "run": {}}, {})
+    fakes.begin(folder, {"identity": "0" * 12, "run": {}}, {})
     folder.finish({"status": DIVERGED, "error": "a reason"})
     with pytest.raises(UserError, match="holds another run"):
         session.missing()
@@ -417,7 +437,7 @@ def test_results_by_other_code_are_named_with_what_trains_them_anew(session):
     for run in (first, third):
         before = dataclasses.replace(run, code="0" * 12)
         folder = session.folder.run(run.slug)
-        folder.start({"identity": identity(before), "run": encode(before)}, {})
+        fakes.begin(folder, {"identity": identity(before), "run": encode(before)}, {})
         folder.finish({"status": DIVERGED, "error": "a reason"})
     with pytest.raises(UserError, match=r"has results of 1,3 by other code than .* --again 1,3 trains anew"):
         session.missing()
@@ -471,10 +491,10 @@ def test_what_is_asked_again_may_be_of_any_code(session):
     run = session.study.runs[0]
     before = dataclasses.replace(run, code="0" * 12)
     folder = session.folder.run(run.slug)
-    folder.start({"identity": identity(before), "run": encode(before)}, {})
+    fakes.begin(folder, {"identity": identity(before), "run": encode(before)}, {})
     folder.finish({"status": DIVERGED, "error": "a reason"})
     session.forget([1])
-    folder.start({"identity": identity(before), "run": encode(before)}, {})
+    fakes.begin(folder, {"identity": identity(before), "run": encode(before)}, {})
     folder.finish({"status": DIVERGED, "error": "done again, by code that was edited since"})
     assert run in session.missing(again=[1])
 
@@ -492,7 +512,7 @@ def test_a_study_of_other_code_is_refused_before_anything_of_it_is_written(study
     with open_session(before, path, CPU) as session:
         run = session.study.runs[0]
         folder = session.folder.run(run.slug)
-        folder.start({"identity": identity(run), "run": encode(run)}, {})
+        fakes.begin(folder, {"identity": identity(run), "run": encode(run)}, {})
         folder.finish({"status": DIVERGED, "error": "a reason", "identity": identity(run)})
     kept = contents(path)
     with pytest.raises(UserError, match="has results of 1 by other code"), open_session(after, path, CPU):
@@ -511,7 +531,7 @@ def test_where_specs_are_gone_other_code_is_refused_all_the_same(study, tmp_path
     with open_session(before, path, CPU) as session:
         folders = [session.folder.run(run.slug) for run in session.study.runs[:2]]
         for run, folder in zip(session.study.runs, folders, strict=False):
-            folder.start({"identity": identity(run), "run": encode(run)}, {})
+            fakes.begin(folder, {"identity": identity(run), "run": encode(run)}, {})
             folder.finish({"status": DIVERGED, "error": "a reason"})
             (folder.path / "spec.json").unlink()
     kept = contents(path)

@@ -82,6 +82,7 @@ def test_a_search_goes_on_with_the_threads_that_it_was_started_with(tmp_path, mo
     monkeypatch.setattr(runner, "usable_cores", lambda: 8)
     assert [tuning.threads(tmp_path, jobs) for jobs in (None, 1, 2, 16)] == [1, 8, 4, 1]
     begun = {"study": "round-1", "identity": "0", "budget": {"threads": 3}, "experiments": [], "seeds": []}
+    (tmp_path / "round-1").mkdir(parents=True, exist_ok=True)
     write_json(tmp_path / "round-1" / "study.json", begun)
     assert [tuning.threads(tmp_path, jobs) for jobs in (None, 1, 2)] == [3, 3, 3]
 
@@ -244,6 +245,7 @@ def test_run_uses_what_was_found_for_just_this_study(tiny_study, tmp_path):
 def test_rates_with_another_digit_are_refused_and_older_ones_without_a_checksum_are_taken(tiny_study, tmp_path):
     search, _ = searched(tiny_study, distance(1e-2))
     path = tuning.folder(tmp_path, tiny_study, tiny_study) / tuning.FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_record(path, search.result())
     assert tuning.apply(tmp_path, tiny_study, tiny_study).tuning == search.result()
     path.write_text(path.read_text().replace('"lr": 0.01,', '"lr": 0.81,'))
@@ -260,6 +262,7 @@ def test_rates_that_other_code_led_to_are_refused_and_an_earlier_versions_do_not
     before, now = with_code(tiny_study, None, "a" * 12), with_code(tiny_study, None, "b" * 12)
     search, _ = searched(before, distance(1e-3))
     path = tuning.folder(tmp_path, now, now) / tuning.FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
     write_record(path, search.result())
     assert tuning.apply(tmp_path, before, before).tuning == search.result()
     with pytest.raises(
@@ -283,11 +286,13 @@ def test_a_later_round_that_follows_from_other_results_is_put_aside_and_the_firs
     second = search.next_round()
     for name in (first.name, second.name) * 2:
         begun = {"study": name, "identity": "0", "budget": {}, "experiments": [], "seeds": []}
+        (tmp_path / name).mkdir(parents=True, exist_ok=True)
         write_json(tmp_path / name / "study.json", begun)
         assert tuning.put_aside(tmp_path, first) is None
         moved = tuning.put_aside(tmp_path, second)
         assert (moved is not None) == (name == second.name)
     assert {path.name for path in (tmp_path / "earlier").iterdir()} == {"round-2-1", "round-2-2"}
+    (tmp_path / second.name).mkdir(parents=True, exist_ok=True)
     write_json(tmp_path / second.name / "study.json", begun | {"identity": identity(second)})
     assert tuning.put_aside(tmp_path, second) is None
 

@@ -33,6 +33,7 @@ class BakeoffCallback(TrainerCallback):  # type: ignore[misc]  # the library is 
         """Write all that was logged so far."""
         log = [{key: value for key, value in entry.items() if finite(value)} for entry in state.log_history]
         if state.is_world_process_zero:
+            self.folder.mkdir(parents=True, exist_ok=True)
             write_json(self.folder / CALLBACK, {"log_history": log, "valid": self.counts})
 
     def on_evaluate(  # noqa: D102 (the library's)

@@ -32,12 +32,13 @@ LEASE = 60.0
 def written_atomically(path: Path) -> Iterator[Path]:
     """A temporary sibling to write; it takes the place of `path` only when the block ends without an error.
 
+    Its folder is not made: who is at work in one that is moved away meanwhile has to notice that.
+
     Raises:
         OSError: It cannot be written; the error's `filename` is `path`.
     """
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         temporary.touch(exist_ok=False)
         mode = temporary.stat().st_mode
         yield temporary

@@ -104,7 +104,9 @@ def keep_measured(into: StudyFolder, found: "Measurement", name: str | None) -> 
 def _keep(into: StudyFolder, folder: Path, name: str | None, record: Json) -> str:
     found = folder.resolve()
     called = re.sub(r"[^\w.-]+", "-", name or (found.stem if found.is_file() else found.name)).strip("-.") or "run"
-    write_record(into.report_of(called), {key: value for key, value in record.items() if value is not None})
+    path = into.report_of(called)
+    path.parent.mkdir(exist_ok=True)
+    write_record(path, {key: value for key, value in record.items() if value is not None})
     return called
 
 

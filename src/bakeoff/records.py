@@ -49,6 +49,7 @@ PROBE = "probe.json"
 #: What a run leaves beside its weights, of which its summary has checksums; and all its records.
 LEFT = ("history.jsonl", "environment.json", "documents.json", "texts.json")
 RECORDS = ("spec.json", "summary.json", *LEFT, PROBE)
+LOG = "log.txt"
 #: The folder of studies that other ones took the place of.
 EARLIER = "earlier"
 #: How to go on without most of them, and without what the summary has a checksum of.
@@ -199,6 +200,14 @@ class RunFolder:
         return (self.path / "summary.json").is_file()
 
     @property
+    def obstacle(self) -> Path | None:
+        """What keeps its records from being written: a folder in the place of one, or a file in the run's."""
+        if self.path.exists() and not self.path.is_dir():
+            return self.path
+        files = (*(self.path / name for name in (*RECORDS, LOG)), self.checkpoint, self.best_weights)
+        return next((path for path in files if path.is_dir()), None)
+
+    @property
     def summary(self) -> Json | None:
         """How the run ended; None while it has not."""
         if (summary := self._read("summary.json", {"status": [*ENDINGS].__contains__})) is None:
@@ -273,6 +282,9 @@ class RunFolder:
         Raises:
             DamagedError: One is not what was written, they contradict each other, or they are of another run.
         """
+        if obstacle := self.obstacle:
+            what = "it is a folder, and no file" if obstacle.is_dir() else "it is no folder"
+            raise DamagedError(obstacle, what, "move it away and repeat the command")
         # Whoever has let go of the lock has written the summary, which is therefore read afterwards.
         alive = self.path.is_dir() and is_locked(self.path / "run.lock")
         summary = self.summary or {}

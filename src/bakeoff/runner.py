@@ -24,7 +24,7 @@ from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
 from bakeoff.machine import available_memory, gpus, resolve_precision, return_freed_memory, usable_cores
 from bakeoff.models import ngram
-from bakeoff.records import DAMAGED, DIVERGED, FINISHED, DamagedError, StudyFolder, write_record
+from bakeoff.records import DAMAGED, DIVERGED, FINISHED, DamagedError, RunFolder, StudyFolder, write_record
 from bakeoff.shapes import DECLARED, fault
 from bakeoff.spec import Budget, Corpus, Run, Study
 from bakeoff.worker import Job
@@ -121,11 +121,13 @@ class Session:
         with written_atomically(self.folder.tokenizer) as temporary:
             temporary.write_text(self.tokens.tokenizer.to_str(), encoding="utf-8")  # its own `save` raises no OSError
         for name, content in sources.read(self.source).items() if self.source else ():
-            with written_atomically(self.folder.code / name) as temporary:
+            kept = self.folder.code / name
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            with written_atomically(kept) as temporary:
                 temporary.write_bytes(content)
         for run in self.study.runs:
             folder = self.folder.run(run.slug)
-            if folder.ended and not (folder.path / "spec.json").is_file():
+            if folder.ended and not (folder.path / "spec.json").exists():
                 with contextlib.suppress(DamagedError):  # its summary is damaged, too
                     if folder.identity in (None, identity(run)):
                         write_record(folder.path / "spec.json", {"identity": identity(run), "run": encode(run)})
@@ -170,7 +172,7 @@ class Session:
         for folder in (self.folder.run(run.slug) for run in over):
             folder.tidy()
             folder.progress.unlink(missing_ok=True)  # nobody reads on
-        damaged = [run for run, status in kept.items() if status == DAMAGED and self.folder.run(run.slug).ended]
+        damaged = [run for run, status in kept.items() if status == DAMAGED and _stays(self.folder.run(run.slug))]
         return [run for run in statuses if run not in over and run not in damaged]
 
     def forget(self, again: Collection[int]) -> None:
@@ -181,9 +183,9 @@ class Session:
                 folder.clear()
 
     def damaged(self, only: Sequence[int] | None = None) -> list[str]:
-        """What is wrong with runs that are over and not missing therefore, and how to mend it."""
-        over = [folder for run in self._asked(only) if (folder := self.folder.run(run.slug)).ended]
-        return [records.summary["error"] for folder in over if (records := folder.read()).status == DAMAGED]
+        """What is wrong with runs that are not missing though they have no result, and how to mend it."""
+        stay = [folder for run in self._asked(only) if _stays(folder := self.folder.run(run.slug))]
+        return [records.summary["error"] for folder in stay if (records := folder.read()).status == DAMAGED]
 
     def run(self, runs: Sequence[Run], jobs: int, observer: Observer) -> None:
         """Do those runs, `jobs` at a time; on an interrupt, stop them and leave what is unfinished to the next time."""
@@ -363,6 +365,11 @@ def resolve(declared: Study, folder: StudyFolder, device: torch.device, jobs: in
     return dataclasses.replace(
         declared.with_shared(precision=precision, threads=threads, compile=compiling), seeds=seeds
     )
+
+
+def _stays(folder: RunFolder) -> bool:
+    """Whether training it would mend nothing of it that is damaged: it is over, or cannot be written."""
+    return folder.ended or folder.obstacle is not None
 
 
 def _require_writable(path: Path) -> None:

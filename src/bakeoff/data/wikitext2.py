@@ -84,6 +84,7 @@ def _read_split(split: str) -> str:
     cached = _cached(split)
     if not cached.is_file() or sha256_of(cached) != SHA256[split]:
         text = _verified(joined_rows(_fetch(split)).encode(), split, Path(REPOSITORY))
+        cached.parent.mkdir(parents=True, exist_ok=True)
         with written_atomically(cached) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="")
     return _verified(cached.read_bytes(), split, cached)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from bakeoff.errors import UserError
 from bakeoff.files import settle
 from bakeoff.records import FAILED, RunFolder
 
@@ -135,6 +136,10 @@ def _begin(folder: RunFolder) -> None:
 
 def _ending(folder: RunFolder, why: str) -> Json:
     """How a run ended; a worker that could not record that has failed."""
+    if not folder.path.is_dir():
+        raise UserError(
+            f"{folder.path} is gone: repeat the command where it was moved to, or to train it anew", status=1
+        )
     if not folder.ended:
         folder.finish({"status": FAILED, "error": why})
     summary = folder.summary or {}

@@ -27,7 +27,7 @@ from bakeoff.executors import node as nodes
 from bakeoff.executors.node import LOOK, Progress
 from bakeoff.executors.ray import RETRIES, STOPPED, Ray
 from bakeoff.files import TEMPORARY, lease_at, lock_at, new_folder, write_together
-from bakeoff.records import LEFT
+from bakeoff.records import LEFT, LOG
 
 Json = dict[str, Any]
 #: Contents of files, by their paths in the folder that they are to lie in.
@@ -39,7 +39,7 @@ CACHE = Path("cache")
 #: What of a run's folder is sent. A checkpoint is read before the weights that it speaks of, which stay until the next.
 SENT = (
     *("checkpoint.safetensors", "best.safetensors", "earlier.safetensors", "spec.json"),
-    *(*LEFT, "log.txt", "summary.json"),
+    *(*LEFT, LOG, "summary.json"),
 )
 
 

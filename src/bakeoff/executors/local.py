@@ -17,6 +17,7 @@ from typing import IO, Any
 import psutil
 
 from bakeoff.executors import Ended, Task
+from bakeoff.records import LOG
 from bakeoff.threads import waiting
 
 Json = dict[str, Any]
@@ -112,7 +113,7 @@ class Local:
 
     def submit(self, task: Task) -> None:
         """Start a task, with the run's own log."""
-        path = task.folder / "log.txt"
+        path = task.folder / LOG
         path.unlink(missing_ok=True)  # where it is a link, what that names is not ours
         used = [worker.gpu for worker in self.active.values()]
         gpu = min(self.gpus, key=used.count, default=None)
@@ -170,7 +171,7 @@ class Local:
         if status < 0:
             memory = " (out of memory?)" if -status == signal.SIGKILL else ""
             return Ended(f"killed by signal {-status}{memory}")
-        return Ended(last_line(task.folder / "log.txt"))
+        return Ended(last_line(task.folder / LOG))
 
     def _stop_silent(self) -> None:
         """Kill the workers that have said nothing for so long that they must hang; suspended ones do not."""
@@ -188,5 +189,6 @@ class Local:
 
 def last_line(log: Path) -> str:
     """The last that a process has printed."""
-    lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    printed = log.read_text(encoding="utf-8", errors="replace") if log.is_file() else ""
+    lines = printed.strip().splitlines()
     return lines[-1] if lines else "the worker ended without a word"
