@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import sys
 
 import pytest
 from hypothesis import given
@@ -17,7 +18,7 @@ from tensorboard.summary.writer.event_file_writer import EventFileWriter
 from tensorboardX import SummaryWriter
 
 import fakes
-from bakeoff import importing, terminal
+from bakeoff import cli, importing, terminal
 from bakeoff.analysis.questions import findings
 from bakeoff.analysis.questions.reported import facts
 from bakeoff.analysis.rows import read_rows
@@ -215,6 +216,19 @@ def test_importing_again_takes_what_has_come_since(study, tmp_path):
     (folder / "trainer_state.json").write_text(json.dumps({"log_history": LOG}))
     importing.bring(folder, study, Told())
     assert [run.valid for run in read_rows(study).reported] == [tuple(VALID)]
+
+
+def test_that_one_of_the_same_name_takes_the_place_of_another_is_said(study, tmp_path, monkeypatch, capsys):
+    said = []
+    for folder in ("one/run", "two/run"):
+        run = trainer(tmp_path / folder)
+        monkeypatch.setattr(sys, "argv", ["bakeoff", "import", str(run), "--into", str(study.path)])
+        with pytest.raises(SystemExit, match="^0$"):
+            cli.main()
+        said.append(capsys.readouterr().out)
+    assert [line.startswith("run is shown with ") for line in said] == [True, True]
+    assert ["in the place of what was called so (--name keeps both)" in line for line in said] == [False, True]
+    assert len(study.reported) == 1
 
 
 @pytest.mark.parametrize(

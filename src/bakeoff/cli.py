@@ -711,9 +711,11 @@ def import_(
     from bakeoff.records import only_study
 
     study, told = only_study(into), importing.Told(valid, train, corpus, tokens, name)
+    before = dict(study.reported)
     called = importing.bring(folder, study, told)
     progress.page(study, process.console()).draw()
-    show(plain(f"{called} is shown with {study.path}, as reported: `bakeoff status {into}`, `bakeoff report {into}`"))
+    shown = f"{called} is shown with {study.path}, as reported{_instead(called in before)}"
+    show(plain(f"{shown}: `bakeoff status {into}`, `bakeoff report {into}`"))
 
 
 @app.command(rich_help_panel=TAKE)
@@ -764,10 +766,17 @@ def measure(
     with progress.preparing(found.name, process.console()) as told:
         measured = measuring.measure(request, resolve_device(device), told)
     if study:
+        before = dict(study.reported)
         called = importing.keep_measured(study, measured, name)
         progress.page(study, process.console()).draw()
-        say(f"{called} is shown with {study.path}: `bakeoff status {into}`, `bakeoff report {into}`")
+        say(
+            f"{called} is shown with {study.path}{_instead(called in before)}: `bakeoff status {into}`, `bakeoff report {into}`"
+        )
     _tell(measured.as_json() if as_json else terminal.measurement_text(measured))
+
+
+def _instead(replaced: bool) -> str:
+    return ", in the place of what was called so (--name keeps both)" if replaced else ""
 
 
 def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], int | None]") -> int:
