@@ -223,7 +223,7 @@ def test_that_one_of_the_same_name_takes_the_place_of_another_is_said(study, tmp
     for folder in ("one/run", "two/run"):
         run = trainer(tmp_path / folder)
         monkeypatch.setattr(sys, "argv", ["bakeoff", "import", str(run), "--into", str(study.path)])
-        with pytest.raises(SystemExit, match="^0$"):
+        with pytest.raises(SystemExit, match=r"^0$"):
             cli.main()
         said.append(capsys.readouterr().out)
     assert [line.startswith("run is shown with ") for line in said] == [True, True]

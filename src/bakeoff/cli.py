@@ -769,9 +769,8 @@ def measure(
         before = dict(study.reported)
         called = importing.keep_measured(study, measured, name)
         progress.page(study, process.console()).draw()
-        say(
-            f"{called} is shown with {study.path}{_instead(called in before)}: `bakeoff status {into}`, `bakeoff report {into}`"
-        )
+        shown = f"{called} is shown with {study.path}{_instead(called in before)}"
+        say(f"{shown}: `bakeoff status {into}`, `bakeoff report {into}`")
     _tell(measured.as_json() if as_json else terminal.measurement_text(measured))
 
 
