@@ -57,6 +57,12 @@ class Case:
             self.folder, "run", str(self.small), "--no-report", "--out", str(self.study.parent), **fault
         )
 
+    def tune(self, **fault):
+        return self.commands(self.folder, "tune", str(self.small), "--out", str(self.study.parent), **fault)
+
+    def rates(self):
+        return json.loads((self.study.with_name("small-tune") / tuning.FILE).read_text())["rates"]
+
     def report(self, **fault):
         return self.commands(self.folder, "report", str(self.study), **fault)
 
@@ -166,6 +172,32 @@ def test_after_some_faults_a_report_is_whole_or_not_there(new_case, reported):
 @pytest.mark.parametrize("part", range(PARTS))
 def test_after_any_fault_a_report_is_whole_or_not_there(new_case, reported, part):
     survey_reports(new_case, reported, range(1 + part, reported.done.operations + 1, PARTS))
+
+
+def wrong_after_a_search(case, found, fault, at):
+    """What is wrong with a search in which that operation failed, and with the next; None where nothing is."""
+    first = case.tune(fault=fault, at=at)
+    if "Traceback" in first.said or first.status not in (-9, 0, 1):
+        return first
+    if first.status == 0 and case.rates() != found.rates():
+        return first, "success is told, and the rates are others"
+    again = case.tune()
+    left = [path for path in leftovers(case.disk) if path.is_file()]
+    wrong = again.status or case.rates() != found.rates() or left
+    shutil.rmtree(case.folder)
+    return (first, again, wrong) if wrong else None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_after_some_faults_a_search_finds_the_same_rates_or_says_that_it_has_not(new_case, part):
+    found = new_case()
+    done = found.tune()
+    assert (done.status, done.fault) == (0, "")
+    kinds = list(FAULTS)
+    places = range(1 + part, done.operations + 1, 8 * PARTS + 1)
+    wrong = {at: wrong_after_a_search(new_case(), found, kinds[n % len(kinds)], at) for n, at in enumerate(places)}
+    assert {at: what for at, what in wrong.items() if what} == {}
 
 
 # --- every record and every file is damaged ---------------------------------------------------------------------------

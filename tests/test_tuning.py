@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff import cli, options, rates, runner, tuning
+from bakeoff import cli, options, rates, runner, tuning, verbs
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
@@ -384,6 +384,25 @@ def test_a_damaged_trial_stops_the_search_before_anything_is_chosen(tune, tmp_pa
     assert tune()[0] == 0
     assert not leftover.exists()
     assert (folder / "rates.json").read_bytes() == found
+
+
+def test_rates_that_were_chosen_without_a_trial_that_failed_are_no_success(tune, tmp_path, monkeypatch):
+    assert tune()[0] == 0
+    found = tmp_path / "runs" / "small-tune" / "rates.json"
+    whole = json.loads(found.read_text())["rates"]
+    (_, _, run), *_ = StudyFolder(found.parent / "round-1").declared_runs()
+    run.clear()
+    run.finish({"status": "failed", "error": "killed by signal 9"})
+    with monkeypatch.context() as patch:
+        patch.setattr(verbs, "do", lambda *_, **__: [])
+        status, said = tune()
+    assert status == 1
+    assert said.splitlines()[-1] == (
+        "bakeoff: 1 trial failed, and the rates were chosen without: repeat the command to try again"
+    )
+    assert json.loads(found.read_text())["rates"] != whole
+    assert tune()[0] == 0
+    assert json.loads(found.read_text())["rates"] == whole
 
 
 def test_a_second_search_of_the_same_study_says_so_and_changes_nothing(tune, tmp_path):

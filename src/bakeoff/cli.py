@@ -409,7 +409,7 @@ def tune(
     --precision, --threads and --out uses it from then on. Ctrl-C is safe: repeat the command to go on. For example
     `bakeoff tune my_study.py`, then `bakeoff run my_study.py`.
     """
-    from bakeoff import terminal, verbs
+    from bakeoff import terminal, verbs, words
 
     found = verbs.tune(
         study,
@@ -427,6 +427,9 @@ def tune(
     )
     show(terminal.tuning_text(found.search))
     show(plain(f"rates: {found.path}"))
+    if failed := found.search.left_out:
+        trials = words.plural(failed, "trial")
+        raise UserError(f"{trials} failed, and the rates were chosen without: repeat the command to try again", status=1)
 
 
 @app.command(rich_help_panel=BE_SURE)

@@ -184,6 +184,11 @@ class RateSearch:
         """Experiments of which every trial so far failed; one that diverged has told something."""
         return [slug for slug, trials in self.trials.items() if all(t["status"] == FAILED for t in trials.values())]
 
+    @property
+    def left_out(self) -> int:
+        """How many trials failed, for whatever reason, and so had no say."""
+        return sum(trial["status"] == FAILED for trials in self.trials.values() for trial in trials.values())
+
     def result(self) -> Json:
         """The rates, and how they were found."""
         return {
