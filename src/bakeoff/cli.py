@@ -429,7 +429,9 @@ def tune(
     show(plain(f"rates: {found.path}"))
     if failed := found.search.left_out:
         trials = words.plural(failed, "trial")
-        raise UserError(f"{trials} failed, and the rates were chosen without: repeat the command to try again", status=1)
+        raise UserError(
+            f"{trials} failed, and the rates were chosen without: repeat the command to try again", status=1
+        )
 
 
 @app.command(rich_help_panel=BE_SURE)
