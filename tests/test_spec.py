@@ -1,6 +1,8 @@
 """What is compared, as frozen data that cannot be nonsense, with traits."""
 
 import dataclasses
+import itertools
+import json
 import math
 import re
 
@@ -9,9 +11,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff.identity import identity
-from bakeoff.models import GPT1, LSTM
-from bakeoff.optimizers import SGD, Adam, AdamW, Momentum
+from bakeoff.identity import encode, identity
+from bakeoff.models import ARCHITECTURES, GLR, GPT1, LSTM
+from bakeoff.optimizers import OPTIMIZERS, SGD, Adam, AdamW, Momentum
 from bakeoff.spec import Architecture, Budget, Corpus, Experiment, Optimizer, Study
 
 
@@ -91,6 +93,35 @@ def texts(documents):
     return Corpus(name="text", documents=documents)
 
 
+#: What somebody may write by mistake.
+ANYTHING = (
+    *(0, -1, 1.5, math.inf, math.nan, 10**400, 1j, None, True, "x", "\x1b[2J", b"x", [], {}, (), [1, [2]], {"a": 1}),
+    *({1}, range(3), object(), Adam, float, ("x", None), (math.nan, 0.5), "x" * 10**5),
+)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [Budget(), Corpus(name="a text", path="text.txt")]
+    + [kind() for kind in (*ARCHITECTURES.values(), *OPTIMIZERS.values())],
+    ids=lambda spec: type(spec).__name__,
+)
+def test_every_field_refuses_what_no_record_can_hold(spec):
+    wrong = {}
+    for name, value in itertools.product([field.name for field in dataclasses.fields(spec)], ANYTHING):
+        try:
+            changed = dataclasses.replace(spec, **{name: value})
+        except ValueError as error:
+            if "\n" in str(error):
+                wrong[name, repr(value)] = error
+            continue
+        try:
+            hash(changed), identity(changed), json.dumps(encode(changed), allow_nan=False)
+        except Exception as error:  # noqa: BLE001 (each is counted)
+            wrong[name, repr(value)] = error
+    assert wrong == {}
+
+
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -132,6 +163,14 @@ def texts(documents):
         (lambda: Budget(clip=0.0), "clip must be a finite number above 0, not 0.0"),
         (lambda: Budget(clip=math.inf), "clip must be a finite number above 0, not inf"),
         (lambda: Budget(precision="fp16"), "precision must be one of auto, fp32, bf16, not fp16"),
+        (lambda: Budget(compile=1), "compile must be True or False, not 1"),
+        (lambda: Budget(compile=Adam), "compile must be True or False, not <class"),
+        (lambda: Budget(tokenizer=None), "the name of a tokenizer must be text of characters"),
+        (lambda: Budget(schedule=["linear"]), "schedule must be one of linear, "),
+        (lambda: LSTM(locked_dropout="no"), "locked dropout must be True or False, not 'no'"),
+        (lambda: GLR(token_shift=None), "token shift must be True or False, not None"),
+        (lambda: GPT1(gelu=["tanh"]), "gelu must be one of exact, tanh, not ['tanh']"),
+        (lambda: GPT1(post_norm=0), "post norm must be True or False, not 0"),
         (lambda: LSTM(layers=0), "layers must be a whole number from 1 to 1,000, not 0"),
         (lambda: LSTM(layers=10**9), "layers must be a whole number from 1 to 1,000, not 1000000000"),
         (lambda: LSTM(layers=1.5), "layers must be a whole number from 1 to 1,000, not 1.5"),
@@ -145,6 +184,8 @@ def texts(documents):
         (lambda: Adam(lr=math.nan), "learning rate must be a finite number above 0, not nan"),
         (lambda: Adam(lr="0.1"), "learning rate must be a finite number above 0, not '0.1'"),
         (lambda: Adam(betas=(0.9, 1.0)), r"betas must be two numbers from 0 and below 1, not (0.9, 1.0)"),
+        (lambda: Adam(betas=0.9), r"betas must be two numbers from 0 and below 1, not 0.9"),
+        (lambda: Adam(betas=("a", "b")), r"betas must be two numbers from 0 and below 1, not ('a', 'b')"),
         (lambda: Adam(betas=(0.9,)), r"betas must be two numbers from 0 and below 1, not (0.9,)"),
         (lambda: Adam(eps=math.inf), "eps must be a finite number from 0, not inf"),
         (lambda: SGD(weight_decay=-0.1), "weight decay must be a finite number from 0, not -0.1"),

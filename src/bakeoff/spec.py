@@ -21,7 +21,7 @@ from bakeoff.errors import plain
 from bakeoff.shapes import LARGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     import torch
 
@@ -72,6 +72,26 @@ def real(spec: object, name: str, *, above: float | None = None, below: float | 
         f"{_words(name)} must be a finite number {lowest}{f' and below {most}' if told else ''}, not {value!r}",
     )
     object.__setattr__(spec, name, float(value))
+
+
+def yes_or_no(spec: object, name: str) -> None:
+    """See that a field of a spec is a truth value; 1 and True would give two identities.
+
+    Raises:
+        ValueError: It is none.
+    """
+    value = getattr(spec, name)
+    _require(isinstance(value, bool), f"{_words(name)} must be True or False, not {value!r}")
+
+
+def one_of(spec: object, name: str, choices: Iterable[str]) -> None:
+    """See that a field of a spec is one of some words.
+
+    Raises:
+        ValueError: It is none of them.
+    """
+    value, known = getattr(spec, name), [*choices]
+    _require(value in known, f"{_words(name)} must be one of {', '.join(known)}, not {value}")
 
 
 def shown(name: object, what: str) -> None:
@@ -326,10 +346,10 @@ class Budget:
             real(self, "clip", above=0)
         if self.average is not None:
             real(self, "average", above=0, below=1)
-        _require(self.schedule in SCHEDULES, f"schedule must be one of {', '.join(SCHEDULES)}, not {self.schedule}")
-        _require(
-            self.precision in PRECISIONS, f"precision must be one of {', '.join(PRECISIONS)}, not {self.precision}"
-        )
+        shown(self.tokenizer, "the name of a tokenizer")
+        one_of(self, "schedule", SCHEDULES)
+        one_of(self, "precision", PRECISIONS)
+        yes_or_no(self, "compile")
         if self.steps is None:
             shaped = self.warmup_steps or self.decay_steps
             _require(not shaped, "a warm-up or a decay in steps needs a budget in steps: give steps as well")

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bakeoff.models.tied import WIDEST, TiedArchitecture, TiedLanguageModel
-from bakeoff.spec import whole
+from bakeoff.spec import whole, yes_or_no
 
 #: Added to the mean square.
 EPSILON = 1e-6
@@ -38,6 +38,7 @@ class DecoderArchitecture(TiedArchitecture):
     def __post_init__(self) -> None:
         super().__post_init__()
         whole(self, "width", 1, WIDEST)
+        yes_or_no(self, "token_shift")
 
     @abstractmethod
     def mixer(self) -> "Mixer":

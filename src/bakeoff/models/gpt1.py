@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from bakeoff.errors import UserError
 from bakeoff.models import embeddings
 from bakeoff.models.tied import WIDEST, TiedArchitecture, TiedLanguageModel
-from bakeoff.spec import Counterpart, whole
+from bakeoff.spec import Counterpart, one_of, whole, yes_or_no
 
 #: The longest sequence whose attention scores are written out on a processor.
 WRITTEN_OUT = 512
@@ -63,10 +63,8 @@ class GPT1(TiedArchitecture):
         whole(self, "heads", 1, self.width)
         if self.width % self.heads:
             raise ValueError(f"heads must divide the width: {self.heads} does not divide {self.width}")
-        if self.gelu not in GELUS:
-            raise ValueError(f"gelu must be one of {', '.join(GELUS)}, not {self.gelu}")
-        if not isinstance(self.post_norm, bool):
-            raise ValueError(f"post norm must be True or False, not {self.post_norm!r}")  # noqa: TRY004 (as all others)
+        one_of(self, "gelu", GELUS)
+        yes_or_no(self, "post_norm")
 
     def module(self, vocabulary: int, sequence_length: int) -> "GPT1Model":
         """The module as torch initializes it."""

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from bakeoff.models.tied import WIDEST, TiedArchitecture, TiedLanguageModel
-from bakeoff.spec import real, whole
+from bakeoff.spec import real, whole, yes_or_no
 
 #: From inputs, first states and weights to outputs and last states: `torch.lstm` or `torch.gru`.
 Layer = Callable[..., tuple[Tensor, ...]]
@@ -46,6 +46,7 @@ class RecurrentArchitecture(TiedArchitecture):
         for name in ("embedding", "hidden"):
             whole(self, name, 1, WIDEST)
         real(self, "weight_drop", below=1)
+        yes_or_no(self, "locked_dropout")
 
 
 class RecurrentModel(TiedLanguageModel):

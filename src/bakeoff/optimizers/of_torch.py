@@ -66,7 +66,8 @@ def check_betas(betas: tuple[float, float]) -> None:
     Raises:
         ValueError: They cannot.
     """
-    if len(betas) != len(("mean", "mean square")) or not all(0 <= beta < 1 for beta in betas):
+    two = isinstance(betas, tuple) and len(betas) == len(("mean", "mean square"))
+    if not two or not all(isinstance(beta, int | float) and 0 <= beta < 1 for beta in betas):
         raise ValueError(f"betas must be two numbers from 0 and below 1, not {betas!r}")
 
 
