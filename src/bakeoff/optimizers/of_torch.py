@@ -68,7 +68,7 @@ def check_betas(betas: tuple[float, float]) -> None:
     """
     two = isinstance(betas, tuple) and len(betas) == len(("mean", "mean square"))
     if not two or not all(isinstance(beta, int | float) and 0 <= beta < 1 for beta in betas):
-        raise ValueError(f"betas must be two numbers from 0 and below 1, not {betas!r}")
+        raise ValueError(f"betas must be a tuple of two numbers from 0 and below 1, not {betas!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
