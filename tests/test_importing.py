@@ -227,7 +227,7 @@ def test_that_one_of_the_same_name_takes_the_place_of_another_is_said(study, tmp
             cli.main()
         said.append(capsys.readouterr().out)
     assert [line.startswith("run is shown with ") for line in said] == [True, True]
-    assert ["in the place of what was called so (--name keeps both)" in line for line in said] == [False, True]
+    assert ["in the place of what was called so" in line for line in said] == [False, True]
     assert len(study.reported) == 1
 
 

@@ -381,7 +381,18 @@ def test_a_damaged_record_damages_one_run_and_is_said(session):
     assert session.missing() == [first, third]
 
 
-@pytest.mark.parametrize("name", ["summary.json", "spec.json", "history.jsonl", "log.txt", "best.safetensors"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "summary.json",
+        "spec.json",
+        "history.jsonl",
+        "log.txt",
+        "progress.jsonl",
+        "best.safetensors",
+        "earlier.safetensors",
+    ],
+)
 def test_a_folder_where_a_record_belongs_damages_one_run_before_anything_is_trained(session, name):
     first, second, third = session.study.runs
     set_status(session, second, DIVERGED)
@@ -389,15 +400,21 @@ def test_a_folder_where_a_record_belongs_damages_one_run_before_anything_is_trai
     obstacle.mkdir(parents=True)
     session.declare()
     assert session.missing() == [third]
+    assert session.missing(again=[1, 2]) == [second, third]
     mend = "move it away and repeat the command"
     assert session.damaged() == [f"{obstacle} is damaged (it is a folder, and no file): {mend}"]
     obstacle.rmdir()
     assert session.missing() == [first, third]
     folder = obstacle.parent
     folder.rmdir()
-    folder.write_text("a file")
+    folder.symlink_to("a disk that is gone")
     assert session.missing() == [third]
     assert session.damaged() == [f"{folder} is damaged (it is no folder): {mend}"]
+    folder.unlink()
+    folder.parent.rmdir()
+    folder.parent.write_text("a file")
+    assert session.missing() == [third]
+    assert session.damaged() == [f"{folder.parent} is damaged (it is no folder): {mend}"]
 
 
 def test_a_run_that_is_not_over_is_missing_however_damaged_its_records_are(session):

@@ -96,7 +96,7 @@ def texts(documents):
 #: What somebody may write by mistake.
 ANYTHING = (
     *(0, -1, 1.5, math.inf, math.nan, 10**400, 1j, None, True, "x", "\x1b[2J", b"x", [], {}, (), [1, [2]], {"a": 1}),
-    *({1}, range(3), object(), Adam, float, ("x", None), (math.nan, 0.5), "x" * 10**5),
+    *([1, 2, 3], [0.5, 0.9], "a\nb", {1}, range(3), object(), Adam, float, ("x", None), (math.nan, 0.5), "x" * 10**5),
 )
 
 
@@ -162,7 +162,7 @@ def test_every_field_refuses_what_no_record_can_hold(spec):
         (lambda: Budget(average=1), "average must be a finite number above 0 and below 1, not 1"),
         (lambda: Budget(clip=0.0), "clip must be a finite number above 0, not 0.0"),
         (lambda: Budget(clip=math.inf), "clip must be a finite number above 0, not inf"),
-        (lambda: Budget(precision="fp16"), "precision must be one of auto, fp32, bf16, not fp16"),
+        (lambda: Budget(precision="fp16"), "precision must be one of auto, fp32, bf16, not 'fp16'"),
         (lambda: Budget(compile=1), "compile must be True or False, not 1"),
         (lambda: Budget(compile=Adam), "compile must be True or False, not <class"),
         (lambda: Budget(tokenizer=None), "the name of a tokenizer must be text of characters"),
@@ -184,6 +184,10 @@ def test_every_field_refuses_what_no_record_can_hold(spec):
         (lambda: Adam(lr=math.nan), "learning rate must be a finite number above 0, not nan"),
         (lambda: Adam(lr="0.1"), "learning rate must be a finite number above 0, not '0.1'"),
         (lambda: Adam(betas=(0.9, 1.0)), r"betas must be a tuple of two numbers from 0 and below 1, not (0.9, 1.0)"),
+        (
+            lambda: Adam(betas=(False, 0.9)),
+            r"betas must be a tuple of two numbers from 0 and below 1, not (False, 0.9)",
+        ),
         (lambda: Adam(betas=0.9), r"betas must be a tuple of two numbers from 0 and below 1, not 0.9"),
         (lambda: Adam(betas=("a", "b")), r"betas must be a tuple of two numbers from 0 and below 1, not ('a', 'b')"),
         (lambda: Adam(betas=(0.9,)), r"betas must be a tuple of two numbers from 0 and below 1, not (0.9,)"),

@@ -430,6 +430,15 @@ def test_a_worker_looks_for_its_parent_when_it_has_its_job(monkeypatch):
         worker.main()
 
 
+def test_a_worker_whose_folder_was_moved_before_it_began_makes_none(tiny_study, tmp_path):
+    folder = tmp_path / "study" / "run"
+    line = Job(run=tiny_study.runs[0], folder=folder, device="cpu", alone=True).to_line()
+    command = [sys.executable, "-P", "-m", "bakeoff.worker"]
+    ended = subprocess.run(command, input=line + "\n", capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, f"{folder} is gone")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.fixture
 def pipe():
     """Both ends of a pipe that takes a few thousand bytes, and what is spoken into it."""

@@ -402,14 +402,14 @@ def tune(
         str | None,
         typer.Option(help="Numbers of experiments whose trials are all trained anew, such as 1,5, also after Ctrl-C."),
     ] = None,
-) -> None:
+) -> int:
     """Search learning rates: the same grid and the same short schedules for every experiment.
 
     Prints and stores what it chose, with every trial; `bakeoff run` with the same STUDY, --corpus, --epochs,
     --precision, --threads and --out uses it from then on. Ctrl-C is safe: repeat the command to go on. For example
     `bakeoff tune my_study.py`, then `bakeoff run my_study.py`.
     """
-    from bakeoff import terminal, verbs, words
+    from bakeoff import terminal, verbs
 
     found = verbs.tune(
         study,
@@ -427,11 +427,7 @@ def tune(
     )
     show(terminal.tuning_text(found.search))
     show(plain(f"rates: {found.path}"))
-    if failed := found.search.left_out:
-        trials = words.plural(failed, "trial")
-        raise UserError(
-            f"{trials} failed, and the rates were chosen without: repeat the command to try again", status=1
-        )
+    return int(found.search.left_out > 0)
 
 
 @app.command(rich_help_panel=BE_SURE)
@@ -780,7 +776,7 @@ def measure(
 
 
 def _instead(replaced: bool) -> str:
-    return ", in the place of what was called so (--name keeps both)" if replaced else ""
+    return ", in the place of what was called so" if replaced else ""
 
 
 def _for_each(studies: "list[StudyFolder]", do: "Callable[[StudyFolder], int | None]") -> int:

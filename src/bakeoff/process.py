@@ -34,6 +34,7 @@ MENDS = {
     errno.EPERM: _ELSEWHERE,
     errno.EROFS: _ELSEWHERE,
     errno.ENOTDIR: _ELSEWHERE,
+    errno.ENOENT: "was its folder moved? Repeat the command where that is now",
     errno.EISDIR: "it is in the place of a file: remove it, or rename it",
 }
 

@@ -201,10 +201,12 @@ class RunFolder:
 
     @property
     def obstacle(self) -> Path | None:
-        """What keeps its records from being written: a folder in the place of one, or a file in the run's."""
-        if self.path.exists() and not self.path.is_dir():
-            return self.path
-        files = (*(self.path / name for name in (*RECORDS, LOG)), self.checkpoint, self.best_weights)
+        """What keeps its records from being written: a folder in the place of one, or another thing in a folder's."""
+        for folder in (self.path.parent, self.path):
+            if (folder.exists() or folder.is_symlink()) and not folder.is_dir():
+                return folder
+        weights = self.checkpoint, self.best_weights, self.earlier_weights
+        files = (*(self.path / name for name in (*RECORDS, LOG)), *weights, self.progress)
         return next((path for path in files if path.is_dir()), None)
 
     @property

@@ -173,7 +173,8 @@ class Session:
             folder.tidy()
             folder.progress.unlink(missing_ok=True)  # nobody reads on
         damaged = [run for run, status in kept.items() if status == DAMAGED and _stays(self.folder.run(run.slug))]
-        return [run for run in statuses if run not in over and run not in damaged]
+        blocked = [run for run in statuses if self.folder.run(run.slug).obstacle]
+        return [run for run in statuses if run not in {*over, *damaged, *blocked}]
 
     def forget(self, again: Collection[int]) -> None:
         """Make the runs of those experiments missing that are over, so that they are trained anew."""

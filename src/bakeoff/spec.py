@@ -91,7 +91,7 @@ def one_of(spec: object, name: str, choices: Iterable[str]) -> None:
         ValueError: It is none of them.
     """
     value, known = getattr(spec, name), [*choices]
-    _require(value in known, f"{_words(name)} must be one of {', '.join(known)}, not {value}")
+    _require(value in known, f"{_words(name)} must be one of {', '.join(known)}, not {value!r}")
 
 
 def shown(name: object, what: str) -> None:
@@ -170,6 +170,7 @@ class Corpus:
                 counts and all(type(count) is int and 1 <= count <= MOST for count in self.documents),
                 f"documents must be three whole numbers from 1 to {MOST:,}, one a split, not {self.documents!r}",
             )
+            object.__setattr__(self, "documents", tuple(self.documents))
 
 
 #: What a class says of itself beyond its numbers; it is kept with a study.

@@ -178,6 +178,9 @@ def tune(
         write_record(folder / tuning.FILE, search.result())
         decide.end(f"the learning rates in {tuning.FILE}")
         progress.page(session.folder, console).draw()
+    if search.left_out:
+        without = words.plural(search.left_out, "trial")
+        process.say(f"{without} failed, and the rates were chosen without: repeat the command to try again")
     return Tuned(search, folder / tuning.FILE)
 
 

@@ -86,6 +86,15 @@ def test_what_comes_back_is_the_runs_folder_and_it_is_at_work_until_then(cluster
     assert apart.read(folder) == over
 
 
+def test_a_study_that_is_moved_meanwhile_is_not_made_again(cluster, tmp_path):
+    study = tmp_path / "study"
+    study.mkdir()
+    cluster.said.append([{"event": "note", "text": "at work"}, files(**SO_FAR), {"event": "end", "status": "finished"}])
+    with pytest.raises(UserError, match="is gone: repeat the command where it was moved to"):
+        do([Task(study / "01-a" / "seed-0", "{}")], cluster, 1, lambda *_: study.rename(tmp_path / "moved"))
+    assert not study.exists()
+
+
 def test_what_is_lost_is_begun_again_with_what_had_come_back_but_not_for_ever(cluster, tmp_path):
     folder, told = tmp_path / "run", []
     cluster.said += [[files(**SO_FAR), LostError("a node\ndied")]] + [[LostError("gone")]] * RETRIES

@@ -67,6 +67,13 @@ def test_a_run_whose_folder_is_gone_ends_the_command_and_says_what_to_do(tmp_pat
     assert not study.exists()
 
 
+def test_a_run_is_not_begun_in_a_study_that_is_gone(tmp_path):
+    task = Task(tmp_path / "study" / "01-a" / "seed-0", "")
+    with pytest.raises(UserError, match="study is gone"):
+        do([task], Stand(), 1, lambda *_: None)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_what_another_command_has_finished_meanwhile_is_not_forgotten(tmp_path):
     """As by a second driver on the same study, between the look at what is missing and the run."""
     folder, told = RunFolder(tmp_path / "run"), []

@@ -187,7 +187,7 @@ def test_dropout_acts_in_training_only():
 def test_the_forms_of_gelu_differ_and_there_are_no_others():
     exact, tanh = (scrambled(build(gelu=gelu))(tokens()) for gelu in gpt1.GELUS)
     assert 1e-4 < (exact - tanh).abs().max() < 1e-1
-    with pytest.raises(ValueError, match="gelu must be one of exact, tanh, not new"):
+    with pytest.raises(ValueError, match="gelu must be one of exact, tanh, not 'new'"):
         GPT1(gelu="new")
 
 

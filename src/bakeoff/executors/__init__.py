@@ -126,8 +126,19 @@ def do(tasks: Sequence[Task], executor: Executor, at_once: int, tell: Callable[[
         raise
 
 
+def require_there(folder: Path) -> None:
+    """See that a folder has not been moved away while a command is at work in it.
+
+    Raises:
+        UserError: It is not there.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder} is gone: repeat the command where it was moved to, or to train it anew", status=1)
+
+
 def _begin(folder: RunFolder) -> None:
     """Forget how an earlier try failed; what another command has finished meanwhile stays."""
+    require_there(folder.path.parent.parent)  # the study's
     folder.path.mkdir(parents=True, exist_ok=True)
     settle(folder.path)
     if (folder.summary or {}).get("status") == FAILED:
@@ -136,10 +147,7 @@ def _begin(folder: RunFolder) -> None:
 
 def _ending(folder: RunFolder, why: str) -> Json:
     """How a run ended; a worker that could not record that has failed."""
-    if not folder.path.is_dir():
-        raise UserError(
-            f"{folder.path} is gone: repeat the command where it was moved to, or to train it anew", status=1
-        )
+    require_there(folder.path)
     if not folder.ended:
         folder.finish({"status": FAILED, "error": why})
     summary = folder.summary or {}

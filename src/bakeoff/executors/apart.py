@@ -22,7 +22,7 @@ from filelock import Timeout
 
 from bakeoff.data.cache import cache_folder, remove_old_leftovers
 from bakeoff.errors import UserError
-from bakeoff.executors import Ended, Task
+from bakeoff.executors import Ended, Task, require_there
 from bakeoff.executors import node as nodes
 from bakeoff.executors.node import LOOK, Progress
 from bakeoff.executors.ray import RETRIES, STOPPED, Ray
@@ -81,6 +81,7 @@ class Apart(Ray):
         said: list[tuple[Task, Json | Ended]] = []
         for stream in ready:
             task, message = self.active[stream], self._said(next(stream))
+            require_there(task.folder)
             if not isinstance(message, Ended) and message["event"] == "files":
                 write(task.folder, message["files"])
                 continue

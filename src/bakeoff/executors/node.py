@@ -74,7 +74,6 @@ def work(task: Task, environment: dict[str, str], mark: Json | None = None) -> J
             wrote = time.monotonic()
             say(task, message | (mark or {}))
 
-    task.folder.mkdir(parents=True, exist_ok=True)
     tell(task, {"event": "note", "text": f"on {platform.node()}"})
     do([task], Local(started_anew), 1, tell)
     return ending

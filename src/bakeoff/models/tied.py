@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from bakeoff.models import embeddings
 from bakeoff.models.loss import nats_of_targets, summed_nats
-from bakeoff.spec import Architecture, real
+from bakeoff.spec import Architecture, one_of, real
 
 INITIALIZATIONS = ("chosen", "pytorch")
 EMBEDDINGS = ("learned", "gpt1")
@@ -39,10 +39,8 @@ class TiedArchitecture(Architecture):
     def __post_init__(self) -> None:
         super().__post_init__()
         real(self, "dropout", below=1)
-        if self.initialization not in INITIALIZATIONS:
-            raise ValueError(f"initialization must be one of {', '.join(INITIALIZATIONS)}, not {self.initialization}")
-        if self.embeddings not in EMBEDDINGS:
-            raise ValueError(f"embeddings must be one of {', '.join(EMBEDDINGS)}, not {self.embeddings}")
+        one_of(self, "initialization", INITIALIZATIONS)
+        one_of(self, "embeddings", EMBEDDINGS)
 
     @abstractmethod
     def module(self, vocabulary: int, sequence_length: int) -> "TiedLanguageModel":

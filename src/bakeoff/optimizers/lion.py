@@ -55,4 +55,4 @@ class Lion(TorchOptimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_betas(self.betas)
+        check_betas(self)

@@ -46,7 +46,7 @@ class Muon(TorchOptimizer):
         super().__post_init__()
         real(self, "momentum", below=1)
         real(self, "adamw_share", above=0)
-        check_betas(self.betas)
+        check_betas(self)
 
     def check(self, model: nn.Module) -> None:
         """See that the model has matrices inside its layers.

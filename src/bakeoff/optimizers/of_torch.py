@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from bakeoff.spec import Optimizer, real
+from bakeoff.spec import Optimizer, one_of, real
 
 #: What weight decay may act on.
 DECAYED = ("matrices", "all")
@@ -31,8 +31,7 @@ class TorchOptimizer(Optimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.decayed not in DECAYED:
-            raise ValueError(f"decayed must be one of {', '.join(DECAYED)}, not {self.decayed}")
+        one_of(self, "decayed", DECAYED)
 
     def build(self, model: nn.Module) -> torch.optim.Optimizer:
         """Build the optimizer over every learnable parameter of `model`, each in exactly one group."""
@@ -60,15 +59,17 @@ def is_fused(model: nn.Module) -> bool:
     return next(model.parameters()).device.type in FUSED_DEVICES
 
 
-def check_betas(betas: tuple[float, float]) -> None:
-    """See that these can be the decay rates of two running means.
+def check_betas(spec: Optimizer) -> None:
+    """See that an optimizer's betas can be the decay rates of two running means; make them floats, as `real` does.
 
     Raises:
         ValueError: They cannot.
     """
+    betas = getattr(spec, "betas")  # noqa: B009 (each such optimizer declares its own)
     two = isinstance(betas, tuple) and len(betas) == len(("mean", "mean square"))
-    if not two or not all(isinstance(beta, int | float) and 0 <= beta < 1 for beta in betas):
+    if not two or not all(type(beta) in (int, float) and 0 <= beta < 1 for beta in betas):
         raise ValueError(f"betas must be a tuple of two numbers from 0 and below 1, not {betas!r}")
+    object.__setattr__(spec, "betas", tuple(map(float, betas)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +92,7 @@ class Adam(TorchOptimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         real(self, "eps")
-        check_betas(self.betas)
+        check_betas(self)
 
 
 @dataclass(frozen=True, kw_only=True)

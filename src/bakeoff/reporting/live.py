@@ -212,7 +212,7 @@ class Page:
         try:
             do()
         except Exception as error:  # noqa: BLE001 (whatever it was)
-            if not self._failed:
+            if not self._failed and self.folder.path.is_dir():  # where the study is gone, its runs end and say so
                 self.say(f"{path(self.folder)} could not be drawn: {plain(' '.join(str(error).split()))}")
             self._failed = True
 
