@@ -195,6 +195,7 @@ def test_after_some_faults_a_search_finds_the_same_rates_or_says_that_it_has_not
     done = found.tune()
     assert (done.status, done.fault) == (0, "")
     kinds = list(FAULTS)
+    # Each takes two whole searches: some eight places a part, and none of a part is one of another.
     places = range(1 + part, done.operations + 1, 8 * PARTS + 1)
     wrong = {at: wrong_after_a_search(new_case(), found, kinds[n % len(kinds)], at) for n, at in enumerate(places)}
     assert {at: what for at, what in wrong.items() if what} == {}

@@ -129,7 +129,14 @@ study = Study.of(
 
 
 @pytest.mark.parametrize(
-    ("number", "mend"), [(28, "free some space there"), (13, "BAKEOFF_CACHE"), (21, "remove it"), (5, "error")]
+    ("number", "mend"),
+    [
+        (28, "free some space there"),
+        (13, "BAKEOFF_CACHE"),
+        (21, "remove it"),
+        (2, "was its folder moved?"),
+        (5, "error"),
+    ],
 )
 def test_what_the_system_refuses_is_told_with_the_file_and_the_way_out(number, mend):
     told = process.what_was_refused(OSError(number, os.strerror(number), "some/file"))

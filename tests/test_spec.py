@@ -227,6 +227,7 @@ def test_more_seeds_than_anyone_runs_are_refused_before_they_take_memory(tiny_st
 def test_a_whole_number_is_the_same_setting_as_the_float(number):
     assert identity(Budget(clip=number)) == identity(Budget(clip=float(number)))
     assert identity(SGD(lr=number)) == identity(SGD(lr=float(number)))
+    assert identity(Adam(betas=(0, 0.9))) == identity(Adam(betas=(0.0, 0.9)))
 
 
 def test_two_classes_of_one_name_cannot_be_told_apart(tiny_study):

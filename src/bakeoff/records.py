@@ -49,6 +49,7 @@ PROBE = "probe.json"
 #: What a run leaves beside its weights, of which its summary has checksums; and all its records.
 LEFT = ("history.jsonl", "environment.json", "documents.json", "texts.json")
 RECORDS = ("spec.json", "summary.json", *LEFT, PROBE)
+#: What its worker printed.
 LOG = "log.txt"
 #: The folder of studies that other ones took the place of.
 EARLIER = "earlier"

@@ -24,7 +24,7 @@ from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
 from bakeoff.machine import available_memory, gpus, resolve_precision, return_freed_memory, usable_cores
 from bakeoff.models import ngram
-from bakeoff.records import DAMAGED, DIVERGED, FINISHED, DamagedError, RunFolder, StudyFolder, write_record
+from bakeoff.records import DAMAGED, DIVERGED, FINISHED, DamagedError, StudyFolder, write_record
 from bakeoff.shapes import DECLARED, fault
 from bakeoff.spec import Budget, Corpus, Run, Study
 from bakeoff.worker import Job
@@ -172,7 +172,7 @@ class Session:
         for folder in (self.folder.run(run.slug) for run in over):
             folder.tidy()
             folder.progress.unlink(missing_ok=True)  # nobody reads on
-        damaged = [run for run, status in kept.items() if status == DAMAGED and _stays(self.folder.run(run.slug))]
+        damaged = [run for run, status in kept.items() if status == DAMAGED and self.folder.run(run.slug).ended]
         blocked = [run for run in statuses if self.folder.run(run.slug).obstacle]
         return [run for run in statuses if run not in {*over, *damaged, *blocked}]
 
@@ -185,7 +185,8 @@ class Session:
 
     def damaged(self, only: Sequence[int] | None = None) -> list[str]:
         """What is wrong with runs that are not missing though they have no result, and how to mend it."""
-        stay = [folder for run in self._asked(only) if _stays(folder := self.folder.run(run.slug))]
+        folders = [self.folder.run(run.slug) for run in self._asked(only)]
+        stay = [folder for folder in folders if folder.ended or folder.obstacle]
         return [records.summary["error"] for folder in stay if (records := folder.read()).status == DAMAGED]
 
     def run(self, runs: Sequence[Run], jobs: int, observer: Observer) -> None:
@@ -366,11 +367,6 @@ def resolve(declared: Study, folder: StudyFolder, device: torch.device, jobs: in
     return dataclasses.replace(
         declared.with_shared(precision=precision, threads=threads, compile=compiling), seeds=seeds
     )
-
-
-def _stays(folder: RunFolder) -> bool:
-    """Whether training it would mend nothing of it that is damaged: it is over, or cannot be written."""
-    return folder.ended or folder.obstacle is not None
 
 
 def _require_writable(path: Path) -> None:

@@ -216,6 +216,15 @@ def test_what_curves_take_holds_up_nothing_else(clock, tmp_path):
     assert page.kept.due == 0.0
 
 
+def test_of_a_study_that_was_moved_meanwhile_it_says_nothing(study, tmp_path):
+    said = []
+    with live.Page(study, said.append) as page:
+        study.path.rename(tmp_path / "moved")
+        page(None, EVALUATION)
+    assert said == []
+    assert not study.path.exists()
+
+
 def test_what_goes_wrong_with_it_is_said_once_and_disturbs_nothing(study):
     (study.path / live.NAME).mkdir()
     said = []

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 import torch
 
-from bakeoff.optimizers.of_torch import TorchOptimizer, check_betas
+from bakeoff.optimizers.of_torch import TorchOptimizer, decays_of_means
 
 
 class SignedSteps(torch.optim.Optimizer):
@@ -55,4 +55,4 @@ class Lion(TorchOptimizer):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        check_betas(self)
+        decays_of_means(self, "betas")

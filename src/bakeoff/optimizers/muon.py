@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from bakeoff.errors import UserError
-from bakeoff.optimizers.of_torch import TorchOptimizer, check_betas, is_fused
+from bakeoff.optimizers.of_torch import TorchOptimizer, decays_of_means, is_fused
 from bakeoff.spec import real
 
 #: The quintic that pushes singular values towards 1, and how often; as published, and as torch's Muon has them.
@@ -46,7 +46,7 @@ class Muon(TorchOptimizer):
         super().__post_init__()
         real(self, "momentum", below=1)
         real(self, "adamw_share", above=0)
-        check_betas(self)
+        decays_of_means(self, "betas")
 
     def check(self, model: nn.Module) -> None:
         """See that the model has matrices inside its layers.

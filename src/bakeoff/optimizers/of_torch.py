@@ -59,17 +59,17 @@ def is_fused(model: nn.Module) -> bool:
     return next(model.parameters()).device.type in FUSED_DEVICES
 
 
-def check_betas(spec: Optimizer) -> None:
-    """See that an optimizer's betas can be the decay rates of two running means; make them floats, as `real` does.
+def decays_of_means(spec: object, name: str) -> None:
+    """See that a field of a spec can be the decay rates of two running means; make them floats, as `real` does.
 
     Raises:
-        ValueError: They cannot.
+        ValueError: It cannot.
     """
-    betas = getattr(spec, "betas")  # noqa: B009 (each such optimizer declares its own)
+    betas = getattr(spec, name)
     two = isinstance(betas, tuple) and len(betas) == len(("mean", "mean square"))
     if not two or not all(type(beta) in (int, float) and 0 <= beta < 1 for beta in betas):
-        raise ValueError(f"betas must be a tuple of two numbers from 0 and below 1, not {betas!r}")
-    object.__setattr__(spec, "betas", tuple(map(float, betas)))
+        raise ValueError(f"{name} must be a tuple of two numbers from 0 and below 1, not {betas!r}")
+    object.__setattr__(spec, name, tuple(map(float, betas)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ class Adam(TorchOptimizer):
     def __post_init__(self) -> None:
         super().__post_init__()
         real(self, "eps")
-        check_betas(self)
+        decays_of_means(self, "betas")
 
 
 @dataclass(frozen=True, kw_only=True)
