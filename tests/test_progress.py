@@ -2,11 +2,12 @@
 
 import dataclasses
 import io
+import math
 
 import pytest
 from rich.console import Console
 
-from bakeoff import process
+from bakeoff import process, stopwatch
 from bakeoff.progress import Bars, Countdown, Lines, display, preparing
 from bakeoff.spec import Budget
 
@@ -140,9 +141,16 @@ def test_the_end_of_the_first_run_is_numbered_as_the_first(runs):
     assert shown(Lines(runs, console()), [(runs[0], END)]).startswith(f"[1/{len(runs)}]")
 
 
-def test_what_is_left_follows_from_what_is_done(runs, monkeypatch):
+@pytest.fixture
+def now(monkeypatch):
+    """What the clock says, which the test sets, as if somebody looked all the time."""
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
+    monkeypatch.setattr(stopwatch, "MOST", math.inf)
+    return now
+
+
+def test_what_is_left_follows_from_what_is_done(runs, now):
     pace = Countdown(runs)
     assert pace.left(0.0) is None
     now[0] += 30
@@ -151,9 +159,16 @@ def test_what_is_left_follows_from_what_is_done(runs, monkeypatch):
     assert pace.left(0.5) == pytest.approx(30 * (len(runs) - 1.5) / 1.5)
 
 
-def test_what_is_left_counts_all_that_is_at_work(runs, monkeypatch):
-    now = [100.0]
-    monkeypatch.setattr("time.monotonic", lambda: now[0])
+def test_what_is_left_takes_no_account_of_the_time_in_which_the_command_was_suspended(runs, now, monkeypatch):
+    monkeypatch.setattr(stopwatch, "MOST", 5.0)
+    with Lines(runs, console()) as lines:
+        lines(runs[0], {"event": "start", "steps": 20})
+        now[0] += 36000
+        lines(runs[0], END)
+        assert lines.pace.left(0.0) == pytest.approx(5 * (len(runs) - 1))
+
+
+def test_what_is_left_counts_all_that_is_at_work(runs, now):
     lines = Lines(runs, console())
     half = {"event": "step", "step": 10, "loss": 1.0}
     for run in runs:

@@ -26,6 +26,7 @@ from bakeoff.errors import plain
 from bakeoff.records import StudyFolder
 from bakeoff.reporting import live
 from bakeoff.spec import Budget, Corpus, Run, Study
+from bakeoff.stopwatch import Stopwatch
 
 Json = dict[str, Any]
 #: Seconds without a line after which a step is worth one.
@@ -101,7 +102,7 @@ class Countdown:
     def __init__(self, runs: Sequence[Run]) -> None:
         self.total = len(runs)
         self.done = 0
-        self.began = time.monotonic()
+        self.clock = Stopwatch(time.monotonic())
 
     def note(self, message: Json) -> None:
         """Take note of one message."""
@@ -110,7 +111,7 @@ class Countdown:
     def left(self, progress_of_active: float) -> float | None:
         """Seconds left, if all runs are as long as those so far; None before there is anything to go by."""
         share = (self.done + progress_of_active) / max(self.total, 1)
-        return (time.monotonic() - self.began) * (1 - share) / share if share else None
+        return self.clock.seconds * (1 - share) / share if share else None
 
 
 class Lines:
@@ -125,12 +126,14 @@ class Lines:
         self.shares: dict[Run, float] = {}
         self.best: dict[Run, float] = {}
         self.spoke = time.monotonic()
+        self.watched = self.pace.clock.watched()
 
     def __enter__(self) -> Self:
+        self.watched.__enter__()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        return None
+        self.watched.__exit__(None, None, None)
 
     def __call__(self, run: Run, message: Json) -> None:
         """Print what an epoch's evaluation found, once, or how a run ended, or how far it is after a silence."""

@@ -21,13 +21,13 @@ from bakeoff.choosing import choice, fitting, kept, rungs
 from bakeoff.choosing.deadline import RescheduledError
 from bakeoff.choosing.kept import FILE, Kept
 from bakeoff.choosing.search import Pace, Schedule, Search, Trials
-from bakeoff.choosing.stopwatch import Stopwatch
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import Scale
 from bakeoff.metrics import Tally
 from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, StudyFolder, find_studies
 from bakeoff.spec import Budget
+from bakeoff.stopwatch import Stopwatch
 
 TINY = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
 

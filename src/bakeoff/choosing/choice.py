@@ -17,7 +17,6 @@ from bakeoff.choosing.deadline import Deadline, OverdueError, RescheduledError
 from bakeoff.choosing.fitting import STARTING, Request
 from bakeoff.choosing.kept import ANSWERING, FILE, Kept
 from bakeoff.choosing.search import FINAL, NAMES, STOPPED, Found, Schedule, Search, Winner
-from bakeoff.choosing.stopwatch import Stopwatch
 from bakeoff.costs import START_SECONDS
 from bakeoff.decisions import Decisions
 from bakeoff.errors import UserError
@@ -26,6 +25,7 @@ from bakeoff.machine import resolve_precision, usable_cores
 from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder, find_studies
 from bakeoff.reporting import live
 from bakeoff.spec import Run, Study
+from bakeoff.stopwatch import Stopwatch
 
 Json = dict[str, Any]
 #: By what share of the time the answer may be late.

@@ -7,10 +7,10 @@ from typing import Self
 
 from bakeoff.choosing.rungs import Rung
 from bakeoff.choosing.search import Pace, Schedule, Trials, Winner
-from bakeoff.choosing.stopwatch import Stopwatch
 from bakeoff.errors import UserError
 from bakeoff.records import read_json, write_record
 from bakeoff.shapes import CHOICE
+from bakeoff.stopwatch import Stopwatch
 
 #: The file.
 FILE = "choice.json"

@@ -1,6 +1,6 @@
 """A clock that stands still while its process is suspended."""
 
-from bakeoff.choosing import stopwatch
+from bakeoff import stopwatch
 
 
 def test_of_a_long_time_between_two_looks_only_some_seconds_count(monkeypatch):
