@@ -24,6 +24,10 @@ class LostError(Exception):
     """As Ray's own errors."""
 
 
+class RaisedError(LostError):
+    """As Ray's `RayTaskError`, of what a task raised."""
+
+
 class FullError(LostError):
     """As Ray's `OutOfMemoryError`."""
 
@@ -32,7 +36,7 @@ def stand_in(nodes=(), **changed):
     """A module like Ray: cluster of nodes with those resources, the last of which has died."""
     alive = [{"Alive": True, "Resources": resources, "NodeManagerAddress": "10.0.0.1"} for resources in nodes]
     dead = {"Alive": False, "Resources": {"CPU": 64.0, "memory": 64.0 * GB, "GPU": 8.0}}
-    exceptions = SimpleNamespace(RayError=LostError, OutOfMemoryError=FullError)
+    exceptions = SimpleNamespace(RayError=LostError, OutOfMemoryError=FullError, RayTaskError=RaisedError)
     return SimpleNamespace(
         **{
             "init": lambda *_, **__: None,
@@ -206,8 +210,10 @@ def test_every_node_that_does_runs_is_looked_at_before_anything_is_trained(tmp_p
         )
 
     def get(node, timeout):
+        if node == "bare":
+            raise RaisedError("Traceback\nModuleNotFoundError: No module named 'bakeoff'")
         if node in ("silent", "lost"):
-            raise LostError("Traceback\nModuleNotFoundError: No module named 'bakeoff'")
+            raise LostError("it died")
         return ray.versions() | ({"torch": "1.0"} if node == "old" else {}), ["text.txt"] if node == "far" else []
 
     def node(name, **resources):
@@ -218,7 +224,8 @@ def test_every_node_that_does_runs_is_looked_at_before_anything_is_trained(tmp_p
     for names, told in (
         (["good"], None),
         (["good", "old"], "node that-is-old has torch 1.0, and this machine .*: install the same on both"),
-        (["silent", "good"], "node that-is-silent does not answer .Module.*bakeoff.*: install Bakeoff there"),
+        (["bare", "good"], "node that-is-bare does not answer .Module.*bakeoff.*: install Bakeoff there"),
+        (["silent", "good"], "node that-is-silent does not answer .it died.: start Ray there anew"),
         (["lost", "good"], None),
     ):
         nodes = [*(node(name, CPU=1.0) for name in names), node("old")]  # the last, a head, does no runs

@@ -157,7 +157,11 @@ class Ray:
                 except self.ray.exceptions.RayError as error:
                     if node["NodeID"] not in {other["NodeID"] for other in self._nodes()}:
                         continue  # it was lost already: a cluster takes some seconds to notice that
-                    fault = f"does not answer ({_last_line(error)}): install Bakeoff there as it is here"
+                    ran = isinstance(error, self.ray.exceptions.RayTaskError)
+                    mend = (
+                        "install Bakeoff there as it is here" if ran else "start Ray there anew, or repeat the command"
+                    )
+                    fault = f"does not answer ({_last_line(error)}): {mend}"
                 if fault:
                     raise UserError(f"node {node['NodeManagerAddress']} {fault}", status=1)
         finally:
