@@ -15,7 +15,8 @@ from statistics import fmean, stdev
 
 from bakeoff.analysis.optimum import optimum
 from bakeoff.analysis.rows import Row, read_rows
-from bakeoff.records import DIVERGED, FINISHED, StudyFolder
+from bakeoff.run_folder import DIVERGED, FINISHED
+from bakeoff.study_folder import StudyFolder
 
 #: How far above its lowest loss an optimizer may be, in nats per token, at a rate that it tolerates.
 TOLERATED = 0.1

@@ -11,7 +11,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from bakeoff.analysis.rows import Row, read_rows
-from bakeoff.records import DIVERGED, FINISHED, StudyFolder
+from bakeoff.run_folder import DIVERGED, FINISHED
+from bakeoff.study_folder import StudyFolder
 from effects import Grid, grids, over_seeds, read, table, verdict
 
 MUON, ADAMW = "muon", "adamw"

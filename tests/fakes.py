@@ -9,7 +9,8 @@ from bakeoff.analysis.noise import Deviation, Noise
 from bakeoff.analysis.rows import read_rows
 from bakeoff.files import write_json
 from bakeoff.identity import encode, identity
-from bakeoff.records import RunFolder, StudyFolder
+from bakeoff.run_folder import RunFolder
+from bakeoff.study_folder import StudyFolder
 
 #: The floors, in nats per token of valid; train is the same.
 FLOORS = {"uniform": math.log(300), "unigram": 5.2, "kn2": 5.0, "kn3": 4.8, "kn3+cache": 4.75}

@@ -13,9 +13,10 @@ import fakes
 from bakeoff import by_folders, cli, costs, provenance, runner, worker
 from bakeoff.errors import UserError
 from bakeoff.identity import fits, identity, purpose
-from bakeoff.records import StudyFolder, read_json, write_record
+from bakeoff.records import read_json, write_record
 from bakeoff.shapes import CHECKSUM
 from bakeoff.study_file import find_study, load_study
+from bakeoff.study_folder import StudyFolder
 from forked import STUDY
 
 ROOT = Path(__file__).parents[1]

@@ -21,7 +21,7 @@ from bakeoff import cli, loading
 from bakeoff.experiments import STUDIES
 from bakeoff.files import write_json
 from bakeoff.identity import purpose
-from bakeoff.records import STATUSES, RunFolder
+from bakeoff.run_folder import STATUSES, RunFolder
 from bakeoff.study_file import find_study
 
 #: A model and an optimizer that only this file knows, and one experiment with each kind of ours.

@@ -8,7 +8,7 @@ import pytest
 
 from bakeoff.models import ARCHITECTURES, GLR, GPT, GPT1, GRU, LSTM, Transformers
 from bakeoff.optimizers import OPTIMIZERS, Lion, Muon, NAdam, ScheduleFreeAdamW
-from bakeoff.records import FINISHED, RunFolder
+from bakeoff.run_folder import FINISHED, RunFolder
 from bakeoff.spec import Budget
 from bakeoff.worker import Job, work
 

@@ -22,7 +22,7 @@ from bakeoff.machine import (
 from bakeoff.memory import SamplingMeter, meter
 from bakeoff.models import GLR, GPT, GPT1, GRU, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SCHEDULES
-from bakeoff.records import FINISHED
+from bakeoff.run_folder import FINISHED
 from bakeoff.runner import open_session
 from bakeoff.training import Training, evaluation_steps, on_device, token_nats
 

@@ -15,9 +15,10 @@ from bakeoff.analysis.rows import read_rows
 from bakeoff.data import cache
 from bakeoff.errors import UserError
 from bakeoff.identity import purpose
-from bakeoff.records import DAMAGED, STATUSES, StudyFolder
 from bakeoff.reporting.build import MANIFEST, PAGE
+from bakeoff.run_folder import DAMAGED, STATUSES
 from bakeoff.study_file import find_study
+from bakeoff.study_folder import StudyFolder
 from forked import FAULTS, leftovers, outcomes, unseal
 
 #: How many of all faults the normal suite tries, and in how many parts the others are.

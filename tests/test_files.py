@@ -5,20 +5,8 @@ import os
 import stat
 
 import pytest
-from filelock import Timeout
 
-from bakeoff import files
-from bakeoff.errors import UserError
-from bakeoff.files import (
-    free_folder,
-    is_regular,
-    lease_at,
-    lock_at,
-    new_folder,
-    remove_leftovers,
-    write_json,
-    written_atomically,
-)
+from bakeoff.files import is_regular, remove_leftovers, write_json, written_atomically
 
 
 def test_a_file_appears_only_when_it_is_whole(tmp_path):
@@ -57,55 +45,6 @@ def test_others_may_read_what_the_users_umask_lets_them(tmp_path, umask):
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o666 & ~umask
-
-
-def test_a_lock_that_is_a_link_is_replaced_and_what_it_names_is_left_alone(tmp_path):
-    precious, path = tmp_path / "precious", tmp_path / ".lock"
-    precious.write_text("precious")
-    path.symlink_to(precious)
-    with lock_at(path):
-        assert path.is_file()
-    assert precious.read_text() == "precious"
-
-
-def test_a_claim_without_content_is_nobodys_after_a_while(tmp_path, monkeypatch):
-    """As of a machine that went off after it had made the file."""
-    path = tmp_path / "run.claim"
-    path.touch()
-    with pytest.raises(Timeout):
-        lease_at(path).acquire(timeout=0)
-    os.utime(path, (path.stat().st_mtime - files.MAKING - 1,) * 2)
-    with lease_at(path):
-        assert path.stat().st_size
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_folder_is_filled_by_one_process_and_another_says_so(tmp_path):
-    with new_folder(tmp_path / "mine") as first:
-        (first / "one").touch()
-        with pytest.raises(UserError, match="another command is writing"), new_folder(tmp_path / "mine"):
-            pass
-        (first / "two").touch()
-    assert {path.name for path in (tmp_path / "mine").iterdir()} == {"one", "two"}
-    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
-
-
-def test_a_folder_that_cannot_be_filled_is_named(tmp_path):
-    def full():
-        with new_folder(tmp_path / "mine"):
-            raise OSError(28, "No space left on device")
-
-    with pytest.raises(OSError, match="No space left") as caught:
-        full()
-    assert caught.value.filename == str(tmp_path / "mine")
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("made", [lock_at, lease_at])
-def test_a_folder_in_the_place_of_a_lock_is_named(tmp_path, made):
-    (tmp_path / "run.lock").mkdir()
-    with pytest.raises(UserError, match=r"run\.lock is a folder, in the place of a lock: remove it"):
-        made(tmp_path / "run.lock")
 
 
 def test_a_share_that_synchronizes_no_folder_and_changes_no_mode_is_good_enough(tmp_path, monkeypatch):
@@ -174,8 +113,3 @@ def test_json_is_strict_or_not_written(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(path, {"value": float("nan")})
     assert json.loads(path.read_text(encoding="utf-8")) == {"name": "Zürich", "value": 1.5}
-
-
-def test_the_nearest_folder_that_exists(tmp_path):
-    assert free_folder(tmp_path / "a" / "b") == tmp_path
-    assert free_folder(tmp_path) == tmp_path

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from bakeoff import forkserver, runner
 from bakeoff.executors import local
 from bakeoff.forkserver import ForkServer, shared_server
-from bakeoff.records import FINISHED
+from bakeoff.run_folder import FINISHED
 from bakeoff.runner import open_session
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="elsewhere workers start anew")

@@ -20,8 +20,8 @@ from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.identity import purpose
 from bakeoff.optimizers import Adam, AdamW
-from bakeoff.records import StudyFolder
 from bakeoff.spec import Study
+from bakeoff.study_folder import StudyFolder
 from forked import STUDY as STUDY_FILE
 
 CPU = torch.device("cpu")

@@ -10,7 +10,8 @@ import psutil
 import pytest
 
 from bakeoff import costs
-from bakeoff.records import FINISHED, StudyFolder
+from bakeoff.run_folder import FINISHED
+from bakeoff.study_folder import StudyFolder
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="it reads Linux's measures")]
 #: What the command does before anything is trained, and the most memory that this takes above the process's own.

@@ -17,9 +17,11 @@ from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
 from bakeoff.loading import best_floor, best_run
-from bakeoff.records import RunFolder, StudyFolder, read_json, write_record
+from bakeoff.records import read_json, write_record
+from bakeoff.run_folder import RunFolder
 from bakeoff.runner import open_session
 from bakeoff.study_file import find_study
+from bakeoff.study_folder import StudyFolder
 from bakeoff.training import token_nats
 from bakeoff.worker import Job, work
 

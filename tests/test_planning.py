@@ -9,7 +9,8 @@ from bakeoff.analysis import power
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
-from bakeoff.records import StudyFolder, write_record
+from bakeoff.records import write_record
+from bakeoff.study_folder import StudyFolder
 
 CPU = torch.device("cpu")
 

@@ -13,12 +13,13 @@ from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.models import GPT, GPT1, LSTM
 from bakeoff.optimizers import Adam
-from bakeoff.records import StudyFolder, read_json, write_record
+from bakeoff.records import read_json, write_record
 from bakeoff.reporting import contents
 from bakeoff.reporting.build import NO_FIGURES
 from bakeoff.shapes import CHECKSUM
 from bakeoff.spec import Budget
 from bakeoff.study_file import find_study
+from bakeoff.study_folder import StudyFolder
 from bakeoff.worker import Job, work
 
 #: 1 has a rate a hundred times too high; 2 is hopeless, as its weights hardly move; 3 learns; 4 is deeper and worse; 5

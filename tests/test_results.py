@@ -12,8 +12,8 @@ from bakeoff.analysis.answer import first_screen
 from bakeoff.analysis.questions import findings
 from bakeoff.analysis.rows import read_rows
 from bakeoff.analysis.statistics import NO, YES
-from bakeoff.records import find_studies
 from bakeoff.reporting import table, text
+from bakeoff.study_folder import find_studies
 
 ROOT = Path(__file__).parent.parent
 STUDIES = find_studies(ROOT / "results")

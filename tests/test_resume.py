@@ -16,7 +16,7 @@ from bakeoff import checkpoints, data, sampling, worker
 from bakeoff.machine import Clock, resolve_device
 from bakeoff.models import GLR, GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SCHEDULES
-from bakeoff.records import FAILED, FINISHED, RunFolder
+from bakeoff.run_folder import FAILED, FINISHED, RunFolder
 from bakeoff.spec import Budget
 from bakeoff.training import Training, evaluation_steps, steps_a_pass, token_nats
 from bakeoff.worker import Job, work

@@ -22,14 +22,16 @@ from bakeoff.data import hub
 from bakeoff.errors import UserError
 from bakeoff.executors import Task, local
 from bakeoff.experiments import STUDIES
-from bakeoff.files import ARRIVED, write_json
+from bakeoff.files import write_json
+from bakeoff.folders import ARRIVED
 from bakeoff.identity import encode, identity
 from bakeoff.models import GPT, GPT1
 from bakeoff.models.decoder import DecoderModel
 from bakeoff.optimizers import SGD, Muon
-from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder
+from bakeoff.run_folder import DIVERGED, FAILED, FINISHED
 from bakeoff.runner import folder_name, open_session, open_undeclared, parse_jobs
 from bakeoff.spec import Study
+from bakeoff.study_folder import StudyFolder
 from bakeoff.threads import waiting
 
 CPU = torch.device("cpu")

@@ -13,7 +13,7 @@ from bakeoff.choosing.answer import Answer
 from bakeoff.data.corpora import BuiltIn, Text
 from bakeoff.declaration import describe
 from bakeoff.metrics import Tally
-from bakeoff.records import StudyFolder
+from bakeoff.study_folder import StudyFolder
 
 
 def test_columns_are_as_wide_as_their_content_and_numbers_stand_right():

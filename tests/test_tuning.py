@@ -19,10 +19,11 @@ from bakeoff.files import write_json
 from bakeoff.identity import fits, identity
 from bakeoff.metrics import Tally
 from bakeoff.optimizers import OPTIMIZERS, Adam
-from bakeoff.records import StudyFolder, write_record
+from bakeoff.records import write_record
 from bakeoff.shapes import CHECKSUM
 from bakeoff.spec import Budget
 from bakeoff.study_file import find_study
+from bakeoff.study_folder import StudyFolder
 from forked import STUDY as STUDY_FILE
 
 

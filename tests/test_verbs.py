@@ -14,7 +14,8 @@ import fakes
 from bakeoff import verbs
 from bakeoff.errors import UserError
 from bakeoff.models import LSTM
-from bakeoff.records import RunFolder, StudyFolder
+from bakeoff.run_folder import RunFolder
+from bakeoff.study_folder import StudyFolder
 
 
 @pytest.fixture(scope="module")

@@ -20,12 +20,12 @@ from safetensors.torch import load_file
 from bakeoff import checkpoints, data, files, provenance, texts, windows, worker
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
-from bakeoff.files import lease_at
 from bakeoff.identity import decode, identity
+from bakeoff.locks import lease_at
 from bakeoff.models import GPT1, LSTM, ngram
 from bakeoff.models.mixture import mixture
 from bakeoff.optimizers import SGD, Adam, Momentum
-from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
+from bakeoff.run_folder import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Architecture
 from bakeoff.study_file import decode_run, load_study
 from bakeoff.training import token_nats

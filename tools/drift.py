@@ -14,7 +14,7 @@ from typing import NamedTuple
 from bakeoff import rates
 from bakeoff.analysis.optimum import losses, optimum
 from bakeoff.analysis.rows import read_rows
-from bakeoff.records import StudyFolder
+from bakeoff.study_folder import StudyFolder
 
 
 class Drift(NamedTuple):

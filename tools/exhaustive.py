@@ -20,8 +20,8 @@ from bakeoff.choosing.choice import FEWEST_EVALUATIONS, Choice, Chosen
 from bakeoff.choosing.fitting import Request
 from bakeoff.choosing.search import Schedule, Search
 from bakeoff.data import corpora
-from bakeoff.records import StudyFolder
 from bakeoff.spec import Study
+from bakeoff.study_folder import StudyFolder
 
 #: Learning rates of each contender, as factors of its usual one.
 FACTORS = (1.0, 0.5, 2.0)

@@ -17,7 +17,8 @@ from bakeoff.analysis import noise
 from bakeoff.analysis.noise import Carried, Deviation, Noise
 from bakeoff.files import write_json
 from bakeoff.metrics import Tally
-from bakeoff.records import FINISHED, StudyFolder
+from bakeoff.run_folder import FINISHED
+from bakeoff.study_folder import StudyFolder
 
 Json = dict[str, Any]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
-from bakeoff.records import StudyFolder
+from bakeoff.study_folder import StudyFolder
 
 #: Of every command.
 TURNS = 3

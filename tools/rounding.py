@@ -17,7 +17,7 @@ from bakeoff import data
 from bakeoff.data.sequences import TokenStream
 from bakeoff.loading import load_run
 from bakeoff.machine import keep_freed_memory
-from bakeoff.records import RunFolder
+from bakeoff.run_folder import RunFolder
 from bakeoff.spec import Budget
 from bakeoff.study_file import decode_run
 from bakeoff.training import Nats, token_nats

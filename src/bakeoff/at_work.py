@@ -8,9 +8,11 @@ import time
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from bakeoff.records import DamagedError, StudyFolder, is_locked, read_json, write_record
+from bakeoff.locks import is_locked
+from bakeoff.records import DamagedError, read_json, write_record
 from bakeoff.shapes import AT_WORK
 from bakeoff.spec import Run
+from bakeoff.study_folder import StudyFolder
 
 Json = dict[str, Any]
 #: Its file.

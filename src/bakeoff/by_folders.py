@@ -20,9 +20,10 @@ from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.identity import identity, purpose
 from bakeoff.loading import trusted
-from bakeoff.records import DAMAGED, DIVERGED, FINISHED, RunFolder, StudyFolder
+from bakeoff.run_folder import DAMAGED, DIVERGED, FINISHED, RunFolder
 from bakeoff.spec import Experiment, Run, Study
 from bakeoff.study_file import decode_all, decode_runs, foreign_types, with_code
+from bakeoff.study_folder import StudyFolder
 
 Json = dict[str, Any]
 

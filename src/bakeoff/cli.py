@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from bakeoff.analysis.rows import StudyRows
-    from bakeoff.records import StudyFolder
     from bakeoff.reporting.results import Results
+    from bakeoff.study_folder import StudyFolder
 
 DEFAULT_OUT = Path("runs")
 
@@ -270,8 +270,8 @@ def report(
 
     For example `bakeoff report runs/quick`.
     """
-    from bakeoff.records import find_studies
     from bakeoff.reporting import live, results
+    from bakeoff.study_folder import find_studies
 
     def write(study: "StudyFolder") -> int:
         with process.console().status("writing the report"):
@@ -308,7 +308,7 @@ def status(folder: FolderArgument = DEFAULT_OUT, *, as_json: JsonOption = False)
     """
     from bakeoff import terminal
     from bakeoff.analysis.rows import read_rows
-    from bakeoff.records import find_studies
+    from bakeoff.study_folder import find_studies
 
     studies: list[tuple[StudyFolder, StudyRows]] = []
     damaged = _for_each(find_studies(folder), lambda found: studies.append((found, read_rows(found))))
@@ -452,8 +452,8 @@ def plan(
     """
     from bakeoff import costs, options, planning, progress, terminal
     from bakeoff.machine import resolve_device
-    from bakeoff.records import StudyFolder
     from bakeoff.runner import tokens_of
+    from bakeoff.study_folder import StudyFolder
 
     console = process.console()
     declared, folder, *_ = options.find(
@@ -709,7 +709,7 @@ def import_(
     For example `bakeoff import my-trainer --into runs/quick`; importing again takes what has come since.
     """
     from bakeoff import importing, progress
-    from bakeoff.records import only_study
+    from bakeoff.study_folder import only_study
 
     study, told = only_study(into), importing.Told(valid, train, corpus, tokens, name)
     before = dict(study.reported)
@@ -752,7 +752,7 @@ def measure(
     from bakeoff import importing, measuring, progress, terminal
     from bakeoff.data import corpora
     from bakeoff.machine import resolve_device
-    from bakeoff.records import only_study
+    from bakeoff.study_folder import only_study
 
     study = only_study(into) if into else None
     if study and split != "valid":

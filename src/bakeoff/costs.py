@@ -15,7 +15,7 @@ from bakeoff.data import Tokens, own_text
 from bakeoff.data.cache import cache_folder
 from bakeoff.data.sequences import TokenStream
 from bakeoff.errors import UserError
-from bakeoff.files import free_folder
+from bakeoff.folders import free_folder
 from bakeoff.machine import Clock, available_memory, keep_freed_memory, return_freed_memory, synchronizer
 from bakeoff.memory import SamplingMeter
 from bakeoff.models import build, without_weights

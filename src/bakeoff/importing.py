@@ -16,8 +16,9 @@ from bakeoff.data import corpora
 from bakeoff.data.splits import SPLITS
 from bakeoff.errors import UserError
 from bakeoff.files import is_regular
-from bakeoff.records import StudyFolder, write_record
+from bakeoff.records import write_record
 from bakeoff.spec import Budget, Corpus
+from bakeoff.study_folder import StudyFolder
 
 if TYPE_CHECKING:
     from bakeoff.measuring import Measurement

@@ -27,7 +27,8 @@ from bakeoff.analysis.questions.contrasts import contrasts
 from bakeoff.analysis.rows import Repeats, Row, StudyRows, read_rows, require_undamaged
 from bakeoff.analysis.statistics import MOST_PLANNED, SAME_WITHIN, UNDECIDED
 from bakeoff.errors import UserError
-from bakeoff.records import DIVERGED, FINISHED, read_json, write_record
+from bakeoff.records import read_json, write_record
+from bakeoff.run_folder import DIVERGED, FINISHED
 from bakeoff.runner import OtherCodeError, Session
 from bakeoff.shapes import LARGEST, LOOKS
 from bakeoff.spec import Run, Study

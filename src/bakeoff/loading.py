@@ -18,10 +18,12 @@ from bakeoff.identity import decode
 from bakeoff.models import count_table
 from bakeoff.models.count_table import CountTable
 from bakeoff.models.ngram import TABLES, Floor
-from bakeoff.records import DamagedError, RunFolder, StudyFolder, only_study, read_json
+from bakeoff.records import DamagedError, read_json
 from bakeoff.reporting import table
+from bakeoff.run_folder import RunFolder
 from bakeoff.spec import Architecture, Run
 from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
+from bakeoff.study_folder import StudyFolder, only_study
 
 Json = dict[str, Any]
 Model = TypeVar("Model", nn.Module, CountTable)

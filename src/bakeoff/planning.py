@@ -15,9 +15,9 @@ from bakeoff.analysis.statistics import SAME_WITHIN
 from bakeoff.costs import Cost
 from bakeoff.data import Tokens
 from bakeoff.declaration import describe
-from bakeoff.records import StudyFolder
 from bakeoff.runner import resolve
 from bakeoff.spec import Study
+from bakeoff.study_folder import StudyFolder
 
 #: Numbers of seeds that a plan speaks of, besides the study's own.
 SEEDS = (3, 5, 8, 10, 20)

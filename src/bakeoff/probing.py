@@ -32,9 +32,10 @@ from bakeoff.data import Tokens
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
 from bakeoff.loading import decoded_run
-from bakeoff.records import DAMAGED, FAILED, RunFolder, StudyFolder
+from bakeoff.run_folder import DAMAGED, FAILED, RunFolder
 from bakeoff.runner import Session, open_undeclared
 from bakeoff.spec import Architecture, Budget, Run, Study
+from bakeoff.study_folder import StudyFolder
 from bakeoff.training import evaluation_steps
 
 Json = dict[str, Any]

@@ -23,10 +23,10 @@ from rich.progress import (
 from bakeoff import at_work, runner, words
 from bakeoff.data import Tokens
 from bakeoff.errors import plain
-from bakeoff.records import StudyFolder
 from bakeoff.reporting import live
 from bakeoff.spec import Budget, Corpus, Run, Study
 from bakeoff.stopwatch import Stopwatch
+from bakeoff.study_folder import StudyFolder
 
 Json = dict[str, Any]
 #: Seconds without a line after which a step is worth one.

@@ -19,14 +19,17 @@ from bakeoff.errors import UserError, one_line
 from bakeoff.executors import Cluster, Task, do
 from bakeoff.executors.apart import CACHE
 from bakeoff.executors.local import Local
-from bakeoff.files import free_folder, remove_leftovers, settle, written_atomically
+from bakeoff.files import remove_leftovers, written_atomically
+from bakeoff.folders import free_folder, settle
 from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
 from bakeoff.machine import available_memory, gpus, resolve_precision, return_freed_memory, usable_cores
 from bakeoff.models import ngram
-from bakeoff.records import DAMAGED, DIVERGED, FINISHED, DamagedError, StudyFolder, write_record
+from bakeoff.records import DamagedError, write_record
+from bakeoff.run_folder import DAMAGED, DIVERGED, FINISHED
 from bakeoff.shapes import DECLARED, fault
 from bakeoff.spec import Budget, Corpus, Run, Study
+from bakeoff.study_folder import StudyFolder
 from bakeoff.worker import Job
 
 Json = dict[str, Any]

@@ -13,14 +13,15 @@ from rich.console import Console
 from bakeoff import at_work, costs, decisions, progress, words
 from bakeoff.by_folders import Contest
 from bakeoff.executors import Cluster
-from bakeoff.files import require_ours
+from bakeoff.folders import require_ours
 from bakeoff.machine import require_precision
 from bakeoff.options import Located, device_of, is_here
-from bakeoff.records import FAILED, StudyFolder
 from bakeoff.reporting import live
 from bakeoff.reporting.results import Results, report
+from bakeoff.run_folder import FAILED
 from bakeoff.runner import Session, open_undeclared
 from bakeoff.spec import Run
+from bakeoff.study_folder import StudyFolder
 
 
 @contextlib.contextmanager

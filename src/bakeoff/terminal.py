@@ -11,8 +11,9 @@ from bakeoff.analysis.rows import Row, StudyRows, rows_of_other_seeds
 from bakeoff.analysis.statistics import LEVEL, SAME_WITHIN
 from bakeoff.errors import plain
 from bakeoff.metrics import perplexity
-from bakeoff.records import DAMAGED, DIVERGED, FINISHED, RunFolder, StudyFolder
+from bakeoff.run_folder import DAMAGED, DIVERGED, FINISHED, RunFolder
 from bakeoff.shapes import LARGEST
+from bakeoff.study_folder import StudyFolder
 
 if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
     from bakeoff.analysis.looks import Look

@@ -20,10 +20,12 @@ from bakeoff.analysis.optimum import losses, optimum
 from bakeoff.analysis.rows import Row, StudyRows, require_undamaged
 from bakeoff.errors import UserError
 from bakeoff.identity import fits, identity, purpose
-from bakeoff.records import FAILED, FINISHED, StudyFolder, read_json
+from bakeoff.records import read_json
+from bakeoff.run_folder import FAILED, FINISHED
 from bakeoff.runner import folder_name, share_of_cores
 from bakeoff.shapes import RATES
 from bakeoff.spec import Budget, Experiment, Study
+from bakeoff.study_folder import StudyFolder
 
 #: No study uses this seed, so that no result was seen while the rates were chosen.
 SEED = 1000

@@ -26,7 +26,8 @@ from bakeoff.data import corpora
 from bakeoff.decisions import Decisions
 from bakeoff.errors import UserError
 from bakeoff.export import tensorboard as events
-from bakeoff.files import remove_leftovers, require_ours
+from bakeoff.files import remove_leftovers
+from bakeoff.folders import require_ours
 from bakeoff.machine import resolve_device
 from bakeoff.options import (
     Asked,
@@ -40,12 +41,14 @@ from bakeoff.options import (
     numbers,
     with_options,
 )
-from bakeoff.records import FAILED, StudyFolder, only_study, write_record
+from bakeoff.records import write_record
 from bakeoff.reporting.results import Results
+from bakeoff.run_folder import FAILED
 from bakeoff.runner import OtherCodeError, open_undeclared, parse_jobs
 from bakeoff.sessions import do, opened, reported, say_cost, say_where, train
 from bakeoff.spec import Study
 from bakeoff.study_file import find_study
+from bakeoff.study_folder import StudyFolder, only_study
 
 if TYPE_CHECKING:
     from bakeoff.judging import Judgement

@@ -11,9 +11,9 @@ from http import HTTPStatus
 from pathlib import Path
 
 from bakeoff.errors import UserError, plain
-from bakeoff.records import EARLIER, StudyFolder
 from bakeoff.reporting import live
 from bakeoff.reporting.build import PAGE
+from bakeoff.study_folder import EARLIER, StudyFolder
 
 #: The only address that is listened on: other machines do not reach it.
 ADDRESS = "127.0.0.1"

@@ -27,13 +27,14 @@ from torch import Tensor
 
 from bakeoff import checkpoints, data, models, sampling, texts, windows
 from bakeoff.data import corpora
-from bakeoff.files import lease_at, lock_at, remove_leftovers, sha256_of
+from bakeoff.files import remove_leftovers, sha256_of
 from bakeoff.identity import decode, encode, identity, stem
+from bakeoff.locks import lease_at, lock_at
 from bakeoff.machine import Clock, compute_in_float32, environment, keep_freed_memory, synchronizer
 from bakeoff.memory import Readings, meter
 from bakeoff.optimizers import SCHEDULES
 from bakeoff.recording import Best, Measures, RunState, by_document, tally, with_counts
-from bakeoff.records import DIVERGED, FAILED, FINISHED, RunFolder
+from bakeoff.run_folder import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Corpus, Run
 from bakeoff.study_file import BUILT_IN, decode_run
 from bakeoff.training import DivergedError, Evaluation, Training, evaluation_steps, token_nats

@@ -8,7 +8,7 @@ import pytest
 import fakes
 from bakeoff.analysis import diagnosis
 from bakeoff.analysis.rows import read_rows
-from bakeoff.records import RunFolder
+from bakeoff.run_folder import RunFolder
 
 ROW = {
     "number",

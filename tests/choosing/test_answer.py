@@ -16,7 +16,7 @@ from bakeoff.experiments import Contender
 from bakeoff.metrics import Tally
 from bakeoff.models import LSTM
 from bakeoff.optimizers import AdamW
-from bakeoff.records import FINISHED
+from bakeoff.run_folder import FINISHED
 from bakeoff.spec import Budget, Corpus
 
 CENTRE, DEVIATION = 0.01, 0.004

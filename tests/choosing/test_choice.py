@@ -25,9 +25,10 @@ from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import Scale
 from bakeoff.metrics import Tally
-from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, StudyFolder, find_studies
+from bakeoff.run_folder import DAMAGED, DIVERGED, FAILED, FINISHED
 from bakeoff.spec import Budget
 from bakeoff.stopwatch import Stopwatch
+from bakeoff.study_folder import StudyFolder, find_studies
 
 TINY = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
 

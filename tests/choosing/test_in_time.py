@@ -15,7 +15,7 @@ from bakeoff.choosing.kept import ANSWERING, Kept
 from bakeoff.choosing.search import FINAL, Pace, Search
 from bakeoff.data import corpora
 from bakeoff.experiments import SCALES
-from bakeoff.records import FINISHED, MISSING
+from bakeoff.run_folder import FINISHED, MISSING
 from bakeoff.spec import Budget
 
 #: Seconds of a step of each contender, and of an evaluation and of the start of a run.

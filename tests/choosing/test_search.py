@@ -11,7 +11,7 @@ from bakeoff.choosing.search import FINAL, SEED, Found, Pace, Search
 from bakeoff.experiments import Contender
 from bakeoff.models import GPT, LSTM
 from bakeoff.optimizers import AdamW, Muon
-from bakeoff.records import DIVERGED, FINISHED
+from bakeoff.run_folder import DIVERGED, FINISHED
 from bakeoff.spec import Budget, Corpus
 
 CONTENDERS = (

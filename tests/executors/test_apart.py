@@ -14,7 +14,9 @@ from bakeoff import options
 from bakeoff.errors import UserError
 from bakeoff.executors import Task, apart, do
 from bakeoff.executors.ray import RETRIES
-from bakeoff.records import FAILED, FINISHED, RunFolder, is_locked, write_record
+from bakeoff.locks import is_locked
+from bakeoff.records import write_record
+from bakeoff.run_folder import FAILED, FINISHED, RunFolder
 
 
 class LostError(Exception):
@@ -151,7 +153,7 @@ import itertools, os, sys
 from pathlib import Path
 from bakeoff import executors
 from bakeoff.executors import apart
-from bakeoff.records import RunFolder
+from bakeoff.run_folder import RunFolder
 
 left = 0
 def count(event, _):

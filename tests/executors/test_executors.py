@@ -5,7 +5,7 @@ import pytest
 import fakes
 from bakeoff.errors import UserError
 from bakeoff.executors import Ended, Task, do
-from bakeoff.records import DIVERGED, FAILED, RunFolder
+from bakeoff.run_folder import DIVERGED, FAILED, RunFolder
 
 
 class Stand:

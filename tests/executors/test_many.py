@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from bakeoff.executors import Task, do, node, slurm
-from bakeoff.records import DIVERGED, RunFolder
+from bakeoff.run_folder import DIVERGED, RunFolder
 
 AT_ONCE = 100
 

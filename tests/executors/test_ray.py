@@ -15,7 +15,7 @@ from bakeoff import machine, options
 from bakeoff.errors import UserError
 from bakeoff.executors import Task, do, node, ray
 from bakeoff.executors.local import SAME_BITS_ON_CUDA
-from bakeoff.records import FAILED, RunFolder
+from bakeoff.run_folder import FAILED, RunFolder
 
 GB = 10**9
 

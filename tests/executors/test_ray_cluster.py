@@ -14,7 +14,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bakeoff.records import FAILED, FINISHED, RUNNING, RunFolder, StudyFolder
+from bakeoff.run_folder import FAILED, FINISHED, RUNNING, RunFolder
+from bakeoff.study_folder import StudyFolder
 
 pytestmark = [
     pytest.mark.slow,

@@ -15,7 +15,7 @@ from bakeoff import checkpoints, cli, options
 from bakeoff.errors import UserError
 from bakeoff.executors import Ended, Task, node, slurm
 from bakeoff.executors.node import Progress
-from bakeoff.records import FAILED, FINISHED, RunFolder
+from bakeoff.run_folder import FAILED, FINISHED, RunFolder
 from bakeoff.study_file import find_study
 from bakeoff.worker import Job, work
 

@@ -11,7 +11,7 @@ import fakes
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
 from bakeoff.export import tensorboard
-from bakeoff.records import RunFolder
+from bakeoff.run_folder import RunFolder
 
 BEGAN = 1.7e9
 

@@ -26,7 +26,8 @@ from bakeoff.files import write_json
 from bakeoff.loading import Trained
 from bakeoff.models import GLR, GPT, GPT1, GRU, LSTM, Transformers
 from bakeoff.optimizers import Adam
-from bakeoff.records import RunFolder, read_json, write_record
+from bakeoff.records import read_json, write_record
+from bakeoff.run_folder import RunFolder
 from bakeoff.runner import open_session
 from bakeoff.spec import Study
 from bakeoff.training import token_nats

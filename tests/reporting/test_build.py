@@ -16,11 +16,11 @@ from filelock import FileLock
 import fakes
 from bakeoff import costs
 from bakeoff.errors import UserError
-from bakeoff.records import StudyFolder
 from bakeoff.reporting import build as building
 from bakeoff.reporting import pdf
 from bakeoff.reporting.build import build
 from bakeoff.reporting.figures import pictures
+from bakeoff.study_folder import StudyFolder
 from forked import unseal
 
 ONE = {(1, "lstm", 1, "adam"): fakes.falling(4.5)}

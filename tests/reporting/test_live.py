@@ -12,8 +12,9 @@ import fakes
 from bakeoff import at_work
 from bakeoff.decisions import Decisions
 from bakeoff.files import TEMPORARY
-from bakeoff.records import StudyFolder, write_record
+from bakeoff.records import write_record
 from bakeoff.reporting import live
+from bakeoff.study_folder import StudyFolder
 
 RUNS = {(1, "lstm", 1, "adam"): [4.6, 4.5], (2, "lstm", 1, "sgd"): None}
 EVALUATION, STEP, END, NOTE = ({"event": event} for event in ("evaluation", "step", "end", "note"))

@@ -3,7 +3,7 @@
 import pytest
 
 import drawing
-from bakeoff.records import RunFolder
+from bakeoff.run_folder import RunFolder
 
 STUDY = """
 from bakeoff.data.corpora import choose

@@ -5,7 +5,7 @@ import pytest
 
 import drift
 import fakes
-from bakeoff.records import StudyFolder
+from bakeoff.study_folder import StudyFolder
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def test_every_choice_is_measured_on_what_no_choice_has_seen(monkeypatch, tiny_c
     monkeypatch.setattr(intervals, "UNSEEN", 5000)
     text = tmp_path / "text.txt"
     text.write_text(40 * (tiny_corpus_file.read_text(encoding="utf-8") + "\n"), encoding="utf-8")
-    monkeypatch.setattr(sys, "argv", ["intervals", str(text), "0.7", "2"])
+    monkeypatch.setattr(sys, "argv", ["intervals", str(text), "3", "2"])
     intervals.main()
     *lines, last = capsys.readouterr().out.splitlines()
     told = [tuple(map(float, re.findall(r"\d\.\d+", line))) for line in lines if " from " in line]

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 import noise
 from bakeoff.analysis import noise as kept
 from bakeoff.experiments import STUDIES
-from bakeoff.records import StudyFolder
+from bakeoff.study_folder import StudyFolder
 
 RESULTS = Path(__file__).parents[2] / "results"
 

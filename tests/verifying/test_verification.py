@@ -19,13 +19,14 @@ from bakeoff.files import sha256_of
 from bakeoff.identity import decode
 from bakeoff.models import LSTM
 from bakeoff.optimizers import SGD
-from bakeoff.records import StudyFolder, read_json, write_record
+from bakeoff.records import read_json, write_record
 from bakeoff.reporting import figures, pdf
 from bakeoff.reporting.build import NO_FIGURES, build
 from bakeoff.runner import open_session
 from bakeoff.shapes import CHECKSUM as SEAL
 from bakeoff.spec import Experiment
 from bakeoff.study_file import BUILT_IN, find_study
+from bakeoff.study_folder import StudyFolder
 from bakeoff.terminal import CHECKED
 from bakeoff.verifying import Review, Verification, measured, reported, verification
 from bakeoff.worker import Job, work

@@ -5,7 +5,7 @@ from statistics import fmean
 
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.at_work import Place
-from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, MISSING, RUNNING, STATUSES
+from bakeoff.run_folder import DAMAGED, DIVERGED, FAILED, FINISHED, MISSING, RUNNING, STATUSES
 
 #: Of more runs than these the first ones are named.
 NAMED = 6

@@ -21,7 +21,8 @@ from bakeoff.analysis.reported import Reported, reported
 from bakeoff.analysis.statistics import Comparison
 from bakeoff.errors import UserError, plain
 from bakeoff.metrics import Tally
-from bakeoff.records import DAMAGED, DIVERGED, FAILED, FINISHED, RunFolder, StudyFolder
+from bakeoff.run_folder import DAMAGED, DIVERGED, FAILED, FINISHED, RunFolder
+from bakeoff.study_folder import StudyFolder
 
 Json = dict[str, Any]
 NOT_IN_JSON = {"json": False}

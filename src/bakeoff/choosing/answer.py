@@ -14,7 +14,7 @@ from bakeoff.choosing import rungs
 from bakeoff.choosing.choice import Chosen
 from bakeoff.choosing.curve import Foretold, curve
 from bakeoff.choosing.search import FINAL, Search
-from bakeoff.records import DIVERGED, FINISHED
+from bakeoff.run_folder import DIVERGED, FINISHED
 
 #: Other times, as multiples of the one there was.
 OTHER_TIMES = (1 / 3, 3.0, 10.0)

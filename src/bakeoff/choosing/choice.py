@@ -22,10 +22,11 @@ from bakeoff.decisions import Decisions
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
 from bakeoff.machine import resolve_precision, usable_cores
-from bakeoff.records import DIVERGED, FAILED, FINISHED, StudyFolder, find_studies
 from bakeoff.reporting import live
+from bakeoff.run_folder import DIVERGED, FAILED, FINISHED
 from bakeoff.spec import Run, Study
 from bakeoff.stopwatch import Stopwatch
+from bakeoff.study_folder import StudyFolder, find_studies
 
 Json = dict[str, Any]
 #: By what share of the time the answer may be late.

@@ -10,7 +10,7 @@ from statistics import fmean
 from bakeoff.choosing import rungs
 from bakeoff.choosing.rungs import Rung
 from bakeoff.experiments import Contender
-from bakeoff.records import DIVERGED, FINISHED
+from bakeoff.run_folder import DIVERGED, FINISHED
 from bakeoff.spec import Budget, Corpus, Study
 
 #: Seeds of the trials begin here, as those of a search for rates: no study uses them.

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import platformdirs
 
-from bakeoff.files import TEMPORARY, lock_at, sha256_of
+from bakeoff.files import TEMPORARY, sha256_of
+from bakeoff.locks import lock_at
 
 #: The file of an entry that names the entry and has the checksum of each of its files.
 CHECKSUMS = "checksums.json"

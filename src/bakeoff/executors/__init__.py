@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bakeoff.errors import UserError
-from bakeoff.files import settle
-from bakeoff.records import FAILED, RunFolder
+from bakeoff.folders import settle
+from bakeoff.run_folder import FAILED, RunFolder
 
 Json = dict[str, Any]
 

@@ -26,8 +26,10 @@ from bakeoff.executors import Ended, Task, require_there
 from bakeoff.executors import node as nodes
 from bakeoff.executors.node import LOOK, Progress
 from bakeoff.executors.ray import RETRIES, STOPPED, Ray
-from bakeoff.files import TEMPORARY, lease_at, lock_at, new_folder, write_together
-from bakeoff.records import LEFT, LOG
+from bakeoff.files import TEMPORARY
+from bakeoff.folders import new_folder, write_together
+from bakeoff.locks import lease_at, lock_at
+from bakeoff.run_folder import LEFT, LOG
 
 Json = dict[str, Any]
 #: Contents of files, by their paths in the folder that they are to lie in.

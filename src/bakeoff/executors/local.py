@@ -17,7 +17,7 @@ from typing import IO, Any
 import psutil
 
 from bakeoff.executors import Ended, Task
-from bakeoff.records import LOG
+from bakeoff.run_folder import LOG
 from bakeoff.threads import waiting
 
 Json = dict[str, Any]

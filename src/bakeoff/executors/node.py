@@ -16,7 +16,7 @@ from typing import Any
 from bakeoff import provenance
 from bakeoff.executors import Task, do
 from bakeoff.executors.local import Local, started_anew
-from bakeoff.records import RunFolder
+from bakeoff.run_folder import RunFolder
 
 Json = dict[str, Any]
 #: Seconds between two looks at what the nodes have written, and between two steps that a node writes of.

@@ -22,7 +22,7 @@ from bakeoff.errors import UserError, one_line
 from bakeoff.executors import Ended, Task
 from bakeoff.executors.local import last_line
 from bakeoff.executors.node import LOOK, Progress, difference, say, unseen, versions, work
-from bakeoff.records import FAILED, RunFolder
+from bakeoff.run_folder import FAILED, RunFolder
 
 Json = dict[str, Any]
 #: Submitit's name of what jobs are submitted to.

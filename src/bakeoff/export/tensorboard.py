@@ -15,10 +15,11 @@ from bakeoff.analysis import evaluations
 from bakeoff.analysis.evaluations import Point
 from bakeoff.analysis.rows import Row, budget_unit, read_rows
 from bakeoff.errors import UserError, plain
-from bakeoff.files import new_folder
+from bakeoff.folders import new_folder
 from bakeoff.loading import place_of
-from bakeoff.records import RunFolder, StudyFolder, only_study
+from bakeoff.run_folder import RunFolder
 from bakeoff.spec import Run
+from bakeoff.study_folder import StudyFolder, only_study
 
 Json = dict[str, Any]
 #: Where the event files of a study at work are, in its folder.

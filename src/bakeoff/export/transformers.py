@@ -14,12 +14,14 @@ from safetensors import SafetensorError
 from bakeoff import checkpoints, loading, templating, words
 from bakeoff.analysis.rows import read_rows
 from bakeoff.errors import UserError
-from bakeoff.files import keep_mode, new_folder, sha256_of
+from bakeoff.files import keep_mode, sha256_of
+from bakeoff.folders import new_folder
 from bakeoff.identity import encode
 from bakeoff.loading import Trained, place_of
 from bakeoff.models.transformers import of_library
-from bakeoff.records import StudyFolder, write_record
+from bakeoff.records import write_record
 from bakeoff.study_file import foreign_types
+from bakeoff.study_folder import StudyFolder
 
 #: How far logits may be from the run's own, as a share of the largest: more than rounding does, less than a formula.
 TOLERANCE = 1e-4

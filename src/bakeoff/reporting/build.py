@@ -16,10 +16,11 @@ from bakeoff.analysis.questions import QUESTIONS, Finding, Question, answers
 from bakeoff.analysis.rows import StudyRows, read_rows
 from bakeoff.analysis.statistics import NOT_MEASURED
 from bakeoff.errors import UserError, plain
-from bakeoff.files import TEMPORARY, lock_at, write_json
-from bakeoff.records import StudyFolder
+from bakeoff.files import TEMPORARY, write_json
+from bakeoff.locks import lock_at
 from bakeoff.reporting import contents, figures, page, pdf, table, text
 from bakeoff.reporting.reuse import Reuse
+from bakeoff.study_folder import StudyFolder
 
 Json = dict[str, Any]
 Made = TypeVar("Made")

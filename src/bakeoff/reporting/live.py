@@ -20,13 +20,14 @@ from bakeoff.analysis.questions import reported
 from bakeoff.analysis.rows import Known, StudyRows, read_rows
 from bakeoff.errors import plain
 from bakeoff.files import written_atomically
-from bakeoff.records import RUNNING, StudyFolder
 from bakeoff.reporting import page, text
 from bakeoff.reporting.build import PAGE
 from bakeoff.reporting.figures import overlays, pictures
 from bakeoff.reporting.figures import reported as elsewhere
 from bakeoff.reporting.figures.style import Chart
+from bakeoff.run_folder import RUNNING
 from bakeoff.spec import Run
+from bakeoff.study_folder import StudyFolder
 
 Json = dict[str, Any]
 #: The page's name.

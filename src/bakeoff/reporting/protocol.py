@@ -10,8 +10,8 @@ from bakeoff.analysis import optimum, statistics
 from bakeoff.analysis.questions.finding import run
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.decisions import place
-from bakeoff.records import RunFolder
 from bakeoff.reporting.text import say
+from bakeoff.run_folder import RunFolder
 
 Json = dict[str, Any]
 #: Paragraphs of the protocol: macros of `text/protocol.j2`. Here and below, what comes out empty is left out.

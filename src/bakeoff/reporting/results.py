@@ -7,10 +7,10 @@ from pathlib import Path
 import polars as pl
 
 from bakeoff.analysis.rows import read_rows
-from bakeoff.files import require_ours
-from bakeoff.records import StudyFolder, find_studies, only_study
+from bakeoff.folders import require_ours
 from bakeoff.reporting import table
 from bakeoff.reporting.build import PAGE, build, flat
+from bakeoff.study_folder import StudyFolder, find_studies, only_study
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,10 +13,10 @@ from bakeoff.errors import UserError, one_line
 from bakeoff.identity import decode, encode, identity
 from bakeoff.machine import compute_in_float32, resolve_device
 from bakeoff.recording import Measures, by_document, tally, with_counts
-from bakeoff.records import StudyFolder
 from bakeoff.runner import prepare
 from bakeoff.spec import Run, Study
 from bakeoff.study_file import BUILT_IN
+from bakeoff.study_folder import StudyFolder
 from bakeoff.training import Evaluation, token_nats
 from bakeoff.verifying.recorded import Over
 from bakeoff.verifying.review import ROUNDING, WRITTEN, Difference, Review

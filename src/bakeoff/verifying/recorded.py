@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.files import sha256_of
-from bakeoff.records import DIVERGED, FINISHED, RECORDS, DamagedError, Records, RunFolder, StudyFolder, read_json
+from bakeoff.records import DamagedError, read_json
+from bakeoff.run_folder import DIVERGED, FINISHED, RECORDS, Records, RunFolder
 from bakeoff.shapes import CHECKSUM, LOOKS
+from bakeoff.study_folder import StudyFolder
 from bakeoff.verifying.review import ROUNDING, Review
 
 Json = dict[str, Any]

@@ -7,8 +7,8 @@ from itertools import zip_longest
 from pathlib import Path
 
 from bakeoff import decisions
-from bakeoff.records import StudyFolder
 from bakeoff.reporting.build import MANIFEST, PAGE, build
+from bakeoff.study_folder import StudyFolder
 from bakeoff.verifying.review import ROUNDING, WRITTEN, Difference, Review
 
 #: The parts of a report that are read line by line; the others show the same as pictures or in print.

@@ -4,7 +4,7 @@ from typing import Any
 
 from bakeoff import words
 from bakeoff.errors import UserError
-from bakeoff.records import DIVERGED, FINISHED, MISSING, Records, RunFolder
+from bakeoff.run_folder import DIVERGED, FINISHED, MISSING, Records, RunFolder
 from bakeoff.spec import Run
 from bakeoff.verifying.recorded import Over, sha256_there
 from bakeoff.verifying.review import Review

@@ -11,10 +11,10 @@ from bakeoff import words
 from bakeoff.data import Told
 from bakeoff.errors import UserError
 from bakeoff.loading import decoded_run
-from bakeoff.records import StudyFolder, find_studies
 from bakeoff.runner import Observer, Session
 from bakeoff.spec import Run
 from bakeoff.study_file import foreign_types
+from bakeoff.study_folder import StudyFolder, find_studies
 from bakeoff.verifying import measured, recorded, reported, trained
 from bakeoff.verifying.recorded import Over
 from bakeoff.verifying.review import Review

@@ -8,7 +8,7 @@ from bakeoff.analysis.questions.finding import Finding, evidence, link, probe, r
 from bakeoff.analysis.questions.pair import Pair
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, LEANING, LEANING_NO, NO, NOT_MEASURED, UNDECIDED, YES, unknown
-from bakeoff.records import DIVERGED, FINISHED
+from bakeoff.run_folder import DIVERGED, FINISHED
 
 #: Among the questions of a report.
 PLACE = 70

@@ -6,7 +6,7 @@ from statistics import fmean
 from bakeoff.analysis.questions.finding import command, probe, run
 from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import NOT_MEASURED, Comparison
-from bakeoff.records import DIVERGED, FINISHED
+from bakeoff.run_folder import DIVERGED, FINISHED
 
 #: Whether both learning rates come from a search on this corpus and budget that tried lower and higher ones too, from
 #: such a search on another, or not both from a search.
