@@ -14,7 +14,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 
 from bakeoff.analysis.optimum import optimum
-from bakeoff.analysis.rows import Row, read_rows
+from bakeoff.analysis.reading import read_rows
+from bakeoff.analysis.rows import Row
 from bakeoff.run_folder import DIVERGED, FINISHED
 from bakeoff.study_folder import StudyFolder
 

@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from statistics import fmean, stdev
 
-from bakeoff.analysis.rows import Row, read_rows
+from bakeoff.analysis.reading import read_rows
+from bakeoff.analysis.rows import Row
 from bakeoff.run_folder import DIVERGED, FINISHED
 from bakeoff.study_folder import StudyFolder
 from effects import Grid, grids, over_seeds, read, table, verdict

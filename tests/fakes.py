@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from bakeoff.analysis.noise import Deviation, Noise
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.files import write_json
 from bakeoff.identity import encode, identity
 from bakeoff.run_folder import RunFolder

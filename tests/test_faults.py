@@ -11,7 +11,7 @@ import pytest
 import damages
 import forked
 from bakeoff import checkpoints, tuning
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.data import cache
 from bakeoff.errors import UserError
 from bakeoff.identity import purpose

@@ -21,7 +21,7 @@ import fakes
 from bakeoff import cli, importing, terminal
 from bakeoff.analysis.questions import findings
 from bakeoff.analysis.questions.reported import facts
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.errors import UserError
 from bakeoff.importing import Told
 from bakeoff.reporting import live

@@ -13,7 +13,7 @@ import torch
 
 import bakeoff
 from bakeoff import checkpoints, cli, data
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
 from bakeoff.loading import best_floor, best_run

@@ -22,7 +22,7 @@ from transformers import (
 )
 
 from bakeoff import cli, data, measuring, terminal, words
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.data import corpora, tokenizers
 from bakeoff.errors import UserError
 from bakeoff.export import transformers as exporting

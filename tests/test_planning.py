@@ -6,7 +6,7 @@ import torch
 import fakes
 from bakeoff import costs, data, planning
 from bakeoff.analysis import power
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
 from bakeoff.records import write_record

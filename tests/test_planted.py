@@ -9,7 +9,7 @@ import torch
 
 from bakeoff import judging, planning, runner
 from bakeoff.analysis import looks
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.analysis.statistics import SAME
 from bakeoff.data import corpora
 from bakeoff.options import with_options

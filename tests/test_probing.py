@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bakeoff import cli, probing, runner
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.errors import UserError
 from bakeoff.models import GPT, GPT1, LSTM
 from bakeoff.optimizers import Adam

@@ -10,7 +10,7 @@ import fair
 from bakeoff import words
 from bakeoff.analysis.answer import first_screen
 from bakeoff.analysis.questions import findings
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.analysis.statistics import NO, YES
 from bakeoff.reporting import table, text
 from bakeoff.study_folder import find_studies

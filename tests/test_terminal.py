@@ -8,7 +8,7 @@ import pytest
 import fakes
 from bakeoff import terminal, tuning
 from bakeoff.analysis.evaluations import Baseline
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.choosing.answer import Answer
 from bakeoff.data.corpora import BuiltIn, Text
 from bakeoff.declaration import describe

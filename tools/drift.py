@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from bakeoff import rates
 from bakeoff.analysis.optimum import losses, optimum
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.study_folder import StudyFolder
 
 

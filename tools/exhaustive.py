@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from bakeoff import process, verbs, words
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.choosing import rungs
 from bakeoff.choosing.choice import FEWEST_EVALUATIONS, Choice, Chosen
 from bakeoff.choosing.fitting import Request

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bakeoff import sources, tuning, words
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
 from bakeoff.identity import identity, purpose

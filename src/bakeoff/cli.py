@@ -307,7 +307,7 @@ def status(folder: FolderArgument = DEFAULT_OUT, *, as_json: JsonOption = False)
     For example `bakeoff status runs/quick`; without a folder it is all of runs/.
     """
     from bakeoff import terminal
-    from bakeoff.analysis.rows import read_rows
+    from bakeoff.analysis.reading import read_rows
     from bakeoff.study_folder import find_studies
 
     studies: list[tuple[StudyFolder, StudyRows]] = []

@@ -24,7 +24,8 @@ from bakeoff import provenance, words
 from bakeoff.analysis import looks
 from bakeoff.analysis.looks import Look
 from bakeoff.analysis.questions.contrasts import contrasts
-from bakeoff.analysis.rows import Repeats, Row, StudyRows, read_rows, require_undamaged
+from bakeoff.analysis.reading import read_rows, require_undamaged
+from bakeoff.analysis.rows import Repeats, Row, StudyRows
 from bakeoff.analysis.statistics import MOST_PLANNED, SAME_WITHIN, UNDECIDED
 from bakeoff.errors import UserError
 from bakeoff.records import read_json, write_record

@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 from torch import nn
 
 from bakeoff import checkpoints, data, sources
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.data import Told
 from bakeoff.errors import UserError, one_line
 from bakeoff.files import is_regular

@@ -10,7 +10,7 @@ from bakeoff import costs, words
 from bakeoff.analysis import looks, power
 from bakeoff.analysis.noise import nearest
 from bakeoff.analysis.power import Paired
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.analysis.statistics import SAME_WITHIN
 from bakeoff.costs import Cost
 from bakeoff.data import Tokens

@@ -27,7 +27,8 @@ import torch
 
 from bakeoff import provenance, tuning
 from bakeoff.analysis.probe import Probe
-from bakeoff.analysis.rows import Row, StudyRows, read_rows, require_undamaged
+from bakeoff.analysis.reading import read_rows, require_undamaged
+from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.data import Tokens
 from bakeoff.errors import UserError
 from bakeoff.identity import identity

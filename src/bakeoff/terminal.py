@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from bakeoff import at_work, words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
-from bakeoff.analysis.rows import Row, StudyRows, rows_of_other_seeds
+from bakeoff.analysis.reading import rows_of_other_seeds
+from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.analysis.statistics import LEVEL, SAME_WITHIN
 from bakeoff.errors import plain
 from bakeoff.metrics import perplexity

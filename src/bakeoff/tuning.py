@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bakeoff.analysis.optimum import losses, optimum
-from bakeoff.analysis.rows import Row, StudyRows, require_undamaged
+from bakeoff.analysis.reading import require_undamaged
+from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.errors import UserError
 from bakeoff.identity import fits, identity, purpose
 from bakeoff.records import read_json

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bakeoff import probing, process, progress, terminal, tuning, words
 from bakeoff.analysis.probe import Probe
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.choosing.answer import Answer, answer
 from bakeoff.choosing.choice import NOT_BEGUN, Choice
 from bakeoff.choosing.fitting import Request, fitted

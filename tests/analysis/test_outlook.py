@@ -6,7 +6,7 @@ import pytest
 
 import fakes
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.at_work import Place
 
 

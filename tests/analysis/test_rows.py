@@ -1,14 +1,11 @@
 """Rows: what is on disk, one line a run."""
 
-import dataclasses
 import math
 
 import pytest
 
 import fakes
-from bakeoff.analysis import diagnosis
-from bakeoff.analysis.rows import read_rows
-from bakeoff.run_folder import RunFolder
+from bakeoff.analysis.reading import read_rows
 
 ROW = {
     "number",
@@ -72,34 +69,6 @@ def test_seeds_of_an_experiment_stand_together(tmp_path):
     curves = {(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "sgd"): None}
     rows = fakes.read_study(tmp_path, curves, seeds=(5, 2)).rows
     assert [(row.number, row.seed) for row in rows[:4]] == [(1, 2), (1, 5), (2, 2), (2, 5)]
-
-
-def test_runs_with_other_seeds_than_the_declared_ones_are_read_where_they_are_asked_for(tmp_path):
-    found = fakes.write_study(tmp_path / "fake", {(1, "lstm", 1, "adam"): fakes.falling(4.5)})
-    fakes.write_run(found.run("01-lstm-1-adam/seed-7"), fakes.falling(4.4), ending={})
-    assert [(row.seed, row.status) for row in read_rows(found).rows] == [(0, "finished")]
-    told = [(row.seed, row.status) for row in read_rows(found, (0, 7, 8)).rows]
-    assert told == [(0, "finished"), (7, "finished"), (8, "missing")]
-
-
-def test_what_is_over_is_read_once_unless_it_has_changed(tmp_path, monkeypatch):
-    curves = {(1, "lstm", 1, "adam"): fakes.falling(4.5), (2, "lstm", 1, "sgd"): [4.7]}
-    study = fakes.write_study(tmp_path / "fake", curves, endings={2: None})
-    known, read, before = {}, [], RunFolder.read
-    monkeypatch.setattr(RunFolder, "read", lambda run: read.append(run.path.parent.name[:2]) or before(run))
-
-    def as_read_anew():
-        diagnosed = read_rows(study).rows
-        nothing = {"diagnosis": None, "diagnosis_rule": None, "diagnosis_text": None}
-        assert all(row.diagnosis for row in diagnosed if row.finished)
-        return tuple(dataclasses.replace(row, **nothing) for row in diagnosed)
-
-    rows = [read_rows(study, known=known) for _ in range(2)]
-    assert rows[0].rows == rows[1].rows == as_read_anew()
-    assert read == ["01", "02", "02", "01", "02"], "the first is over"
-    run = study.run("01-lstm-1-adam/seed-0")
-    fakes.write_run(run, fakes.falling(4.4), ending={})
-    assert read_rows(study, known=known).rows == as_read_anew() != rows[0].rows
 
 
 def test_every_run_has_its_status(rows):
@@ -263,57 +232,6 @@ def test_a_comparison_is_paired_by_seed_and_by_document(tmp_path):
     assert study.compare(*study.experiments) is compared
 
 
-def test_optimizers_that_differ_only_in_a_setting_are_told_apart(tmp_path):
-    def edit(study):
-        for entry, decay in zip(study["experiments"], (0.0, 0.1, 0.5), strict=True):
-            entry["weight_decay"] = entry["optimizer_settings"]["weight_decay"] = decay
-
-    curves = {(number, "lstm", 1, "adamw"): [4.5] for number in (1, 2, 3)}
-    study = fakes.read_study(tmp_path, curves, edit=edit)
-    assert study.optimizer_titles == ("AdamW (weight decay 0)", "AdamW (weight decay 0.1)", "AdamW (weight decay 0.5)")
-    assert study.experiment(2).described == "#2 (1-layer LSTM, AdamW (weight decay 0.1), learning rate 0.01)"
-
-
-def test_what_a_model_does_or_does_not_is_told_as_that(tmp_path):
-    def edit(study):
-        for entry, post in zip(study["experiments"], (True, False), strict=True):
-            entry["architecture"]["post_norm"] = post
-
-    study = fakes.read_study(tmp_path, {(1, "gpt1", 1, "adamw"): [4.5], (2, "gpt1", 1, "adamw"): [4.5]}, edit=edit)
-    assert [row.model_title for row in study.rows] == ["GPT-1 (post norm)", "GPT-1 (no post norm)"]
-
-
-def test_a_rate_is_part_of_the_title_only_where_nothing_else_differs(tmp_path):
-    def edit(study):
-        for entry, rate in zip(study["experiments"], (0.1, 0.2, 0.3), strict=True):
-            entry["learning_rate"] = entry["optimizer_settings"]["lr"] = rate
-
-    keys = [(1, "lstm", 1, "adamw"), (2, "lstm", 1, "adamw"), (3, "gpt1", 1, "adamw")]
-    study = fakes.read_study(tmp_path, {key: [4.5] for key in keys}, edit=edit)
-    assert [row.optimizer_title for row in study.rows] == ["AdamW (lr 0.1)", "AdamW (lr 0.2)", "AdamW"]
-    assert [e.described for e in study.experiments] == [
-        "#1 (1-layer LSTM, AdamW (lr 0.1), weight decay 0.1)",
-        "#2 (1-layer LSTM, AdamW (lr 0.2), weight decay 0.1)",
-        "#3 (1-layer GPT-1, AdamW, learning rate 0.3, weight decay 0.1)",
-    ]
-
-
-def test_batch_sizes_are_told_apart(tmp_path):
-    curves = {(number, "lstm", 1, name): [4.5] for number, name in ((1, "adam"), (2, "adam"), (3, "adamw"))}
-    study = fakes.read_study(tmp_path, curves, edit=fakes.in_batches({1: 8, 2: 4, 3: 4}))
-    titles = {row.number: row.optimizer_title for row in study.rows}
-    assert titles == {1: "Adam (batch 8)", 2: "Adam (batch 4)", 3: "AdamW (batch 4)"}
-    assert study.batch_sizes == [4, 8]
-
-
-def test_sizes_are_told_apart(tmp_path):
-    def edit(study):
-        study["experiments"][1]["architecture"]["hidden"] = 64
-
-    study = fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): [4.5], (2, "lstm", 1, "adam"): [4.5]}, edit=edit)
-    assert [row.name for row in study.rows] == ["1-layer LSTM (hidden 16), Adam", "1-layer LSTM (hidden 64), Adam"]
-
-
 def test_a_rate_is_interior_only_where_lower_and_higher_ones_were_tried(tmp_path):
     def edit(study):
         study["tuning"]["rates"]["02-lstm-1-sgd"]["trials"].pop()
@@ -325,39 +243,9 @@ def test_a_rate_is_interior_only_where_lower_and_higher_ones_were_tried(tmp_path
     assert found == {1: (True, 3), 2: (False, 2), 3: (False, 0)}
 
 
-def test_a_run_that_was_over_before_its_memory_was_read_has_none(tmp_path):
-    unread = {"average_bytes": 0, "peak_bytes": 0, "resting_bytes": 0, "baseline_bytes": 5, "kind": "live"}
-    runs, endings = {(1, "lstm", 1, "adam"): fakes.falling(4.5)}, {1: {"memory": unread}}
-    assert fakes.read_study(tmp_path, runs, endings=endings).rows[0].memory is None
-
-
-def test_parts_of_the_memory_are_there_where_the_study_declares_them(tmp_path):
-    parts = {"weights": 1, "gradients": 2, "optimizer_state": 3, "activations": 4, "logits": 5}
-    for name, memory in (("told", parts), ("untold", None)):
-        rows = fakes.read_study(
-            tmp_path / name,
-            {(1, "lstm", 1, "adam"): [4.5]},
-            edit=lambda study, memory=memory: study["experiments"][0].update(memory=memory),
-        ).rows
-        assert rows[0].memory_parts == memory
-
-
 def test_deciles_and_documents_are_read_and_stay_out_of_the_json(tmp_path):
     row = fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): [4.5]}).rows[0]
     assert row.history[1].valid_deciles.losses[-1] == pytest.approx(5.4)
     assert sum(row.documents["valid"].tokens) == 1000
     assert {"history", "documents", "entry"} & set(row.as_json()) == set()
     assert row.as_json()["diagnosis_text"]
-
-
-def test_the_share_of_clipped_steps_is_the_mean_over_epochs(tmp_path):
-    rows = fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): [4.6, 4.5], (2, "lstm", 1, "sgd"): None}).rows
-    assert [row.clipped for row in rows] == [pytest.approx(0.1), None]
-
-
-def test_a_run_that_a_rule_cannot_judge_is_said_to_be_so(tmp_path, monkeypatch):
-    broken = dataclasses.replace(diagnosis.RULES[0], when=lambda case: 1 / 0)
-    monkeypatch.setattr(diagnosis, "RULES", (broken, *diagnosis.RULES))
-    row = fakes.read_study(tmp_path, {(1, "lstm", 1, "adam"): [4.5]}).rows[0]
-    assert (row.diagnosis, row.diagnosis_rule) == ("not diagnosed", None)
-    assert "ZeroDivisionError" in row.diagnosis_text

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 import fakes
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.reporting import build as building
 from bakeoff.reporting.figures import Figures
 from bakeoff.reporting.figures.style import Figure

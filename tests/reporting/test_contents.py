@@ -3,7 +3,7 @@
 import fakes
 from bakeoff import words
 from bakeoff.analysis import published
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.reporting import contents
 
 

@@ -3,31 +3,24 @@
 import dataclasses
 import math
 import operator
-import os
 import statistics as mathematics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
-from bakeoff import decisions
 from bakeoff.analysis import diagnosis, evaluations, noise, statistics
 from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point, WithCounts
 from bakeoff.analysis.noise import Noise
 from bakeoff.analysis.optimum import COARSE, left_open, losses, optimum
-from bakeoff.analysis.probe import Probe, probe
-from bakeoff.analysis.reported import Reported, reported
+from bakeoff.analysis.probe import Probe
+from bakeoff.analysis.reported import Reported
 from bakeoff.analysis.statistics import Comparison
-from bakeoff.errors import UserError, plain
 from bakeoff.metrics import Tally
-from bakeoff.run_folder import DAMAGED, DIVERGED, FAILED, FINISHED, RunFolder
-from bakeoff.study_folder import StudyFolder
+from bakeoff.run_folder import DAMAGED, DIVERGED, FAILED, FINISHED
 
 Json = dict[str, Any]
 NOT_IN_JSON = {"json": False}
-#: Stands for the end of a line in a text that is shown.
-END_OF_LINE = "¶"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,7 +270,7 @@ class Repeats:
     @property
     def test_loss(self) -> float | None:
         """Nats per token of test under the weights that were best on valid, the mean over the seeds that finished."""
-        return _mean([row.test.loss for row in self.finished if row.test])
+        return mean([row.test.loss for row in self.finished if row.test])
 
     @property
     def train_loss(self) -> float:
@@ -287,7 +280,7 @@ class Repeats:
     @property
     def memory(self) -> float | None:
         """Bytes on average in steady training, the mean over the seeds that finished and were measured."""
-        return _mean([row.memory["average_bytes"] for row in self.finished if row.memory])
+        return mean([row.memory["average_bytes"] for row in self.finished if row.memory])
 
     @property
     def best(self) -> Row:
@@ -450,8 +443,8 @@ class StudyRows:
             return failing, None
         for row in over:
             alike = [r for r in smaller_than(row, self.rows) if r.entry["batch_size"] == row.entry["batch_size"]]
-            best = min(alike, key=_valid_loss, default=None)
-            if best and _valid_loss(best) < _valid_loss(row) - diagnosis.FLAT:
+            best = min(alike, key=valid_loss, default=None)
+            if best and valid_loss(best) < valid_loss(row) - diagnosis.FLAT:
                 return row, best
         return None
 
@@ -480,17 +473,6 @@ class StudyRows:
         return bool(found and found["lr"] == rate and min(tried) < rate < max(tried))
 
 
-def require_undamaged(rows: Iterable[Row]) -> None:
-    """See that nothing is chosen among runs of which one's records are not what was written.
-
-    Raises:
-        UserError: One's are not.
-    """
-    for row in rows:
-        if row.status == DAMAGED:
-            raise UserError(row.error or "", status=1)
-
-
 def _compare(first: Repeats, second: Repeats, noise: Noise, left_open: tuple[float, float]) -> Comparison | None:
     seeds = sorted(first.losses.keys() & second.losses.keys())
     if not seeds:
@@ -511,169 +493,9 @@ def _compare(first: Repeats, second: Repeats, noise: Noise, left_open: tuple[flo
     )
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return mathematics.fmean(known) if known else None
-
-
-def rows_of_other_seeds(folder: StudyFolder) -> list[Row]:
-    """Runs with seeds that a study does not declare: a comparison of two has trained them.
-
-    Raises:
-        DamagedError: As `read_rows`.
-    """
-    there = {f"{slug}/seed-{seed}" for slug, seeds in folder.other_seeds().items() for seed in seeds}
-    seeds = sorted({int(run.rpartition("-")[2]) for run in there})
-    return [row for row in read_rows(folder, seeds).rows if row.folder in there] if there else []
-
-
-#: Rows of runs that are over, by their folders, and which files these held then.
-Known = dict[Path, tuple["Held", Row]]
-#: The names of files, when they were last changed, and their sizes; None where one is just going.
-Held = set[tuple[str, int, int]] | None
-
-
-def read_rows(folder: StudyFolder, seeds: Sequence[int] = (), known: Known | None = None) -> StudyRows:
-    """Reduce every declared run of a study to a row.
-
-    Args:
-        folder: Of the study.
-        seeds: Instead of those that are declared: runs with others may be there as well.
-        known: Where rows of runs that are over are kept for whoever reads the same study again and again; with it no
-            row is diagnosed.
-
-    Raises:
-        DamagedError: `study.json` is not what was written, or was written by a version that declared other things.
-    """
-    declared = folder.declared
-    declared["seeds"] = list(seeds or declared["seeds"])
-    study = _shown(declared)
-    baselines = tuple(evaluations.baseline(entry) for entry in study["baselines"])
-    titles = _titles(study)
-    kept = {} if known is None else known
-    rows = [_known_row(kept, study, titles, entry, seed, run) for entry, seed, run in folder.runs(declared)]
-    if known is None:
-        floors = {baseline.name: baseline for baseline in baselines}
-        rows = [_diagnosed(row, floors, rows) for row in rows]
-    models, optimizers = ([entry["name"] for entry in study[kind]] for kind in ("models", "optimizers"))
-    rows.sort(key=lambda r: (models.index(r.model), r.layers, optimizers.index(r.optimizer), r.number, r.seed))
-    return StudyRows(
-        study=study,
-        folder=decisions.place(folder.path),
-        rows=tuple(rows),
-        baselines=baselines,
-        noise=noise.nearest(study),
-        texts=_texts(declared.get("texts")),
-        reported=tuple(reported(name, _shown(record)) for name, record in folder.reported),
-    )
-
-
 def budget_unit(study: Json) -> str:
     """What the budget that `study.json` declares is in: `epoch` or `step`."""
     return "step" if study["budget"].get("steps") else "epoch"
-
-
-def _shown(data: Any) -> Any:  # noqa: ANN401 (plain data of any shape)
-    """The same with text that is harmless wherever it will be shown."""
-    if isinstance(data, dict):
-        return {_shown(key): _shown(value) for key, value in data.items()}
-    if isinstance(data, list):
-        return [_shown(value) for value in data]
-    return plain(data) if isinstance(data, str) else data
-
-
-def _texts(found: Json | None) -> dict[str, str]:
-    """Texts by their prompts, each harmless and in one line; a sign of its own stands for the end of a line."""
-    parts = ("prompt", "text")
-    texts = (found or {}).get("texts", ())
-    return dict([plain(each[part].replace("\n", END_OF_LINE)) for part in parts] for each in texts)
-
-
-def _known_row(  # noqa: PLR0913, PLR0917 (those of a row, and where it is kept)
-    known: Known, study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder
-) -> Row:
-    """The row of a run, read once where it is over and nothing of it has changed since."""
-    try:
-        files = list(os.scandir(run.path))
-        held: Held = {(file.name, file.stat().st_mtime_ns, file.stat().st_size) for file in files}
-    except OSError:
-        held = None
-    before, row = known.get(run.path, (None, None))
-    if row is None or held is None or before != held:
-        row = _row(study, titles, entry, seed, run)
-        if row.status in (FINISHED, DIVERGED):
-            known[run.path] = held, row
-    return row
-
-
-def _row(study: Json, titles: Mapping[int, tuple[str, str]], entry: Json, seed: int, run: RunFolder) -> Row:
-    status, summary, environment, documents, texts, lines, probed = run.read()
-    summary, environment = _shown(summary), _shown(environment)
-    history = tuple(evaluations.point(line, budget_unit(study)) for line in lines)
-    best = min(history, key=lambda point: point.valid.nats, default=None)
-    last, test, averaged = history[-1] if history else None, summary.get("test"), summary.get("averaged")
-    declared = ("number", "model", "layers", "optimizer", "learning_rate", "weight_decay")
-    told = ("error", "memory", "evaluation_seconds", "warmup_seconds", "other_seconds", "tokens_per_second", "alone")
-    fields: Json = {name: entry[name] for name in (*declared, "parameters", "learnable_parameters")}
-    fields |= {name: summary.get(name) for name in (*told, "processor_seconds")}
-    if fields["memory"] and not fields["memory"]["peak_bytes"]:
-        fields["memory"] = None
-    model_title, optimizer_title = titles[entry["number"]]
-    return Row(
-        **fields,
-        model_title=model_title,
-        optimizer_title=optimizer_title,
-        seed=seed,
-        status=status,
-        epochs=last.epoch if last else 0,
-        best_epoch=best.epoch if best else None,
-        train=best.train if best else None,
-        valid=best.valid if best else None,
-        test=Tally.of(test["best"]) if test else None,
-        last={
-            "train": last.train if last else None,
-            "valid": last.valid if last else None,
-            "test": Tally.of(test["last"]) if test else None,
-        },
-        averaged={split: Tally.of(sums) for split, sums in averaged.items()} if averaged else None,
-        with_counts=evaluations.with_counts(mixed) if (mixed := summary.get("with_counts")) else None,
-        windows={name: Tally.of(sums) for name, sums in (summary.get("windows") or {}).items() if sums},
-        train_running_perplexity=best.running_perplexity if best else None,
-        clipped=_mean([point.clipped for point in history]),
-        train_seconds=last.train_seconds if last else None,
-        device=environment.get("device"),
-        precision=study["budget"]["precision"],
-        threads=study["budget"]["threads"],
-        memory_parts=entry.get("memory"),
-        diagnosis=None,
-        diagnosis_rule=None,
-        diagnosis_text=None,
-        folder=f"{run.path.parent.name}/{run.path.name}",
-        entry=entry,
-        environment=environment,
-        history=history,
-        documents={split: evaluations.parts(entry) for split, entry in (documents or {}).items()},
-        texts=_texts(texts),
-        probe=_probe(study, entry, probed) if probed else None,
-    )
-
-
-def _probe(study: Json, entry: Json, record: Json) -> Probe:
-    unigram = next(evaluations.baseline(floor) for floor in study["baselines"] if floor["name"] == "unigram")
-    return probe(record, entry["number"], unigram.valid.loss, noise.nearest(study).of(entry["model"]))
-
-
-def _diagnosed(row: Row, floors: Mapping[str, Baseline], rows: list[Row]) -> Row:
-    """The row with what became of it, if it is over."""
-    if not (row.status == DIVERGED or row.finished):
-        return row
-    diverged = (row.error or "diverged") if row.status == DIVERGED else None
-    try:
-        smaller = min(map(_valid_loss, smaller_than(row, rows)), default=None)
-        found = diagnosis.diagnose(row.history, floors, diverged=diverged, smaller=smaller)
-    except Exception as error:  # noqa: BLE001 (one run that a rule cannot judge must not cost the study its report)
-        return dataclasses.replace(row, diagnosis="not diagnosed", diagnosis_text=f"A rule failed: {error!r}.")
-    return dataclasses.replace(row, diagnosis=found.name, diagnosis_rule=found.rule, diagnosis_text=found.text)
 
 
 def smaller_than(row: Row, rows: Iterable[Row]) -> list[Row]:
@@ -683,48 +505,15 @@ def smaller_than(row: Row, rows: Iterable[Row]) -> list[Row]:
     return [other for other in siblings if other.parameters < row.parameters]
 
 
-def _valid_loss(row: Row) -> float:
+def mean(values: Iterable[float | None]) -> float | None:
+    """The mean of those that are known; None where none is."""
+    known = [value for value in values if value is not None]
+    return mathematics.fmean(known) if known else None
+
+
+def valid_loss(row: Row) -> float:
+    """Nats per token of valid; infinite where it was never measured."""
     return row.valid.loss if row.valid else math.inf
-
-
-def _titles(study: Json) -> dict[int, tuple[str, str]]:
-    """What each experiment's architecture and optimizer are called, with whatever sets them apart from others so named.
-
-    The batch is part of every optimizer's title where that is not the same for all. A learning rate is part of it only
-    where two experiments differ in nothing else.
-    """
-    entries = study["experiments"]
-    titles = {kind: {e["name"]: e["title"] for e in study[kind]} for kind in ("models", "optimizers")}
-    models = _distinct(titles["models"], [(e["model"], e["architecture"]) for e in entries], without=("layers",))
-    optimizers = _distinct(
-        titles["optimizers"], [(e["optimizer"], e["optimizer_settings"]) for e in entries], without=("lr",)
-    )
-    if len({e["batch_size"] for e in entries}) > 1:
-        optimizers = [f"{title} (batch {e['batch_size']})" for title, e in zip(optimizers, entries, strict=True)]
-    found = list(zip(models, optimizers, strict=True))
-    kinds = [(model, entry["layers"], optimizer) for (model, optimizer), entry in zip(found, entries, strict=True)]
-    return {
-        entry["number"]: (model, f"{optimizer} (lr {entry['learning_rate']:g})" if kinds.count(kind) > 1 else optimizer)
-        for entry, (model, optimizer), kind in zip(entries, found, kinds, strict=True)
-    }
-
-
-def _distinct(titles: Mapping[str, str], specs: list[tuple[str, Json]], without: tuple[str, ...]) -> list[str]:
-    """The title of each spec, with those of its settings in which specs of its name differ."""
-    told = []
-    for name, settings in specs:
-        others = [other for named, other in specs if named == name]
-        differing = [key for key in settings if key not in without and any(o.get(key) != settings[key] for o in others)]
-        listed = ", ".join(_setting(key.replace("_", " "), settings[key]) for key in differing)
-        told.append(f"{titles[name]} ({listed})" if listed else titles[name])
-    return told
-
-
-def _setting(name: str, value: object) -> str:
-    """Such as `hidden 256`, `dropout 0.1`, `post norm` or `no post norm`."""
-    if isinstance(value, bool):
-        return name if value else f"no {name}"
-    return f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}"
 
 
 def _as_json(value: object) -> object:

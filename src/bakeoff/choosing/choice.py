@@ -11,7 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from bakeoff import progress, runner, words
-from bakeoff.analysis.rows import Row, StudyRows, read_rows, require_undamaged
+from bakeoff.analysis.reading import read_rows, require_undamaged
+from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.choosing import fitting, rungs
 from bakeoff.choosing.deadline import Deadline, OverdueError, RescheduledError
 from bakeoff.choosing.fitting import STARTING, Request

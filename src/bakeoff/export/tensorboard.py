@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Self
 
 from bakeoff.analysis import evaluations
 from bakeoff.analysis.evaluations import Point
-from bakeoff.analysis.rows import Row, budget_unit, read_rows
+from bakeoff.analysis.reading import read_rows
+from bakeoff.analysis.rows import Row, budget_unit
 from bakeoff.errors import UserError, plain
 from bakeoff.folders import new_folder
 from bakeoff.loading import place_of

@@ -12,7 +12,7 @@ import torch
 from safetensors import SafetensorError
 
 from bakeoff import checkpoints, loading, templating, words
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.errors import UserError
 from bakeoff.files import keep_mode, sha256_of
 from bakeoff.folders import new_folder

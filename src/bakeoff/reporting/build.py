@@ -13,7 +13,8 @@ from filelock import Timeout
 from bakeoff import words
 from bakeoff.analysis import answer, published
 from bakeoff.analysis.questions import QUESTIONS, Finding, Question, answers
-from bakeoff.analysis.rows import StudyRows, read_rows
+from bakeoff.analysis.reading import read_rows
+from bakeoff.analysis.rows import StudyRows
 from bakeoff.analysis.statistics import NOT_MEASURED
 from bakeoff.errors import UserError, plain
 from bakeoff.files import TEMPORARY, write_json

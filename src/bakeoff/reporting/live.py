@@ -17,7 +17,8 @@ import jinja2
 from bakeoff import at_work, decisions, templating
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.questions import reported
-from bakeoff.analysis.rows import Known, StudyRows, read_rows
+from bakeoff.analysis.reading import Known, read_rows
+from bakeoff.analysis.rows import StudyRows
 from bakeoff.errors import plain
 from bakeoff.files import written_atomically
 from bakeoff.reporting import page, text

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import polars as pl
 
-from bakeoff.analysis.rows import read_rows
+from bakeoff.analysis.reading import read_rows
 from bakeoff.folders import require_ours
 from bakeoff.reporting import table
 from bakeoff.reporting.build import PAGE, build, flat
