@@ -17,6 +17,7 @@ import math
 
 WIDTH = 3
 EPOCHS = 2
+SEEN = []
 
 
 class Net:
@@ -101,6 +102,11 @@ def test_where_the_folder_is_on_the_path_the_modules_in_it_are_still_found(path,
         ("study = (Net, Rule, EPOCHS)", "study = (Net, Rule, EPOCHS, Net)"),
         ("EPOCHS = 2", "EPOCHS = 3"),
         ("math.pi", "math.e"),
+        ("study = (", "tried = [Rule() for _ in range(EPOCHS)]\nstudy = ("),
+        ("study = (", "study = (scale(3), "),
+        ("study = (", "noted = lambda: SEEN.append(1)\nstudy = ("),
+        ("study = (", "root = math.sqrt(EPOCHS)\nstudy = ("),
+        ("study = (", "class Noted:\n    size = EPOCHS\n    root = math.sqrt(2)\nstudy = ("),
     ],
 )
 def test_what_does_not_change_a_class_does_not_change_what_it_is_made_of(path, old, new):
@@ -122,6 +128,15 @@ def test_what_does_not_change_a_class_does_not_change_what_it_is_made_of(path, o
         ("WIDTH = 3", "_unused = (WIDTH := 4)", None),
         ("EPOCHS = 2", "EPOCHS = 3\nWIDTH = globals()['EPOCHS']", None),
         ("study =", "@scale\ndef noted(): ...\nstudy =", None),
+        ("study =", "noted = scale('a')\nstudy =", None),
+        ("study =", "noted: object = SEEN.append(1)\nstudy =", None),
+        ("study =", "noted = [SEEN[0].add(x) for x in range(2)]\nstudy =", None),
+        ("study =", "def noted(x=SEEN.append(1)): ...\nstudy =", None),
+        ("study =", "def noted(*, x=SEEN.append(1)): ...\nstudy =", None),
+        ("study =", "class Noted:\n    SEEN[0] = 1\nstudy =", None),
+        ("study =", "class Noted:\n    @scale\n    def noted(self): ...\nstudy =", None),
+        ("study =", "class Noted:\n    size = scale(3)\nstudy =", None),
+        ("EPOCHS = 2", "import sys\nEPOCHS = 3\nWIDTH = getattr(sys.modules[__name__], 'EPOCHS')", None),
     ],
 )
 def test_whatever_a_class_uses_changes_what_it_is_made_of(path, old, new, name):
@@ -156,6 +171,14 @@ def test_a_subclass_that_its_base_takes_note_of_is_part_of_what_uses_the_base(pa
     before = told(path, "Net")
     edited(path, "size = 1", "size = 2")
     assert told(path, "Net") != before
+
+
+def test_where_a_class_is_asked_for_its_subclasses_they_are_part_of_it(path):
+    edited(path, "study =", "class Other(Net):\n    size = 1\nstudy =")
+    edited(path, "return math.pi", "return Net.__subclasses__()[0].size")
+    before = told(path, "Rule")
+    edited(path, "size = 1", "size = 2")
+    assert told(path, "Rule") != before
 
 
 def test_where_nothing_says_what_makes_a_class_everything_counts(path):

@@ -16,7 +16,11 @@ from pathlib import Path
 #: What a study file is called while it is executed, and so the module of its classes.
 MODULE = "bakeoff_study"
 #: What finds others by a name that may be computed: where it is used anything in the file may be.
-BY_NAME = {"globals", "locals", "vars", "eval", "exec"}
+BY_NAME = {"globals", "locals", "vars", "eval", "exec", "__import__", "modules"}
+#: What tells a class of its subclasses.
+NOTING = (b"__init_subclass__", b"__subclasses__", b"metaclass")
+#: The name of what is no part of any class: the study, which says with what each is tried.
+DECLARED = "study"
 
 
 def beside(path: Path) -> dict[str, Path]:
@@ -98,12 +102,21 @@ def fingerprint(path: Path, kinds: Iterable[type]) -> str:
 def _effects(statements: list[ast.stmt], path: Path) -> list[ast.stmt]:
     """The statements that do more than to bind names.
 
-    A decorator of the file's own, or of a module beside it, may note down what it decorates; and a class its
-    subclasses, where one has a method for that or a metaclass.
+    Whatever of the file's own, or of a module beside it, is called may note down what it is given: a function, a
+    decorator, a method of a list. So may a class its subclasses, where something asks for them. That an instance is
+    made of a class changes nothing else.
     """
+    contents = read(path).values()
+    noting = any(hook in content for content in contents for hook in NOTING)
+    made = {
+        node.name for content in contents for node in ast.walk(ast.parse(content)) if isinstance(node, ast.ClassDef)
+    }
     own = _own(statements, path)
-    noting = any(hook in content for content in read(path).values() for hook in (b"__init_subclass__", b"metaclass"))
-    return [s for s in statements if _bound(s) is None or _called(s, bases=noting) & own]
+    return [
+        s
+        for s in statements
+        if (bound := _bound(s)) is None or (bound != {DECLARED} and _touched(s, made, bases=noting) & own)
+    ]
 
 
 def _own(statements: list[ast.stmt], path: Path) -> set[str]:
@@ -123,24 +136,52 @@ def _used(statements: list[ast.stmt], names: set[str], effects: list[ast.stmt]) 
     used: list[ast.stmt] = []
     while more := [s for s in statements if s not in used and (s in effects or (_bound(s) or set()) & names)]:
         used += more
-        names = names.union(*map(_mentioned, more))
+        names = names.union(*map(_mentioned, more), *map(_modules, more))
         if names & BY_NAME:
             return statements
     return [statement for statement in statements if statement in used]
 
 
-def _called(statement: ast.stmt, *, bases: bool) -> set[str]:
-    """The names of what is called when a function or a class is defined: decorators, and bases and a metaclass."""
-    if not isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return set()
-    told: list[ast.expr] = [*statement.decorator_list]
-    if bases and isinstance(statement, ast.ClassDef):
-        told += [*statement.bases, *(keyword.value for keyword in statement.keywords)]
-    return set[str]().union(*map(_mentioned, told))
+def _touched(statement: ast.stmt, made: set[str], *, bases: bool) -> set[str]:
+    """The names of what a statement calls while it is executed, as the body of a function is not.
+
+    Args:
+        statement: A definition or an assignment.
+        made: The names of classes, of which instances may be made.
+        bases: Whether those of a class, and its metaclass, are called.
+    """
+    match statement:
+        case ast.ClassDef():
+            given = [*statement.bases, *(keyword.value for keyword in statement.keywords)] if bases else []
+            touched = set[str]().union(*map(_mentioned, [*statement.decorator_list, *given]))
+            for part in statement.body:
+                touched |= _mentioned(part) if _bound(part) is None else _touched(part, made, bases=bases)
+            return touched
+        case ast.FunctionDef() | ast.AsyncFunctionDef():
+            defaults = [*statement.args.defaults, *filter(None, statement.args.kw_defaults)]
+            return set[str]().union(*map(_mentioned, statement.decorator_list), *(_called(d, made) for d in defaults))
+    return _called(statement, made)
+
+
+def _called(node: ast.AST, made: set[str]) -> set[str]:
+    """The names of what an expression calls, or a method of which it does; of a lambda, what it is made with."""
+    if isinstance(node, ast.Lambda):
+        return _called(node.args, made)
+    called = set[str]().union(*(_called(child, made) for child in ast.iter_child_nodes(node)))
+    if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id in made):
+        called |= _mentioned(node.func)
+    return called
 
 
 def _mentioned(node: ast.AST) -> set[str]:
     return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+
+
+def _modules(node: ast.AST) -> set[str]:
+    """`modules`, if it uses those of `sys`."""
+    return {
+        each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute) and ast.unparse(each) == "sys.modules"
+    }
 
 
 def _bound(statement: ast.stmt) -> set[str] | None:
