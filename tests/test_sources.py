@@ -87,6 +87,17 @@ def test_a_folder_that_is_called_like_an_installed_package_is_not_taken_for_it(p
     assert "torch" not in sources.beside(path)
 
 
+def test_what_lies_where_python_was_started_is_not_taken_for_what_is_beside_the_file(path, monkeypatch, tmp_path):
+    """As a worker does not find it."""
+    started = tmp_path / "started"
+    started.mkdir()
+    (started / "helpers.py").write_text("raise SystemExit\n")
+    monkeypatch.chdir(started)
+    for place in ("", str(started)):
+        monkeypatch.setattr(sys, "path", [place, *sys.path])
+        assert "helpers" in sources.beside(path)
+
+
 def test_where_the_folder_is_on_the_path_the_modules_in_it_are_still_found(path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(path.parent), *sys.path])
     assert "helpers" in sources.beside(path)

@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -400,3 +402,37 @@ def test_a_file_without_a_study_is_told_so(tmp_path, text):
 def test_what_is_no_study_is_told_in_one_line(name, says):
     with pytest.raises(UserError, match=rf"\A[^\n]*{says}[^\n]*\Z"):
         find_study(name)
+
+
+def test_a_module_beside_the_file_is_that_of_every_worker_wherever_python_was_started(tmp_path, monkeypatch):
+    started = tmp_path / "started"
+    started.mkdir()
+    (started / "helpers.py").write_text("LAYERS = 5\n")
+    (tmp_path / "helpers.py").write_text("LAYERS = 3\n")
+    path = tmp_path / "mine.py"
+    path.write_text(
+        STUDY.replace("Bag(layers=2)", "Bag(layers=helpers.LAYERS)").replace("from torch", "import helpers\nfrom torch")
+    )
+    monkeypatch.chdir(started)
+    monkeypatch.setattr(sys, "path", [str(started), *sys.path])
+    assert load_study(path).experiments[1].architecture.layers == 3
+
+
+def test_a_file_that_changes_the_working_folder_changes_nothing_for_the_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "mine.py"
+    path.write_text(f"import os\nos.chdir('/')\n{STUDY}")
+    load_study(path)
+    assert Path.cwd() == tmp_path
+
+
+def test_runs_that_are_read_one_after_another_are_of_the_same_classes_until_the_file_changes(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(STUDY)
+    runs = [encode(run) for run in load_study(path).runs]
+    one, other = (type(decode_run(run, path).architecture) for run in runs)
+    assert one is other
+    path.write_text(STUDY.replace("vocabulary, 2", "vocabulary, 3"))
+    with pytest.raises(UserError, match="has other code than this run"):
+        decode_run(runs[0], path)
+    assert type(decode_run(encode(load_study(path).runs[0]), path).architecture) is not one

@@ -17,7 +17,7 @@ import torch
 from filelock import FileLock
 from safetensors.torch import load_file
 
-from bakeoff import checkpoints, data, files, provenance, texts, windows, worker
+from bakeoff import checkpoints, data, locks, provenance, texts, windows, worker
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.identity import decode, identity
@@ -549,8 +549,8 @@ def test_two_workers_that_no_lock_holds_apart_train_a_run_once(run, tmp_path):
 def test_a_worker_whose_claim_another_has_taken_ends(tmp_path, monkeypatch, capsys):
     """As of a machine that stood still for longer than a claim holds."""
     ended = threading.Event()
-    monkeypatch.setattr(files.os, "_exit", lambda status: ended.set())
-    monkeypatch.setattr(files, "LEASE", 0.3)
+    monkeypatch.setattr(locks.os, "_exit", lambda status: ended.set())
+    monkeypatch.setattr(locks, "LEASE", 0.3)
     with lease_at(tmp_path / "run.claim"):
         (tmp_path / "run.claim").unlink()
         assert ended.wait(60)

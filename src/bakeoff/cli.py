@@ -584,7 +584,8 @@ def verify(
     """Make every number of a study again from what it was made of, and train one run again; changes nothing there.
 
     Such as `bakeoff verify runs/quick --run 5 --seed 0`. Checksums of text, tokenizer and records; report and floors;
-    the best weights, measured again. Exit status 1 where something differs; what could not be checked is said.
+    the best weights, measured again. Exit status 1 where something differs, or a run that was named could not be
+    trained; what else could not be checked is said.
     """
     from bakeoff import progress, terminal, verifying
 
@@ -600,7 +601,8 @@ def verify(
         with progress.display([run], console) as observer:
             check.train(observer)
     _tell(check.review.as_json() if as_json else terminal.review_text(check.review))
-    return 1 if check.review.differences else 0
+    asked = number is not None or seed is not None
+    return 1 if check.review.differences or (asked and not check.to_train) else 0
 
 
 @app.command(rich_help_panel=TAKE)

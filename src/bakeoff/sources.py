@@ -5,7 +5,10 @@ may get another contender, and what was trained before is still what it was.
 """
 
 import ast
+import functools
 import hashlib
+import json
+import subprocess
 import sys
 from collections.abc import Iterable, Iterator
 from importlib.machinery import PathFinder
@@ -59,9 +62,21 @@ def _imports(tree: ast.Module, package: str) -> Iterator[str]:
 
 def _is_elsewhere(name: str, folder: Path) -> bool:
     """Whether an import finds another module of that name, as the study's folder is the last that is searched."""
-    others = [place for place in sys.path if Path(place).resolve() != folder]
+    others = [place for place in places() if Path(place).resolve() != folder]
     spec = PathFinder.find_spec(name, others)
     return name in sys.stdlib_module_names or (spec is not None and spec.loader is not None)
+
+
+def places() -> list[str]:
+    """Where a worker looks for modules: neither in the folder in which Python was started nor beside a script."""
+    return sys.path if sys.flags.safe_path else list(_places_of_a_worker())
+
+
+@functools.cache
+def _places_of_a_worker() -> tuple[str, ...]:
+    told = "import json, sys; print(json.dumps(sys.path))"
+    said = subprocess.run([sys.executable, "-P", "-c", told], capture_output=True, text=True, check=True)
+    return tuple(json.loads(said.stdout))
 
 
 def read(path: Path) -> dict[str, bytes]:

@@ -5,11 +5,12 @@ import dataclasses
 import enum
 import functools
 import json
+import os
 import runpy
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -157,14 +158,15 @@ def _executed(path: Path) -> Json:
     """What a study file defines. Meanwhile modules beside it can be imported, after those of all other places."""
     for module in sources.beside(path):
         sys.modules.pop(module, None)
-    before = sys.path, sys.dont_write_bytecode
-    sys.path, sys.dont_write_bytecode = [*sys.path, str(path.resolve().parent)], True  # reading leaves no traces
+    before, working = (sys.path, sys.dont_write_bytecode), Path.cwd()
+    sys.path, sys.dont_write_bytecode = [*sources.places(), str(path.resolve().parent)], True  # no traces are left
     ours = {each: dict(vars(each)) for kind in BUILT_IN.values() for each in kind.mro() if is_bakeoffs(each)}
     try:
         with contextlib.redirect_stdout(sys.stderr):  # what it prints is no output of ours
             defined = runpy.run_path(str(path), run_name=sources.MODULE)
     finally:
         sys.path, sys.dont_write_bytecode = before
+        os.chdir(working)
     # Runs of nothing but Bakeoff's classes do not execute the file.
     if changed := [kind.__name__ for kind, was in ours.items() if dict(vars(kind)) != was]:
         raise ValueError(
@@ -218,10 +220,16 @@ def decode_all(encoded: object, source: Path | None) -> Any:  # noqa: ANN401 (wh
     """
     kinds = dict(BUILT_IN)
     if foreign := foreign_types(encoded):
-        kinds |= {type_name(kind): kind for kind in types(load_study(source))} if source else {}
+        kinds |= _defined(source.resolve(), tuple(sources.read(source).items())) if source else {}
         if missing := foreign - set(kinds):
             raise UserError(f"{source or 'no study file'} defines {', '.join(sorted(missing))}, which a run needs")
     return decode(encoded, kinds)
+
+
+@functools.cache
+def _defined(source: Path, content: tuple[tuple[str, bytes], ...]) -> Mapping[str, type]:  # noqa: ARG001 (by which it is known)
+    """The classes that a study file defines, by their names: the same ones each time, while it is what it is."""
+    return {type_name(kind): kind for kind in types(load_study(source))}
 
 
 def decode_runs(encoded: list[Json], source: Path | None) -> tuple[Run, ...]:

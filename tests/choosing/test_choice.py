@@ -16,7 +16,7 @@ from rich.console import Console
 import bakeoff
 import damages
 import fakes
-from bakeoff import cli, costs, records, runner
+from bakeoff import cli, costs, runner, study_folder
 from bakeoff.choosing import choice, fitting, kept, rungs
 from bakeoff.choosing.deadline import RescheduledError
 from bakeoff.choosing.kept import FILE, Kept
@@ -458,7 +458,7 @@ def test_a_trial_that_failed_and_works_later_turns_no_winner_over_whose_run_is_p
 
 
 def test_of_two_commands_the_second_says_so_and_changes_nothing(choose, asked, folder, monkeypatch):
-    monkeypatch.setattr(records, "GLANCE", 0.0)
+    monkeypatch.setattr(study_folder, "GLANCE", 0.0)
     with StudyFolder(folder).acquire():
         status, told, said = choose(*asked)
     assert (status, told, said) == (

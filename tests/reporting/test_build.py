@@ -315,8 +315,8 @@ def test_the_published_report_is_beside_the_studies_that_repeat_it_and_where_it_
 def test_building_reaches_no_torch(tmp_path):
     folder = fakes.write_study(tmp_path / "fake", dict.fromkeys(ONE))
     code = (
-        "import sys, pathlib; from bakeoff import records; from bakeoff.reporting.build import build; "
-        f"build(records.StudyFolder(pathlib.Path({str(folder.path)!r}))); "
+        "import sys, pathlib; from bakeoff import study_folder; from bakeoff.reporting.build import build; "
+        f"build(study_folder.StudyFolder(pathlib.Path({str(folder.path)!r}))); "
         "assert 'torch' not in sys.modules and 'tokenizers' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -252,6 +252,17 @@ def test_a_study_files_classes_are_checked_where_they_are_trusted(tmp_path, tiny
     assert any("not what was kept" in line for line in review.not_checked)
 
 
+def test_an_own_class_in_two_experiments_is_one_class(tmp_path, tiny_corpus_file, training):
+    text = STUDY.replace("CORPUS", repr(str(tiny_corpus_file)))
+    (tmp_path / "mine.py").write_text(text.replace("Slow())]", "Slow()), (LSTM(embedding=8, hidden=8), Slow(lr=0.1))]"))
+    declared, source = find_study(str(tmp_path / "mine.py"))
+    with open_session(declared, tmp_path / "own", torch.device("cpu"), source) as session:
+        trained_here(session, session.study.runs, 1, None)
+    review = verified(tmp_path / "own", number=2, trust=True)
+    assert review.differences == []
+    assert {"weights", "trained"} <= set(review.checked)
+
+
 # --- what was changed -------------------------------------------------------------------------------------------------
 
 
