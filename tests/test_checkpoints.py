@@ -152,3 +152,31 @@ def test_a_checkpoint_that_cannot_be_written_is_named_and_leaves_the_last_one(tm
     assert caught.value.filename == str(path)
     assert checkpoints.load(path).tensors["a"] == 0
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        {0: {"step": torch.tensor(2.0), "seen": 3}, "all": {"mean": torch.ones(2), "n": 1}, 1: {}},
+        {"all": {"average.of": torch.ones(2)}},
+        {},
+    ],
+)
+def test_whatever_an_optimizer_keeps_in_its_state_comes_back(path, states):
+    tensors, others = checkpoints._flatten(states)
+    checkpoints.save(path, tensors, {"others": others})
+    loaded, facts = checkpoints.load(path)
+    back = checkpoints._unflatten(checkpoints._under("optimizer.", loaded), facts["others"])
+    assert repr(back) == repr({place: state for place, state in states.items() if state})
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ({"all": {"means": [torch.ones(2)]}}, "keeps all.means in its state as list, which no checkpoint holds"),
+        ({"a.b": {"n": 1}}, "a name of its own with a point in it"),
+    ],
+)
+def test_what_would_not_come_back_is_refused_before_anything_rests_on_it(state, told):
+    with pytest.raises(ValueError, match=told):
+        checkpoints._flatten(state)

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bakeoff import sampling
+from bakeoff import checkpoints, sampling
 from bakeoff import training as loop
 from bakeoff.data.sequences import TokenStream
 from bakeoff.machine import Clock
@@ -295,6 +295,17 @@ def test_running_statistics_that_no_checkpoint_would_hold_are_refused():
     run.model.register_buffer("batches", torch.zeros(()), persistent=False)
     with pytest.raises(ValueError, match="changes its buffer batches, which it does not keep: register it persistent"):
         run._warm_up()
+
+
+@pytest.mark.parametrize("look", [lambda run: run._evaluate(None), checkpoints.take])
+def test_such_a_buffer_that_changes_later_is_refused_at_the_next_evaluation_or_checkpoint(look):
+    run = counting()
+    run.model.register_buffer("late", torch.zeros((2,), dtype=torch.bool), persistent=False)
+    run._warm_up()
+    look(run)
+    run.model.late[1] = True
+    with pytest.raises(ValueError, match="changes its buffer late, which it does not keep"):
+        look(run)
 
 
 SAMPLING = Sampling(places=(2, 4, 7, 8), sequences=np.array([0, 3, 16]))

@@ -50,7 +50,12 @@ class Due:
 
 
 def take(training: Training) -> State:
-    """Everything that the rest of a run depends on; may be taken between evaluations and in `on_step`."""
+    """Everything that the rest of a run depends on; may be taken between evaluations and in `on_step`.
+
+    Raises:
+        ValueError: Model or optimizer keep something that no checkpoint holds.
+    """
+    training.require_kept()
     optimizer = training.optimizer.state_dict()
     tensors, numbers = _flatten(optimizer["state"])
     tensors |= {f"model.{name}": tensor for name, tensor in training.model.state_dict().items()}
@@ -139,19 +144,33 @@ def _checksum(tensors: Mapping[str, Tensor], facts: Json) -> str:
     return digest.hexdigest()
 
 
-def _flatten(states: dict[int, dict[str, Any]]) -> tuple[dict[str, Tensor], Json]:
-    """An optimizer's state as named tensors, and whatever of it is no tensor."""
+def _flatten(states: dict[int | str, dict[str, Any]]) -> tuple[dict[str, Tensor], Json]:
+    """An optimizer's state as named tensors, and whatever of it is no tensor.
+
+    Raises:
+        ValueError: It would not come back: a value is neither a tensor nor JSON, or a name has a point in it.
+    """
     named = {f"optimizer.{place}.{name}": v for place, state in states.items() for name, v in state.items()}
     tensors = {name: value for name, value in named.items() if isinstance(value, Tensor)}
-    return tensors, {name: value for name, value in named.items() if name not in tensors}
+    others = {name: value for name, value in named.items() if name not in tensors}
+    for name, value in others.items():
+        try:
+            json.dumps(value)
+        except (TypeError, ValueError) as error:
+            what = f"{name.removeprefix('optimizer.')} in its state as {type(value).__name__}"
+            mend = "keep tensors, numbers and text"
+            raise ValueError(f"the optimizer keeps {what}, which no checkpoint holds: {mend}") from error
+    if _unflatten(_under("optimizer.", tensors), others).keys() != {place for place, state in states.items() if state}:
+        raise ValueError("the optimizer's state has a name of its own with a point in it: name it otherwise")
+    return tensors, others
 
 
-def _unflatten(tensors: dict[str, Tensor], numbers: Json) -> dict[int, dict[str, Any]]:
+def _unflatten(tensors: dict[str, Tensor], numbers: Json) -> dict[int | str, dict[str, Any]]:
     """The inverse of `_flatten`."""
-    states: defaultdict[int, dict[str, Any]] = defaultdict(dict)
+    states: defaultdict[int | str, dict[str, Any]] = defaultdict(dict)
     for name, value in (tensors | _under("optimizer.", numbers)).items():
         place, _, key = name.partition(".")
-        states[int(place)][key] = value
+        states[int(place) if place.isdecimal() else place][key] = value
     return dict(states)
 
 

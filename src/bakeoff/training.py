@@ -1,6 +1,7 @@
 """The training loop: it yields evaluations, and knows no file, no plot, no model and no optimizer by name."""
 
 import contextlib
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -175,6 +176,7 @@ class Training:
         self.parameters = [parameter for group in self.optimizer.param_groups for parameter in group["params"]]
         self.ends = evaluation_steps(self.train, self.budget)
         self.average = MovingAverage(self.model, self.budget.average) if self.budget.average else None
+        self._unkept: dict[str, bytes] = {}
 
     def evaluations(self) -> Iterator[Evaluation]:
         """Train for the whole budget; yield an evaluation at step zero and after every epoch.
@@ -195,19 +197,28 @@ class Training:
         """Pay once, and apart, for what a first step allocates or compiles; weights, buffers, random state stay.
 
         Raises:
-            ValueError: The model changes a buffer that no checkpoint would hold.
+            ValueError: As `require_kept`.
         """
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
+        self._unkept = {name: _digest(buffers[name]) for name in buffers.keys() - self.model.state_dict().keys()}
         with self.clock.measuring("compiling" if self.compiled else "warmup"), self._random_state_kept():
             self.model.train()  # after an evaluation cuDNN's layers have no backward pass
             first = np.arange(min(self.budget.batch_size, self.train.sequences(self.budget.sequence_length)))
             self._loss(self.train.batch(first, self.budget.sequence_length)).backward()  # type: ignore[no-untyped-call]
             self.optimizer.zero_grad()
-        kept = self.model.state_dict().keys()
+        self.require_kept()
         for name, before in buffers.items():
-            if name not in kept and not torch.equal(before, self.model.get_buffer(name)):
-                raise ValueError(f"the model changes its buffer {name}, which it does not keep: register it persistent")
             self.model.get_buffer(name).copy_(before)
+
+    def require_kept(self) -> None:
+        """See that whatever of the model has changed is what a checkpoint holds.
+
+        Raises:
+            ValueError: A buffer has that is not.
+        """
+        for name, before in self._unkept.items():
+            if _digest(self.model.get_buffer(name)) != before:
+                raise ValueError(f"the model changes its buffer {name}, which it does not keep: register it persistent")
 
     def _train_epoch(self) -> EpochRecord:
         """Train the epoch, or the rest of it, in stretches: from one place where the sample is measured to the next."""
@@ -282,6 +293,7 @@ class Training:
         return loss
 
     def _evaluate(self, trained: EpochRecord | None) -> Evaluation:
+        self.require_kept()
         nats = {name: self._nats(stream) for name, stream in self.measured.items()}
         if not all(np.isfinite(values).all() for values in nats.values()):
             raise self._diverged("an evaluated loss")
@@ -358,3 +370,8 @@ def token_nats(
             nats = model.token_nats(inputs, targets)  # type: ignore[operator]
             pieces.append(nats[targets >= 0].cpu().numpy())
     return np.concatenate(pieces)
+
+
+def _digest(tensor: torch.Tensor) -> bytes:
+    """The checksum of a tensor's bytes."""
+    return hashlib.sha256(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data).digest()
