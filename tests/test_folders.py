@@ -16,10 +16,11 @@ def test_a_folder_is_filled_by_one_process_and_another_says_so(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
-def test_a_folder_that_cannot_be_filled_is_named(tmp_path):
+@pytest.mark.parametrize("named", [lambda new: (), lambda new: (str(new / "config.json"),)])
+def test_a_folder_that_cannot_be_filled_is_named(tmp_path, named):
     def full():
-        with new_folder(tmp_path / "mine"):
-            raise OSError(28, "No space left on device")
+        with new_folder(tmp_path / "mine") as new:
+            raise OSError(28, "No space left on device", *named(new))
 
     with pytest.raises(OSError, match="No space left") as caught:
         full()

@@ -93,6 +93,10 @@ def test_of_many_keys_some_are_listed_and_of_many_points_some_are_kept(tmp_path)
     path.write_text(",".join(f"key{number}" for number in range(300)) + "\n" + ",".join(["1"] * 300) + "\n")
     with pytest.raises(UserError, match=r"key19 and 280 others\Z"):
         read(path)
+    path.write_text(f"{'k' * 100_000}\n1\n")
+    with pytest.raises(UserError, match=r"k{40}\Z") as caught:
+        read(path)
+    assert len(str(caught.value)) < 500
     losses = [5.0 + math.sin(step) for step in range(10_001)]
     path.write_text("step,valid_loss\n" + "".join(f"{step},{loss}\n" for step, loss in enumerate(losses)))
     kept = read(path).valid

@@ -10,6 +10,7 @@ from bakeoff.identity import identity
 @pytest.mark.parametrize("given", ["1, 2", [1, 2]])
 def test_numbers_are_a_list_or_typed(tiny_study, given):
     assert options.numbers("--only", given, tiny_study) == [1, 2]
+    assert options.numbers("--only", 2, tiny_study) == [2]
 
 
 @pytest.mark.parametrize("given", ["1,x", [1, 3]])

@@ -1,5 +1,6 @@
 """The process of the command line: closed streams, full disks, deaf libraries, and no home."""
 
+import io
 import os
 import shlex
 import signal
@@ -123,7 +124,7 @@ study = Study.of(
         check=False,
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1] == f"bakeoff: out/mine/{name}: File too large"
+    assert done.stderr.splitlines()[-1].startswith(f"bakeoff: out/mine/{name}: File too large: a limit")
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.rglob(".unfinished-*"))
 
@@ -136,6 +137,8 @@ study = Study.of(
         (21, "remove it"),
         (2, "was its folder moved?"),
         (5, "error"),
+        (24, "ulimit -n"),
+        (27, "ulimit -f"),
     ],
 )
 def test_what_the_system_refuses_is_told_with_the_file_and_the_way_out(number, mend):
@@ -213,3 +216,29 @@ def test_only_a_terminal_that_can_move_its_cursor_is_one(monkeypatch, capsys):
     for term, moves in (("xterm", True), ("dumb", False)):
         monkeypatch.setenv("TERM", term)
         assert process.console().is_terminal == moves
+
+
+class Full(io.StringIO):
+    """A stream on a full disk."""
+
+    def write(self, text):
+        raise OSError(28, "No space left on device")
+
+    def flush(self):
+        self.write("")
+
+
+class Gone(io.StringIO):
+    """A stream that nobody reads any more."""
+
+    def write(self, text):
+        raise BrokenPipeError
+
+
+def test_progress_that_cannot_be_written_stops_nothing(monkeypatch):
+    monkeypatch.setattr(sys, "stderr", Full())
+    process.console().print("a line")
+    process.say("a line")
+    monkeypatch.setattr(sys, "stderr", Gone())
+    with pytest.raises(BrokenPipeError):
+        process.say("a line")

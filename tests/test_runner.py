@@ -702,3 +702,17 @@ def test_a_study_whose_embeddings_are_missing_is_refused_before_anything_is_writ
         open_session(wanting, tmp_path / wanting.name, CPU).__enter__()
     assert error.value.status == 1
     assert list(tmp_path.iterdir()) == []
+
+
+def test_seeds_of_a_comparison_by_other_code_are_forgotten_with_what_is_done_again(session):
+    session.declare()
+    first, second, _ = session.study.runs
+    others = {}
+    for run, seed, code in ((first, 7, "old"), (first, 8, first.code), (second, 7, "old")):
+        folder = session.folder.run(f"{run.slug.rpartition('/')[0]}/seed-{seed}")
+        folder.path.mkdir(parents=True)
+        fakes.begin(folder, {"identity": f"{seed}", "run": {"code": code}}, {})
+        folder.finish({"status": FAILED, "error": "an old reason"})
+        others[run.number, seed] = folder
+    session.forget([first.number])
+    assert [folder.ended for folder in others.values()] == [False, True, True]

@@ -217,9 +217,10 @@ def test_a_seed_is_what_every_generator_takes(tiny_study, seed):
         _ = dataclasses.replace(tiny_study, seeds=(seed,)).runs
 
 
-@pytest.mark.parametrize("count", [0, 1001, 3 * 10**9])
+@pytest.mark.parametrize("count", [0, 1001, 3 * 10**9, "2", 2.0, True])
 def test_more_seeds_than_anyone_runs_are_refused_before_they_take_memory(tiny_study, count):
-    with pytest.raises(ValueError, match=f"a study has from 1 to 1,000 seeds, not {count:,}"):
+    told = f"{count:,}" if type(count) is int else repr(count)
+    with pytest.raises(ValueError, match=f"a study has from 1 to 1,000 seeds, not {told}"):
         tiny_study.with_seeds(count)
 
 
@@ -265,7 +266,7 @@ def test_names_and_titles_have_only_what_is_there_to_be_seen(text):
             Study.of("mine", corpus=Corpus(name="c"), budget=Budget(), contenders=[(kind(), Adam())])
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "..", ".hidden", "a\\b"])
+@pytest.mark.parametrize("name", ["../x", "a/b", "..", ".hidden", "a\\b", "long" * 30])
 def test_names_that_lead_to_another_folder_are_refused(name):
     with pytest.raises(ValueError, match=r"\Aa corpus's name becomes a folder's"):
         Corpus(name=name)

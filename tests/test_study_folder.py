@@ -30,6 +30,13 @@ def test_no_study_is_said_in_one_line(tmp_path, name):
         find_studies(tmp_path / name)
 
 
+def test_a_name_that_no_record_can_hold_is_said(tmp_path):
+    folder = tmp_path / "b\udcff"
+    write_study(folder)
+    with pytest.raises(UserError, match="is not UTF-8: rename it"):
+        find_studies(folder)
+
+
 def test_every_experiment_is_declared_with_every_seed(tmp_path):
     experiments = [{"number": 1, "slug": "01-x"}, {"number": 2, "slug": "02-y"}]
     write_study(tmp_path, experiments=experiments, seeds=[0, 4])

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from bakeoff.errors import UserError
     from bakeoff.loading import load, load_floor
     from bakeoff.reporting.results import report, rows
     from bakeoff.verbs import choose, judge, probe, run, tune
@@ -12,6 +13,7 @@ else:
     _PLACES = {
         **dict.fromkeys(("choose", "judge", "probe", "run", "tune"), "verbs"),
         **dict.fromkeys(("load", "load_floor"), "loading"),
+        "UserError": "errors",
         **dict.fromkeys(("report", "rows"), "reporting.results"),
     }
 
@@ -21,7 +23,7 @@ else:
         raise AttributeError(f"module 'bakeoff' has no attribute {name!r}")
 
 
-__all__ = ["choose", "judge", "load", "load_floor", "probe", "report", "rows", "run", "tune"]
+__all__ = ["UserError", "choose", "judge", "load", "load_floor", "probe", "report", "rows", "run", "tune"]
 
 
 def __dir__() -> list[str]:

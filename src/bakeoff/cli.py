@@ -270,14 +270,18 @@ def report(
 
     For example `bakeoff report runs/quick`.
     """
+    from bakeoff.files import remove_leftovers
     from bakeoff.reporting import live, results
-    from bakeoff.study_folder import find_studies
+    from bakeoff.study_folder import StudyFolder, find_studies
 
     def write(study: "StudyFolder") -> int:
         with process.console().status("writing the report"):
             written = results.report(study.path, out, beside_published=beside_published)
             if out is None and live.path(study).is_file():
-                live.Page(study, say).draw()
+                whole = StudyFolder(live.path(study).parent)
+                with contextlib.suppress(UserError, OSError), whole.acquire():  # whoever is at work there draws it
+                    remove_leftovers(whole.path)
+                    live.Page(study, say).draw()
         return _finish(written)
 
     return _for_each(find_studies(folder), write)

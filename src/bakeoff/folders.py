@@ -53,7 +53,8 @@ def _filled(folder: Path) -> Iterator[Path]:
             folder.rmdir()
         new.replace(folder)
     except OSError as error:
-        error.filename = error.filename or str(folder)
+        inside = error.filename is None or Path(str(error.filename)).is_relative_to(new)  # which is removed
+        error.filename = str(folder) if inside else error.filename
         raise
     finally:
         shutil.rmtree(new, ignore_errors=True)

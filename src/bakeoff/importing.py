@@ -37,6 +37,8 @@ TOLERANCE = 0.02
 LARGEST, FARTHEST = 1e6, 1e15
 #: Keys of a log that an error lists, and points of a curve that are kept, at most.
 LISTED, MOST_POINTS = 20, 2000
+#: Characters of one of them.
+LONGEST = 40
 
 
 class Told(NamedTuple):
@@ -254,7 +256,7 @@ def _curves(path: Path, by: str, entries: Iterable[Mapping[str, Any]], told: Tol
     keys = dict.fromkeys(key for entry in entries for key in entry)
     valid, train = _named(told.valid, VALID, keys), _named(told.train, TRAIN, keys)
     more = f" and {len(keys) - LISTED:,} others" if len(keys) > LISTED else ""
-    listed = (", ".join(itertools.islice(keys, LISTED)) or "nothing") + more
+    listed = (", ".join(key[:LONGEST] for key in itertools.islice(keys, LISTED)) or "nothing") + more
     if valid is None:
         asked = told.valid or f"loss on valid ({', '.join(VALID[:4])}, …; --valid names another)"
         raise UserError(f"{path} has no {asked}: it has {listed}")

@@ -13,7 +13,7 @@ from bakeoff import checkpoints, data, sources
 from bakeoff.analysis.reading import read_rows
 from bakeoff.data import Told
 from bakeoff.errors import UserError, one_line
-from bakeoff.files import is_regular
+from bakeoff.files import is_regular, require_name
 from bakeoff.identity import decode
 from bakeoff.models import count_table
 from bakeoff.models.count_table import CountTable
@@ -100,6 +100,7 @@ def load_run(path: Path, *, trust: bool = False) -> Trained:
             or they or the tokenizer are damaged, or its model needs a study file that is not trusted or is not what was
             kept.
     """
+    require_name(path)  # safetensors reads no other, and would call it damaged
     place = place_of(path)
     study = StudyFolder(place.parent.parent)
     declared = study.study.get("runs") if study.exists else None

@@ -78,10 +78,11 @@ def with_options(study: Study, **options: Unpack[Options]) -> Study:
         raise UserError(str(error)) from error
 
 
-def numbers(option: str, given: str | Sequence[int] | None, study: Study) -> list[int] | None:
+def numbers(option: str, given: str | int | Sequence[int] | None, study: Study) -> list[int] | None:
     """Numbers of a study's experiments, in a list or as they are typed: `1,5`."""
     if given is None:
         return None
+    given = str(given) if isinstance(given, int) else given
     parts = [part.strip() for part in given.split(",")] if isinstance(given, str) else list(map(str, given))
     if not all(part in map(str, study.numbers) for part in parts):
         known = ", ".join(map(str, study.numbers))

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, cast
 
 import psutil
 
@@ -36,6 +36,8 @@ MENDS = {
     errno.ENOTDIR: _ELSEWHERE,
     errno.ENOENT: "was its folder moved? Repeat the command where that is now",
     errno.EISDIR: "it is in the place of a file: remove it, or rename it",
+    errno.EFBIG: "a limit for the size of files is set here: raise it (`ulimit -f`)",
+    errno.EMFILE: "a limit for the number of open files is set here: raise it (`ulimit -n`)",
 }
 
 
@@ -121,6 +123,31 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
         watcher.join()
 
 
+class _StandardError:
+    """Standard error, whatever that is now; what it cannot take, as on a full disk, is no reason to stop a run."""
+
+    def write(self, text: str) -> int:
+        """Write it, or drop it; a reader that is gone is an error as ever."""
+        self._try(lambda: sys.stderr.write(text))
+        return len(text)
+
+    def flush(self) -> None:
+        """See it written, or drop it."""
+        self._try(lambda: sys.stderr.flush())
+
+    def _try(self, do: Callable[[], object]) -> None:
+        try:
+            if sys.stderr is not None:  # as where it was closed
+                do()
+        except BrokenPipeError:
+            raise
+        except OSError:
+            pass
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(sys.stderr, name)
+
+
 def console() -> "Console":
     """Standard error, or the output of a notebook's cell where ipywidgets can redraw it.
 
@@ -130,7 +157,7 @@ def console() -> "Console":
 
     terminal = sys.stderr is not None and sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown")
     notebook = None if importlib.util.find_spec("ipywidgets") else False  # None: rich finds out whether it is one
-    return Console(stderr=True, force_terminal=terminal, force_jupyter=notebook)
+    return Console(file=cast("IO[str]", _StandardError()), force_terminal=terminal, force_jupyter=notebook)
 
 
 def show(text: str, end: str = "\n") -> None:
@@ -149,7 +176,7 @@ def show(text: str, end: str = "\n") -> None:
 
 def say(message: str) -> None:
     """Print one line on standard error."""
-    print(f"bakeoff: {plain(' '.join(message.split()))}", file=sys.stderr)  # noqa: T201 (the command line's output)
+    print(f"bakeoff: {plain(' '.join(message.split()))}", file=_StandardError())
 
 
 def what_was_refused(error: OSError) -> str:

@@ -180,8 +180,20 @@ class Session:
         return [run for run in statuses if run not in {*over, *damaged, *blocked}]
 
     def forget(self, again: Collection[int]) -> None:
-        """Make the runs of those experiments missing that are over, so that they are trained anew."""
-        for folder in (self.folder.run(run.slug) for run in self.study.runs if run.number in again):
+        """Make the runs of those experiments missing that are over, so that they are trained anew.
+
+        So are those with seeds that only a comparison has, where they are of other code: they would stand beside these.
+        """
+        codes = {run.number: run.code for run in self.study.runs if run.number in again}
+        folders = [self.folder.run(run.slug) for run in self.study.runs if run.number in again]
+        for entry, _, folder in self.folder.undeclared_runs() if self.folder.exists else ():
+            with contextlib.suppress(DamagedError):
+                if (
+                    entry["number"] in codes
+                    and (folder.spec or {}).get("run", {}).get("code") != codes[entry["number"]]
+                ):
+                    folders.append(folder)
+        for folder in folders:
             settle(folder.path)  # of a run that has ended elsewhere that may still have to be seen
             if folder.ended:
                 folder.clear()

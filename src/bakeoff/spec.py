@@ -32,6 +32,8 @@ SMALLEST_VOCABULARY = 256
 #: Far above what any machine can do, and low enough that a slip of the finger is noticed before memory is asked for.
 MOST_LAYERS, MOST_SYMBOLS, MOST_THREADS, MOST_SEEDS, MOST = 1000, 1_000_000, 1024, 1000, 1_000_000_000
 LARGEST_SEED = 2**32 - 1
+#: Bytes of a name, which is a part of that of a folder: file systems take 255.
+LONGEST_NAME = 100
 PRECISIONS = ("auto", "fp32", "bf16")
 SCHEDULES = ("linear", "warmup", "constant")
 #: Share of the steps in which a schedule rises to the peak, where nothing else is asked for.
@@ -114,8 +116,9 @@ def foldable(name: object, what: str) -> None:
     """
     shown(name, what)
     _require(
-        re.fullmatch(r"[^./\\][^/\\]*", str(name)) is not None,
-        f"{what} becomes a folder's: no '/', no '\\' and no '.' in front, as in {name!r}",
+        re.fullmatch(r"[^./\\][^/\\]*", str(name)) is not None and len(str(name).encode()) <= LONGEST_NAME,
+        f"{what} becomes a folder's: no '/', no '\\', no '.' in front, at most {LONGEST_NAME} bytes; not "
+        f"{str(name)[:LONGEST_NAME]!r}",
     )
 
 
@@ -572,7 +575,10 @@ class Study:
 
     def with_seeds(self, count: int) -> Self:
         """The same study with that many seeds: its own first, then the smallest numbers that are not among them."""
-        _require(1 <= count <= MOST_SEEDS, f"a study has from 1 to {MOST_SEEDS:,} seeds, not {count:,}")
+        told = f"{count:,}" if type(count) is int else repr(count)
+        _require(
+            type(count) is int and 1 <= count <= MOST_SEEDS, f"a study has from 1 to {MOST_SEEDS:,} seeds, not {told}"
+        )
         others = (seed for seed in range(count) if seed not in self.seeds)
         return dataclasses.replace(self, seeds=(*self.seeds, *others)[:count])
 

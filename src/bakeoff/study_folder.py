@@ -18,6 +18,7 @@ from filelock import Timeout
 
 from bakeoff import shapes
 from bakeoff.errors import UserError
+from bakeoff.files import require_name
 from bakeoff.locks import lock_at
 from bakeoff.records import DamagedError, read_json
 from bakeoff.run_folder import RunFolder
@@ -161,8 +162,9 @@ def find_studies(path: Path) -> list[StudyFolder]:
     """The study in a folder, or the studies in the folders inside it, by name.
 
     Raises:
-        UserError: There is none.
+        UserError: There is none, or the path is one that no record can hold.
     """
+    require_name(path)
     if StudyFolder(path).exists:
         return [StudyFolder(path)]
     inside = sorted(path.iterdir()) if path.is_dir() else []
