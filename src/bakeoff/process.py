@@ -128,17 +128,17 @@ class _StandardError:
 
     def write(self, text: str) -> int:
         """Write it, or drop it; a reader that is gone is an error as ever."""
-        self._try(lambda: sys.stderr.write(text))
+        self._try(lambda stream: stream.write(text))
         return len(text)
 
     def flush(self) -> None:
         """See it written, or drop it."""
-        self._try(lambda: sys.stderr.flush())
+        self._try(lambda stream: stream.flush())
 
-    def _try(self, do: Callable[[], object]) -> None:
+    def _try(self, do: Callable[[IO[str]], object]) -> None:
         try:
             if sys.stderr is not None:  # as where it was closed
-                do()
+                do(sys.stderr)
         except BrokenPipeError:
             raise
         except OSError:
