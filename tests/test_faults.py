@@ -202,6 +202,50 @@ def test_after_some_faults_a_search_finds_the_same_rates_or_says_that_it_has_not
     assert {at: what for at, what in wrong.items() if what} == {}
 
 
+@pytest.fixture(scope="module")
+def pair(small):
+    """A study of two experiments."""
+    other = "contenders=[(LSTM(embedding=8, hidden=8, dropout=0.2), Adam(lr=3e-2)), ("
+    path = small.with_name("pair.py")
+    path.write_text(small.read_text().replace("contenders=[(", other))
+    return path
+
+
+def judged(done):
+    """What a comparison came to."""
+    return json.loads(done.said[done.said.index("{\n") :])
+
+
+def wrong_after_a_comparison(case, judge, calm, fault, at):
+    """What is wrong with a comparison in which that operation failed, and with the next; None where nothing is."""
+    first = judge(case, fault=fault, at=at)
+    if "Traceback" in first.said or first.status not in (-9, 0, 1):
+        return first
+    if first.status == 0 and judged(first) != judged(calm):
+        return first, "success is told, and the verdict is another"
+    again = judge(case)
+    wrong = again.status or judged(again) != judged(calm) or leftovers(case.disk)
+    shutil.rmtree(case.folder)
+    return (first, again, wrong) if wrong else None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(PARTS))
+def test_after_some_faults_a_comparison_comes_to_the_same_or_to_nothing(new_case, pair, part):
+    def judge(case, **fault):
+        asked = ("--baseline", "1", "--candidate", "2", "--looks", "3,4", "--out", "disk/runs", "--json")
+        return case.commands(case.folder, "judge", str(pair), *asked, **fault)
+
+    calm = judge(new_case())
+    assert (calm.status, calm.fault) == (0, "")
+    kinds = list(FAULTS)
+    places = range(1 + part, calm.operations + 1, 8 * PARTS + 1)
+    wrong = {
+        at: wrong_after_a_comparison(new_case(), judge, calm, kinds[n % len(kinds)], at) for n, at in enumerate(places)
+    }
+    assert {at: what for at, what in wrong.items() if what} == {}
+
+
 # --- every record and every file is damaged ---------------------------------------------------------------------------
 
 
