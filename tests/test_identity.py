@@ -144,7 +144,9 @@ optimizers = st.one_of(
     st.builds(kind, lr=positive, weight_decay=st.floats(0, 1)) for kind in (Adam, AdamW, SGD, Momentum)
 )
 leading_nowhere = st.characters(exclude_characters="/\\")
-names = st.text(leading_nowhere, min_size=1).filter(lambda name: name == plain(name) and name.strip(" .") == name)
+names = st.text(leading_nowhere, min_size=1).filter(
+    lambda name: name == plain(name) and name.strip() == name and name.strip(" .") == name
+)
 corpora = st.builds(
     Corpus,
     name=names,

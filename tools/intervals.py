@@ -27,6 +27,7 @@ from bakeoff.loading import load_run
 from bakeoff.metrics import Tally
 from bakeoff.recording import tally
 from bakeoff.spec import Budget
+from bakeoff.study_folder import StudyFolder
 from bakeoff.training import token_nats
 
 CPU = torch.device("cpu")
@@ -59,7 +60,8 @@ def chosen(text: Path, minutes: float, seed: int, out: Path) -> tuple[Interval |
     """The interval that a choice states, and its run."""
     console = process.console()
     request = Request(corpus=corpora.choose(str(text)), minutes=minutes, memory_bytes=None, seed=seed, device=CPU)
-    made = Choice(request, out, time.monotonic(), console).make()
+    with StudyFolder(out).acquire():
+        made = Choice(request, out, time.monotonic(), console).make()
     assert made.row, "a run was complete"
     return answer.unseen(made.row, answer.deviation_of(made)), out / made.study / made.row.folder
 

@@ -116,9 +116,8 @@ def foldable(name: object, what: str) -> None:
     """
     shown(name, what)
     _require(
-        re.fullmatch(r"[^./\\][^/\\]*", str(name)) is not None and len(str(name).encode()) <= LONGEST_NAME,
-        f"{what} becomes a folder's: no '/', no '\\', no '.' in front, at most {LONGEST_NAME} bytes; not "
-        f"{str(name)[:LONGEST_NAME]!r}",
+        re.fullmatch(r"[^./\\][^/\\]*", str(name)) is not None,
+        f"{what} becomes a folder's: no '/', no '\\' and no '.' in front, as in {name!r}",
     )
 
 
@@ -502,6 +501,10 @@ class Study:
             for kind in kinds:
                 foldable(getattr(kind, "name", None), f"the name of {kind.__name__}")
                 shown(getattr(kind, "title", None), f"the title of {kind.__name__}")
+                _require(
+                    len(kind.name.encode()) <= LONGEST_NAME,
+                    f"the name of {kind.__name__} becomes a part of a folder's: at most {LONGEST_NAME} bytes",
+                )
             alike = [name for name, count in Counter(kind.name for kind in kinds).items() if count > 1]
             _require(not alike, f"study {self.name} has two classes with the name {''.join(alike[:1])!r}: rename one")
 
