@@ -188,10 +188,8 @@ class Session:
         folders = [self.folder.run(run.slug) for run in self.study.runs if run.number in again]
         for entry, _, folder in self.folder.undeclared_runs() if self.folder.exists else ():
             with contextlib.suppress(DamagedError):
-                if (
-                    entry["number"] in codes
-                    and (folder.spec or {}).get("run", {}).get("code") != codes[entry["number"]]
-                ):
+                trained = (folder.spec or {}).get("run", {})
+                if entry["number"] in codes and trained.get("code") != codes[entry["number"]]:
                     folders.append(folder)
         for folder in folders:
             settle(folder.path)  # of a run that has ended elsewhere that may still have to be seen
