@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from bakeoff import cli, data, verbs, watching
 from bakeoff.bench import table as bench
+from bakeoff.choosing.choice import Choice
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
@@ -48,6 +49,7 @@ def fuzzed(request):
 def bakeoff(monkeypatch, capsys, tmp_path):
     """The command line in this process; nothing trains, and nothing is fetched."""
     monkeypatch.setattr(verbs, "do", lambda *arguments, **options: [])
+    monkeypatch.setattr(Choice, "make", lambda self: (_ for _ in ()).throw(UserError("not here")))
     monkeypatch.setattr(bench, "measure", lambda told, *, fast: (_ for _ in ()).throw(UserError("not here")))
     monkeypatch.setattr(corpora, "load", functools.partial(_only_own, corpora.load))
     monkeypatch.setattr(figures, "draw", lambda study, folder: build.NO_FIGURES)
