@@ -151,7 +151,7 @@ def _used(statements: list[ast.stmt], names: set[str], effects: list[ast.stmt]) 
     used: list[ast.stmt] = []
     while more := [s for s in statements if s not in used and (s in effects or (_bound(s) or set()) & names)]:
         used += more
-        names = names.union(*map(_mentioned, more), *map(_modules, more))
+        names = names.union(*map(_mentioned, more))
         if names & BY_NAME:
             return statements
     return [statement for statement in statements if statement in used]
@@ -189,14 +189,10 @@ def _called(node: ast.AST, made: set[str]) -> set[str]:
 
 
 def _mentioned(node: ast.AST) -> set[str]:
-    return {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-
-
-def _modules(node: ast.AST) -> set[str]:
-    """`modules`, if it uses those of `sys`."""
-    return {
-        each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute) and ast.unparse(each) == "sys.modules"
-    }
+    """All names in it; `sys.modules` is `modules`, as where that is imported."""
+    parts = list(ast.walk(node))
+    found = {each.attr for each in parts if isinstance(each, ast.Attribute) and ast.unparse(each) == "sys.modules"}
+    return found | {each.id for each in parts if isinstance(each, ast.Name)}
 
 
 def _bound(statement: ast.stmt) -> set[str] | None:

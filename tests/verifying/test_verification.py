@@ -252,6 +252,18 @@ def test_a_study_files_classes_are_checked_where_they_are_trusted(tmp_path, tiny
     assert any("not what was kept" in line for line in review.not_checked)
 
 
+def test_a_named_run_that_cannot_be_trained_is_no_success(tmp_path, tiny_corpus_file, training, monkeypatch, capsys):
+    (tmp_path / "mine.py").write_text(STUDY.replace("CORPUS", repr(str(tiny_corpus_file))))
+    declared, source = find_study(str(tmp_path / "mine.py"))
+    with open_session(declared, tmp_path / "own", torch.device("cpu"), source) as session:
+        trained_here(session, session.study.runs, 1, None)
+    for options, status in ((["--no-training"], 0), (["--run", "1"], 1), (["--run", "1", "--trust"], 0)):
+        monkeypatch.setattr(sys, "argv", ["bakeoff", "verify", str(tmp_path / "own"), *options])
+        with pytest.raises(SystemExit) as ended:
+            cli.main()
+        assert ended.value.code == status, capsys.readouterr()
+
+
 def test_an_own_class_in_two_experiments_is_one_class(tmp_path, tiny_corpus_file, training):
     text = STUDY.replace("CORPUS", repr(str(tiny_corpus_file)))
     (tmp_path / "mine.py").write_text(text.replace("Slow())]", "Slow()), (LSTM(embedding=8, hidden=8), Slow(lr=0.1))]"))
