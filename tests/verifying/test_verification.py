@@ -324,6 +324,17 @@ def test_a_word_of_a_report_is_found_too_and_a_missing_file(study):
     assert f"`bakeoff report {study}` writes it anew" in " ".join(verified(study).not_checked)
 
 
+def test_a_report_of_runs_that_are_gone_is_one_difference_a_run_and_no_accusation(study):
+    """As an interrupted `run --again` leaves it."""
+    StudyFolder(study).run(RUN).clear()
+    review = verified(study)
+    (found,) = review.differences
+    assert found == (f"{study / 'report' / 'results.json'}, #1 seed 0", "finished", "missing")
+    assert any(line.endswith(f"`bakeoff report {study}` writes it anew") for line in review.not_checked)
+    (study / "report" / "results.json").write_text("[]")
+    assert len(verified(study).differences) > 1
+
+
 @pytest.mark.parametrize("name", ["best.safetensors", "../../tokenizer.json"])
 def test_a_bit_of_weights_or_tokenizer_is_found(study, name):
     changed = (study / RUN / name).resolve()

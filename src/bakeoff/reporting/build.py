@@ -27,7 +27,7 @@ Json = dict[str, Any]
 Made = TypeVar("Made")
 Otherwise = TypeVar("Otherwise")
 
-PAGE = "index.html"
+PAGE, RESULTS = "index.html", "results.json"
 #: The files of a report, listed in it: only they are replaced by the next one, whatever else lies beside them.
 MANIFEST = ".files"
 #: How many seconds to wait for another command that writes the same report.
@@ -86,7 +86,7 @@ def _write(folder: StudyFolder, kept: Reuse, new: Path, *, beside_published: boo
     told = contents.of(study, screen, said, drawn, folder.path.resolve()) | {"failed": failed, "published": None}
     if beside_published or study.study["study"] in published.STUDIES:
         told["published"] = _tried("The published table", lambda: contents.beside_published(study), None, failed)
-    write_json(new / "results.json", _results(study, said))
+    write_json(new / RESULTS, _results(study, said))
     forms: dict[str, Callable[[Path], object]] = {
         "results.csv": lambda path: (
             flat(study).with_columns(pl.col(pl.String).str.replace(FORMULA, "'$0")).write_csv(path)

@@ -1,5 +1,6 @@
 """The report, written again from the records and compared line by line."""
 
+import json
 import math
 import re
 import tempfile
@@ -7,9 +8,9 @@ from itertools import zip_longest
 from pathlib import Path
 
 from bakeoff import decisions
-from bakeoff.reporting.build import MANIFEST, PAGE, build
+from bakeoff.reporting.build import MANIFEST, PAGE, RESULTS, build
 from bakeoff.study_folder import StudyFolder
-from bakeoff.verifying.review import ROUNDING, WRITTEN, Difference, Review
+from bakeoff.verifying.review import ROUNDING, WRITTEN, Difference, Json, Review
 
 #: The parts of a report that are read line by line; the others show the same as pictures or in print.
 READ = (".json", ".csv", ".md", ".tex", ".html", ".svg")
@@ -40,6 +41,13 @@ def compare(review: Review, study: StudyFolder) -> None:
             for each in here.iterdir():
                 (named.path / each.name).symlink_to(each)
         built = build(named, rebuilt, beside_published='<section id="published"' in page)
+        if changed := _ended_otherwise(recorded, rebuilt):
+            review.differences.extend(changed)
+            review.not_checked.append(
+                f"{recorded}: its numbers, as it tells of runs that are no longer what they were: "
+                f"`bakeoff report {study.path}` writes it anew"
+            )
+            return
         names = (rebuilt / MANIFEST).read_text(encoding="utf-8").splitlines()
         for name in sorted(names):
             if name[0] != "." and name.endswith(READ):
@@ -55,6 +63,21 @@ def compare(review: Review, study: StudyFolder) -> None:
                 f"{recorded}: whether it was right when it was written, as {newer} is newer: "
                 f"`bakeoff report {study.path}` writes it anew"
             )
+
+
+def _ended_otherwise(recorded: Path, rebuilt: Path) -> list[Difference]:
+    """Runs that a report tells to be over, or not, and that now are not, or are: all of its lines differ then."""
+    where = recorded / RESULTS
+    try:
+        old, new = (_statuses(json.loads((path / RESULTS).read_bytes())) for path in (recorded, rebuilt))
+    except (OSError, ValueError, LookupError, TypeError):
+        return []  # read line by line that is told, too
+    both = [run for run in new if run in old]
+    return [Difference(f"{where}, #{n} seed {s}", old[n, s], new[n, s]) for n, s in both if old[n, s] != new[n, s]]
+
+
+def _statuses(results: Json) -> dict[tuple[int, int], str]:
+    return {(row["number"], row["seed"]): row["status"] for row in results["rows"]}
 
 
 def _lines(review: Review, recorded: Path, rebuilt: Path) -> None:
