@@ -13,6 +13,7 @@ import fakes
 from bakeoff import by_folders, cli, costs, provenance, runner, worker
 from bakeoff.errors import UserError
 from bakeoff.identity import fits, identity, purpose
+from bakeoff.job import Job
 from bakeoff.records import read_json, write_record
 from bakeoff.shapes import CHECKSUM
 from bakeoff.study_file import find_study, load_study
@@ -221,8 +222,8 @@ def test_a_class_of_ones_own_keeps_its_source(judge, there, monkeypatch):
         ended(session, runs[1:], jobs, observer)
         path = session.folder.run(runs[0].slug).path
         path.mkdir(parents=True)
-        job = worker.Job(run=runs[0], folder=path, device="cpu", alone=False, source=session.source)
-        worker.work(worker.Job.from_line(job.to_line()), lambda _: None)
+        job = Job(run=runs[0], folder=path, device="cpu", alone=False, source=session.source)
+        worker.work(Job.from_line(job.to_line()), lambda _: None)
 
     monkeypatch.setattr(runner.Session, "run", trained)
     status, _, err = judge(OWN, FIRST)

@@ -6,11 +6,12 @@ import itertools
 import numpy as np
 import pytest
 
+from bakeoff.job import Job
 from bakeoff.models import ARCHITECTURES, GLR, GPT, GPT1, GRU, LSTM, Transformers
 from bakeoff.optimizers import OPTIMIZERS, Lion, Muon, NAdam, ScheduleFreeAdamW
 from bakeoff.run_folder import FINISHED, RunFolder
 from bakeoff.spec import Budget
-from bakeoff.worker import Job, work
+from bakeoff.worker import work
 
 MODELS = {
     LSTM: LSTM(embedding=16, hidden=16, dropout=0.1, locked_dropout=True, weight_drop=0.1),

@@ -12,13 +12,14 @@ from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import QUICK
 from bakeoff.identity import encode, identity
+from bakeoff.job import Job
 from bakeoff.models import GPT1
 from bakeoff.optimizers import OPTIMIZERS
 from bakeoff.runner import open_session
 from bakeoff.sampling import Sampling
 from bakeoff.spec import Architecture, Budget
 from bakeoff.training import evaluation_steps
-from bakeoff.worker import Job, work
+from bakeoff.worker import work
 
 CPU = torch.device("cpu")
 

@@ -16,6 +16,7 @@ from bakeoff import checkpoints, cli, data
 from bakeoff.analysis.reading import read_rows
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
+from bakeoff.job import Job
 from bakeoff.loading import best_floor, best_run
 from bakeoff.records import read_json, write_record
 from bakeoff.run_folder import RunFolder
@@ -23,7 +24,7 @@ from bakeoff.runner import open_session
 from bakeoff.study_file import find_study
 from bakeoff.study_folder import StudyFolder
 from bakeoff.training import token_nats
-from bakeoff.worker import Job, work
+from bakeoff.worker import work
 
 
 @pytest.fixture(scope="module")

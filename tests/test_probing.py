@@ -11,6 +11,7 @@ import torch
 from bakeoff import cli, probing, runner
 from bakeoff.analysis.reading import read_rows
 from bakeoff.errors import UserError
+from bakeoff.job import Job
 from bakeoff.models import GPT, GPT1, LSTM
 from bakeoff.optimizers import Adam
 from bakeoff.records import read_json, write_record
@@ -20,7 +21,7 @@ from bakeoff.shapes import CHECKSUM
 from bakeoff.spec import Budget
 from bakeoff.study_file import find_study
 from bakeoff.study_folder import StudyFolder
-from bakeoff.worker import Job, work
+from bakeoff.worker import work
 
 #: 1 has a rate a hundred times too high; 2 is hopeless, as its weights hardly move; 3 learns; 4 is deeper and worse; 5
 #: is never run.

@@ -12,14 +12,16 @@ import psutil
 import pytest
 import torch
 
-from bakeoff import checkpoints, data, sampling, worker
+from bakeoff import checkpoints, data, recorded_run, sampling
+from bakeoff.job import Job
 from bakeoff.machine import Clock, resolve_device
 from bakeoff.models import GLR, GPT1, LSTM
 from bakeoff.optimizers import OPTIMIZERS, SCHEDULES
+from bakeoff.recorded_run import RecordedRun
 from bakeoff.run_folder import FAILED, FINISHED, RunFolder
 from bakeoff.spec import Budget
 from bakeoff.training import Training, evaluation_steps, steps_a_pass, token_nats
-from bakeoff.worker import Job, work
+from bakeoff.worker import work
 
 CPU = resolve_device("cpu")
 MODELS = {
@@ -339,12 +341,10 @@ def test_a_moving_average_of_the_weights_is_measured_in_the_end_and_goes_on_to_t
 
 def test_evaluations_past_the_checkpoint_are_made_again_not_twice(job, calm, monkeypatch):
     monkeypatch.setattr(checkpoints, "SHARE", 1e9)
-    original = worker._Recording._save
-    monkeypatch.setattr(
-        worker._Recording, "_save", lambda self, training: training.epochs < 1 and original(self, training)
-    )
+    original = RecordedRun._save
+    monkeypatch.setattr(RecordedRun, "_save", lambda self, training: training.epochs < 1 and original(self, training))
     dying_after(monkeypatch, 10**6, KilledError())
-    monkeypatch.setattr(worker._Recording, "_summary", lambda self, training: (_ for _ in ()).throw(KilledError()))
+    monkeypatch.setattr(RecordedRun, "_summary", lambda self, training: (_ for _ in ()).throw(KilledError()))
     with pytest.raises(KilledError):
         work(job, lambda message: None)
     assert len(RunFolder(job.folder).history()) == 3
@@ -444,7 +444,7 @@ def test_a_study_that_is_moved_while_a_run_is_at_work_is_not_made_again(job, cal
 
 def test_going_on_under_other_code_is_recorded(job, folder, monkeypatch):
     before = folder.environment["sources"]
-    monkeypatch.setattr(worker, "environment", lambda device: folder.environment | {"sources": "changed"})
+    monkeypatch.setattr(recorded_run, "environment", lambda device: folder.environment | {"sources": "changed"})
     work(job, lambda message: None)
     assert folder.environment["sources"] == f"{before}, changed"
 
@@ -548,9 +548,9 @@ def test_a_checkpoint_that_memory_or_disk_cannot_hold_now_is_kept(job, calm, fol
 def test_weights_of_an_evaluation_that_was_cut_off_are_not_the_best_ones(job, monkeypatch):
     """As on a GPU, where what is repeated may come out differently: here the second epoch is worse the second time."""
     monkeypatch.setattr(checkpoints, "SHARE", 1e9)
-    original = worker._Recording._save
-    monkeypatch.setattr(worker._Recording, "_save", lambda self, t: t.epochs < 2 and original(self, t))
-    monkeypatch.setattr(worker._Recording, "_summary", lambda self, training: (_ for _ in ()).throw(KilledError()))
+    original = RecordedRun._save
+    monkeypatch.setattr(RecordedRun, "_save", lambda self, t: t.epochs < 2 and original(self, t))
+    monkeypatch.setattr(RecordedRun, "_summary", lambda self, training: (_ for _ in ()).throw(KilledError()))
     with pytest.raises(KilledError):
         work(job, lambda message: None)
     folder = RunFolder(job.folder)
@@ -572,13 +572,13 @@ def test_weights_of_an_evaluation_that_was_cut_off_are_not_the_best_ones(job, mo
 
 
 def test_best_weights_that_are_not_of_the_best_epoch_fail_the_run(job, monkeypatch):
-    original = worker._Recording._final_measures
+    original = RecordedRun._final_measures
 
     def exchanged(self, training):
         checkpoints.save(self.folder.best_weights, training.model.state_dict(), {"epoch": 1})
         return original(self, training)
 
-    monkeypatch.setattr(worker._Recording, "_final_measures", exchanged)
+    monkeypatch.setattr(RecordedRun, "_final_measures", exchanged)
     measure = Training._nats
     monkeypatch.setattr(Training, "_nats", lambda self, s, q=None: measure(self, s, q) * (1 + max(0, self.epochs + 1)))
     work(job, lambda message: None)
@@ -621,7 +621,7 @@ def test_a_finished_run_keeps_its_best_weights_and_its_records_alone(job, calm):
 def test_a_long_run_opens_no_more_files_and_keeps_no_more_readings(job, monkeypatch):
     handles, long = [], dataclasses.replace(job.run.budget, epoch_steps=60)
     job = dataclasses.replace(job, run=dataclasses.replace(job.run, budget=long))
-    monkeypatch.setattr(worker, "REPORTING_INTERVAL", 0.0)
+    monkeypatch.setattr(recorded_run, "REPORTING_INTERVAL", 0.0)
     work(job, lambda message: handles.append(psutil.Process().num_fds()))
     quarter = len(handles) // 4
     # The least, as the thread that reads the memory has a file open now and then.

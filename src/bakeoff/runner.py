@@ -23,6 +23,7 @@ from bakeoff.files import remove_leftovers, written_atomically
 from bakeoff.folders import free_folder, settle
 from bakeoff.forkserver import shared_server
 from bakeoff.identity import encode, identity
+from bakeoff.job import Job
 from bakeoff.machine import available_memory, gpus, resolve_precision, return_freed_memory, usable_cores
 from bakeoff.models import ngram
 from bakeoff.records import DamagedError, write_record
@@ -30,7 +31,6 @@ from bakeoff.run_folder import DAMAGED, DIVERGED, FINISHED
 from bakeoff.shapes import DECLARED, fault
 from bakeoff.spec import Budget, Corpus, Run, Study
 from bakeoff.study_folder import StudyFolder
-from bakeoff.worker import Job
 
 Json = dict[str, Any]
 #: Where the worker of a run that was sent to another machine looks for a text and for a study file.

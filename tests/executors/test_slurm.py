@@ -15,9 +15,10 @@ from bakeoff import checkpoints, cli, options
 from bakeoff.errors import UserError
 from bakeoff.executors import Ended, Task, node, slurm
 from bakeoff.executors.node import Progress
+from bakeoff.job import Job
 from bakeoff.run_folder import FAILED, FINISHED, RunFolder
 from bakeoff.study_file import find_study
-from bakeoff.worker import Job, work
+from bakeoff.worker import work
 
 installed = pytest.mark.skipif(importlib.util.find_spec("submitit") is None, reason="submitit is not installed")
 

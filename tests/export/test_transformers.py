@@ -23,6 +23,7 @@ from bakeoff import data, metrics, words
 from bakeoff.errors import UserError
 from bakeoff.export import transformers as exporting
 from bakeoff.files import write_json
+from bakeoff.job import Job
 from bakeoff.loading import Trained
 from bakeoff.models import GLR, GPT, GPT1, GRU, LSTM, Transformers
 from bakeoff.optimizers import Adam
@@ -31,7 +32,7 @@ from bakeoff.run_folder import RunFolder
 from bakeoff.runner import open_session
 from bakeoff.spec import Study
 from bakeoff.training import token_nats
-from bakeoff.worker import Job, work
+from bakeoff.worker import work
 
 SMALL = {"width": 16, "heads": 2}
 LLAMA = Transformers("llama", layers=2, hidden_size=16, num_attention_heads=2, intermediate_size=24)

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 import rounding
+from bakeoff.job import Job
 from bakeoff.runner import open_session
-from bakeoff.worker import Job, work
+from bakeoff.worker import work
 from processor import bf16_lstm
 
 

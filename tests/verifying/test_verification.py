@@ -17,6 +17,7 @@ from bakeoff import checkpoints, cli, decisions, runner
 from bakeoff.errors import UserError
 from bakeoff.files import sha256_of
 from bakeoff.identity import decode
+from bakeoff.job import Job
 from bakeoff.models import LSTM
 from bakeoff.optimizers import SGD
 from bakeoff.records import read_json, write_record
@@ -29,7 +30,7 @@ from bakeoff.study_file import BUILT_IN, find_study
 from bakeoff.study_folder import StudyFolder
 from bakeoff.terminal import CHECKED
 from bakeoff.verifying import Review, Verification, measured, reported, verification
-from bakeoff.worker import Job, work
+from bakeoff.worker import work
 
 RUN, JUDGED = "01-lstm-1-adam/seed-0", "01-lstm-1-adam/seed-7"
 

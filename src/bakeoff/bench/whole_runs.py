@@ -25,11 +25,11 @@ from bakeoff.bench.turns import OWN
 from bakeoff.data import Tokens
 from bakeoff.data.sequences import TokenStream
 from bakeoff.experiments import QUICK
+from bakeoff.job import Job
 from bakeoff.machine import resolve_precision
 from bakeoff.spec import Budget, Run
 from bakeoff.threads import waiting
 from bakeoff.training import token_nats
-from bakeoff.worker import Job
 
 CPU = torch.device("cpu")
 #: For each of the cases at the size of `quick`: the peer that has the most users.

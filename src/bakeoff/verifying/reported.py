@@ -32,14 +32,7 @@ def compare(review: Review, study: StudyFolder) -> None:
         return
     page, before = (recorded / PAGE).read_text(encoding="utf-8", errors="replace"), len(review.differences)
     with tempfile.TemporaryDirectory(prefix="bakeoff-verify-") as temporary:
-        rebuilt, here, named = Path(temporary, "report"), study.path.resolve(), study
-        if (called := next(iter(PLACED.findall(page)), here.name)) != here.name:
-            named = StudyFolder(Path(temporary, "study", called))
-            named.path.mkdir(parents=True)
-            if "/" in called:  # it is a part of a whole
-                (named.path.parent / decisions.FILE).touch()
-            for each in here.iterdir():
-                (named.path / each.name).symlink_to(each)
+        rebuilt, named = Path(temporary, "report"), _as_it_was_called(study, page, Path(temporary))
         built = build(named, rebuilt, beside_published='<section id="published"' in page)
         if changed := _ended_otherwise(recorded, rebuilt):
             review.differences.extend(changed)
@@ -63,6 +56,20 @@ def compare(review: Review, study: StudyFolder) -> None:
                 f"{recorded}: whether it was right when it was written, as {newer} is newer: "
                 f"`bakeoff report {study.path}` writes it anew"
             )
+
+
+def _as_it_was_called(study: StudyFolder, page: str, temporary: Path) -> StudyFolder:
+    """The study below the name that its report has for it."""
+    here = study.path.resolve()
+    if (called := next(iter(PLACED.findall(page)), here.name)) == here.name:
+        return study
+    named = StudyFolder(temporary / "study" / called)
+    named.path.mkdir(parents=True)
+    if "/" in called:  # it is a part of a whole
+        (named.path.parent / decisions.FILE).touch()
+    for each in here.iterdir():
+        (named.path / each.name).symlink_to(each)
+    return named
 
 
 def _ended_otherwise(recorded: Path, rebuilt: Path) -> list[Difference]:
