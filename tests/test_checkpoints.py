@@ -1,5 +1,7 @@
 """Checkpoints: what was saved comes back to the bit, or it is said that it does not."""
 
+import dataclasses
+import itertools
 import json
 import os
 import stat
@@ -11,6 +13,8 @@ from safetensors.torch import load_file, save_file
 
 from bakeoff import checkpoints
 from bakeoff.files import SAFETENSORS_TEMPORARY, TEMPORARY, remove_leftovers
+from bakeoff.models import LSTM
+from test_training import training
 
 TENSORS = {
     "model.weight": torch.randn(3, 4),
@@ -173,10 +177,59 @@ def test_whatever_an_optimizer_keeps_in_its_state_comes_back(path, states):
 @pytest.mark.parametrize(
     ("state", "told"),
     [
-        ({"all": {"means": [torch.ones(2)]}}, "keeps all.means in its state as list, which no checkpoint holds"),
+        ({"all": {"means": [torch.ones(2)]}}, "keeps all.means in its state as list, which no checkpoint gives back"),
+        ({0: {"seen": {0: 3}}}, "keeps 0.seen in its state as dict, which no checkpoint gives back"),
+        ({0: {"pair": (1, 2)}}, "keeps 0.pair in its state as tuple"),
+        ({0: {0: torch.ones(2)}}, "state of 0 has the key 0, which no checkpoint holds"),
         ({"a.b": {"n": 1}}, "a name of its own with a point in it"),
     ],
 )
 def test_what_would_not_come_back_is_refused_before_anything_rests_on_it(state, told):
     with pytest.raises(ValueError, match=told):
         checkpoints._flatten(state)
+
+
+class Odd(torch.optim.SGD):
+    """An optimizer whose state is of other types than the weights, in the order in which it was given these."""
+
+    def step(self, closure=None):
+        for weight in self.param_groups[0]["params"]:
+            state = self.state[weight]
+            state["sum"] = state.get("sum", torch.zeros_like(weight, dtype=torch.float64)) + weight.grad.double() / 3
+            state["positive"], state["signs"] = weight.grad > 0, weight.grad.sign().long()
+        super().step(closure)
+
+
+def trained_oddly(steps, *, turned=False, **group):
+    run = training(LSTM(embedding=8, hidden=8))
+    weights = list(run.model.parameters())[:: -1 if turned else 1]
+    run = dataclasses.replace(run, optimizer=Odd([{"params": weights, **group}], lr=0.1))
+    for _ in itertools.islice(run.evaluations(), steps):
+        pass
+    return run
+
+
+def test_state_of_other_types_than_the_weights_comes_back_as_it_was(path):
+    run = trained_oddly(2, pair=(0.9, 0.99))
+    checkpoints.save(path, *checkpoints.take(run))
+    again = trained_oddly(0, pair=(0.0, 0.0))
+    checkpoints.restore(again, checkpoints.load(path))
+    assert again.optimizer.param_groups[0]["pair"] == (0.9, 0.99)
+    for before, after in zip(run.parameters, again.parameters, strict=True):
+        assert run.optimizer.state[before].keys() == again.optimizer.state[after].keys()
+        for key, value in run.optimizer.state[before].items():
+            assert again.optimizer.state[after][key].dtype == value.dtype
+            assert torch.equal(again.optimizer.state[after][key], value)
+
+
+def test_weights_in_another_order_than_the_optimizer_had_them_are_refused(path):
+    """As where they are sorted into groups by a set of names."""
+    checkpoints.save(path, *checkpoints.take(trained_oddly(2)))
+    with pytest.raises(ValueError, match="has its weights in another order now"):
+        checkpoints.restore(trained_oddly(0, turned=True), checkpoints.load(path))
+
+
+@pytest.mark.parametrize("value", [torch.ones(()), {1: 2}, len, [(1, 2)]])
+def test_what_no_checkpoint_gives_back_of_an_optimizers_groups_is_refused(value):
+    with pytest.raises(ValueError, match=r"keeps scale in its groups as .*, which no checkpoint gives back as it was"):
+        checkpoints.take(trained_oddly(1, scale=value))

@@ -98,6 +98,29 @@ def test_what_lies_where_python_was_started_is_not_taken_for_what_is_beside_the_
         assert "helpers" in sources.beside(path)
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("mine.py", "return math.pi", "import helpers; return helpers.scale(3)"),
+        ("mine.py", "return math.pi", "from inner import sibling; return sibling.TWO"),
+        ("inner/deep.py", "return x **", "from . import sibling; return x **"),
+    ],
+)
+def test_what_lies_beside_the_file_is_imported_as_the_file_is_executed(path, name, old, new):
+    sources.require_imports_at_the_top(path)
+    edited(path, old, new, name)
+    with pytest.raises(ValueError, match=f"{name.rpartition('/')[2]}, line .* in a function: import what lies beside"):
+        sources.require_imports_at_the_top(path)
+
+
+def test_what_python_says_as_it_starts_is_not_where_it_looks_for_modules(monkeypatch, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text("print('hello')\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    sources._places_of_a_worker.cache_clear()
+    assert str(tmp_path) in sources._places_of_a_worker()
+    sources._places_of_a_worker.cache_clear()
+
+
 def test_where_the_folder_is_on_the_path_the_modules_in_it_are_still_found(path, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(path.parent), *sys.path])
     assert "helpers" in sources.beside(path)
@@ -117,6 +140,8 @@ def test_where_the_folder_is_on_the_path_the_modules_in_it_are_still_found(path,
         ("study = (", "study = (scale(3), "),
         ("study = (", "noted = lambda: SEEN.append(1)\nstudy = ("),
         ("study = (", "root = math.sqrt(EPOCHS)\nstudy = ("),
+        ("study = (", "noted = scale('a')\nstudy = ("),
+        ("study = (", "class Noted:\n    size = scale(3)\nstudy = ("),
         ("study = (", "class Noted:\n    size = EPOCHS\n    root = math.sqrt(2)\nstudy = ("),
     ],
 )
@@ -138,14 +163,13 @@ def test_what_does_not_change_a_class_does_not_change_what_it_is_made_of(path, o
         ("study =", "_ = Net.update(1)\nstudy =", None),
         ("WIDTH = 3", "_unused = (WIDTH := 4)", None),
         ("study =", "@scale\ndef noted(): ...\nstudy =", None),
-        ("study =", "noted = scale('a')\nstudy =", None),
         ("study =", "noted: object = SEEN.append(1)\nstudy =", None),
         ("study =", "noted = [SEEN[0].add(x) for x in range(2)]\nstudy =", None),
         ("study =", "def noted(x=SEEN.append(1)): ...\nstudy =", None),
         ("study =", "def noted(*, x=SEEN.append(1)): ...\nstudy =", None),
         ("study =", "class Noted:\n    SEEN[0] = 1\nstudy =", None),
         ("study =", "class Noted:\n    @scale\n    def noted(self): ...\nstudy =", None),
-        ("study =", "class Noted:\n    size = scale(3)\nstudy =", None),
+        ("study =", "noted = list(map(scale, [1]))\nstudy =", None),
     ],
 )
 def test_whatever_a_class_uses_changes_what_it_is_made_of(path, old, new, name):

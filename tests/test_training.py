@@ -308,6 +308,85 @@ def test_such_a_buffer_that_changes_later_is_refused_at_the_next_evaluation_or_c
         look(run)
 
 
+class Late(Counting):
+    """A model that makes a buffer in its first step."""
+
+    def __init__(self, inner, persistent):
+        super().__init__(inner)
+        self.persistent = persistent
+
+    def loss(self, inputs, targets):
+        if not hasattr(self, "mean"):
+            self.register_buffer("mean", torch.zeros(()), persistent=self.persistent)
+        return super().loss(inputs, targets)
+
+
+@pytest.mark.parametrize("persistent", [True, False])
+def test_a_buffer_that_is_made_while_training_is_refused(persistent):
+    run = training(DROPOUT[0])
+    run.model = Late(run.model, persistent)
+    with pytest.raises(ValueError, match="the model makes or drops mean while it trains: register it in __init__"):
+        run._warm_up()
+
+
+class Wrong(Counting):
+    """A model whose nats are something else."""
+
+    def __init__(self, inner, made):
+        super().__init__(inner)
+        self.made = made
+
+    def token_nats(self, inputs, targets):
+        return self.made(self.inner.token_nats(inputs, targets))
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (lambda nats: -nats, "less than 0, and -log of a probability is not: mind its sign"),
+        (lambda nats: nats - 10, "less than 0"),
+        (lambda nats: nats[..., None], r"gives torch.float32 \(\d+, \d+, 1\) for \(\d+, \d+\): give the nats of each"),
+        (lambda nats: nats.flatten(), "give the nats of each target"),
+        (lambda nats: nats.mean(), "give the nats of each target"),
+        (lambda nats: nats.long(), "gives torch.int64"),
+        (lambda nats: nats.tolist(), "gives list"),
+    ],
+)
+def test_what_are_no_nats_of_each_target_is_refused(made, told):
+    run = training(DROPOUT[0])
+    with pytest.raises(ValueError, match=told):
+        token_nats(Wrong(run.model, made), VALID, run.budget, CPU)
+
+
+def test_nats_may_be_below_zero_by_rounding():
+    run = training(DROPOUT[0])
+    token_nats(Wrong(run.model, lambda nats: nats * 0 - 1e-6), VALID, run.budget, CPU)
+
+
+def test_an_optimizer_that_was_not_given_all_weights_is_refused():
+    run = training(DROPOUT[0])
+    name, kept = next(iter(run.model.named_parameters()))
+    with pytest.raises(ValueError, match=f"was not given {name}, a weight that can be learned"):
+        dataclasses.replace(
+            run, optimizer=torch.optim.SGD([p for p in run.model.parameters() if p is not kept], lr=0.1)
+        )
+    kept.requires_grad_(requires_grad=False)
+    dataclasses.replace(run, optimizer=torch.optim.SGD([p for p in run.model.parameters() if p is not kept], lr=0.1))
+
+
+class Halving(torch.optim.SGD):
+    def step(self, closure=None):
+        super().step(closure)
+        self.param_groups[0]["lr"] /= 2
+
+
+def test_an_optimizer_with_a_schedule_of_its_own_is_refused():
+    run = training(DROPOUT[0])
+    run = dataclasses.replace(run, optimizer=Halving(run.model.parameters(), lr=0.1))
+    with pytest.raises(ValueError, match="changes its learning rate, which the budget's schedule sets"):
+        list(run.evaluations())
+
+
 SAMPLING = Sampling(places=(2, 4, 7, 8), sequences=np.array([0, 3, 16]))
 
 

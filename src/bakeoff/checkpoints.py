@@ -67,7 +67,11 @@ def take(training: Training) -> State:
         "epochs": training.epochs,
         "steps": dataclasses.asdict(training.steps),
         "samples": [dataclasses.asdict(sample) for sample in training.samples],
-        "optimizer": {"numbers": numbers, "groups": optimizer["param_groups"]},
+        "optimizer": {
+            "numbers": numbers,
+            "groups": [_groups_kept(group) for group in optimizer["param_groups"]],
+            "weights": _weights_in_order(training),
+        },
     }
     with training.clock.measuring("checkpoint"):  # so that the seconds of what is under way are in
         facts["seconds"] = dict(training.clock.seconds)
@@ -76,7 +80,11 @@ def take(training: Training) -> State:
 
 
 def restore(training: Training, state: State) -> None:
-    """Bring a training that has not begun to where `state` was taken, to the bit."""
+    """Bring a training that has not begun to where `state` was taken, to the bit.
+
+    Raises:
+        ValueError: Its optimizer has other weights, or the same in another order.
+    """
     tensors, facts = state
     training.step, training.epochs = facts["step"], facts["epochs"]
     training.steps = Steps(**facts["steps"])
@@ -84,13 +92,33 @@ def restore(training: Training, state: State) -> None:
     training.model.load_state_dict(_under("model.", tensors))
     if training.average:
         training.average.load(_under("average.", tensors))
-    saved = _unflatten(_under("optimizer.", tensors), facts["optimizer"]["numbers"])
-    training.optimizer.load_state_dict({"state": saved, "param_groups": facts["optimizer"]["groups"]})
+    _restore_optimizer(training, facts["optimizer"], _under("optimizer.", tensors))
     _set_random_states(_under("random.", tensors), training.device)
     clock = training.clock
     for sums, before in ((clock.seconds, facts["seconds"]), (clock.processor_seconds, facts["processor_seconds"])):
         for purpose, seconds in before.items():
             sums[purpose] += seconds
+
+
+def _restore_optimizer(training: Training, facts: Json, tensors: dict[str, Tensor]) -> None:
+    optimizer, state = training.optimizer, _unflatten(tensors, facts["numbers"])
+    if facts.get("weights", ours := _weights_in_order(training)) != ours:  # checkpoints of earlier versions have none
+        raise ValueError("the optimizer has its weights in another order now, so that its state would be of others")
+    groups = [
+        {key: tuple(value) if isinstance(fresh.get(key), tuple) else value for key, value in group.items()}
+        for group, fresh in zip(facts["groups"], optimizer.param_groups, strict=True)
+    ]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})
+    for place, weight in enumerate(training.parameters):
+        for key, value in state.get(place, {}).items():
+            if isinstance(value, Tensor):  # which torch has cast to the weight's type
+                optimizer.state[weight][key] = value.to(optimizer.state[weight][key].device)
+
+
+def _weights_in_order(training: Training) -> list[Any]:
+    """Name and shape of each weight that the optimizer has, by which its state is found again."""
+    names = {id(weight): name for name, weight in training.model.named_parameters()}
+    return [[names.get(id(weight)), list(weight.shape)] for weight in training.parameters]
 
 
 def save(path: Path, tensors: Mapping[str, Tensor], facts: Json) -> None:
@@ -150,19 +178,37 @@ def _flatten(states: dict[int | str, dict[str, Any]]) -> tuple[dict[str, Tensor]
     Raises:
         ValueError: It would not come back: a value is neither a tensor nor JSON, or a name has a point in it.
     """
+    for place, name in (
+        (place, name) for place, state in states.items() for name in state if not isinstance(name, str)
+    ):
+        raise ValueError(f"the optimizer's state of {place} has the key {name!r}, which no checkpoint holds: use text")
     named = {f"optimizer.{place}.{name}": v for place, state in states.items() for name, v in state.items()}
     tensors = {name: value for name, value in named.items() if isinstance(value, Tensor)}
     others = {name: value for name, value in named.items() if name not in tensors}
     for name, value in others.items():
-        try:
-            json.dumps(value)
-        except (TypeError, ValueError) as error:
-            what = f"{name.removeprefix('optimizer.')} in its state as {type(value).__name__}"
-            mend = "keep tensors, numbers and text"
-            raise ValueError(f"the optimizer keeps {what}, which no checkpoint holds: {mend}") from error
+        _require_json(f"{name.removeprefix('optimizer.')} in its state", value)
     if _unflatten(_under("optimizer.", tensors), others).keys() != {place for place, state in states.items() if state}:
         raise ValueError("the optimizer's state has a name of its own with a point in it: name it otherwise")
     return tensors, others
+
+
+def _groups_kept(group: Json) -> Json:
+    """A group's settings as they are kept; its pairs and the like come back as such."""
+    for name, value in group.items():
+        _require_json(f"{name} in its groups", list(value) if isinstance(value, tuple) else value)
+    return group
+
+
+def _require_json(what: str, value: object) -> None:
+    try:
+        same = json.loads(json.dumps(value)) == value
+    except (TypeError, ValueError):
+        same = False
+    if not same:
+        raise ValueError(
+            f"the optimizer keeps {what} as {type(value).__name__}, which no checkpoint gives back as it was: keep "
+            "tensors, numbers and text"
+        )
 
 
 def _unflatten(tensors: dict[str, Tensor], numbers: Json) -> dict[int | str, dict[str, Any]]:

@@ -172,7 +172,7 @@ def require_disk(about: str, needed: float, folder: Path, otherwise: str) -> Non
 def _try(run: Run, tokens: Tokens, device: torch.device) -> StepCost | None:
     try:
         return _probe(run, tokens, device) if _fits(run, tokens.vocabulary, device) else None
-    except Exception:  # noqa: BLE001 (an estimate must not stop a study)
+    except (Exception, SystemExit):  # noqa: BLE001 (an estimate must not stop a study)
         return None
 
 

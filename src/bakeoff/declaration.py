@@ -9,8 +9,9 @@ from typing import Any
 from bakeoff import accounting, sources, texts
 from bakeoff.data import Tokens, overlap, tokenizers
 from bakeoff.data.splits import SPLITS
+from bakeoff.errors import UserError, one_line
 from bakeoff.identity import encode, fits, identity
-from bakeoff.models import ARCHITECTURES, count_parameters, ngram
+from bakeoff.models import ARCHITECTURES, count_parameters, ngram, without_weights
 from bakeoff.optimizers import OPTIMIZERS
 from bakeoff.spec import (
     TRAITS_OF_ARCHITECTURES,
@@ -35,6 +36,24 @@ def describe(study: Study, tokens: Tokens | None) -> Json:
         "experiments": [_experiment(e, study.budget_of(e), vocabulary) for e in study.experiments],
         "seeds": list(study.seeds),
     }
+
+
+def require_buildable(study: Study, vocabulary: int) -> None:
+    """See that all models and optimizers of a study can be built.
+
+    Raises:
+        UserError: One cannot.
+    """
+    for experiment in study.experiments:
+        sizes = vocabulary, study.budget.sequence_length
+        try:
+            experiment.architecture.check(*sizes)
+            experiment.optimizer.check(without_weights(experiment.architecture, *sizes))
+        except UserError:
+            raise
+        except (Exception, SystemExit) as error:  # of a class of one's own it may be any
+            why = one_line(error)
+            raise UserError(f"#{experiment.number} cannot be built ({type(error).__name__}: {why})") from error
 
 
 def declare(study: Study, tokens: Tokens, declared: Study, source: Path | None) -> Json:

@@ -66,9 +66,11 @@ def identity(spec: object) -> str:
 def purpose(study: Study) -> str:
     """The identity of a study but for its learning rates: what a search for them is good for.
 
-    They all count as 1, which not every optimizer takes.
+    They all count as 1, which not every optimizer takes. Experiments count in the order of their numbers, by which
+    rates are found again.
     """
-    encoded = encode(study, minimal=True)
+    ordered = tuple(sorted(study.experiments, key=lambda experiment: experiment.number))
+    encoded = encode(dataclasses.replace(study, experiments=ordered), minimal=True)
     for experiment in encoded["experiments"]:
         experiment["optimizer"]["lr"] = 1.0
     return _digest(encoded)

@@ -35,7 +35,7 @@ def record(job: Job, folder: RunFolder, emit: Emit) -> Json:
     """Train, measure and record a run; its summary, of whatever went wrong as well."""
     try:
         return RecordedRun(job, folder, emit).record()
-    except Exception as error:  # noqa: BLE001 (a run that fails in any way is a result, and the study goes on)
+    except (Exception, SystemExit) as error:  # noqa: BLE001 (however a run fails is a result, and the study goes on)
         return {"status": FAILED, "error": _reason(error), "traceback": traceback.format_exc()}
 
 
@@ -56,12 +56,12 @@ def _divergence(error: DivergedError) -> Json:
     }
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: BaseException) -> str:
     lines = str(error).strip().splitlines() or [""]
     return f"out of memory: {lines[0]}" if _out_of_memory(error) else f"{type(error).__name__}: {lines[0]}"
 
 
-def _out_of_memory(error: Exception) -> bool:
+def _out_of_memory(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error)
 
 

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from bakeoff import costs, data, models, sources, texts
+from bakeoff import costs, data, sources, texts
 from bakeoff.data import Tokens, Told, own_text
 from bakeoff.data.cache import cache_folder
-from bakeoff.declaration import declare
-from bakeoff.errors import UserError, one_line
+from bakeoff.declaration import declare, require_buildable
+from bakeoff.errors import UserError
 from bakeoff.executors import Cluster, Task, do
 from bakeoff.executors.apart import CACHE
 from bakeoff.executors.local import Local
@@ -319,16 +319,7 @@ def tokens_of(declared: Study, told: Told = lambda *_: None) -> Tokens:
         UserError: The corpus cannot be used, or one cannot be built.
     """
     tokens = data.prepare(declared.corpus, declared.budget, told)
-    for experiment in declared.experiments:
-        sizes = tokens.vocabulary, declared.budget.sequence_length
-        try:
-            experiment.architecture.check(*sizes)
-            experiment.optimizer.check(models.without_weights(experiment.architecture, *sizes))
-        except UserError:
-            raise
-        except Exception as error:  # of a class of one's own it may be any
-            why = one_line(error)
-            raise UserError(f"#{experiment.number} cannot be built ({type(error).__name__}: {why})") from error
+    require_buildable(declared, tokens.vocabulary)
     return tokens
 
 

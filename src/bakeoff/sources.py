@@ -1,7 +1,7 @@
 """What the classes of a study file are made of: its source and that of the modules beside it, without executing either.
 
-Comments, docstrings and formatting do not count. Nor does what a class does not use of the study file, so that the file
-may get another contender, and what was trained before is still what it was.
+Comments, docstrings and formatting do not count. Nor does what a class does not use of the study file, so that another
+contender may be mended, and what was trained before is still what it was.
 """
 
 import ast
@@ -16,14 +16,10 @@ from importlib.util import resolve_name
 from itertools import accumulate
 from pathlib import Path
 
+from bakeoff.effects import BY_NAME, bound, effects, mentioned, stored
+
 #: What a study file is called while it is executed, and so the module of its classes.
 MODULE = "bakeoff_study"
-#: What finds others by a name that may be computed: where it is used anything in the file may be.
-BY_NAME = {"globals", "locals", "vars", "eval", "exec", "__import__", "modules"}
-#: What tells a class of its subclasses.
-NOTING = (b"__init_subclass__", b"__subclasses__", b"metaclass")
-#: The name of what is no part of any class: the study, which says with what each is tried.
-DECLARED = "study"
 
 
 def beside(path: Path) -> dict[str, Path]:
@@ -76,7 +72,7 @@ def places() -> list[str]:
 def _places_of_a_worker() -> tuple[str, ...]:
     told = "import json, sys; print(json.dumps(sys.path))"
     said = subprocess.run([sys.executable, "-P", "-c", told], capture_output=True, text=True, check=True)
-    return tuple(json.loads(said.stdout))
+    return tuple(json.loads(said.stdout.splitlines()[-1]))  # something else may be said as Python starts
 
 
 def read(path: Path) -> dict[str, bytes]:
@@ -87,6 +83,29 @@ def read(path: Path) -> dict[str, bytes]:
     """
     own = path.resolve()
     return {file.relative_to(own.parent).as_posix(): file.read_bytes() for file in (own, *beside(own).values())}
+
+
+def require_imports_at_the_top(path: Path) -> None:
+    """See that what lies beside a study file is imported when the file is executed, and not when a function is called.
+
+    By then another study's module may have the name, or none.
+
+    Raises:
+        ValueError: It is not.
+        SyntaxError: One of the files is no Python.
+    """
+    found = beside(path)
+    for file in (path, *found.values()):
+        for function in ast.walk(ast.parse(file.read_bytes(), file)):
+            if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            for node in (node for node in ast.walk(function) if isinstance(node, ast.Import | ast.ImportFrom)):
+                near = found.keys() & set(_imports(ast.Module([node], []), ""))
+                if near or (isinstance(node, ast.ImportFrom) and node.level):
+                    what = f"{file.name}, line {node.lineno}: `{ast.unparse(node)}`"
+                    raise ValueError(
+                        f"{what} is in a function: import what lies beside the study at the top of the file"
+                    )
 
 
 def checksums(path: Path) -> dict[str, str]:
@@ -100,115 +119,42 @@ def fingerprint(path: Path, kinds: Iterable[type]) -> str:
     Raises:
         SyntaxError: One of the files is no Python.
     """
-    statements = ast.parse(path.read_bytes()).body
-    bound = {name for statement in statements for name in _bound(statement) or ()}
-    names, effects = set[str](), _effects(statements, path)
+    contents = [ast.parse(content).body for content in read(path).values()]
+    statements, near = contents[0], contents[1:]
+    everything = {name for statement in statements for name in bound(statement) or ()}
+    names, noted = set[str](), effects(statements, near, _own(contents, path))
     for kind in kinds:
         told = {kind.__name__, kind.__qualname__.partition(".")[0]}
         # What makes a class whose name is nowhere bound may be anything in the file.
-        names |= told if told & bound or kind.__module__ != MODULE else bound
-        if "<locals>" in kind.__qualname__:  # what is given to the function that makes it
-            effects += [s for s in statements if isinstance(s, ast.Assign | ast.AnnAssign) and _mentioned(s) & told]
-    parts = [_normalized(_used(statements, names, effects))]
-    parts += [f"{name}\n{_normalized(ast.parse(file.read_bytes()).body)}" for name, file in beside(path).items()]
+        names |= told if told & everything or kind.__module__ != MODULE else everything
+    parts = [_normalized(_used(statements, names, noted))]
+    parts += [f"{name}\n{_normalized(body)}" for name, body in zip(beside(path), near, strict=True)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
 
-def _effects(statements: list[ast.stmt], path: Path) -> list[ast.stmt]:
-    """The statements that do more than to bind names.
-
-    Whatever of the file's own, or of a module beside it, is called may note down what it is given: a function, a
-    decorator, a method of a list. So may a class its subclasses, where something asks for them. That an instance is
-    made of a class changes nothing else.
-    """
-    contents = read(path).values()
-    noting = any(hook in content for content in contents for hook in NOTING)
-    made = {
-        node.name for content in contents for node in ast.walk(ast.parse(content)) if isinstance(node, ast.ClassDef)
-    }
-    own = _own(statements, path)
-    return [
-        s
-        for s in statements
-        if (bound := _bound(s)) is None or (bound != {DECLARED} and _touched(s, made, bases=noting) & own)
-    ]
-
-
-def _own(statements: list[ast.stmt], path: Path) -> set[str]:
-    """The names that the study file binds, but for what it imports from elsewhere than beside it."""
+def _own(contents: list[list[ast.stmt]], path: Path) -> set[str]:
+    """The names that a study file or a module beside it binds, but for what is imported from elsewhere."""
     near = {name.partition(".")[0] for name in beside(path)}
     own: set[str] = set()
-    for statement in statements:
-        if not isinstance(statement, ast.Import | ast.ImportFrom) or near & {
-            name.partition(".")[0] for name in _imports(ast.Module(body=[statement], type_ignores=[]), "")
-        }:
-            own |= _bound(statement) or set()
+    for statement in (statement for statements in contents for statement in statements):
+        parts = [statement] if bound(statement) is not None else list(ast.walk(statement))
+        for part in (part for part in parts if isinstance(part, ast.stmt)):
+            imported = {name.partition(".")[0] for name in _imports(ast.Module([part], []), "")}
+            inside = isinstance(part, ast.ImportFrom) and part.level  # of the package of a module beside it
+            if not isinstance(part, ast.Import | ast.ImportFrom) or imported & near or inside:
+                own |= bound(part) or stored(part)
     return own
 
 
-def _used(statements: list[ast.stmt], names: set[str], effects: list[ast.stmt]) -> list[ast.stmt]:
-    """The statements that bind those names, or names that these use, and all that do more than to bind names."""
+def _used(statements: list[ast.stmt], names: set[str], noted: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements that bind those names, or names that these use, and all that may do more than to bind names."""
     used: list[ast.stmt] = []
-    while more := [s for s in statements if s not in used and (s in effects or (_bound(s) or set()) & names)]:
+    while more := [s for s in statements if s not in used and (s in noted or (bound(s) or set()) & names)]:
         used += more
-        names = names.union(*map(_mentioned, more))
+        names = names.union(*map(mentioned, more))
         if names & BY_NAME:
             return statements
     return [statement for statement in statements if statement in used]
-
-
-def _touched(statement: ast.stmt, made: set[str], *, bases: bool) -> set[str]:
-    """The names of what a statement calls while it is executed, as the body of a function is not.
-
-    Args:
-        statement: A definition or an assignment.
-        made: The names of classes, of which instances may be made.
-        bases: Whether those of a class, and its metaclass, are called.
-    """
-    match statement:
-        case ast.ClassDef():
-            given = [*statement.bases, *(keyword.value for keyword in statement.keywords)] if bases else []
-            touched = set[str]().union(*map(_mentioned, [*statement.decorator_list, *given]))
-            for part in statement.body:
-                touched |= _mentioned(part) if _bound(part) is None else _touched(part, made, bases=bases)
-            return touched
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            defaults = [*statement.args.defaults, *filter(None, statement.args.kw_defaults)]
-            return set[str]().union(*map(_mentioned, statement.decorator_list), *(_called(d, made) for d in defaults))
-    return _called(statement, made)
-
-
-def _called(node: ast.AST, made: set[str]) -> set[str]:
-    """The names of what an expression calls, or a method of which it does; of a lambda, what it is made with."""
-    if isinstance(node, ast.Lambda):
-        return _called(node.args, made)
-    called = set[str]().union(*(_called(child, made) for child in ast.iter_child_nodes(node)))
-    if isinstance(node, ast.Call) and not (isinstance(node.func, ast.Name) and node.func.id in made):
-        called |= _mentioned(node.func)
-    return called
-
-
-def _mentioned(node: ast.AST) -> set[str]:
-    """All names in it; `sys.modules` is `modules`, as where that is imported."""
-    parts = list(ast.walk(node))
-    found = {each.attr for each in parts if isinstance(each, ast.Attribute) and ast.unparse(each) == "sys.modules"}
-    return found | {each.id for each in parts if isinstance(each, ast.Name)}
-
-
-def _bound(statement: ast.stmt) -> set[str] | None:
-    """The names that a definition, an import or an assignment binds; None for any other statement."""
-    match statement:
-        case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-            return {statement.name}
-        case ast.Import() | ast.ImportFrom() if all(alias.name != "*" for alias in statement.names):
-            return {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
-        case ast.Assign() if all(isinstance(target, ast.Name) for target in statement.targets):
-            bound = {target.id for target in statement.targets if isinstance(target, ast.Name)}
-            walrus = {node.target.id for node in ast.walk(statement.value) if isinstance(node, ast.NamedExpr)}
-            return None if bound == {"_"} else bound | walrus  # what is thrown away was done for its effect
-        case ast.AnnAssign(target=ast.Name(id=name)):
-            return {name}
-    return None
 
 
 def _normalized(statements: list[ast.stmt]) -> str:

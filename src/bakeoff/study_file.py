@@ -156,6 +156,7 @@ def load_study(path: Path) -> Study:
 
 def _executed(path: Path) -> Json:
     """What a study file defines. Meanwhile modules beside it can be imported, after those of all other places."""
+    sources.require_imports_at_the_top(path)
     for module in sources.beside(path):
         sys.modules.pop(module, None)
     before, working = (sys.path, sys.dont_write_bytecode), Path.cwd()

@@ -25,6 +25,9 @@ EVALUATED_AT_ONCE = 4096
 #: Finite losses and gradient norms before a divergence that are kept.
 LAST = 20
 
+#: How far below zero nats may come by rounding.
+ROUNDING = 1e-3
+
 Nats = npt.NDArray[np.float32]
 
 
@@ -177,6 +180,14 @@ class Training:
         self.ends = evaluation_steps(self.train, self.budget)
         self.average = MovingAverage(self.model, self.budget.average) if self.budget.average else None
         self._unkept: dict[str, bytes] = {}
+        self._names = self._kept_names()
+        given = set(map(id, self.parameters))
+        if left := [
+            name for name, each in self.model.named_parameters() if each.requires_grad and id(each) not in given
+        ]:
+            raise ValueError(
+                f"the optimizer was not given {left[0]}, a weight that can be learned: give it all of them"
+            )
 
     def evaluations(self) -> Iterator[Evaluation]:
         """Train for the whole budget; yield an evaluation at step zero and after every epoch.
@@ -199,6 +210,7 @@ class Training:
         Raises:
             ValueError: As `require_kept`.
         """
+        self._names = self._kept_names()
         buffers = {name: buffer.clone() for name, buffer in self.model.named_buffers()}
         self._unkept = {name: _digest(buffers[name]) for name in buffers.keys() - self.model.state_dict().keys()}
         with self.clock.measuring("compiling" if self.compiled else "warmup"), self._random_state_kept():
@@ -214,11 +226,17 @@ class Training:
         """See that whatever of the model has changed is what a checkpoint holds.
 
         Raises:
-            ValueError: A buffer has that is not.
+            ValueError: A buffer has that is not, or is there only since.
         """
+        if made := self._kept_names() ^ self._names:
+            raise ValueError(f"the model makes or drops {min(made)} while it trains: register it in __init__")
         for name, before in self._unkept.items():
             if _digest(self.model.get_buffer(name)) != before:
                 raise ValueError(f"the model changes its buffer {name}, which it does not keep: register it persistent")
+
+    def _kept_names(self) -> set[str]:
+        """The names of buffers, and of all that a checkpoint holds of the model."""
+        return {*self.model.state_dict(), *(name for name, _ in self.model.named_buffers())}
 
     def _train_epoch(self) -> EpochRecord:
         """Train the epoch, or the rest of it, in stretches: from one place where the sample is measured to the next."""
@@ -263,8 +281,9 @@ class Training:
     def _train_step(self, batch: Batch) -> tuple[float, float]:
         """One step of the optimizer: its mean loss and the norm of its gradient before clipping."""
         # A function of the step alone: there is no state of a schedule to keep.
-        for group, peak in zip(self.optimizer.param_groups, self.peaks, strict=True):
-            group["lr"] = peak * self.schedule(self.step)
+        rates = [peak * self.schedule(self.step) for peak in self.peaks]
+        for group, rate in zip(self.optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
         loss = self._loss(batch)
         value = loss.item()
         if not np.isfinite(value):
@@ -275,6 +294,10 @@ class Training:
             raise self._diverged("the gradient")
         with in_precision(self.budget.precision, self.device):  # an optimizer's own matrix products
             self.optimizer.step()
+        if [group["lr"] for group in self.optimizer.param_groups] != rates:
+            raise ValueError(
+                "the optimizer changes its learning rate, which the budget's schedule sets: leave it to that"
+            )
         self.optimizer.zero_grad()
         self.step += 1
         if self.average:
@@ -368,7 +391,12 @@ def token_nats(
         for batch in stream.batches(order, size, length):
             inputs, targets = on_device(batch, device)
             nats = model.token_nats(inputs, targets)  # type: ignore[operator]
+            if not isinstance(nats, Tensor) or nats.shape != targets.shape or not nats.is_floating_point():
+                told = f"{nats.dtype} {tuple(nats.shape)}" if isinstance(nats, Tensor) else type(nats).__name__
+                raise ValueError(f"token_nats gives {told} for {tuple(targets.shape)}: give the nats of each target")
             pieces.append(nats[targets >= 0].cpu().numpy())
+            if (pieces[-1] < -ROUNDING).any():
+                raise ValueError("token_nats gives less than 0, and -log of a probability is not: mind its sign")
     return np.concatenate(pieces)
 
 

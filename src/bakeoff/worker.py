@@ -34,8 +34,6 @@ def main() -> None:
     keep_freed_memory()
     compute_in_float32()
     job = Job.from_line(line)
-    if job.source:
-        sys.path.append(str(job.source.resolve().parent))  # for what its functions import when they are called
     if not job.folder.is_dir():
         sys.exit(f"{job.folder} is gone")  # it was there when this was started
     threading.Thread(target=_end_with_parent, daemon=True).start()

@@ -23,8 +23,6 @@ from bakeoff.spec import Budget, Corpus
 Told = Callable[[str, float | None], object]
 #: An entry of the cache keeps the tokenizer in this file, and what its splits share with train in that one.
 TOKENIZER, SHARED = "tokenizer.json", "shared.json"
-#: Documents from which on a text is not too short, but may say the same over and over.
-MANY = 100
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,7 +154,7 @@ def _require_documents(text: corpora.Text) -> None:
     for split in SPLITS:
         if not len(text.splits[split]):
             documents = [hash(document) for each in SPLITS for document in text.splits[each]]
-            if len({*documents}) < len(SPLITS) and len(documents) >= MANY:
+            if len(documents) > 2 * len({*documents}):
                 raise UserError(
                     f"corpus {text.name} says the same over and over, which makes no three splits that differ: give a "
                     "text of different paragraphs, or a folder with train.txt, valid.txt and test.txt"

@@ -24,6 +24,9 @@ Json = dict[str, Any]
 #: For the environment of a process that trains on a GPU. Without it, recurrent layers compute other bits each time with
 #: some versions of cuDNN (torch's documentation of `nn.LSTM`). It is read when CUDA starts.
 SAME_BITS_ON_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:2"}
+#: For that of any. Otherwise a set of names has another order in each process: an optimizer that groups weights by such
+#: sets would get its state in another order when a run goes on.
+SAME_ORDER = {"PYTHONHASHSEED": "0"}
 #: Seconds that a worker has to end after it was told to, and the most that count between two looks at a silent one.
 PATIENCE = 5.0
 #: Seconds without a word after which a worker is taken to hang, and what share of them counts while it computes.
@@ -33,7 +36,7 @@ LONGEST_SILENCE, COMPUTING = 1800.0, 0.1
 
 def worker_environment() -> dict[str, str]:
     """A worker's: this process's; where it says nothing of it, what keeps bits the same and how threads wait."""
-    return SAME_BITS_ON_CUDA | waiting() | os.environ
+    return SAME_BITS_ON_CUDA | waiting() | os.environ | SAME_ORDER
 
 
 @dataclass(frozen=True, kw_only=True)

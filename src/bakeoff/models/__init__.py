@@ -1,7 +1,8 @@
 """The models that can be compared. To add one: a file in this folder and a line in `ARCHITECTURES`."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from bakeoff.models.glr import GLR
 from bakeoff.models.gpt import GPT
@@ -42,9 +43,19 @@ def build(architecture: Architecture, budget: Budget, vocabulary: int, device: t
 
 
 def without_weights(architecture: Architecture, vocabulary: int, sequence_length: int) -> nn.Module:
-    """The real module, whose tensors have shapes and no data."""
+    """The real module, whose tensors have shapes and no data.
+
+    Raises:
+        TypeError: It is no module, or one that no checkpoint holds.
+    """
     with torch.device("meta"):
-        return architecture.build(vocabulary, sequence_length)
+        model = architecture.build(vocabulary, sequence_length)
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"build gives {type(model).__name__}, no torch.nn.Module")
+    for name, value in model.state_dict().items():
+        if not isinstance(value, Tensor) or is_lazy(value):
+            raise TypeError(f"{name} of its state is {type(value).__name__}, no tensor that has a shape")
+    return model
 
 
 def count_parameters(architecture: Architecture, vocabulary: int, sequence_length: int) -> tuple[int, int]:
