@@ -3,6 +3,7 @@
 import gc
 import os
 import random
+import signal
 from pathlib import Path
 
 import pytest
@@ -60,6 +61,15 @@ def ordinary_memory():
         for module in ("costs", "worker"):
             patch.setattr(f"bakeoff.{module}.keep_freed_memory", lambda: None)
         yield
+
+
+@pytest.fixture(autouse=True)
+def interrupts():
+    """Commands that are called here leave them as for a process that ends; these tests go on."""
+    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    yield
+    for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
+        signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session", autouse=True)

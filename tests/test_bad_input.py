@@ -74,6 +74,34 @@ class Loose(Adam):
 
 study =""",
 )
+BUILDING = MINE.replace("(LSTM(embedding=8, hidden=8), Adam(lr=1e-2))", "(Own(), Adam(lr=1e-2))").replace(
+    "study =",
+    """
+import torch
+from torch import nn
+from bakeoff.spec import Architecture
+
+class Stateful(nn.Linear):
+    def get_extra_state(self):
+        return {"n": 1}
+
+class Own(Architecture):
+    name, title = "own", "Own"
+
+    def build(self, vocabulary, sequence_length):
+        BUILT
+
+study =""",
+)
+#: What a model is built as, and what is said of it.
+BUILT = {
+    "pass": "(TypeError: build gives NoneType, no torch.nn.Module)",
+    "return nn.LazyLinear(3)": "(TypeError: weight of its state is UninitializedParameter, no tensor that has a shape)",
+    "return Stateful(3, 3)": "(TypeError: _extra_state of its state is dict, no tensor that has a shape)",
+    "return nn.Linear(0, -1)": "(RuntimeError: ",
+    "raise SystemExit(0)": "(SystemExit: 0)",
+}
+STUDY_FILES |= {f"built{n}.py": BUILDING.replace("BUILT", built) for n, built in enumerate(BUILT)}
 STUDY_FILES |= {
     "layer.py": CARELESS.replace("LAYERS", "layers: float = 1.0").replace("DECAY", "0.0"),
     "decay.py": CARELESS.replace("LAYERS", "").replace("DECAY", "None"),
@@ -256,6 +284,15 @@ def test_what_could_not_be_trained_or_read_again_is_told_before_anything_is_trai
     assert status == 2
     assert stderr.splitlines()[-1].startswith(f"bakeoff: {says}")
     assert not list((folder / "out").rglob("study.json"))
+
+
+@pytest.mark.parametrize("verb", ["run", "describe"])
+@pytest.mark.parametrize("number", range(len(BUILT)))
+def test_a_model_that_is_none_is_told_in_one_line(verb, number, folder, monkeypatch, capsys):
+    status, _, stderr = call([verb, f"built{number}.py", "--out", "out"], monkeypatch, capsys)
+    assert status == 2
+    assert stderr.splitlines()[-1].startswith(f"bakeoff: #1 cannot be built {[*BUILT.values()][number]}")
+    assert "Traceback" not in stderr
 
 
 def test_an_empty_corpus_name_is_refused(folder, monkeypatch, capsys):

@@ -131,6 +131,17 @@ def test_purpose_is_the_study_but_for_its_rates(tiny_study):
     assert purpose(tiny_study.with_shared(batch_size=8)) != purpose(tiny_study)
 
 
+def test_rates_are_for_experiments_by_their_numbers(tiny_study):
+    one, other = tiny_study.experiments[:2]
+    ordered = dataclasses.replace(tiny_study, experiments=(one, other))
+    swapped = dataclasses.replace(
+        tiny_study,
+        experiments=(dataclasses.replace(one, number=other.number), dataclasses.replace(other, number=one.number)),
+    )
+    assert purpose(dataclasses.replace(tiny_study, experiments=(other, one))) == purpose(ordered)
+    assert purpose(swapped) != purpose(ordered)
+
+
 positive = st.floats(1e-6, 1e3)
 sizes = st.integers(1, 10**6)
 layers, threads, widths = st.integers(1, 1000), st.integers(1, 1024), st.integers(1, 2**16)

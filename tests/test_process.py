@@ -61,6 +61,16 @@ def test_an_interrupt_that_is_heard_is_handled_in_order(number):
     assert words == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_who_stops_it_twice_ends_it_without_more_words(number):
+    code = "import time; from bakeoff import process\nwith process.interruptible(print): print('in', flush=True)\n"
+    code += "print('after', flush=True); time.sleep(60)"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ending:
+        assert [ending.stdout.readline() for _ in range(2)] == [b"in\n", b"after\n"]
+        ending.send_signal(number)
+        assert (ending.wait(), ending.stderr.read()) == (-number, b"")
+
+
 def test_a_signal_that_somebody_else_handles_stops_nothing(monkeypatch):
     monkeypatch.setattr(process, "GRACE", 0.05)
     monkeypatch.setattr(process.os, "_exit", lambda status: pytest.fail("it was not told to stop"))

@@ -334,10 +334,12 @@ class Unbuildable(Architecture):
     title = "Unbuildable"
 
     def build(self, vocabulary, sequence_length):
-        raise MemoryError if self.layers == 2 else RuntimeError("first line\nsecond line")
+        raise {1: RuntimeError("first line\nsecond line"), 2: MemoryError(), 3: SystemExit(0)}[self.layers]
 
 
-@pytest.mark.parametrize(("layers", "reason"), [(1, "RuntimeError: first line"), (2, "out of memory: ")])
+@pytest.mark.parametrize(
+    ("layers", "reason"), [(1, "RuntimeError: first line"), (2, "out of memory: "), (3, "SystemExit: 0")]
+)
 def test_a_run_that_cannot_be_trained_is_recorded_as_failed_with_its_reason(run, tmp_path, layers, reason):
     folder, _ = worked(dataclasses.replace(run, architecture=Unbuildable(layers=layers)), tmp_path)
     assert folder.status == FAILED

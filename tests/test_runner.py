@@ -716,3 +716,11 @@ def test_seeds_of_a_comparison_by_other_code_are_forgotten_with_what_is_done_aga
         others[run.number, seed] = folder
     session.forget([first.number])
     assert [folder.ended for folder in others.values()] == [False, True, True]
+
+
+@pytest.mark.parametrize(("before", "told"), [("another", "now, of another text: "), ("same", "declared now: ")])
+def test_a_study_that_is_another_because_its_text_was_edited_is_told_as_such(tiny_study, tmp_path, before, told):
+    declared = tiny_study.with_shared(corpus=dataclasses.replace(tiny_study.corpus, sha256="same"))
+    folder = SimpleNamespace(exists=True, study={"identity": "else", "corpus": {"sha256": before}}, path=tmp_path)
+    with pytest.raises(UserError, match=told):
+        runner.resolve(declared, folder, torch.device("cpu"))

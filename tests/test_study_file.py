@@ -2,11 +2,15 @@
 
 import dataclasses
 import json
+import random
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from bakeoff import study_file
 from bakeoff.data import corpora
 from bakeoff.errors import UserError
 from bakeoff.experiments import STUDIES
@@ -416,6 +420,28 @@ def test_a_module_beside_the_file_is_that_of_every_worker_wherever_python_was_st
     monkeypatch.chdir(started)
     monkeypatch.setattr(sys, "path", [str(started), *sys.path])
     assert load_study(path).experiments[1].architecture.layers == 3
+
+
+def test_what_a_file_draws_is_the_same_each_time_and_changes_nothing_of_what_others_draw(tmp_path):
+    path = tmp_path / "drawing.py"
+    path.write_text(
+        "import random\nimport numpy as np\nimport torch\nfrom bakeoff.experiments import QUICK as study\n"
+        "DRAWN = random.random(), np.random.random(), torch.rand(()).item()\n"
+    )
+
+    def others():
+        return random.random(), np.random.random(), torch.rand(()).item()  # noqa: NPY002, S311
+
+    def seeded():
+        for seed in (random.seed, np.random.seed, torch.manual_seed):
+            seed(5)
+
+    seeded()
+    expected = others()
+    seeded()
+    drawn = study_file._executed(path)["DRAWN"]
+    assert others() == expected
+    assert study_file._executed(path)["DRAWN"] == drawn
 
 
 def test_a_file_that_changes_the_working_folder_changes_nothing_for_the_command(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from bakeoff.job import Job
 from bakeoff.locks import lease_at
 from bakeoff.optimizers import Momentum
 from bakeoff.run_folder import DIVERGED, FAILED, FINISHED, RunFolder
+from bakeoff.study_file import load_study
 from bakeoff.worker import Messages, work
 
 
@@ -42,6 +43,43 @@ def test_a_worker_ends_at_once_when_its_parent_is_gone(run, tmp_path):
     assert RunFolder(tmp_path).status == "missing"
 
 
+ASKING = """
+from bakeoff.data.corpora import choose
+from bakeoff.models import LSTM
+from bakeoff.optimizers import Adam
+from bakeoff.spec import Budget, Study
+
+class Asking(LSTM):
+    name, title = "asking", "Asking"
+
+    def build(self, vocabulary, sequence_length):
+        ASKED
+
+budget = Budget(sequence_length=16, vocabulary=300)
+study = Study.of("asking", corpus=choose("CORPUS"), budget=budget, contenders=[(Asking(), Adam())])
+"""
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"), [("input()", "EOFError: EOF when reading"), ("breakpoint()", "BdbQuit: ")]
+)
+def test_what_a_model_asks_has_no_answer_and_ends_the_run(asked, reason, tiny_corpus_file, tmp_path):
+    path, folder = tmp_path / "asking.py", tmp_path / "run"
+    path.write_text(ASKING.replace("ASKED", asked).replace("CORPUS", str(tiny_corpus_file)))
+    folder.mkdir()
+    run = load_study(path).with_shared(precision="fp32", threads=1).runs[0]
+    line = Job(run=run, folder=folder, device="cpu", alone=True, source=path).to_line()
+    command = [sys.executable, "-m", "bakeoff.worker"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as process:
+        process.stdin.write(f"{line}\n".encode())
+        process.stdin.flush()
+        assert process.wait(120) == 0
+        process.stdin.close()
+    assert RunFolder(folder).summary["error"].startswith(reason)
+
+
 def test_a_worker_looks_for_its_parent_when_it_has_its_job(monkeypatch):
     """Whoever forked it may be gone before, and its number be nobody's."""
     gone = subprocess.Popen(["true"])
@@ -50,6 +88,7 @@ def test_a_worker_looks_for_its_parent_when_it_has_its_job(monkeypatch):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(readline=lambda: parents.append(os.getpid()) or "no job"))
     monkeypatch.setattr(os, "getppid", lambda: parents[-1])
     monkeypatch.setattr(os, "dup2", lambda *descriptors: None)
+    monkeypatch.setattr(worker, "_end_with_parent", lambda pipe: None)
     with pytest.raises(json.JSONDecodeError):
         worker.main()
 

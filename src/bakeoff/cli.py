@@ -361,7 +361,6 @@ def describe(study: StudyArgument = "quick", *, out: OutOption = DEFAULT_OUT, as
     with contextlib.suppress(OSError):  # nothing can be kept, so counts stay unknown
         if data.is_here(declared.corpus, declared.budget):
             tokens = data.prepare(declared.corpus, declared.budget)
-    declaration.require_buildable(declared, tokens.vocabulary if tokens else declared.budget.vocabulary)
     description = declaration.describe(declared, tokens)
     _tell(description if as_json else terminal.description_text(description))
 

@@ -1,7 +1,8 @@
 """A study as data: what `study.json` holds and `bakeoff describe` prints."""
 
+import contextlib
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,21 @@ def require_buildable(study: Study, vocabulary: int) -> None:
     """
     for experiment in study.experiments:
         sizes = vocabulary, study.budget.sequence_length
-        try:
+        with _building(experiment):
             experiment.architecture.check(*sizes)
             experiment.optimizer.check(without_weights(experiment.architecture, *sizes))
-        except UserError:
-            raise
-        except (Exception, SystemExit) as error:  # of a class of one's own it may be any
-            why = one_line(error)
-            raise UserError(f"#{experiment.number} cannot be built ({type(error).__name__}: {why})") from error
+
+
+@contextlib.contextmanager
+def _building(experiment: Experiment) -> Iterator[None]:
+    """Around what may fail in any way, as it is of a class of one's own."""
+    try:
+        yield
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:
+        why = one_line(error)
+        raise UserError(f"#{experiment.number} cannot be built ({type(error).__name__}: {why})") from error
 
 
 def declare(study: Study, tokens: Tokens, declared: Study, source: Path | None) -> Json:
@@ -110,7 +118,8 @@ def _shared(share: float | None) -> Json:
 
 def _experiment(experiment: Experiment, budget: Budget, vocabulary: int) -> Json:
     architecture, optimizer = experiment.architecture, experiment.optimizer
-    parameters, learnable = count_parameters(architecture, vocabulary, budget.sequence_length)
+    with _building(experiment):
+        parameters, learnable = count_parameters(architecture, vocabulary, budget.sequence_length)
     return {
         "number": experiment.number,
         "slug": experiment.slug,

@@ -87,7 +87,7 @@ def began() -> float:
 
 @contextlib.contextmanager
 def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
-    """Being told to stop (SIGINT, SIGTERM) raises KeyboardInterrupt, soon.
+    """Being told to stop (SIGINT, SIGTERM) raises KeyboardInterrupt, soon; afterwards it ends the process at once.
 
     Python hears a signal only between two of its own steps. Where a library computes for longer than `GRACE`, the
     process ends without waiting for it.
@@ -121,6 +121,8 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
         signal.set_wakeup_fd(before)
         os.close(theirs)
         watcher.join()
+        for number in (signal.SIGINT, signal.SIGTERM):  # from now on there is nothing to put in order
+            signal.signal(number, signal.SIG_DFL)
 
 
 class _StandardError:

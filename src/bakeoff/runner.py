@@ -358,8 +358,10 @@ def resolve(declared: Study, folder: StudyFolder, device: torch.device, jobs: in
     """
     existing = folder.study if folder.exists else None
     if existing and existing["identity"] != identity(declared):
+        text = declared.corpus.sha256
+        why = ", of another text" if text and text != existing["corpus"].get("sha256") else ""
         raise UserError(
-            f"{folder.path} holds another study than {declared.name} as it is declared now: "
+            f"{folder.path} holds another study than {declared.name} as it is declared now{why}: "
             "rename the study, choose another --out, or remove that folder"
         )
     budget = declared.budget

@@ -6,13 +6,17 @@ import enum
 import functools
 import json
 import os
+import random
 import runpy
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+import numpy as np
+import torch
 
 from bakeoff import sources
 from bakeoff.data import own_text
@@ -163,7 +167,8 @@ def _executed(path: Path) -> Json:
     sys.path, sys.dont_write_bytecode = [*sources.places(), str(path.resolve().parent)], True  # no traces are left
     ours = {each: dict(vars(each)) for kind in BUILT_IN.values() for each in kind.mro() if is_bakeoffs(each)}
     try:
-        with contextlib.redirect_stdout(sys.stderr):  # what it prints is no output of ours
+        # What it prints is no output of ours. What it draws is the same each time that it is executed.
+        with contextlib.redirect_stdout(sys.stderr), _seeded():
             defined = runpy.run_path(str(path), run_name=sources.MODULE)
     finally:
         sys.path, sys.dont_write_bytecode = before
@@ -174,6 +179,20 @@ def _executed(path: Path) -> Json:
             f"it changes {changed[0]}, a class of Bakeoff's, which runs would not do: derive one of your own"
         )
     return defined
+
+
+@contextlib.contextmanager
+def _seeded() -> Iterator[None]:
+    """Seed 0 in all global generators, and afterwards what was there."""
+    numpys, pythons = np.random.get_state(), random.getstate()  # noqa: NPY002 (what a study file may draw from)
+    with torch.random.fork_rng(devices=[]):  # drawing on a GPU while a file is executed is nobody's habit
+        for seed in (torch.default_generator.manual_seed, np.random.seed, random.seed):
+            seed(0)
+        try:
+            yield
+        finally:
+            np.random.set_state(numpys)  # noqa: NPY002
+            random.setstate(pythons)
 
 
 def with_code(study: Study, path: Path) -> Study:

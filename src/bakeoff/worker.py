@@ -28,20 +28,22 @@ PATIENCE, REMINDER = 2.0, 300.0
 def main() -> None:
     """Do the job that standard input names."""
     line = sys.stdin.readline()  # a forked worker has its parent only when it is given this
-    # Whatever a study file or a model prints goes to the log; only messages go to the parent.
-    messages = Messages(os.dup(1))
+    # Whatever a study file or a model prints goes to the log, and what it asks has no answer; only messages go to the
+    # parent, and only its end comes from there.
+    parents, messages = os.dup(0), Messages(os.dup(1))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
+    threading.Thread(target=_end_with_parent, args=(parents,), daemon=True).start()
     keep_freed_memory()
     compute_in_float32()
     job = Job.from_line(line)
     if not job.folder.is_dir():
         sys.exit(f"{job.folder} is gone")  # it was there when this was started
-    threading.Thread(target=_end_with_parent, daemon=True).start()
     work(job, messages)
 
 
-def _end_with_parent() -> None:
-    sys.stdin.read()
+def _end_with_parent(pipe: int) -> None:
+    os.read(pipe, 1)
     os._exit(1)
 
 

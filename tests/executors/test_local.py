@@ -7,8 +7,13 @@ import pytest
 import torch
 
 from bakeoff import machine, runner
-from bakeoff.executors import Ended, Task
+from bakeoff.executors import Ended, Task, local
 from bakeoff.executors.local import Local
+
+
+def test_sets_have_one_order_in_all_workers(monkeypatch):
+    monkeypatch.setenv("PYTHONHASHSEED", "7")
+    assert local.worker_environment()["PYTHONHASHSEED"] == "0"
 
 
 @pytest.mark.parametrize(("gpus", "given"), [((), [None] * 3), (("2", "5"), ["2", "5", "2"]), (("0",), ["0"] * 3)])

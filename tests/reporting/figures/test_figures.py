@@ -2,6 +2,7 @@
 
 import re
 import xml.etree.ElementTree as ET
+from concurrent.futures import ThreadPoolExecutor
 
 import fakes
 from bakeoff.reporting import figures
@@ -78,3 +79,12 @@ def test_optimizers_that_differ_in_their_decay_alone_are_told_apart(tmp_path):
         assert f'stroke="{colour}"' in svg["overlay-lstm-epochs"]
         assert f'stroke="{colour}"' in svg[f"{number:02d}-epochs"]
     assert "AdamW (weight decay 0.3)" in svg["deciles-lstm"]
+
+
+def test_several_threads_draw_at_once(tmp_path):
+    """As reports of several studies are made from a notebook."""
+    runs = {(1, "lstm", 1, "adam"): fakes.falling(4.5), (2, "lstm", 1, "sgd"): fakes.falling(4.6)}
+    studies = [fakes.read_study(tmp_path / f"study-{n}", runs) for n in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        drawn = list(pool.map(lambda study: figures.draw(study, Reuse(tmp_path, tmp_path)), studies))
+    assert [len(each.numbered) for each in drawn] == [len(drawn[0].numbered)] * 4

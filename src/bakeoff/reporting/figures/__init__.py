@@ -1,5 +1,6 @@
 """All figures of a report."""
 
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -7,6 +8,9 @@ from bakeoff.analysis.rows import StudyRows
 from bakeoff.reporting.figures import costs, curves, deciles, depth, overlays, pictures, rates, reported
 from bakeoff.reporting.figures.style import Chart, Figure
 from bakeoff.reporting.reuse import Reuse
+
+#: The renderer can be in one thread at a time.
+ONE_AT_A_TIME = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +41,11 @@ def draw(study: StudyRows, kept: Reuse) -> Figures:
     def drawn(charts: Iterable[Chart]) -> tuple[Figure, ...]:
         return tuple(pictures.render(chart, kept) for chart in charts)
 
-    alone = drawn(curves.draw(study))
-    return Figures(
-        overlays=drawn(overlays.draw(study)),
-        study=drawn(chart for kind in (costs, depth, deciles, rates, reported) for chart in kind.draw(study)),
-        alone=alone,
-        panels=tuple(map(curves.small, alone)),
-    )
+    with ONE_AT_A_TIME:
+        alone = drawn(curves.draw(study))
+        return Figures(
+            overlays=drawn(overlays.draw(study)),
+            study=drawn(chart for kind in (costs, depth, deciles, rates, reported) for chart in kind.draw(study)),
+            alone=alone,
+            panels=tuple(map(curves.small, alone)),
+        )
