@@ -3,6 +3,7 @@
 import ast
 import itertools
 import re
+from pathlib import Path
 from types import FunctionType
 
 import pytest
@@ -92,6 +93,11 @@ def made(value):
         size = value
     return Made
 
+def fill():
+    HELD.append(Box(2))
+
+HELD = []
+SAME = HELD
 BOX = Box(0)
 PLAIN = Plain(0)
 """
@@ -125,7 +131,18 @@ EXPRESSIONS = [
         "functools.partial(note, {})()",
     ),
     *("Plain({})", "Noted({})", "Shared({})", "Sound({})", "Rule({})", "Named({})", "Adam(lr={})", "Box({})"),
-    *("BOX << {}", "BOX[{}]", "Box(1) << {}", "[BOX][0] << {}", "PLAIN.value", "x0 << {}", "made({})", "made({})()"),
+    *(
+        "BOX << {}",
+        "BOX[{}]",
+        "Box(1) << {}",
+        "[BOX][0] << {}",
+        "PLAIN.value",
+        "x0 << {}",
+        "HELD[0] << {}",
+        "SAME[0] << {}",
+        "made({})",
+        "made({})()",
+    ),
     *(
         "(lambda v={}: v)",
         "(lambda v: note(v))({})",
@@ -162,7 +179,14 @@ STATEMENTS = [
         "x0, x1 = {}, {}",
         "LOG += [{}]",
     ),
-    *("def f(a={}): return a", "def f(*, a={}): return a", "def f(a: {}): return a", "@note\ndef f(): return {}"),
+    *(
+        "def f(a={}): return a",
+        "def f(*, a={}): return a",
+        "def f(a: {}): return a",
+        "def f() -> {}: return 1",
+        "x0: {} = 1",
+        "@note\ndef f(): return {}",
+    ),
     *(
         "class K: v = {}",
         "class K(Plain): v = {}",
@@ -176,6 +200,7 @@ STATEMENTS = [
     ),
     *("if LOG:\n    x0 = {}", "with open('/dev/null') as x1:\n    x0 = {}", "RULES[1] = {}", "Plain.x = {}", "del x0"),
     *("def note(value):\n    LOG.append(({}, value))", "Plain = Noted", "quiet = note", "x0 = note", "x1 = x0({})"),
+    *("fill()", "fill()\nx0 = SAME[0] << {}", "x0 = HELD\nfill()\nx1 = x0[0] << {}", "SAME.append(Box({}))"),
 ]
 
 
@@ -268,7 +293,10 @@ HARMLESS = [
 
 
 def effects_of(lines):
-    statements, own = ast.parse(FILE).body, {"LOG", "RULES", "BOX", "PLAIN", "x", "y", "K", "f", "study"}
+    statements, own = (
+        ast.parse(FILE.replace("BOX = Box(0)\n", "")).body,
+        {"LOG", "RULES", "BOX", "PLAIN", "x", "y", "K", "f", "study"},
+    )
     added = ast.parse(lines).body
     own |= {each.name for each in statements if hasattr(each, "name")}
     found = effects([*statements, *added], [], own)
@@ -278,6 +306,12 @@ def effects_of(lines):
 @pytest.mark.parametrize("lines", HARMLESS)
 def test_what_only_binds_names_has_no_effect(lines):
     assert effects_of(lines.format(7)) == []
+
+
+def test_the_study_of_the_documentation_has_no_effect():
+    (source,) = re.findall("```python\n(.*?)```", Path("docs/own.md").read_text(encoding="utf-8"), re.DOTALL)
+    statements = ast.parse(source).body
+    assert effects(statements, [], {"Signs", "SignSGD", "contenders", "study"}) == []
 
 
 def test_what_an_effect_may_have_changed_is_nothing_plain_any_more():

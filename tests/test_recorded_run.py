@@ -11,11 +11,13 @@ import torch
 from safetensors.torch import load_file
 
 from bakeoff import checkpoints, data, provenance, recorded_run, texts, windows
+from bakeoff.data.cache import cache_folder
 from bakeoff.identity import decode, identity
 from bakeoff.job import Job
 from bakeoff.models import GPT1, LSTM, ngram
 from bakeoff.models.mixture import mixture
 from bakeoff.optimizers import SGD, Adam, Momentum
+from bakeoff.presence import Presence
 from bakeoff.run_folder import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.spec import Architecture
 from bakeoff.study_file import decode_run
@@ -346,6 +348,12 @@ def test_a_run_that_cannot_be_trained_is_recorded_as_failed_with_its_reason(run,
     assert folder.summary["error"] == reason
     assert "Traceback" in folder.summary["traceback"]
     assert folder.history() == []
+
+
+def test_a_run_beside_one_of_another_command_was_not_alone(run, tmp_path):
+    with Presence(cache_folder() / "at-work"):
+        folder, _ = worked(dataclasses.replace(run, budget=dataclasses.replace(run.budget, epochs=1)), tmp_path)
+    assert folder.summary["alone"] is False
 
 
 def test_a_second_try_leaves_nothing_of_the_first(run, tmp_path):

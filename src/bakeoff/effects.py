@@ -6,7 +6,7 @@ is given, so may an operator that one of its classes defines, and a decorator.
 
 import ast
 import dataclasses
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -80,7 +80,8 @@ class _Known:
     Attributes:
         own: Those that are bound in them.
         definitions: Functions and classes of which nothing else has the name.
-        methods: The names of what is defined in a class.
+        methods: The names of all functions, those of classes among them.
+        near: Names that can be reached from one: those that it is bound by, and the other way where it may be the same.
         modules: The names that stand for modules beside the file.
         ours: Those of Bakeoff's, which takes no note of anything.
         noting: Whether a class is told of its subclasses, or asked for them.
@@ -91,6 +92,7 @@ class _Known:
     own: set[str]
     definitions: dict[str, Function | ast.ClassDef]
     methods: set[str]
+    near: dict[str, set[str]]
     modules: set[str]
     ours: set[str]
     noting: bool
@@ -105,12 +107,12 @@ class _Known:
         others = [s for s in statements if s not in imports]
         counted = Counter(name for s in others for name in bound(s) or stored(s))
         nodes = [node for s in statements for node in ast.walk(s)]
-        classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
         source = "\n".join(map(ast.unparse, statements))
         return cls(
             own=own,
             definitions={s.name: s for s in others if isinstance(s, Function | ast.ClassDef) and counted[s.name] == 1},
-            methods={part.name for each in classes for part in ast.walk(each) if isinstance(part, Function)},
+            methods={node.name for node in nodes if isinstance(node, Function)},
+            near=_near(others),
             modules={name for s in imports if isinstance(s, ast.Import) for name in bound(s) or ()} & own,
             ours={name for s in imports if _is_of_bakeoff(s) for name in bound(s) or ()} - own,
             noting=any(hook in source for hook in NOTING),
@@ -120,12 +122,20 @@ class _Known:
         """Those of a file that may do more than to bind names, one after the other."""
         found: list[ast.stmt] = []
         for statement in statements:
-            if not self.binds_only(statement):
+            plain = self.binds_only(statement)
+            self.values -= (names := bound(statement) or stored(statement))
+            if not plain:
                 found.append(statement)
-                self.touched |= (mentioned(statement) | (bound(statement) or set())) & self.own - self.values
+                self._touch(mentioned(statement) | names)
             elif isinstance(statement, ast.Assign) and self._is_value(statement.value):
-                self.values |= bound(statement) or set()
+                self.values |= names
         return found
+
+    def _touch(self, names: set[str]) -> None:
+        """Take note that all that can be reached from those names may be another now."""
+        while names := names & self.own - self.values - self.touched:
+            self.touched |= names
+            names = set[str]().union(*(self.near.get(name, ()) for name in names))
 
     def binds_only(self, statement: ast.stmt) -> bool:
         """Whether nothing comes of it but its names."""
@@ -135,7 +145,8 @@ class _Known:
             case ast.Import() | ast.ImportFrom():
                 return bound(statement) is not None
             case ast.FunctionDef() | ast.AsyncFunctionDef():
-                return not mentioned(*statement.decorator_list) & self.own and self.is_plain(statement.args)
+                told = statement.returns is None or self.is_plain(statement.returns)
+                return told and not mentioned(*statement.decorator_list) & self.own and self.is_plain(statement.args)
             case ast.ClassDef():
                 given = [*statement.bases, *(keyword.value for keyword in statement.keywords)]
                 inside = self.within(*statement.body)
@@ -143,7 +154,7 @@ class _Known:
                     all(map(self.is_plain, given)) and all(map(inside.binds_only, statement.body))
                 )
             case ast.Assign() | ast.AnnAssign():
-                return bound(statement) is not None and (statement.value is None or self.is_plain(statement.value))
+                return bound(statement) is not None and all(map(self.is_plain, ast.iter_child_nodes(statement)))
         return False
 
     def is_plain(self, node: ast.AST) -> bool:
@@ -178,8 +189,8 @@ class _Known:
                     and not {name, *mentioned(call)} & self.touched
                     and self.is_quiet(self.definitions[name])
                 )
-            case ast.Name(id=name) if name in self.ours:
-                return True
+            case ast.Name(id=name) | ast.Attribute(value=ast.Name(id=name)) if name in self.ours:
+                return not mentioned(called) & BY_NAME
             case ast.Name(id=name) | ast.Attribute(value=ast.Name(), attr=name) if (
                 name in COMPUTING and not mentioned(called) & self.own and not with_key
             ):
@@ -255,6 +266,18 @@ class _Known:
         """Whether it is a number or a text, or several, as nobody can change them."""
         parts = list(ast.walk(node))
         return all(isinstance(part, VALUES) for part in parts) and mentioned(node) <= self.values
+
+
+def _near(statements: list[ast.stmt]) -> dict[str, set[str]]:
+    """For each name those that its binding mentions, and where it is assigned, the other way round as well."""
+    near = defaultdict[str, set[str]](set)
+    for statement in statements:
+        names = bound(statement) or stored(statement)
+        for name in names:
+            near[name] |= mentioned(statement)
+        for name in mentioned(statement) if not isinstance(statement, Function | ast.ClassDef) else ():
+            near[name] |= names
+    return near
 
 
 def _is_of_bakeoff(statement: ast.stmt) -> bool:

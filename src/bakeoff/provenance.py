@@ -14,9 +14,9 @@ BUILT = "commit.txt"
 #: they read of it changes no result.
 COMPUTING = (
     *("__init__", "checkpoints", "data", "effects", "errors", "experiments", "files", "generation", "identity", "job"),
-    *("locks", "machine", "memory", "metrics", "models", "moving_average", "optimizers", "provenance", "rates"),
-    *("recorded_run", "recording", "records", "run_folder", "sampling", "shapes", "sources", "spec", "study_file"),
-    *("texts", "training", "windows", "worker"),
+    *("locks", "machine", "memory", "metrics", "models", "moving_average", "optimizers", "presence", "provenance"),
+    *("rates", "recorded_run", "recording", "records", "run_folder", "sampling", "shapes", "sources", "spec"),
+    *("study_file", "texts", "training", "windows", "worker"),
 )
 #: What `code` tells.
 KEYS = ("bakeoff", "commit", "sources")

@@ -14,12 +14,14 @@ import torch
 from torch import Tensor
 
 from bakeoff import checkpoints, data, models, sampling, texts, windows
+from bakeoff.data.cache import cache_folder
 from bakeoff.files import sha256_of
 from bakeoff.identity import encode, identity, stem
 from bakeoff.job import Job
 from bakeoff.machine import Clock, environment, synchronizer
 from bakeoff.memory import Readings, meter
 from bakeoff.optimizers import SCHEDULES
+from bakeoff.presence import Presence
 from bakeoff.recording import Best, Measures, RunState, by_document, tally, with_counts
 from bakeoff.run_folder import DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.training import DivergedError, Evaluation, Training, evaluation_steps, token_nats
@@ -34,7 +36,8 @@ Emit = Callable[[Json], None]
 def record(job: Job, folder: RunFolder, emit: Emit) -> Json:
     """Train, measure and record a run; its summary, of whatever went wrong as well."""
     try:
-        return RecordedRun(job, folder, emit).record()
+        with Presence(cache_folder() / "at-work") as here:
+            return RecordedRun(job, folder, emit, here).record()
     except (Exception, SystemExit) as error:  # noqa: BLE001 (however a run fails is a result, and the study goes on)
         return {"status": FAILED, "error": _reason(error), "traceback": traceback.format_exc()}
 
@@ -68,8 +71,9 @@ def _out_of_memory(error: BaseException) -> bool:
 class RecordedRun:
     """A run while it is trained: what it measures goes into its folder and to whoever watches."""
 
-    def __init__(self, job: Job, folder: RunFolder, emit: Emit) -> None:
+    def __init__(self, job: Job, folder: RunFolder, emit: Emit, here: Presence) -> None:
         self.run, self.corpus, self.trial, self.folder, self.emit = job.run, job.corpus, job.trial, folder, emit
+        self.here = here
         self.budget, self.device = job.run.budget, torch.device(job.device)
         torch.set_num_threads(self.budget.threads or 1)
         self.clock, self.pace = Clock(synchronizer(self.device)), checkpoints.Due()
@@ -95,6 +99,7 @@ class RecordedRun:
             return self._summary(training)
         except DivergedError as error:
             samples = [vars(sample) for sample in training.samples]
+            self._look_around()
             return _divergence(error) | {"alone": self.kept.alone, "sample": samples}
 
     def _resumed(self) -> Training | None:
@@ -208,6 +213,7 @@ class RecordedRun:
         with self.clock.measuring("checkpoint"):
             started = time.perf_counter()
             tensors, facts = checkpoints.take(training)
+            self._look_around()
             self.kept.history_sha256 = self.folder.history_sha256
             facts |= {
                 "identity": self.spec["identity"],
@@ -221,8 +227,12 @@ class RecordedRun:
             self.pace.note(started)
             self.emit({"event": "checkpoint", "step": training.step})
 
+    def _look_around(self) -> None:
+        self.kept.alone = self.kept.alone and not self.here.is_shared()
+
     def _summary(self, training: Training) -> Json:
         measured = self._final_measures(training)
+        self._look_around()
         trained = sum(line["running"]["tokens"] for line in self.folder.history() if "running" in line)
         return {
             "status": FINISHED,
