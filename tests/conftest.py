@@ -65,11 +65,9 @@ def ordinary_memory():
 
 @pytest.fixture(autouse=True)
 def interrupts():
-    """Commands that are called here leave them as for a process that ends; these tests go on."""
-    before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
-    yield
-    for number, handler in zip((signal.SIGINT, signal.SIGTERM), before, strict=True):
-        signal.signal(number, handler)
+    """As in a process that has just begun: commands that are called here leave them as for one that ends."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session", autouse=True)
