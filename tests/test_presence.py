@@ -41,12 +41,15 @@ def test_one_that_was_killed_is_no_longer_there(tmp_path):
         assert not here.is_shared()
 
 
-def test_what_is_long_over_is_removed(tmp_path, monkeypatch):
-    with Presence(tmp_path) as before:
-        pass
-    monkeypatch.setattr(presence, "FORGOTTEN", -1.0)
+def test_who_was_here_is_forgotten_once_nobody_is(tmp_path, monkeypatch):
+    monkeypatch.setattr(presence, "BEGINNING", -1.0)
     with Presence(tmp_path):
-        assert not before.path.exists()
+        with Presence(tmp_path) as before:
+            pass
+        with Presence(tmp_path):
+            assert before.path.exists()
+    with Presence(tmp_path) as here:
+        assert list(here.folder.iterdir()) == [here.path]
 
 
 @pytest.mark.parametrize("refused", [OSError("full"), PermissionError("read-only")])

@@ -13,8 +13,8 @@ from typing import Self
 
 from bakeoff.locks import is_locked, lock_at
 
-#: Seconds after which nobody asks any more whether a run was there.
-FORGOTTEN = 30 * 24 * 3600.0
+#: Seconds in which one that begins has locked its file.
+BEGINNING = 60.0
 
 
 class Presence:
@@ -35,9 +35,10 @@ class Presence:
     def __enter__(self) -> Self:
         with contextlib.suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
-            for path in self._others():
-                if time.time() - path.stat().st_mtime > FORGOTTEN and not is_locked(path):
-                    path.unlink(missing_ok=True)
+            if not any(map(is_locked, others := list(self._others()))):  # nobody will ask who was here
+                for path in others:
+                    if time.time() - path.stat().st_mtime > BEGINNING:
+                        path.unlink(missing_ok=True)
             descriptor, name = tempfile.mkstemp(dir=self.folder, suffix=".lock")
             os.close(descriptor)
             self.path = Path(name)
