@@ -58,6 +58,8 @@ def take(training: Training) -> State:
     training.require_kept()
     optimizer = training.optimizer.state_dict()
     tensors, numbers = _flatten(optimizer["state"])
+    for name, value in (setting for group in optimizer["param_groups"] for setting in group.items()):
+        _require_json(f"{name} in its groups", list(value) if isinstance(value, tuple) else value)  # pairs come back
     tensors |= {f"model.{name}": tensor for name, tensor in training.model.state_dict().items()}
     if training.average:
         tensors |= {f"average.{name}": tensor for name, tensor in training.average.weights.items()}
@@ -69,7 +71,7 @@ def take(training: Training) -> State:
         "samples": [dataclasses.asdict(sample) for sample in training.samples],
         "optimizer": {
             "numbers": numbers,
-            "groups": [_groups_kept(group) for group in optimizer["param_groups"]],
+            "groups": optimizer["param_groups"],
             "weights": _weights_in_order(training),
         },
     }
@@ -178,10 +180,11 @@ def _flatten(states: dict[int | str, dict[str, Any]]) -> tuple[dict[str, Tensor]
     Raises:
         ValueError: It would not come back: a value is neither a tensor nor JSON, or a name has a point in it.
     """
-    for place, name in (
-        (place, name) for place, state in states.items() for name in state if not isinstance(name, str)
-    ):
-        raise ValueError(f"the optimizer's state of {place} has the key {name!r}, which no checkpoint holds: use text")
+    for place, state in states.items():
+        if odd := [name for name in state if not isinstance(name, str)]:
+            raise ValueError(
+                f"the optimizer's state of {place} has the key {odd[0]!r}, which no checkpoint holds: use text"
+            )
     named = {f"optimizer.{place}.{name}": v for place, state in states.items() for name, v in state.items()}
     tensors = {name: value for name, value in named.items() if isinstance(value, Tensor)}
     others = {name: value for name, value in named.items() if name not in tensors}
@@ -190,13 +193,6 @@ def _flatten(states: dict[int | str, dict[str, Any]]) -> tuple[dict[str, Tensor]
     if _unflatten(_under("optimizer.", tensors), others).keys() != {place for place, state in states.items() if state}:
         raise ValueError("the optimizer's state has a name of its own with a point in it: name it otherwise")
     return tensors, others
-
-
-def _groups_kept(group: Json) -> Json:
-    """A group's settings as they are kept; its pairs and the like come back as such."""
-    for name, value in group.items():
-        _require_json(f"{name} in its groups", list(value) if isinstance(value, tuple) else value)
-    return group
 
 
 def _require_json(what: str, value: object) -> None:

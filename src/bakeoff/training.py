@@ -24,7 +24,6 @@ SETTLING_STEPS = 3
 EVALUATED_AT_ONCE = 4096
 #: Finite losses and gradient norms before a divergence that are kept.
 LAST = 20
-
 #: How far below zero nats may come by rounding.
 ROUNDING = 1e-3
 
@@ -182,12 +181,11 @@ class Training:
         self._unkept: dict[str, bytes] = {}
         self._names = self._kept_names()
         given = set(map(id, self.parameters))
-        if left := [
-            name for name, each in self.model.named_parameters() if each.requires_grad and id(each) not in given
-        ]:
-            raise ValueError(
-                f"the optimizer was not given {left[0]}, a weight that can be learned: give it all of them"
-            )
+        for name, weight in self.model.named_parameters():
+            if weight.requires_grad and id(weight) not in given:
+                raise ValueError(
+                    f"the optimizer was not given {name}, a weight that can be learned: give it all of them"
+                )
 
     def evaluations(self) -> Iterator[Evaluation]:
         """Train for the whole budget; yield an evaluation at step zero and after every epoch.
