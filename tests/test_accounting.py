@@ -1,6 +1,7 @@
 """The memory of a step: what it is computed to be is what torch allocates for a real one."""
 
 import dataclasses
+import sys
 
 import pytest
 import torch
@@ -165,3 +166,8 @@ def test_a_users_model_is_counted_as_well():
 
 def test_of_a_model_that_cannot_do_without_numbers_nothing_is_said():
     assert accounting.memory(*specs(Bigram(wants_numbers=True)), 300) is None
+
+
+def test_of_a_model_that_ends_python_nothing_is_said(monkeypatch):
+    monkeypatch.setattr(BigramModel, "loss", lambda *_: sys.exit())
+    assert accounting.memory(*specs(Bigram()), 300) is None

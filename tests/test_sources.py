@@ -98,6 +98,11 @@ def test_what_lies_where_python_was_started_is_not_taken_for_what_is_beside_the_
         assert "helpers" in sources.beside(path)
 
 
+def test_what_is_imported_by_the_function_is_seen_too(path):
+    edited(path, "study =", "UNUSED = __import__('unused')\nstudy =")
+    assert "unused" in sources.beside(path)
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [
@@ -179,7 +184,14 @@ def test_whatever_a_class_uses_changes_what_it_is_made_of(path, old, new, name):
 
 
 @pytest.mark.parametrize(
-    "found", ["globals()['EPOCHS']", "sys.modules[__name__].EPOCHS", "__import__(__name__).EPOCHS", "eval('EPOCHS')"]
+    "found",
+    [
+        "globals()['EPOCHS']",
+        "sys.modules[__name__].EPOCHS",
+        "math.modules[__name__].EPOCHS",
+        "__import__(__name__).EPOCHS",
+        "eval('EPOCHS')",
+    ],
 )
 def test_where_a_class_finds_others_by_a_name_everything_counts(path, found):
     edited(path, "WIDTH = 3", f"WIDTH = {found}")

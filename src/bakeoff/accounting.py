@@ -46,7 +46,7 @@ def memory(architecture: Architecture, optimizer: Optimizer, budget: Budget, voc
             }
             averaged = parts.pop("averaged")
             return parts | ({"weights": parts["weights"] + averaged} if budget.average else {})
-    except Exception:  # noqa: BLE001 (whatever a user's model does here, it can still be described and trained)
+    except (Exception, SystemExit):  # noqa: BLE001 (whatever a user's model does here, it can still be described and trained)
         return None
 
 

@@ -291,7 +291,7 @@ class RecordedRun:
         """Around a measure that a result can do without: where it fails it is absent, and why is said."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 (whatever a model of one's own raises; the run is trained)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever a model of one's own raises; the run is trained)
             say(self.emit, f"not measured {what}: {_reason(error)}")
 
     def _times(self) -> Json:

@@ -63,7 +63,7 @@ class Review:
         """Around what may fail, as it rests on records that anyone may have changed: then it was not checked."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 (whatever they, or a model of one's own, lead to)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 (whatever they, or a model of one's own, lead to)
             why = str(error) if isinstance(error, UserError) else f"{type(error).__name__}: {error}"
             if (told := f"{what}: {why}") not in self.not_checked:
                 self.not_checked.append(told)
