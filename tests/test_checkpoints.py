@@ -1,5 +1,6 @@
 """Checkpoints: what was saved comes back to the bit, or it is said that it does not."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -227,6 +228,40 @@ def test_weights_in_another_order_than_the_optimizer_had_them_are_refused(path):
     checkpoints.save(path, *checkpoints.take(trained_oddly(2)))
     with pytest.raises(ValueError, match="has its weights in another order now"):
         checkpoints.restore(trained_oddly(0, turned=True), checkpoints.load(path))
+
+
+class Counting(torch.optim.SGD):
+    """An optimizer with a counter that all weights share, or views of one buffer that do not meet."""
+
+    def __init__(self, weights, *, shared):
+        super().__init__(weights, lr=0.1)
+        flat = torch.zeros(sum(weight.numel() for weight in self.param_groups[0]["params"]))
+        for weight, view in zip(
+            self.param_groups[0]["params"],
+            flat.split([weight.numel() for weight in self.param_groups[0]["params"]]),
+            strict=True,
+        ):
+            self.state[weight]["kept"] = flat[:1] if shared else view
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_state_that_several_weights_share_is_refused(shared):
+    run = training(LSTM(embedding=8, hidden=8))
+    run = dataclasses.replace(run, optimizer=Counting(run.model.parameters(), shared=shared))
+    told = pytest.raises(ValueError, match=r"keeps 0\.kept and 1\.kept of its state in the same memory")
+    with told if shared else contextlib.nullcontext():
+        checkpoints.take(run)
+
+
+@pytest.mark.parametrize("held", ["state", "groups"])
+def test_a_list_or_mapping_that_several_weights_share_is_refused(held):
+    run, counts = training(LSTM(embedding=8, hidden=8)), {"n": 1}
+    groups = [{"params": [weight], "counts": counts if held == "groups" else {}} for weight in run.model.parameters()]
+    run = dataclasses.replace(run, optimizer=torch.optim.SGD(groups, lr=0.1))
+    for weight in run.parameters[:2] if held == "state" else ():
+        run.optimizer.state[weight]["counts"] = counts
+    with pytest.raises(ValueError, match=r"the optimizer keeps .*counts.* for several weights: give each its own"):
+        checkpoints.take(run)
 
 
 @pytest.mark.parametrize("value", [torch.ones(()), {1: 2}, len, [(1, 2)]])

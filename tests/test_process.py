@@ -71,6 +71,23 @@ def test_who_stops_it_twice_ends_it_without_more_words(number):
         assert (ending.wait(), ending.stderr.read()) == (-number, b"")
 
 
+class Dropping:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_that_python_drops_is_heard_all_the_same():
+    """As where it is met in the end of an object."""
+
+    def computing():
+        Dropping()
+        for _ in range(100):
+            time.sleep(0.01)
+
+    with pytest.raises(KeyboardInterrupt), process.interruptible(lambda: None):
+        computing()
+
+
 def test_a_signal_that_somebody_else_handles_stops_nothing(monkeypatch):
     monkeypatch.setattr(process, "GRACE", 0.05)
     monkeypatch.setattr(process.os, "_exit", lambda status: pytest.fail("it was not told to stop"))

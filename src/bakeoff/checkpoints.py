@@ -3,6 +3,7 @@
 import dataclasses
 import errno
 import hashlib
+import itertools
 import json
 import time
 from collections import defaultdict
@@ -56,10 +57,7 @@ def take(training: Training) -> State:
         ValueError: Model or optimizer keep something that no checkpoint holds.
     """
     training.require_kept()
-    optimizer = training.optimizer.state_dict()
-    tensors, numbers = _flatten(optimizer["state"])
-    for name, value in (setting for group in optimizer["param_groups"] for setting in group.items()):
-        _require_json(f"{name} in its groups", list(value) if isinstance(value, tuple) else value)  # pairs come back
+    tensors, optimizer = _optimizer_state(training)
     tensors |= {f"model.{name}": tensor for name, tensor in training.model.state_dict().items()}
     if training.average:
         tensors |= {f"average.{name}": tensor for name, tensor in training.average.weights.items()}
@@ -69,11 +67,7 @@ def take(training: Training) -> State:
         "epochs": training.epochs,
         "steps": dataclasses.asdict(training.steps),
         "samples": [dataclasses.asdict(sample) for sample in training.samples],
-        "optimizer": {
-            "numbers": numbers,
-            "groups": optimizer["param_groups"],
-            "weights": _weights_in_order(training),
-        },
+        "optimizer": optimizer,
     }
     with training.clock.measuring("checkpoint"):  # so that the seconds of what is under way are in
         facts["seconds"] = dict(training.clock.seconds)
@@ -100,6 +94,27 @@ def restore(training: Training, state: State) -> None:
     for sums, before in ((clock.seconds, facts["seconds"]), (clock.processor_seconds, facts["processor_seconds"])):
         for purpose, seconds in before.items():
             sums[purpose] += seconds
+
+
+def _optimizer_state(training: Training) -> State:
+    """All that the rest of a run depends on of its optimizer.
+
+    Raises:
+        ValueError: Some of it would not come back as it is.
+    """
+    whole = training.optimizer.state_dict()
+    tensors, numbers = _flatten(whole["state"])
+    _require_apart(tensors)
+    settings = [(f"{name} in its groups", value) for group in whole["param_groups"] for name, value in group.items()]
+    for name, value in settings:
+        _require_json(name, list(value) if isinstance(value, tuple) else value)  # which comes back as a tuple
+    held = [(id(value), name) for name, value in (*numbers.items(), *settings) if isinstance(value, list | dict)]
+    for (one, name), (other, _) in itertools.pairwise(sorted(held)):
+        if one == other:
+            raise ValueError(
+                f"the optimizer keeps {name.removeprefix('optimizer.')} for several weights: give each its own"
+            )
+    return State(tensors, {"numbers": numbers, "groups": whole["param_groups"], "weights": _weights_in_order(training)})
 
 
 def _restore_optimizer(training: Training, facts: Json, tensors: dict[str, Tensor]) -> None:
@@ -193,6 +208,26 @@ def _flatten(states: dict[int | str, dict[str, Any]]) -> tuple[dict[str, Tensor]
     if _unflatten(_under("optimizer.", tensors), others).keys() != {place for place, state in states.items() if state}:
         raise ValueError("the optimizer's state has a name of its own with a point in it: name it otherwise")
     return tensors, others
+
+
+def _require_apart(tensors: Mapping[str, Tensor]) -> None:
+    """See that no tensor of an optimizer's state lies in the memory of another, as each comes back by itself.
+
+    Raises:
+        ValueError: One does.
+    """
+    ends: list[tuple[int, int, str]] = []
+    for name, tensor in tensors.items():
+        begin, steps = tensor.data_ptr(), zip(tensor.shape, tensor.stride(), strict=True)
+        if tensor.numel():
+            ends.append((begin, begin + (1 + sum((n - 1) * step for n, step in steps)) * tensor.itemsize, name))
+    ends.sort()
+    for (_, end, name), (begin, _, other) in itertools.pairwise(ends):
+        if begin < end:
+            what = " and ".join(sorted(each.removeprefix("optimizer.") for each in (name, other)))
+            raise ValueError(
+                f"the optimizer keeps {what} of its state in the same memory: give each weight a tensor of its own"
+            )
 
 
 def _require_json(what: str, value: object) -> None:

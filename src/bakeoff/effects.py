@@ -15,12 +15,12 @@ BY_NAME = {"globals", "locals", "vars", "eval", "exec", "__import__", "modules",
 #: What tells a class of its subclasses.
 NOTING = ("__init_subclass__", "__subclasses__", "metaclass")
 #: The methods that an operation on an instance calls and that are looked at, or that only say something of it.
-LOOKED_AT, SAYING = {"__init__", "__post_init__"}, {"__repr__", "__str__", "__len__", "__eq__", "__hash__"}
+LOOKED_AT, SAYING = {"__init__", "__post_init__"}, {"__repr__", "__str__"}
 #: What computes something of what it is given, and changes nothing of it.
 COMPUTING = {
     *("abs", "bool", "dict", "enumerate", "float", "frozenset", "hasattr", "int", "isinstance", "len", "list", "max"),
-    *("min", "product", "range", "replace", "reversed", "round", "set", "str", "sum", "tuple", "zip"),
-    *("TypeError", "ValueError"),
+    *("min", "product", "range", "replace", "reversed", "round", "set", "sorted", "str", "sum", "tuple"),
+    *("zip", "TypeError", "ValueError"),
 }
 #: The same, as methods of Python's own types.
 ASKING = {"copy", "format", "get", "items", "keys", "lower", "split", "upper", "values"}
@@ -55,9 +55,10 @@ def bound(statement: ast.stmt) -> set[str] | None:
 
 
 def stored(*nodes: ast.AST) -> set[str]:
-    """All names that are bound in them, those of loops and comprehensions too."""
-    parts = (part for node in nodes for part in ast.walk(node))
-    return {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
+    """All names that are bound in them, those of loops, comprehensions and inner definitions too."""
+    parts = [part for node in nodes for part in ast.walk(node)]
+    defined = {part.name for part in parts if isinstance(part, Function | ast.ClassDef)}
+    return defined | {part.id for part in parts if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)}
 
 
 def effects(statements: list[ast.stmt], beside: list[list[ast.stmt]], own: set[str]) -> list[ast.stmt]:
@@ -82,23 +83,29 @@ class _Known:
         own: Those that are bound in them.
         definitions: Functions and classes of which nothing else has the name.
         methods: The names of all functions, those of classes among them.
+        properties: Those that an attribute calls.
         near: Names that can be reached from one: those that it is bound by, and the other way where it may be the same.
         modules: The names that stand for modules beside the file.
         ours: Those of Bakeoff's, which takes no note of anything.
         noting: Whether a class is told of its subclasses, or asked for them.
         values: Those of numbers and text.
         touched: Those of what an effect may have changed.
+        quiet: What was found of definitions, as long as nothing more was touched.
+        outside: The same without the names of a body; None where it is that.
     """
 
     own: set[str]
     definitions: dict[str, Function | ast.ClassDef]
     methods: set[str]
+    properties: set[str]
     near: dict[str, set[str]]
     modules: set[str]
     ours: set[str]
     noting: bool
     values: set[str] = field(default_factory=set)
     touched: set[str] = field(default_factory=set)
+    quiet: dict[str, bool] = field(default_factory=dict)
+    outside: "_Known | None" = None
 
     @classmethod
     def of(cls, files: list[list[ast.stmt]], own: set[str]) -> "_Known":
@@ -106,13 +113,18 @@ class _Known:
         statements = [statement for file in files for statement in file]
         imports = [s for s in statements if isinstance(s, ast.Import | ast.ImportFrom)]
         others = [s for s in statements if s not in imports]
-        counted = Counter(name for s in others for name in bound(s) or stored(s))
+        renamed = [alias.asname for s in imports for alias in s.names if alias.asname]
+        counted = Counter([*renamed, *(name for s in others for name in bound(s) or stored(s))])
         nodes = [node for s in statements for node in ast.walk(s)]
+        functions = [node for node in nodes if isinstance(node, Function)]
         source = "\n".join(map(ast.unparse, statements))
         return cls(
             own=own,
             definitions={s.name: s for s in others if isinstance(s, Function | ast.ClassDef) and counted[s.name] == 1},
-            methods={node.name for node in nodes if isinstance(node, Function)},
+            methods={node.name for node in functions},
+            properties={
+                node.name for node in functions if any("property" in ast.unparse(d) for d in node.decorator_list)
+            },
             near=_near(others),
             modules={name for s in imports if isinstance(s, ast.Import) for name in bound(s) or ()} & own,
             ours={name for s in imports if _is_of_bakeoff(s) for name in bound(s) or ()} - own,
@@ -136,6 +148,7 @@ class _Known:
         """Take note that all that can be reached from those names may be another now."""
         while names := names & self.own - self.values - self.touched:
             self.touched |= names
+            self.quiet.clear()
             names = set[str]().union(*(self.near.get(name, ()) for name in names))
 
     def binds_only(self, statement: ast.stmt) -> bool:
@@ -161,8 +174,6 @@ class _Known:
     def is_plain(self, node: ast.AST) -> bool:
         """Whether to compute it leaves everything as it was."""
         match node:
-            case ast.Constant():
-                return True
             case ast.Name(id=name):
                 return name not in BY_NAME
             case ast.Lambda():
@@ -170,6 +181,10 @@ class _Known:
             case ast.Call():
                 given = [*node.args, *(keyword.value for keyword in node.keywords)]
                 return all(map(self.is_plain, given)) and self._is_harmless(node, given)
+            case ast.Attribute(attr=name) | ast.Subscript(value=ast.Name(id=name)) if name in (
+                self.properties if isinstance(node, ast.Attribute) else self.definitions
+            ):
+                return False
             case ast.Await() | ast.Yield() | ast.YieldFrom():
                 return False
         plain = isinstance(node, ast.List | ast.Tuple | ast.Dict | ast.Set | ast.arguments | ast.arg)
@@ -183,13 +198,9 @@ class _Known:
         called, with_key = call.func, any(keyword.arg in {"key", None} for keyword in call.keywords)
         match called:
             case ast.Name(id=name) if name in self.definitions:
-                return not mentioned(call) & self.touched and self.is_quiet(self.definitions[name])
+                return not mentioned(call) & self.touched and self.is_quiet(name)
             case ast.Attribute(value=ast.Name(id=module), attr=name) if module in self.modules:
-                return (
-                    name in self.definitions
-                    and not {name, *mentioned(call)} & self.touched
-                    and self.is_quiet(self.definitions[name])
-                )
+                return name in self.definitions and not {name, *mentioned(call)} & self.touched and self.is_quiet(name)
             case ast.Name(id=name) | ast.Attribute(value=ast.Name(id=name)) if name in self.ours:
                 return not mentioned(called) & BY_NAME
             case ast.Name(id=name) | ast.Attribute(value=ast.Name(), attr=name) if (
@@ -200,20 +211,24 @@ class _Known:
                 return self.is_plain(value) and not mentioned(call) & self.touched
         return not mentioned(call) & ((self.own - self.values) | BY_NAME)
 
-    def is_quiet(self, definition: Function | ast.ClassDef) -> bool:
+    def is_quiet(self, name: str) -> bool:
         """Whether a call of a function, or the making of an instance of a class, leaves everything as it was."""
+        if name not in self.quiet:
+            self.quiet[name] = False  # while it is looked at: which calls itself is not
+            self.quiet[name] = (self.outside or self).looks_quiet(self.definitions[name])
+        return self.quiet[name]
+
+    def looks_quiet(self, definition: Function | ast.ClassDef) -> bool:
+        """The same, by looking at it."""
         if mentioned(*definition.decorator_list) & self.own:
             return False
-        without = dataclasses.replace(  # which calls itself is not looked at
-            self, definitions={name: each for name, each in self.definitions.items() if each is not definition}
-        )
         if isinstance(definition, Function):
-            return not definition.decorator_list and without.leaves_all(definition)
-        looked_at = [part for part in definition.body if isinstance(part, Function)]
-        special = [part for part in looked_at if part.name.startswith("__") and part.name not in SAYING]
-        return all(part.name in LOOKED_AT and without.leaves_all(part) for part in special) and all(
-            without.is_quiet(self.definitions[base.id])
-            if isinstance(base, ast.Name) and base.id in without.definitions
+            return not definition.decorator_list and self.leaves_all(definition)
+        methods = [part for part in definition.body if isinstance(part, Function)]
+        special = [part for part in methods if part.name.startswith("__") and part.name not in SAYING]
+        return all(part.name in LOOKED_AT and self.leaves_all(part) for part in special) and all(
+            self.is_quiet(base.id)
+            if isinstance(base, ast.Name) and base.id in self.definitions
             else not mentioned(base) & self.own
             for base in definition.bases
         )
@@ -261,6 +276,7 @@ class _Known:
             values=self.values - local,
             ours=self.ours - local,
             modules=self.modules - local,
+            outside=self.outside or self,
         )
 
     def _is_value(self, node: ast.expr) -> bool:

@@ -28,7 +28,7 @@ class Presence:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / hashlib.sha256(platform.node().encode()).hexdigest()[:12]
-        self.began = time.time()
+        self.began = time.time()  # until it is told by the clock of the disk
         self.path: Path | None = None
         self.held = contextlib.ExitStack()
 
@@ -42,6 +42,7 @@ class Presence:
             descriptor, name = tempfile.mkstemp(dir=self.folder, suffix=".lock")
             os.close(descriptor)
             self.path = Path(name)
+            self.began = self.path.stat().st_mtime
             self.held.enter_context(lock_at(self.path))
         return self
 

@@ -1,5 +1,6 @@
 """The process of the command line: its streams, its signals, and what it says when the system refuses something."""
 
+import _thread
 import contextlib
 import errno
 import gc
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Seconds after which a process that is told to stop ends where it stands, if it could not do so in order.
 GRACE = 3.0
+#: Seconds after which an interrupt that Python has dropped comes again.
+AGAIN = 0.02
 INTERRUPTED = 130
 _ELSEWHERE = "choose another folder with --out, or for the cache with BAKEOFF_CACHE"
 #: From what the system says to what mends it.
@@ -110,6 +113,13 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
                 os._exit(INTERRUPTED)
         os.close(ours)
 
+    def unraisable(told: "sys.UnraisableHookArgs") -> None:
+        if told.exc_type is KeyboardInterrupt:  # in a `__del__`, where Python drops it: once more, in a moment
+            threading.Timer(AGAIN, _thread.interrupt_main).start()
+        else:
+            hook(told)
+
+    hook, sys.unraisablehook = sys.unraisablehook, unraisable
     watcher = threading.Thread(target=watch, daemon=True)
     watcher.start()
     before = signal.set_wakeup_fd(theirs)
@@ -121,6 +131,7 @@ def interruptible(last_words: Callable[[], None]) -> Iterator[None]:
         signal.set_wakeup_fd(before)
         os.close(theirs)
         watcher.join()
+        sys.unraisablehook = hook
         for number in (signal.SIGINT, signal.SIGTERM):  # from now on there is nothing to put in order
             signal.signal(number, signal.SIG_DFL)
 

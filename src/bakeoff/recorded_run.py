@@ -78,7 +78,7 @@ class RecordedRun:
         torch.set_num_threads(self.budget.threads or 1)
         self.clock, self.pace = Clock(synchronizer(self.device)), checkpoints.Due()
         self.spec = {"identity": identity(job.run), "run": encode(job.run)}
-        self.kept = RunState(alone=job.alone, environment=environment(self.device))
+        self.kept = RunState(alone=job.alone and not here.is_shared(), environment=environment(self.device))
         #: The best epoch that the last checkpoint knew.
         self.checkpointed = -1
         self.spoke = time.perf_counter()
