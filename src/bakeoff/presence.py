@@ -57,7 +57,7 @@ class Presence:
     def is_shared(self) -> bool:
         """Whether another run is here, or was since this one is."""
         with contextlib.suppress(OSError):
-            return any(path.stat().st_mtime >= self.began or is_locked(path) for path in self._others())
+            return any(path.stat().st_mtime > self.began or is_locked(path) for path in self._others())
         return False
 
     def _others(self) -> Iterator[Path]:
