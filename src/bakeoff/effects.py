@@ -90,7 +90,7 @@ class _Known:
         noting: Whether a class is told of its subclasses, or asked for them.
         values: Those of numbers and text.
         touched: Those of what an effect may have changed.
-        quiet: What was found of definitions, as long as nothing more was touched.
+        quiet: What was found of definitions, for a statement.
         outside: The same without the names of a body; None where it is that.
     """
 
@@ -135,6 +135,7 @@ class _Known:
         """Those of a file that may do more than to bind names, one after the other."""
         found: list[ast.stmt] = []
         for statement in statements:
+            self.quiet.clear()  # it rests on what was touched, and on what names are bound to
             plain = self.binds_only(statement)
             self.values -= (names := bound(statement) or stored(statement))
             if not plain:
@@ -148,7 +149,6 @@ class _Known:
         """Take note that all that can be reached from those names may be another now."""
         while names := names & self.own - self.values - self.touched:
             self.touched |= names
-            self.quiet.clear()
             names = set[str]().union(*(self.near.get(name, ()) for name in names))
 
     def binds_only(self, statement: ast.stmt) -> bool:
