@@ -248,18 +248,26 @@ class Counting(torch.optim.SGD):
 def test_state_that_several_weights_share_is_refused(shared):
     run = training(LSTM(embedding=8, hidden=8))
     run = dataclasses.replace(run, optimizer=Counting(run.model.parameters(), shared=shared))
-    told = pytest.raises(ValueError, match=r"keeps 0\.kept and 1\.kept of its state in the same memory")
+    told = pytest.raises(ValueError, match=r"keeps 0\.kept and 1\.kept in the same memory")
     with told if shared else contextlib.nullcontext():
         checkpoints.take(run)
 
 
-@pytest.mark.parametrize("held", ["state", "groups"])
+def test_state_that_is_the_weight_itself_is_refused():
+    """As `weight.detach().float()` is, where it was to be a copy."""
+    run = trained_oddly(1)
+    run.optimizer.state[run.parameters[0]]["slow"] = run.parameters[0].detach().float()
+    with pytest.raises(ValueError, match=r"keeps 0\.slow and the weight .* in the same memory"):
+        checkpoints.take(run)
+
+
+@pytest.mark.parametrize("held", ["state", "groups", "inside"])
 def test_a_list_or_mapping_that_several_weights_share_is_refused(held):
     run, counts = training(LSTM(embedding=8, hidden=8)), {"n": 1}
     groups = [{"params": [weight], "counts": counts if held == "groups" else {}} for weight in run.model.parameters()]
     run = dataclasses.replace(run, optimizer=torch.optim.SGD(groups, lr=0.1))
-    for weight in run.parameters[:2] if held == "state" else ():
-        run.optimizer.state[weight]["counts"] = counts
+    for weight in run.parameters[:2] if held != "groups" else ():
+        run.optimizer.state[weight]["counts"] = counts if held == "state" else [{"of": counts}]
     with pytest.raises(ValueError, match=r"the optimizer keeps .*counts.* for several weights: give each its own"):
         checkpoints.take(run)
 

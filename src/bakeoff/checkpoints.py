@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from bakeoff.files import written_atomically
 from bakeoff.training import Sample, Steps, Training
@@ -104,11 +104,11 @@ def _optimizer_state(training: Training) -> State:
     """
     whole = training.optimizer.state_dict()
     tensors, numbers = _flatten(whole["state"])
-    _require_apart(tensors)
+    _require_apart(tensors, training.model)
     settings = [(f"{name} in its groups", value) for group in whole["param_groups"] for name, value in group.items()]
     for name, value in settings:
         _require_json(name, list(value) if isinstance(value, tuple) else value)  # which comes back as a tuple
-    held = [(id(value), name) for name, value in (*numbers.items(), *settings) if isinstance(value, list | dict)]
+    held = [(each, name) for name, value in (*numbers.items(), *settings) for each in _mutable(value)]
     for (one, name), (other, _) in itertools.pairwise(sorted(held)):
         if one == other:
             raise ValueError(
@@ -210,24 +210,30 @@ def _flatten(states: dict[int | str, dict[str, Any]]) -> tuple[dict[str, Tensor]
     return tensors, others
 
 
-def _require_apart(tensors: Mapping[str, Tensor]) -> None:
-    """See that no tensor of an optimizer's state lies in the memory of another, as each comes back by itself.
+def _mutable(value: object) -> list[int]:
+    """What stands for each list or mapping in a value, itself among them."""
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    itself = [id(value)] if isinstance(value, list | dict) else []
+    return [*itself, *(each for part in parts for each in _mutable(part))]
+
+
+def _require_apart(tensors: Mapping[str, Tensor], model: nn.Module) -> None:
+    """See that no tensor of an optimizer's state lies in the memory of another or of a weight: each comes back alone.
 
     Raises:
         ValueError: One does.
     """
     ends: list[tuple[int, int, str]] = []
-    for name, tensor in tensors.items():
+    weights = {f"the weight {name}": weight for name, weight in model.named_parameters()}
+    for name, tensor in {**tensors, **weights}.items():
         begin, steps = tensor.data_ptr(), zip(tensor.shape, tensor.stride(), strict=True)
         if tensor.numel():
             ends.append((begin, begin + (1 + sum((n - 1) * step for n, step in steps)) * tensor.itemsize, name))
     ends.sort()
     for (_, end, name), (begin, _, other) in itertools.pairwise(ends):
-        if begin < end:
+        if begin < end and not {name, other} <= weights.keys():
             what = " and ".join(sorted(each.removeprefix("optimizer.") for each in (name, other)))
-            raise ValueError(
-                f"the optimizer keeps {what} of its state in the same memory: give each weight a tensor of its own"
-            )
+            raise ValueError(f"the optimizer keeps {what} in the same memory: give each state tensors of its own")
 
 
 def _require_json(what: str, value: object) -> None:
