@@ -170,4 +170,4 @@ def test_of_a_model_that_cannot_do_without_numbers_nothing_is_said():
 
 def test_of_a_model_that_ends_python_nothing_is_said(monkeypatch):
     monkeypatch.setattr(BigramModel, "loss", lambda *_: sys.exit())
-    assert accounting.memory(*specs(Bigram()), 300) is None
+    assert accounting.memory(*specs(Bigram()), 299) is None

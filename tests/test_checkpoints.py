@@ -261,6 +261,12 @@ def test_state_that_is_the_weight_itself_is_refused():
         checkpoints.take(run)
 
 
+def test_a_list_among_the_settings_of_several_groups_is_no_trouble():
+    run, betas = training(LSTM(embedding=8, hidden=8)), [0.9, 0.95]
+    groups = [{"params": [weight], "betas": betas} for weight in run.model.parameters()]
+    checkpoints.take(dataclasses.replace(run, optimizer=torch.optim.AdamW(groups, lr=0.1)))
+
+
 @pytest.mark.parametrize("held", ["state", "groups", "inside"])
 def test_a_list_or_mapping_that_several_weights_share_is_refused(held):
     run, counts = training(LSTM(embedding=8, hidden=8)), {"n": 1}

@@ -108,7 +108,9 @@ def _optimizer_state(training: Training) -> State:
     settings = [(f"{name} in its groups", value) for group in whole["param_groups"] for name, value in group.items()]
     for name, value in settings:
         _require_json(name, list(value) if isinstance(value, tuple) else value)  # which comes back as a tuple
-    held = [(each, name) for name, value in (*numbers.items(), *settings) for each in _mutable(value)]
+    # A list among the settings, as of betas, is nothing that changes.
+    kept = [*numbers.items(), *((name, value) for name, value in settings if isinstance(value, dict))]
+    held = [(each, name) for name, value in kept for each in _mutable(value)]
     for (one, name), (other, _) in itertools.pairwise(sorted(held)):
         if one == other:
             raise ValueError(

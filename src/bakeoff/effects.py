@@ -33,9 +33,10 @@ Function = ast.FunctionDef | ast.AsyncFunctionDef
 def mentioned(*nodes: ast.AST) -> set[str]:
     """All names in them; what leads to others by name is one, also where it is an attribute, as of `sys`."""
     parts = [part for node in nodes for part in ast.walk(node)]
-    called = {id(part.func) for part in parts if isinstance(part, ast.Call)}  # such as a model's own `modules()`
     attributes = [part for part in parts if isinstance(part, ast.Attribute)]
-    by_name = {part.attr for part in attributes if part.attr.startswith("__") or id(part) not in called}
+    by_name = {part.attr for part in attributes if part.attr.startswith("__") or ast.unparse(part) == "sys.modules"}
+    imported = [alias for part in parts if isinstance(part, ast.Import) for alias in part.names]
+    by_name |= {"modules" for alias in imported if alias.name == "sys" and alias.asname}
     return by_name & BY_NAME | {part.id for part in parts if isinstance(part, ast.Name)}
 
 
