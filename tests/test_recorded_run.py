@@ -4,6 +4,7 @@ import dataclasses
 import itertools
 import json
 import random
+import time
 
 import numpy as np
 import pytest
@@ -354,6 +355,16 @@ def test_a_run_beside_one_of_another_command_was_not_alone(run, tmp_path):
     with Presence(cache_folder() / "at-work"):
         folder, _ = worked(dataclasses.replace(run, budget=dataclasses.replace(run.budget, epochs=1)), tmp_path)
     assert folder.summary["alone"] is False
+
+
+def test_a_run_that_began_beside_one_that_was_killed_soon_was_not_alone(run, tmp_path):
+    short = dataclasses.replace(run, budget=dataclasses.replace(run.budget, epochs=1))
+    with Presence(cache_folder() / "at-work") as other:
+        time.sleep(0.05)
+        job = Job(run=short, folder=tmp_path, device="cpu", alone=True)
+        work(job, lambda message: other.held.close())  # at its first word, and no file tells of that
+        other.path.unlink()
+    assert RunFolder(tmp_path).summary["alone"] is False
 
 
 def test_a_second_try_leaves_nothing_of_the_first(run, tmp_path):
