@@ -197,6 +197,10 @@ STATEMENTS = [
         "{}",
         "assert [{}]",
         "x0, x1 = {}, {}",
+        "x0, (x1, y) = {}, [{}, 1]",
+        "x0, *x1 = {}, {}",
+        "x0, LOG[0] = {}, {}",
+        "x0, x1 = [note(v) for v in ({}, {})]",
         "LOG += [{}]",
     ),
     *(
@@ -309,6 +313,7 @@ HARMLESS = [
         "x = -{}\ny = functools.reduce(max, [x])",
         "x = 'a b'.split()[{}:]",
     ),
+    *("x, y = {}, Plain(1)", "[x, (y, f)] = {}, (1, quiet(2))", "class K(Plain):\n    name, title = 'k', {}"),
 ]
 
 

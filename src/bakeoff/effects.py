@@ -47,12 +47,24 @@ def bound(statement: ast.stmt) -> set[str] | None:
             return {statement.name}
         case ast.Import() | ast.ImportFrom() if all(alias.name != "*" for alias in statement.names):
             return {(alias.asname or alias.name).partition(".")[0] for alias in statement.names}
-        case ast.Assign() if all(isinstance(target, ast.Name) for target in statement.targets):
+        case ast.Assign(targets=targets, value=value) if all(_is_named(target, value) for target in targets):
             walrus = (node.target for node in ast.walk(statement.value) if isinstance(node, ast.NamedExpr))
             return stored(*statement.targets, *walrus)
         case ast.AnnAssign(target=ast.Name(id=name)):
             return {name}
     return None
+
+
+def _is_named(target: ast.expr, value: ast.expr) -> bool:
+    """Whether a value gets a name, or each of some that are written out gets one: nothing is asked for what it has."""
+    match target, value:
+        case ast.Name(), _:
+            return True
+        case ast.Tuple(elts=targets) | ast.List(elts=targets), ast.Tuple(elts=values) | ast.List(elts=values):
+            return not any(isinstance(each, ast.Starred) for each in values) and (
+                len(targets) == len(values) and all(map(_is_named, targets, values))
+            )
+    return False
 
 
 def stored(*nodes: ast.AST) -> set[str]:
