@@ -1,6 +1,8 @@
 """The estimate before a study: measured, of the right size, and without a trace."""
 
 import dataclasses
+import itertools
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +20,7 @@ from bakeoff.optimizers import OPTIMIZERS
 from bakeoff.runner import open_session
 from bakeoff.sampling import Sampling
 from bakeoff.spec import Architecture, Budget
-from bakeoff.training import evaluation_steps
+from bakeoff.training import Training, evaluation_steps
 from bakeoff.worker import work
 
 CPU = torch.device("cpu")
@@ -37,6 +39,16 @@ def tokens(study):
 @pytest.fixture(scope="module")
 def cost(study, tokens):
     return costs.estimate(study.runs, tokens, CPU)
+
+
+def told(cost, tried=None):
+    """Instead of timing: this, and which runs were asked for."""
+
+    def time_steps(runs, *_):
+        (tried if tried is not None else []).extend(runs)
+        return [cost] * len(runs)
+
+    return time_steps
 
 
 def test_time_is_that_of_all_runs_one_after_the_other(cost, study):
@@ -107,8 +119,7 @@ def test_where_the_disk_does_not_hold_it_a_study_stays_as_it_is(study, tmp_path,
 
 
 def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatch):
-    probe = costs.StepCost(step=1.0, evaluated_token=0.0, memory_bytes=0)
-    monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
+    monkeypatch.setattr(costs, "time_steps", told(costs.StepCost(step=1.0, evaluated_token=0.0)))
     monkeypatch.setattr(costs.sampling, "plan", lambda *of_a_run: Sampling())
     long = study.with_shared(epochs=20)
     steps = -(-tokens.splits["train"].sequences(study.budget.sequence_length) // study.budget.batch_size)
@@ -120,37 +131,60 @@ def test_more_epochs_take_longer_and_more_at_once_less(study, tokens, monkeypatc
 
 def test_steps_of_larger_batches_are_timed_for_themselves(study, tokens, monkeypatch):
     tried = []
-    monkeypatch.setattr(
-        costs,
-        "_probe",
-        lambda run, *_: tried.append(run.budget.batch_size) or costs.StepCost(step=1.0, evaluated_token=0.0),
-    )
+    monkeypatch.setattr(costs, "time_steps", told(costs.StepCost(step=1.0, evaluated_token=0.0), tried))
     experiments = tuple(
-        dataclasses.replace(study.experiments[0], number=number, batch_size=size) for number, size in ((1, 2), (2, 4))
+        dataclasses.replace(study.experiments[0], number=number, batch_size=size)
+        for number, size in ((1, 2), (2, 4), (3, 4))
     )
     costs.estimate(dataclasses.replace(study, experiments=experiments).runs, tokens, CPU)
-    assert tried == [2, 4]
+    assert [run.budget.batch_size for run in tried] == [2, 4]
 
 
 def test_each_kind_of_optimizer_is_timed_for_itself(study, tokens, monkeypatch):
-    memory = {"sgd": 100, "adam": 300, "momentum": 200}
-    monkeypatch.setattr(
-        costs,
-        "_probe",
-        lambda run, *_: costs.StepCost(step=1.0, evaluated_token=0.0, memory_bytes=memory[run.optimizer.name]),
-    )
+    tried = []
+    monkeypatch.setattr(costs, "time_steps", told(costs.StepCost(step=1.0, evaluated_token=0.0), tried))
     experiments = tuple(
-        dataclasses.replace(study.experiments[0], number=number, optimizer=OPTIMIZERS[name](lr=0.1))
-        for number, name in enumerate(memory, start=1)
+        dataclasses.replace(study.experiments[0], number=number, optimizer=OPTIMIZERS[name](lr=rate))
+        for number, (name, rate) in enumerate([("sgd", 0.1), ("adam", 0.1), ("adam", 0.2)], start=1)
     )
-    probes = costs.time_steps(dataclasses.replace(study, experiments=experiments).runs, tokens, CPU)
-    needed = [probe.memory_bytes for probe in probes.values()]
-    assert [each - min(needed) for each in needed] == [0, 200, 100]
+    costs.estimate(dataclasses.replace(study, experiments=experiments).runs, tokens, CPU)
+    assert [run.optimizer.name for run in tried] == ["sgd", "adam"]
+
+
+def test_models_that_are_compared_take_turns_and_what_a_slow_moment_took_does_not_count(study, tokens, monkeypatch):
+    steps, slow, train_step = [], itertools.chain([0, 0, 1, 0], itertools.repeat(0)), Training._train_step
+
+    def step(training, batch):
+        steps.append(training)
+        time.sleep(0.5 * next(slow))
+        return train_step(training, batch)
+
+    monkeypatch.setattr(Training, "_train_step", step)
+    found = costs.time_steps(study.runs, tokens, CPU)
+    first, second = steps[:2]
+    assert steps == [first, second] * (1 + costs.COMPARED_STEPS), "one that is not timed, and then those that are"
+    assert 0 < max(cost.step for cost in found) < 0.25
+    assert min(cost.evaluated_token for cost in found) > 0
+
+
+def test_a_model_that_fails_while_it_is_timed_costs_nothing_and_the_others_what_they_do(study, tokens, monkeypatch):
+    train_step = Training._train_step
+
+    def step(training, batch):
+        if training.step == 2 and isinstance(training.optimizer, torch.optim.SGD):
+            raise SystemExit("no more")
+        return train_step(training, batch)
+
+    monkeypatch.setattr(Training, "_train_step", step)
+    run = study.runs[0]
+    runs = [dataclasses.replace(run, optimizer=OPTIMIZERS[name](lr=0.1)) for name in ("sgd", "adam")]
+    failed, timed = costs.time_steps(runs, tokens, CPU)
+    assert failed is None
+    assert timed.step > 0
 
 
 def test_what_is_measured_between_epochs_takes_its_time(study, tokens, monkeypatch):
-    probe = costs.StepCost(step=0.0, evaluated_token=1e-3, memory_bytes=0)
-    monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: probe)
+    monkeypatch.setattr(costs, "time_steps", told(costs.StepCost(step=0.0, evaluated_token=1e-3)))
     run = study.runs[0]
     with_samples = costs.estimate([run], tokens, CPU).seconds
     train, valid = tokens.splits["train"], tokens.splits["valid"]
@@ -166,7 +200,7 @@ def test_what_is_measured_between_epochs_takes_its_time(study, tokens, monkeypat
 
 def test_a_model_that_this_machine_cannot_hold_is_not_tried(study, tokens, monkeypatch):
     monkeypatch.setattr(costs, "available_memory", lambda: 1000)
-    monkeypatch.setattr(costs, "_probe", lambda run, tokens, device: pytest.fail("it would have been killed"))
+    monkeypatch.setattr(costs, "build", lambda *_: pytest.fail("it would have been killed"))
     assert costs.estimate(study.runs, tokens, CPU).seconds == 0
 
 

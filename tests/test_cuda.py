@@ -248,7 +248,7 @@ def test_auto_is_the_gpu_in_bfloat16_which_is_named():
 @pytest.mark.parametrize("name", MODELS)
 def test_what_a_study_costs_is_estimated_on_it(name, tiny_study, tokens):
     run = dataclasses.replace(next(iter(tiny_study.runs)), architecture=MODELS[name])
-    [probe] = costs.time_steps([run], tokens, CUDA).values()
+    [probe] = costs.time_steps([run], tokens, CUDA)
     assert min(probe.step, probe.evaluated_token, probe.memory_bytes) > 0
 
 

@@ -1,14 +1,15 @@
 """What a study will cost on this machine, measured with a few real steps of each of its models."""
 
+import contextlib
 import dataclasses
 import shutil
-from collections.abc import Sequence
+import statistics
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
 
 from bakeoff import accounting, data, sampling, words
 from bakeoff.data import Tokens, own_text
@@ -19,11 +20,11 @@ from bakeoff.folders import free_folder
 from bakeoff.machine import Clock, available_memory, keep_freed_memory, return_freed_memory, synchronizer
 from bakeoff.memory import SamplingMeter
 from bakeoff.models import build, without_weights
-from bakeoff.spec import Architecture, Budget, Corpus, Optimizer, Run
-from bakeoff.training import EVALUATED_AT_ONCE, Training, evaluation_steps
+from bakeoff.spec import MOST, Architecture, Budget, Corpus, Optimizer, Run
+from bakeoff.training import EVALUATED_AT_ONCE, Evaluation, Training, evaluation_steps
 
-#: Steps of each model that are timed.
-PROBE_STEPS = 3
+#: Steps of a model that are timed, and of each where several are compared.
+PROBE_STEPS, COMPARED_STEPS = 3, 5
 #: Starting a process, importing torch, reading the corpus: a rough allowance for each run, in seconds.
 START_SECONDS = 4.0
 #: Bytes of disk for a run's records, and for each document and each step that they or a checkpoint speak of.
@@ -88,9 +89,10 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, *, trial
 
     Of a `trial` valid is not measured once more in the end, nor test in other windows.
     """
-    probes = time_steps(runs, tokens, device)
-    able = [run for run in runs if _model(run) in probes]
-    seconds = [_seconds(run, probes[_model(run)], tokens, trial=trial) for run in able]
+    one_of = {model_of(run): run for run in runs}  # one after the other: together the memory might not hold them
+    probes = {model: probe for model, run in one_of.items() if (probe := time_steps([run], tokens, device)[0])}
+    able = [run for run in runs if model_of(run) in probes]
+    seconds = [_seconds(run, probes[model_of(run)], tokens, trial=trial) for run in able]
     sizes = [files(run, tokens) for run in able]
     return Cost(
         seconds=sum(seconds),
@@ -101,26 +103,28 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, *, trial
     )
 
 
-def time_steps(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> dict[Model, StepCost]:
-    """What a step and an evaluated token of each model and kind of optimizer take, as far as it can be built here.
+def time_steps(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> list[StepCost | None]:
+    """What a step and an evaluated token of each run take; None for one that cannot be built or trained here.
 
-    Takes the steps in this process; global random state is left as it was.
+    They take turns, a step each: what else the machine does for some seconds slows all of them alike. All that is in
+    this process; global random state is left as it was.
     """
     return_freed_memory(device)  # which making the text ready took, and a run will not
     keep_freed_memory()
     baseline = SamplingMeter(device).baseline
-    one_of = {_model(run): run for run in runs}
     with torch.random.fork_rng():
-        attempts = {model: _try(run, tokens, device) for model, run in one_of.items()}
+        rehearsals = [_Rehearsal(run, tokens, device) for run in runs]
+        for _ in range(PROBE_STEPS if len(runs) == 1 else COMPARED_STEPS):
+            for rehearsal in rehearsals:
+                rehearsal.go_on()
+        found = [rehearsal.cost for rehearsal in rehearsals]
+        del rehearsals, rehearsal
     return_freed_memory(device)  # which is the runs' from now on
-    return {
-        model: dataclasses.replace(probe, memory_bytes=baseline + probe.memory_bytes)
-        for model, probe in attempts.items()
-        if probe
-    }
+    return [cost and dataclasses.replace(cost, memory_bytes=baseline + cost.memory_bytes) for cost in found]
 
 
-def _model(run: Run) -> Model:
+def model_of(run: Run) -> Model:
+    """What decides how long a step of the run takes."""
     return run.architecture, type(run.optimizer), run.budget.batch_size
 
 
@@ -169,51 +173,74 @@ def require_disk(about: str, needed: float, folder: Path, otherwise: str) -> Non
         )
 
 
-def _try(run: Run, tokens: Tokens, device: torch.device) -> StepCost | None:
-    try:
-        return _probe(run, tokens, device) if _fits(run, tokens.vocabulary, device) else None
-    except (Exception, SystemExit):  # noqa: BLE001 (an estimate must not stop a study)
-        return None
-
-
 def _fits(run: Run, vocabulary: int, device: torch.device) -> bool:
     """Whether a step fits into this machine's memory: a system that runs out of it kills, where a GPU refuses."""
     parts = accounting.memory(run.architecture, run.optimizer, run.budget, vocabulary) if device.type == "cpu" else {}
     return sum((parts or {}).values()) < available_memory()
 
 
-def _probe(run: Run, tokens: Tokens, device: torch.device) -> StepCost:
-    """Rehearse a step and an evaluation to see their memory, then, once all is warm, some more to see their time."""
-    torch.set_num_threads(run.budget.threads or 1)
-    memory = SamplingMeter(device, interval=0.02, share=0.5)
-    with memory.window():
-        model = build(run.architecture, run.budget, tokens.vocabulary, device)
-        _rehearse(model, run, tokens, device, steps=1)
-    warm = _rehearse(model, run, tokens, device, steps=PROBE_STEPS)
-    return dataclasses.replace(warm, memory_bytes=memory.as_json()["peak_bytes"])
+class _Rehearsal:
+    """The first steps of a run, by the very loop that runs use, an evaluation after each; the weights stay.
 
+    What fails has no cost: an estimate must not stop a study.
 
-def _rehearse(model: nn.Module, run: Run, tokens: Tokens, device: torch.device, steps: int) -> StepCost:
-    """Train a few steps on the first sequences of train, by the very loop that the runs use, and evaluate some."""
-    clock = Clock(synchronizer(device))
-    budget = dataclasses.replace(run.budget, epochs=1, steps=None, warmup_steps=None, decay_steps=None)
-    training = Training(
-        model=model,
-        optimizer=run.optimizer.build(model),
-        schedule=lambda step: 0.0,  # noqa: ARG005 (weights that stay cannot diverge)
-        train=_head(tokens.splits["train"], steps * budget.batch_size * budget.sequence_length),
-        measured={"valid": _head(tokens.splits["valid"], EVALUATED_AT_ONCE)},
-        budget=budget,
-        seed=0,
-        device=device,
-        clock=clock,
-        compiled=budget.compiles(run.architecture),
-    )
-    evaluated = sum(len(evaluation.nats["valid"]) for evaluation in training.evaluations())
-    return StepCost(
-        step=clock.seconds["training"] / training.step,
-        evaluated_token=clock.seconds["evaluation"] / evaluated,
-    )
+    Args:
+        run: Its model is built and takes a step, for its memory, and so that all is warm where time counts.
+        tokens: Of which the first are used.
+        device: Where.
+    """
+
+    def __init__(self, run: Run, tokens: Tokens, device: torch.device) -> None:
+        self.clock = Clock(synchronizer(device))
+        self.steps: list[float] = []
+        self.evaluated_tokens: list[float] = []
+        self.memory_bytes = 0
+        self.evaluations: Iterator[Evaluation] = iter(())
+        if not _fits(run, tokens.vocabulary, device):
+            return
+        torch.set_num_threads(run.budget.threads or 1)
+        memory = SamplingMeter(device, interval=0.02, share=0.5)
+        with memory.window(), contextlib.suppress(Exception, SystemExit):
+            self.evaluations = self._training(run, tokens, device).evaluations()
+            for _ in range(2):  # the first is before any step
+                next(self.evaluations)
+        self.memory_bytes = memory.as_json()["peak_bytes"]
+
+    def _training(self, run: Run, tokens: Tokens, device: torch.device) -> Training:
+        """The run with a step an epoch."""
+        budget = dataclasses.replace(run.budget, epochs=MOST, steps=None, warmup_steps=None, decay_steps=None)
+        model = build(run.architecture, budget, tokens.vocabulary, device)
+        return Training(
+            model=model,
+            optimizer=run.optimizer.build(model),
+            schedule=lambda step: 0.0,  # noqa: ARG005 (weights that stay cannot diverge)
+            train=_head(tokens.splits["train"], budget.batch_size * budget.sequence_length),
+            measured={"valid": _head(tokens.splits["valid"], EVALUATED_AT_ONCE)},
+            budget=budget,
+            seed=0,
+            device=device,
+            clock=self.clock,
+            compiled=budget.compiles(run.architecture),
+        )
+
+    def go_on(self) -> None:
+        """Take a step and evaluate, and note the seconds."""
+        before = self.clock.seconds.copy()
+        try:
+            evaluated = len(next(self.evaluations).nats["valid"])
+        except (Exception, SystemExit):  # noqa: BLE001 (whatever a model of one's own raises)
+            self.steps.clear()  # there are no more: what raised has ended
+            return
+        self.steps.append(self.clock.seconds["training"] - before["training"])
+        self.evaluated_tokens.append((self.clock.seconds["evaluation"] - before["evaluation"]) / evaluated)
+
+    @property
+    def cost(self) -> StepCost | None:
+        """What a step and an evaluated token took, the median of each."""
+        if not self.steps:
+            return None
+        step, token = map(statistics.median, (self.steps, self.evaluated_tokens))
+        return StepCost(step=step, evaluated_token=token, memory_bytes=self.memory_bytes)
 
 
 def _head(stream: TokenStream, targets: int) -> TokenStream:

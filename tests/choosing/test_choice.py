@@ -30,18 +30,28 @@ from bakeoff.spec import Budget
 from bakeoff.stopwatch import Stopwatch
 from bakeoff.study_folder import StudyFolder, find_studies
 
-TINY = Scale(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
+
+class OfTwo(Scale):
+    """A scale of its first two contenders."""
+
+    @property
+    def contenders(self):
+        return super().contenders[:2]
 
 
-def timed(paces):
-    """Instead of timing: these are told, and noted."""
+TINY = OfTwo(minutes=0, megabytes=0, vocabulary=300, layers=1, width=64, batch_size=4)
 
-    def measured(_request, kept, *_):
-        for place, pace in paces.items():
-            kept.paces[place] = pace
-            yield pace
 
-    return measured
+def timed(*seconds, memory=(0, 0)):
+    """Instead of timing: what a step of each contender takes is told."""
+
+    def time_steps(runs, *_):
+        return [
+            costs.StepCost(step=seconds[run.number], evaluated_token=0.0, memory_bytes=memory[run.number])
+            for run in runs
+        ]
+
+    return time_steps
 
 
 @pytest.fixture
@@ -56,8 +66,8 @@ def quickly(monkeypatch, tmp_path):
     monkeypatch.setattr(rungs, "MOST_REPEATS", 1)
     monkeypatch.setattr(Kept, "seconds", property(lambda kept: 3.0 * kept.minutes))
     monkeypatch.setattr(Kept, "spent", 0.0)
-    paces = {0: Pace(step=0.008, measuring=0.003), 1: Pace(step=0.01, measuring=0.003)}
-    monkeypatch.setattr(fitting, "measured", timed(paces))
+    monkeypatch.setattr(fitting, "STARTING", 0.003)
+    monkeypatch.setattr(costs, "time_steps", timed(0.008, 0.01))
     monkeypatch.chdir(tmp_path)
 
 
@@ -177,11 +187,11 @@ def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, mi
     monkeypatch.setattr(fitting, "SCALES", tuple(dataclasses.replace(TINY, width=width) for width in (64, 120, 128)))
     found = []
 
-    def measured(_request, kept, scale, *_):
-        for place in 0, 1:
-            found.append((scale.contenders[0].architecture.width, place))
-            kept.paces[place] = paces[found[-1][0]]
-            yield kept.paces[place]
+    def measured(_request, kept, scale, runs, *_):
+        width = scale.contenders[0].architecture.width
+        found.append((width, [run.number for run in runs]))
+        kept.paces = {run.number: paces[width] for run in runs}
+        return list(kept.paces.values())
 
     monkeypatch.setattr(fitting, "measured", measured)
     console = Console(file=io.StringIO(), width=200)
@@ -190,7 +200,7 @@ def test_the_scale_follows_the_speed(monkeypatch, tiny_corpus_file, tmp_path, mi
     making = choice.Choice(request, tmp_path, 0.0, console)
     fitting.make_plan(request, making.kept, corpus, 2, console)
     assert making.kept.scale == scale
-    assert found == ([(128, 0), (128, 1)] if scale else [(128, 0), (64, 0), (64, 1)])
+    assert found == ([(128, [0]), (128, [0, 1])] if scale else [(128, [0]), (64, [0]), (64, [0, 1])])
     assert console.file.getvalue().count("width 128 are too slow here: their last run would have") == (scale == 0)
     assert choice.Choice(request, tmp_path, 0.0, console).kept.scale == scale
 
@@ -254,15 +264,11 @@ def test_a_last_run_that_ends_elsewhere_is_declared_so_and_gone_on_with(
 
 
 def test_what_the_memory_does_not_hold_is_named_and_left_out(quickly, choose, tiny_corpus_file, tmp_path, monkeypatch):
-    def measured(_request, kept, scale, *_):
-        kept.left_out[0] = f"{scale.contenders[0].title} needs 9 MB of memory"
-        kept.paces[1] = Pace(step=0.05, measuring=0.01)
-        yield kept.paces[1]
-
-    monkeypatch.setattr(fitting, "measured", measured)
-    status, told, said = choose(tiny_corpus_file, "--minutes", "1", "--no-report", "--out", tmp_path / "runs")
+    monkeypatch.setattr(costs, "time_steps", timed(0.05, 0.05, memory=(9e6, 7e6)))
+    options = "--minutes", "1", "--memory", "8MB", "--no-report", "--out", tmp_path / "runs"
+    status, told, said = choose(tiny_corpus_file, *options)
     assert status == 0
-    assert "left out: GLR of 1 layer with Muon needs 9 MB of memory" in said
+    assert "left out: GLR of 1 layer with Muon needs 9.0 MB of memory" in said
     assert "GPT of 1 layer with Muon" in told
     assert (tmp_path / "runs" / f"choose-{tiny_corpus_file.stem}" / FILE).is_file()
 

@@ -177,20 +177,21 @@ def _first(documents: Sequence[str], most: float, fewest: int) -> tuple[int, int
 def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, console: Console) -> None:
     """Find the largest scale that is fast enough here, and divide the time among its contenders.
 
-    A scale is as fast as the first of its contenders that the memory holds, in which it is believed best: the others
-    are only timed where that one is fast enough. Where the memory holds none, the scale is too large as well.
+    A scale is as fast as the first of its contenders that the memory holds, in which it is believed best. Where that
+    one is fast enough all are timed, beside each other. Where the memory holds none, the scale is too large as well.
     """
     place = largest
     while True:
         scale = SCALES[place]
         tokens = progress.prepare(corpus, shared(scale, kept), console)
         kept.paces, kept.left_out = {}, {}
+        runs = _runs(request, kept, scale, corpus)
         with console.status("timing a few steps of each contender"):
-            paces = measured(request, kept, scale, corpus, tokens)
-            first = next(paces, None)
+            first = next((pace for run in runs for pace in measured(request, kept, scale, [run], tokens)), None)
             final = rungs.steps(rungs.FINAL_SHARE * kept.left, first.step, first.measuring) if first else 0
             if first and (final >= rungs.ENOUGH_STEPS or place == 0):
-                others = list(paces)
+                able = [run for run in runs if run.number not in kept.left_out]
+                paces = measured(request, kept, scale, able, tokens)
                 break
         if place == 0:
             raise UserError(f"no contender fits: {_left_out(kept)}; allow more --memory")
@@ -198,7 +199,7 @@ def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, consol
         progress.say(console, f"models of width {scale.width} are too {why}; smaller ones are timed")
         enough = (p for p in range(place - 1, 0, -1) if final * scale.work >= rungs.ENOUGH_STEPS * SCALES[p].work)
         place = next(enough, 0) if first else place - 1
-    shortest = max(map(_needed, (first, *others)))
+    shortest = max(map(_needed, paces))
     kept.scale, kept.prepared_seconds = place, kept.spent
     train_tokens = len(tokens.splits["train"].tokens_N)
     longest = max(
@@ -210,26 +211,26 @@ def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, consol
     if kept.left < _needed(first):
         few = f"{request.minutes:g} minutes are too few for any contender"
         raise UserError(f"{few}: give at least {least_minutes(kept, first)}")
-    _require_disk(kept, [run for run in _runs(request, kept, scale, corpus) if run.number in kept.paces], tokens)
+    _require_disk(kept, [run for run in runs if run.number in kept.paces], tokens)
     kept.write()
 
 
-def measured(request: Request, kept: Kept, scale: Scale, corpus: Corpus, tokens: Tokens) -> Iterator[Pace]:
-    """How fast the contenders are here, one after the other; takes note of it, and of those that do not fit."""
+def measured(request: Request, kept: Kept, scale: Scale, runs: Sequence[Run], tokens: Tokens) -> list[Pace]:
+    """How fast contenders are here, timed beside each other; takes note of it, and of those that do not fit."""
     valid, test = (tokens.splits[split].targets for split in ("valid", "test"))
     evaluated = 2 * (tokens.train_sample.targets + valid) + valid + test
-    for run, contender in zip(_runs(request, kept, scale, corpus), scale.contenders, strict=True):
-        probe = next(iter(costs.time_steps([run], tokens, request.device).values()), None)
-        if probe is None or (request.memory_bytes and probe.memory_bytes > request.memory_bytes):
-            needs = f"{words.megabytes(probe.memory_bytes)} of memory" if probe else "more than is free, or fails"
-            kept.left_out[run.number] = f"{contender.title} needs {needs}"
+    kept.paces = {}
+    for run, cost in zip(runs, costs.time_steps(runs, tokens, request.device), strict=True):
+        if cost is None or (request.memory_bytes and cost.memory_bytes > request.memory_bytes):
+            needs = f"{words.megabytes(cost.memory_bytes)} of memory" if cost else "more than is free, or fails"
+            kept.left_out[run.number] = f"{scale.contenders[run.number].title} needs {needs}"
             continue
-        kept.paces[run.number] = pace = Pace(
-            step=probe.step,
-            measuring=STARTING + evaluated * probe.evaluated_token,
-            memory_bytes=probe.memory_bytes,
+        kept.paces[run.number] = Pace(
+            step=cost.step,
+            measuring=STARTING + evaluated * cost.evaluated_token,
+            memory_bytes=cost.memory_bytes,
         )
-        yield pace
+    return list(kept.paces.values())
 
 
 def _left_out(kept: Kept) -> str:
