@@ -1,3 +1,4 @@
+import dataclasses
 import math
 import shutil
 from pathlib import Path
@@ -9,6 +10,7 @@ import fakes
 from bakeoff import terminal, tuning
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.reading import read_rows
+from bakeoff.analysis.statistics import Interval
 from bakeoff.choosing.answer import Answer
 from bakeoff.data.corpora import BuiltIn, Text
 from bakeoff.declaration import describe
@@ -133,6 +135,10 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
     lines = terminal.choice_text(told).splitlines()
     assert lines[0].startswith("Use the count table")
     assert lines[1] == "The network and the count table, mixed, reach 0.625: measured, but no model to load."
+    assert lines[2] == "On test, which decided nothing, the count table has 0.721."
+    expected = dataclasses.replace(told, unseen=Interval(mean=0.7, low=0.65, high=0.75))
+    lines = terminal.choice_text(expected).splitlines()
+    assert lines[2] == "On unseen text of this kind expect 0.700 bits per byte, 0.650 to 0.750 with 95 % probability."
     assert "There was no time to try LSTM of 1 layer with AdamW." in lines
     assert "text from it: bakeoff sample 'runs/choose-my text/final' --floor best" in lines
     assert "in Python: bakeoff.load_floor('runs/choose-my text/final')" in lines

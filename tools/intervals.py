@@ -63,7 +63,7 @@ def chosen(text: Path, minutes: float, seed: int, out: Path) -> tuple[Interval |
     with StudyFolder(out).acquire():
         made = Choice(request, out, time.monotonic(), console).make()
     assert made.row, "a run was complete"
-    return answer.unseen(made.row, answer.deviation_of(made)), out / made.study / made.row.folder
+    return answer.of_network(made.row, answer.deviation_of(made)), out / made.study / made.row.folder
 
 
 def cost(run: Path, unseen: list[str]) -> Tally:

@@ -354,15 +354,16 @@ def _expectation(answer: "Answer") -> list[str]:
     from bakeoff.analysis.statistics import FEWEST_DOCUMENTS
 
     small, unseen, row = words.small, answer.unseen, answer.made.row
+    if unseen is not None:
+        reach = f"{small(unseen.low)} to {small(unseen.high)} with 95 % probability"
+        seeds = "" if answer.count_table else ": another seed included"
+        return [f"{words.sentence(answer.kind)} expect {small(unseen.mean)} bits per byte, {reach}{seeds}."]
     if answer.count_table or row is None:
         return [f"On test, which decided nothing, the count table has {small(answer.floor.test.bits_per_byte)}."]
     if row.test is None:
         return ["What to expect on other text was not measured: the last run was cut off before."]
-    if unseen is None:
-        few = words.counted(len(row.documents["test"].nats) if "test" in row.documents else 0, "document")
-        return [f"What to expect on other text cannot be told: test has {few}, and {FEWEST_DOCUMENTS} are needed."]
-    reach = f"{small(unseen.low)} to {small(unseen.high)} with 95 % probability"
-    return [f"{words.sentence(answer.kind)} expect {small(unseen.mean)} bits per byte, {reach}: another seed included."]
+    few = words.counted(len(row.documents["test"].nats) if "test" in row.documents else 0, "document")
+    return [f"What to expect on other text cannot be told: test has {few}, and {FEWEST_DOCUMENTS} are needed."]
 
 
 def _second(answer: "Answer") -> list[str]:

@@ -7,14 +7,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from bakeoff import data
 from bakeoff.analysis.evaluations import Parts
 from bakeoff.choosing import answer, rungs
 from bakeoff.choosing.answer import SeedDeviation
 from bakeoff.choosing.curve import curve
 from bakeoff.choosing.search import SEED, Found, Pace, Search
+from bakeoff.data import corpora
 from bakeoff.experiments import Contender
-from bakeoff.metrics import Tally
-from bakeoff.models import LSTM
+from bakeoff.models import LSTM, ngram
 from bakeoff.optimizers import AdamW
 from bakeoff.run_folder import FINISHED
 from bakeoff.spec import Budget, Corpus
@@ -23,10 +24,8 @@ CENTRE, DEVIATION = 0.01, 0.004
 CONTENDERS = [Contender(architecture=LSTM(), optimizer=AdamW(lr=CENTRE), batch_size=16)] * 4
 
 
-def row(nats_D, tokens_D, bytes_D):
-    test = Tally(nats=float(sum(nats_D)), tokens=int(sum(tokens_D)), words=1, bytes=int(sum(bytes_D)))
-    documents = Parts(nats=tuple(nats_D), tokens=tuple(tokens_D), bytes=tuple(bytes_D))
-    return SimpleNamespace(test=test, documents={"test": documents})
+def documents(nats_D, tokens_D, bytes_D):
+    return Parts(nats=tuple(nats_D), tokens=tuple(tokens_D), bytes=tuple(bytes_D))
 
 
 def drawn_deviation(chance, typical=DEVIATION):
@@ -202,7 +201,7 @@ def test_nothing_is_told_of_other_times_where_the_trials_foretold_another_end():
     assert withheld.endswith(" too low")
 
 
-@pytest.mark.parametrize("seeds", [0.2, 1.0, 5.0])  # how much runs differ
+@pytest.mark.parametrize("seeds", [0.0, 0.2, 1.0, 5.0])  # how much runs differ; those of a count table do not
 @pytest.mark.parametrize("spread", [0.0, 0.3])  # of tokens a byte, from document to document
 def test_the_interval_on_unseen_text_covers_what_it_states(spread, seeds):
     """Documents differ in length, difficulty and tokens a byte, runs by seed; another run reads endless text."""
@@ -215,7 +214,7 @@ def test_the_interval_on_unseen_text_covers_what_it_states(spread, seeds):
         this, another = chance.normal(0, deviation * 4 * math.log(2), size=2)
         losses_D = 3.0 + chance.normal(0, difficulty, size=60) + this
         told = answer.seed_deviation(chance.normal(1.0, deviation, size=(2, 2)).tolist(), typical)
-        expected = answer.unseen(row(losses_D * tokens_D, tokens_D, bytes_D), told)
+        expected = answer.unseen(documents(losses_D * tokens_D, tokens_D, bytes_D), told if seeds else None)
         covered += expected.low <= (3.0 + another) / (4 * math.log(2)) <= expected.high
     assert 0.92 <= covered / tries <= 0.98
 
@@ -228,4 +227,17 @@ def test_the_deviation_of_seeds_is_pooled_with_what_is_typical():
 
 
 def test_a_few_documents_say_nothing_of_others():
-    assert answer.unseen(row([1.0] * 9, [1] * 9, [4] * 9), SeedDeviation(bits=0.0, freedom=2)) is None
+    assert answer.unseen(documents([1.0] * 9, [1] * 9, [4] * 9), SeedDeviation(bits=0.0, freedom=2)) is None
+
+
+def test_of_a_count_table_is_expected_what_the_documents_of_test_cost(tiny_corpus_file, monkeypatch):
+    monkeypatch.setattr(answer, "FEWEST_DOCUMENTS", 2)
+    corpus, shared = corpora.choose(str(tiny_corpus_file)), Budget(sequence_length=16, vocabulary=300)
+    tokens = data.prepare(corpus, shared)
+    tables = [table for table in ngram.baselines(tokens, 16) if "cache_weight" in table]
+    best, other, *_ = sorted(tables, key=lambda table: table["valid"]["nats"])
+    search = SimpleNamespace(corpus=corpus, shared=shared)
+    expected = answer._of_counts(search, SimpleNamespace(name=best["name"]))
+    assert expected.mean == pytest.approx(best["test"]["nats"] / best["test"]["bytes"] / math.log(2), rel=1e-6)
+    assert expected.low < expected.mean < expected.high
+    assert answer._of_counts(search, SimpleNamespace(name=other["name"])) is None

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-from bakeoff.analysis.evaluations import Baseline
+import numpy as np
+
+from bakeoff import data
+from bakeoff.analysis.evaluations import Baseline, Parts
 from bakeoff.analysis.rows import Row
 from bakeoff.analysis.statistics import FEWEST_DOCUMENTS, LEVEL, Interval, quantile, ratio_error
 from bakeoff.choosing import rungs
 from bakeoff.choosing.choice import Chosen
 from bakeoff.choosing.curve import Foretold, curve
 from bakeoff.choosing.search import FINAL, Search
+from bakeoff.models import ngram
 from bakeoff.run_folder import DIVERGED, FINISHED
 
 #: Other times, as multiples of the one there was.
@@ -54,7 +58,7 @@ class Answer:
         floor: The best floor.
         valid: Bits per byte of the run.
         mixed: Bits per byte of both together, one weight for all targets; None where that was not measured.
-        unseen: Bits per byte to expect on unseen text; None where too few documents were measured.
+        unseen: Bits per byte to expect of the answer on unseen text; None where too few documents were measured.
         kind: Of which kind that is: as the documents that were held out were.
         untried: Contenders that there was no time to try.
         runner_up: The contender that came second; None where nothing was compared, or the last run refuted that.
@@ -99,7 +103,7 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
         floor=floor,
         valid=reached.bits_per_byte if reached else None,
         mixed=row.with_counts.valid.bits_per_byte if row and row.with_counts else None,
-        unseen=None if row is None or count_table else unseen(row, deviation),
+        unseen=_of_counts(search, floor) if row is None or count_table else of_network(row, deviation),
         kind=OF_A_FILE if Path(search.corpus.path or "").is_file() else OF_DOCUMENTS,
         untried=search.untried,
         runner_up=None if runner_up is None else search.contenders[runner_up].title,
@@ -147,7 +151,24 @@ def seed_deviation(repeated: Sequence[Sequence[float]], typical: float) -> SeedD
     return SeedDeviation(bits=math.sqrt((PRIOR * typical**2 + squares) / freedom), freedom=freedom)
 
 
-def unseen(row: Row, deviation: SeedDeviation) -> Interval | None:
+def of_network(row: Row, deviation: SeedDeviation) -> Interval | None:
+    """What another run like that one will cost; None where it was not measured on enough documents."""
+    documents = row.documents.get("test")
+    return unseen(documents, deviation) if row.test and documents else None
+
+
+def _of_counts(search: Search, floor: Baseline) -> Interval | None:
+    """What the best count table will cost; None of one without a cache, whose cost of each document is not kept."""
+    tokens = data.prepare(search.corpus, search.shared)
+    name, nats = ngram.best(tokens, search.shared.sequence_length)
+    if name != floor.name:
+        return None
+    test = tokens.splits["test"]
+    nats_D = np.bincount(test.document_of_targets, weights=nats["test"], minlength=len(test.bytes_D))
+    return unseen(Parts(nats=tuple(nats_D), tokens=tuple(test.tokens_D), bytes=tuple(test.bytes_D)))
+
+
+def unseen(documents: Parts, deviation: SeedDeviation | None = None) -> Interval | None:
     """Bits per byte on unseen text, from test, with an interval that covers other documents and another seed.
 
     The choice was made on valid, so test is no part of it. The shares of documents and of the seeds of two runs, that
@@ -155,17 +176,17 @@ def unseen(row: Row, deviation: SeedDeviation) -> Interval | None:
     of Welch and Satterthwaite.
 
     Args:
-        row: A run that was measured on test.
-        deviation: Of another seed.
+        documents: Of test.
+        deviation: Of another seed; None of what counts, which has none.
     """
-    documents = row.documents.get("test")
-    if row.test is None or documents is None or len(documents.nats) < FEWEST_DOCUMENTS:
+    if len(documents.nats) < FEWEST_DOCUMENTS:
         return None
     error = ratio_error(documents.nats, documents.bytes) / math.log(2)
-    shares = (error**2, len(documents.nats) - 1), (2 * deviation.bits**2, deviation.freedom)
+    shares = [(error**2, len(documents.nats) - 1)] + ([(2 * deviation.bits**2, deviation.freedom)] if deviation else [])
     total = sum(share for share, _ in shares)
     freedom = total**2 / sum(share**2 / free for share, free in shares)
-    return _around(Foretold(row.test.bits_per_byte, math.sqrt(total)), freedom)
+    mean = sum(documents.nats) / sum(documents.bytes) / math.log(2)
+    return _around(Foretold(mean, math.sqrt(total)), freedom)
 
 
 def better(search: Search, runner_up: int, deviation: SeedDeviation) -> float:
