@@ -11,7 +11,7 @@ from bakeoff import terminal, tuning
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.analysis.reading import read_rows
 from bakeoff.analysis.statistics import Interval
-from bakeoff.choosing.answer import Answer
+from bakeoff.choosing.answer import Answer, Outlook
 from bakeoff.data.corpora import BuiltIn, Text
 from bakeoff.declaration import describe
 from bakeoff.metrics import Tally
@@ -139,6 +139,13 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
     expected = dataclasses.replace(told, unseen=Interval(mean=0.7, low=0.65, high=0.75))
     lines = terminal.choice_text(expected).splitlines()
     assert lines[2] == "On unseen text of this kind expect 0.700 bits per byte, 0.650 to 0.750 with 95 % probability."
+    then = Outlook(minutes=30, expected=Interval(mean=0.75, low=0.625, high=0.875), runner_up_better=0.125)
+    looking = dataclasses.replace(told, outlook=(then,), withheld=None, runner_up="GPT of 1 layer with Muon")
+    line = "  30 min: 0.750 (0.250 less), 0.625 to 0.875 with 95 % probability"
+    better = "; GPT of 1 layer with Muon would be better with 12 %"
+    assert line + better in terminal.choice_text(looking).splitlines()
+    alone = dataclasses.replace(looking, outlook=(dataclasses.replace(then, runner_up_better=None),))
+    assert line in terminal.choice_text(alone).splitlines()
     assert "There was no time to try LSTM of 1 layer with AdamW." in lines
     assert "text from it: bakeoff sample 'runs/choose-my text/final' --floor best" in lines
     assert "in Python: bakeoff.load_floor('runs/choose-my text/final')" in lines

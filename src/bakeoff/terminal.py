@@ -305,7 +305,12 @@ def choice_json(answer: "Answer") -> Json:
         "untried": answer.untried,
         "runner_up": answer.runner_up and {"title": answer.runner_up, "probability_better": answer.runner_up_better},
         "by_minutes": [
-            {"minutes": told.minutes, "bits_per_byte": dataclasses.asdict(told.expected)} for told in answer.outlook
+            {
+                "minutes": told.minutes,
+                "bits_per_byte": dataclasses.asdict(told.expected),
+                "runner_up": told.runner_up_better,
+            }
+            for told in answer.outlook
         ],
         "ended": made.ended,
         "error": made.error,
@@ -382,12 +387,15 @@ def _outlook(answer: "Answer") -> list[str]:
     if answer.withheld:
         return [f"What another time would change cannot be told: {answer.withheld}."]
     small, reached = words.small, answer.valid or 0.0
-    network = "the network" if answer.count_table else "it"
-    lines = [f"In another time {network} would reach, in bits per byte of valid, if it goes on learning as it did:"]
+    first = f"In another time {answer.chosen} would be chosen again"
+    lines = [f"{first}, and reach in bits per byte of valid, if it goes on learning as it did:"]
     for told in answer.outlook:
         mean, low, high = (small(value) for value in (told.expected.mean, told.expected.low, told.expected.high))
         change = f"{small(abs(reached - told.expected.mean))} {'less' if told.expected.mean < reached else 'more'}"
-        lines.append(f"  {words.duration(60 * told.minutes)}: {mean} ({change}), {low} to {high} with 95 % probability")
+        line = f"  {words.duration(60 * told.minutes)}: {mean} ({change}), {low} to {high} with 95 % probability"
+        if told.runner_up_better is not None:
+            line += f"; {answer.runner_up} would be better with {words.percent(told.runner_up_better)}"
+        lines.append(line)
     return lines
 
 

@@ -87,9 +87,9 @@ WORLDS = {
 }
 
 
-def runner_ups(chance, kind, plan, repeated=True):
+def runner_ups(chance, kind, plan, repeated=True, times=1.0):
     """What is said of the runner-up's chance to be better in the end in many worlds of a kind, and whether it was."""
-    final = plan[-1].seconds * 8
+    final = plan[-1].seconds * 8 * times
     for _ in range(400):
         world = World(chance, **WORLDS[kind])
         search = world.searched(plan)
@@ -97,7 +97,7 @@ def runner_ups(chance, kind, plan, repeated=True):
             search.found = [found for found in search.found if found.seed < SEED + 9]
         winner, runner_up = search.left(len(plan))
         ends = [world.truth(each, final, search.best(each, len(plan) - 1).lr) for each in (winner, runner_up)]
-        yield answer.better(search, runner_up, world.deviation_told(search)), ends[1] < ends[0]
+        yield answer.better(search, runner_up, world.deviation_told(search), times), ends[1] < ends[0]
 
 
 def test_the_runner_up_is_better_as_often_as_is_said():
@@ -108,6 +108,15 @@ def test_the_runner_up_is_better_as_often_as_is_said():
     assert bins[0] < 0.02
     assert 0.05 < bins[1] < 0.2
     assert 0.3 < bins[2] < 0.5
+
+
+@pytest.mark.parametrize("times", answer.OTHER_TIMES)
+def test_in_other_times_too_the_runner_up_is_better_as_often_as_is_said(times):
+    chance, plan = np.random.default_rng(1), rungs.plan(80.0, 4, 1.0)
+    found = [list(runner_ups(chance, kind, plan, times=times)) for kind in WORLDS]
+    said, happened = np.array(found).mean(axis=1).T
+    assert said == pytest.approx(happened, abs=0.06)
+    assert said.mean() == pytest.approx(happened.mean(), abs=0.02)
 
 
 @pytest.mark.parametrize("kind", WORLDS)
@@ -144,7 +153,7 @@ def test_rungs_of_nearly_the_same_length_tell_nothing_of_other_times(seconds):
     search = World(np.random.default_rng(3)).searched(plan)
     last = SimpleNamespace(epochs=1, best_epoch=1, train_seconds=9.0)
     chosen = SimpleNamespace(search=search, row=last, ended="finished", study="final", kept=None)
-    assert answer._outlook(chosen, SeedDeviation(bits=0.01, freedom=2)) == (
+    assert answer._outlook(chosen, SeedDeviation(bits=0.01, freedom=2), None) == (
         (),
         "too few rungs had time to show how more of it helps",
     )
@@ -171,7 +180,7 @@ def foretold(tokens, law=lambda seconds: 1.0 + 2.6 * seconds**-0.3, reached=0.0)
     last = SimpleNamespace(epochs=4, best_epoch=4, train_seconds=seconds, best_point=best)
     kept = SimpleNamespace(seconds=600.0, trained=560.0, minutes=10.0)
     chosen = SimpleNamespace(search=search, row=last, ended=FINISHED, study="final", kept=kept)
-    return answer._outlook(chosen, SeedDeviation(bits=0.003, freedom=30))
+    return answer._outlook(chosen, SeedDeviation(bits=0.003, freedom=30), None)
 
 
 def test_other_times_are_told_by_the_law_of_the_trials_and_the_last_run():
