@@ -1,7 +1,7 @@
 """How far `bakeoff choose` is from the best: every contender at several learning rates, each with all of the time.
 
 `python tools/exhaustive.py CORPUS MINUTES` makes a choice, if `runs` has none yet, and prints a line for each run, the
-choice's winner first. It takes twelve times the minutes where the memory holds all contenders; stopped and repeated it
+choice's winner first: bits per byte of valid, alone and mixed with the best count table. It takes twelve times the minutes where the memory holds all contenders; stopped and repeated it
 goes on.
 """
 
@@ -15,6 +15,7 @@ import torch
 
 from bakeoff import process, verbs, words
 from bakeoff.analysis.reading import read_rows
+from bakeoff.analysis.rows import Row
 from bakeoff.choosing import rungs
 from bakeoff.choosing.choice import FEWEST_EVALUATIONS, Choice, Chosen
 from bakeoff.choosing.fitting import Request
@@ -46,8 +47,8 @@ def whole(search: Search, contender: int, seconds: float) -> Study:
     return search.study(name, contender, schedule, [lr * factor for factor in FACTORS], (search.seed,))
 
 
-def trained(search: Search, seconds: float, out: Path) -> Iterator[tuple[str, float]]:
-    """What each run is, and its bits per byte of valid; infinite where it diverged."""
+def trained(search: Search, seconds: float, out: Path) -> Iterator[tuple[str, Row]]:
+    """What each run is, and what came of it."""
     best_first = search.left(len(search.plan))
     others = [contender for contender in range(len(search.contenders)) if contender not in best_first]
     for contender in (*best_first, *others):
@@ -56,8 +57,19 @@ def trained(search: Search, seconds: float, out: Path) -> Iterator[tuple[str, fl
         for number in study.numbers:
             folder = StudyFolder(verbs.run(study, only=[number], out=out, write_report=False).folder)
             row = next(row for row in read_rows(folder).rows if row.number == number)
-            bits = row.valid.bits_per_byte if row.finished and row.valid else math.inf
-            yield f"{title} {words.rate(row.learning_rate)}", bits
+            yield f"{title} {words.rate(row.learning_rate)}", row
+
+
+def line(what: str, row: Row) -> str:
+    """A line of the table."""
+    mixed = f"{row.with_counts.valid.bits_per_byte:.4f}" if row.with_counts else ""
+    minutes = f"{(row.train_seconds or 0.0) / 60:.1f}"
+    return f"| {what} | {words.count(row.entry['parameters'])} | {minutes} | {reached(row):.4f} | {mixed} |"
+
+
+def reached(row: Row) -> float:
+    """Bits per byte of valid; infinite where the run diverged."""
+    return row.valid.bits_per_byte if row.finished and row.valid else math.inf
 
 
 def main() -> None:
@@ -66,12 +78,17 @@ def main() -> None:
     made = chosen(name, minutes, out)
     if made.row is None or made.row.valid is None:
         sys.exit("the choice has no network to compare with")
-    reached, best = made.row.valid.bits_per_byte, math.inf
-    print("| | bits per byte of valid |", "|---|--:|", f"| choose | {reached:.4f} |", sep="\n", flush=True)
-    for what, bits in trained(made.search, 60 * minutes, out / f"whole-{made.search.corpus.name}"):
-        best = min(best, bits)
-        print(f"| {what} | {bits:.4f} |", flush=True)
-    cost = reached - best
+    print(
+        "| | parameters | minutes of training | bits per byte of valid | with counts |",
+        "|---|--:|--:|--:|--:|",
+        sep="\n",
+    )
+    print(line("choose", made.row), flush=True)
+    best = math.inf
+    for what, row in trained(made.search, 60 * minutes, out / f"whole-{made.search.corpus.name}"):
+        best = min(best, reached(row))
+        print(line(what, row), flush=True)
+    cost = reached(made.row) - best
     print(f"the search costs {cost:.4f} bits per byte, {2**cost - 1:.1%} of the perplexity per byte")
 
 

@@ -26,7 +26,7 @@ def test_every_contender_is_trained_at_every_rate_and_a_repeated_call_trains_not
     monkeypatch.setattr(sys, "argv", ["exhaustive", str(text), "1"])
     exhaustive.main()
     told = capsys.readouterr().out
-    rows = re.findall(r"^\| (.*) \| (\d\.\d+) \|$", told, re.MULTILINE)
+    rows = re.findall(r"^\| (.*) \| [\d,]+ \| \d\.\d \| (\d\.\d+) \| \d\.\d+ \|$", told, re.MULTILINE)
     (_, chosen), *others = [(what, float(bits)) for what, bits in rows]
     assert len(others) == 4 * len(exhaustive.FACTORS)
     assert len({what for what, _ in others}) == len(others)
