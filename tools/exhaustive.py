@@ -1,8 +1,8 @@
 """How far `bakeoff choose` is from the best: every contender at several learning rates, each with all of the time.
 
 `python tools/exhaustive.py CORPUS MINUTES` makes a choice, if `runs` has none yet, and prints a line for each run, the
-choice's winner first: bits per byte of valid, alone and mixed with the best count table. It takes twelve times the minutes where the memory holds all contenders; stopped and repeated it
-goes on.
+choice's winner first: bits per byte of valid, alone and mixed with the best count table. It takes twelve times the
+minutes where the memory holds all contenders; stopped and repeated it goes on.
 """
 
 import math
@@ -78,11 +78,7 @@ def main() -> None:
     made = chosen(name, minutes, out)
     if made.row is None or made.row.valid is None:
         sys.exit("the choice has no network to compare with")
-    print(
-        "| | parameters | minutes of training | bits per byte of valid | with counts |",
-        "|---|--:|--:|--:|--:|",
-        sep="\n",
-    )
+    print("| | parameters | minutes of training | bits per byte of valid | with counts |\n|---|--:|--:|--:|--:|")
     print(line("choose", made.row), flush=True)
     best = math.inf
     for what, row in trained(made.search, 60 * minutes, out / f"whole-{made.search.corpus.name}"):
