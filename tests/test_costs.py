@@ -2,6 +2,8 @@
 
 import dataclasses
 import itertools
+import subprocess
+import sys
 import time
 from types import SimpleNamespace
 
@@ -165,6 +167,28 @@ def test_models_that_are_compared_take_turns_and_what_a_slow_moment_took_does_no
     assert steps == [first, second] * (1 + costs.COMPARED_STEPS), "one that is not timed, and then those that are"
     assert 0 < max(cost.step for cost in found) < 0.25
     assert min(cost.evaluated_token for cost in found) > 0
+
+
+#: In a process of its own, as what it sets is never unset.
+ALIKE = """
+import dataclasses, sys, torch
+from bakeoff import costs, data
+from bakeoff.data import corpora
+from bakeoff.models import LSTM
+from bakeoff.optimizers import SGD
+from bakeoff.spec import Budget, Run
+corpus, budget = corpora.choose(sys.argv[1]), Budget(vocabulary=300, sequence_length=16, threads=1, precision="fp32")
+lstm = LSTM(embedding=1000, hidden=1000)
+one = Run(number=1, corpus=corpus, architecture=lstm, optimizer=SGD(), budget=budget, seed=0)
+runs = [one, dataclasses.replace(one, number=2)]
+print(*(cost.memory_bytes for cost in costs.time_steps(runs, data.prepare(corpus, budget), torch.device("cpu"))))
+"""
+
+
+def test_models_that_take_turns_take_as_much_memory_as_each_other(tiny_corpus_file):
+    command = [sys.executable, "-c", ALIKE, tiny_corpus_file]
+    one, other = map(int, subprocess.run(command, check=True, capture_output=True, text=True).stdout.split())
+    assert one == pytest.approx(other, rel=0.1)
 
 
 def test_a_model_that_fails_while_it_is_timed_costs_nothing_and_the_others_what_they_do(study, tokens, monkeypatch):

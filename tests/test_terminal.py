@@ -124,23 +124,34 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
         valid=1.0,
         mixed=0.625,
         unseen=None,
+        other_better=0.25,
         kind="on unseen text of this kind",
         untried=("LSTM of 1 layer with AdamW",),
         runner_up=None,
         runner_up_better=None,
         outlook=(),
         withheld="too few rungs",
-        made=SimpleNamespace(search=SimpleNamespace(found=()), row=object(), ended="finished", error=None),
+        made=SimpleNamespace(
+            search=SimpleNamespace(found=()),
+            row=object(),
+            ended="finished",
+            error=None,
+            kept=SimpleNamespace(left_out={2: "GPT of 1 layer with Muon needs 9 MB of memory"}),
+        ),
     )
     lines = terminal.choice_text(told).splitlines()
     assert lines[0].startswith("Use the count table")
     assert lines[1] == "The network and the count table, mixed, reach 0.625: measured, but no model to load."
     assert lines[2] == "On test, which decided nothing, the count table has 0.721."
+    assert lines[3] == "That the network is better there has a probability of 25 %."
+    assert "Left out: GPT of 1 layer with Muon needs 9 MB of memory." in lines
     expected = dataclasses.replace(told, unseen=Interval(mean=0.7, low=0.65, high=0.75))
     lines = terminal.choice_text(expected).splitlines()
     assert lines[2] == "On unseen text of this kind expect 0.700 bits per byte, 0.650 to 0.750 with 95 % probability."
     then = Outlook(minutes=30, expected=Interval(mean=0.75, low=0.625, high=0.875), runner_up_better=0.125)
     looking = dataclasses.replace(told, outlook=(then,), withheld=None, runner_up="GPT of 1 layer with Muon")
+    heading = "In another time the network would reach, in bits per byte of valid, if it goes on learning as it did:"
+    assert heading in terminal.choice_text(looking).splitlines()
     line = "  30 min: 0.750 (0.250 less), 0.625 to 0.875 with 95 % probability"
     better = "; GPT of 1 layer with Muon would be better with 12 %"
     assert line + better in terminal.choice_text(looking).splitlines()

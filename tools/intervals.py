@@ -2,10 +2,9 @@
 
 `python tools/intervals.py CORPUS MINUTES CHOICES` prints that.
 
-The documents of a corpus are dealt at random. Some are put aside whole; of the paragraphs of the others each choice
-gets one half, a text of its own with its own split, and seeds of its own. Then every model is measured on what was put
-aside. An interval should hold what its own model costs there, and what the models of all choices cost on average; where
-documents have many paragraphs it may not, as a choice for a file speaks of other paragraphs of it.
+The documents of a corpus are dealt at random. Some are put aside; of the others each choice gets one half, a text of
+its own with its own split, and seeds of its own, in which a document is a paragraph. Then every model is measured on
+what was put aside. An interval should hold what its own model costs there, and what all models cost on average.
 """
 
 import random
@@ -38,22 +37,22 @@ UNSEEN = 1_000_000
 def documents(name: str) -> list[str]:
     """Those of a corpus, in an order of chance."""
     splits = corpora.load(corpora.choose(name)).splits
-    found = [document for split in splits.values() for document in split]
+    found = [paragraph(document) for split in splits.values() for document in split]
     random.Random(0).shuffle(found)  # noqa: S311 (no secret)
     return found
 
 
+def paragraph(document: str) -> str:
+    """The document without blank lines, which would cut it."""
+    return "\n".join(line for line in document.splitlines() if line.strip())
+
+
 def dealt(found: list[str]) -> tuple[list[str], list[str]]:
-    """The paragraphs of what is put aside, and of the rest."""
+    """What is put aside, and the rest."""
     size = place = 0
     while place < len(found) - 1 and size < UNSEEN:
         size, place = size + len(found[place].encode()), place + 1
-    return paragraphs(found[:place]), paragraphs(found[place:])
-
-
-def paragraphs(found: list[str]) -> list[str]:
-    """Those of some documents."""
-    return [paragraph for document in found for paragraph in document.splitlines() if paragraph.strip()]
+    return found[:place], found[place:]
 
 
 def chosen(text: Path, minutes: float, seed: int, out: Path) -> tuple[Interval | None, Path]:
@@ -63,7 +62,7 @@ def chosen(text: Path, minutes: float, seed: int, out: Path) -> tuple[Interval |
     with StudyFolder(out).acquire():
         made = Choice(request, out, time.monotonic(), console).make()
     assert made.row, "a run was complete"
-    return answer.of_network(made.row, answer.deviation_of(made)), out / made.study / made.row.folder
+    return answer.unseen(made.row.documents["test"], answer.deviation_of(made)), out / made.study / made.row.folder
 
 
 def cost(run: Path, unseen: list[str]) -> Tally:

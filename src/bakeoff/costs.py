@@ -89,10 +89,10 @@ def estimate(runs: Sequence[Run], tokens: Tokens, device: torch.device, *, trial
 
     Of a `trial` valid is not measured once more in the end, nor test in other windows.
     """
-    one_of = {model_of(run): run for run in runs}  # one after the other: together the memory might not hold them
+    one_of = {_model(run): run for run in runs}  # one after the other: together the memory might not hold them
     probes = {model: probe for model, run in one_of.items() if (probe := time_steps([run], tokens, device)[0])}
-    able = [run for run in runs if model_of(run) in probes]
-    seconds = [_seconds(run, probes[model_of(run)], tokens, trial=trial) for run in able]
+    able = [run for run in runs if _model(run) in probes]
+    seconds = [_seconds(run, probes[_model(run)], tokens, trial=trial) for run in able]
     sizes = [files(run, tokens) for run in able]
     return Cost(
         seconds=sum(seconds),
@@ -123,8 +123,7 @@ def time_steps(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> lis
     return [cost and dataclasses.replace(cost, memory_bytes=baseline + cost.memory_bytes) for cost in found]
 
 
-def model_of(run: Run) -> Model:
-    """What decides how long a step of the run takes."""
+def _model(run: Run) -> Model:
     return run.architecture, type(run.optimizer), run.budget.batch_size
 
 
@@ -198,6 +197,7 @@ class _Rehearsal:
         self.evaluations: Iterator[Evaluation] = iter(())
         if not _fits(run, tokens.vocabulary, device):
             return
+        return_freed_memory(device)  # what another one has freed would hide what this one takes
         torch.set_num_threads(run.budget.threads or 1)
         memory = SamplingMeter(device, interval=0.02, share=0.5)
         with memory.window(), contextlib.suppress(Exception, SystemExit):

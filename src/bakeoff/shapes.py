@@ -107,7 +107,7 @@ CHOICE: dict[str, Shape] = {
     "threads": _positive,
     "precision": _text,
     "scale": _count,
-    "paces": {"*": {"step": _rate, "measuring": finite, "memory_bytes": _count}},
+    "paces": {"*": {"step": _rate, "measuring": finite}},
     "left_out": {"*": _text},
     "plan": [{"contenders": _positive, "rates": _positive, "seconds": _rate, "repeated": _count}],
     "trials": [[{"contender": _count, "steps": _positive, "rates": [_rate]}]],

@@ -12,7 +12,7 @@ from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.analysis.statistics import LEVEL, SAME_WITHIN
 from bakeoff.errors import plain
 from bakeoff.metrics import perplexity
-from bakeoff.run_folder import DAMAGED, DIVERGED, FINISHED, RunFolder
+from bakeoff.run_folder import DAMAGED, DIVERGED, FAILED, FINISHED, RunFolder
 from bakeoff.shapes import LARGEST
 from bakeoff.study_folder import StudyFolder
 
@@ -301,14 +301,16 @@ def choice_json(answer: "Answer") -> Json:
             "mixed": answer.mixed,
             "test": row.test.bits_per_byte if row and row.test else None,
             "unseen": unseen and dataclasses.asdict(unseen),
+            "other_probability_better": answer.other_better,
         },
         "untried": answer.untried,
+        "left_out": list(made.kept.left_out.values()),
         "runner_up": answer.runner_up and {"title": answer.runner_up, "probability_better": answer.runner_up_better},
         "by_minutes": [
             {
                 "minutes": told.minutes,
                 "bits_per_byte": dataclasses.asdict(told.expected),
-                "runner_up": told.runner_up_better,
+                "runner_up_probability_better": told.runner_up_better,
             }
             for told in answer.outlook
         ],
@@ -339,7 +341,13 @@ def answer_text(answer: "Answer") -> str:
         said.append(
             f"The network and the count table, mixed, reach {small(answer.mixed)}: measured, but no model to load."
         )
-    said += [*_expectation(answer), *_second(answer)]
+    said += _expectation(answer)
+    if answer.other_better is not None:
+        other = "the network" if answer.count_table else "the count table"
+        said.append(f"That {other} is better there has a probability of {words.percent(answer.other_better)}.")
+    said += _second(answer)
+    if left_out := answer.made.kept.left_out:
+        said.append(f"Left out: {words.joined(left_out.values())}.")
     if answer.untried:
         said.append(f"There was no time to try {words.joined(answer.untried)}.")
     if ended == CUT_OFF:
@@ -349,7 +357,8 @@ def answer_text(answer: "Answer") -> str:
         )
     elif ended != FINISHED:
         best = "What stands here is the best complete trial" if row else "Nothing else was trained"
-        mend = "give another --seed and another --out" if ended == DIVERGED else "repeat the command"
+        again = FAILED in (ended, *(found.ended for found in answer.made.search.found)) and ended != DIVERGED
+        mend = "repeat the command" if again else "give other minutes, another --seed and another --out"
         said.append(f"The last run {ended}: {answer.made.error}. {best}; to try again, {mend}.")
     return "\n".join(said)
 
@@ -387,8 +396,8 @@ def _outlook(answer: "Answer") -> list[str]:
     if answer.withheld:
         return [f"What another time would change cannot be told: {answer.withheld}."]
     small, reached = words.small, answer.valid or 0.0
-    first = f"In another time {answer.chosen} would be chosen again"
-    lines = [f"{first}, and reach in bits per byte of valid, if it goes on learning as it did:"]
+    network = "the network" if answer.count_table else "the same model"
+    lines = [f"In another time {network} would reach, in bits per byte of valid, if it goes on learning as it did:"]
     for told in answer.outlook:
         mean, low, high = (small(value) for value in (told.expected.mean, told.expected.low, told.expected.high))
         change = f"{small(abs(reached - told.expected.mean))} {'less' if told.expected.mean < reached else 'more'}"

@@ -128,6 +128,18 @@ def test_after_one_rung_the_runner_up_is_not_held_for_worse_than_it_is(kind, pla
     assert -0.05 < said.mean() - happened.mean() < (0.25 if kind == "alike" else 0.1)
 
 
+def test_of_a_runner_up_that_diverged_before_as_little_is_known_as_after_one_rung():
+    search = World(np.random.default_rng(0)).searched(rungs.plan(80.0, 4, 1.0)[-1:])
+    _, runner_up = search.left(1)
+    deviation = SeedDeviation(bits=DEVIATION, freedom=2)
+    expected = answer.better(search, runner_up, deviation)
+    again = [dataclasses.replace(found, rung=1, seed=found.seed + 1) for found in search.found]
+    lost = [dataclasses.replace(found, valid=math.inf) for found in search.found if found.contender == runner_up]
+    kept = [found for found in search.found if found.contender != runner_up]
+    search.plan, search.found = (*search.plan, *search.plan), [*kept, *lost, *again]
+    assert answer.better(search, runner_up, deviation) == expected > 0
+
+
 @pytest.mark.parametrize("kind", WORLDS)
 def test_other_times_lie_in_the_interval_that_is_told_of_them(kind):
     chance, plan = np.random.default_rng(2), rungs.plan(80.0, 4, 1.0)
@@ -159,7 +171,7 @@ def test_rungs_of_nearly_the_same_length_tell_nothing_of_other_times(seconds):
     )
 
 
-def foretold(tokens, law=lambda seconds: 1.0 + 2.6 * seconds**-0.3, reached=0.0):
+def foretold(tokens, law=lambda seconds: 1.0 + 2.6 * seconds**-0.3, reached=0.0, runner_up=0.0):
     """What is told of other times by a choice of ten minutes that learned by a law, on a text of so many tokens."""
     plan = tuple(rungs.Rung(contenders=1, rates=1, seconds=seconds) for seconds in (20.0, 60.0))
     search = Search(
@@ -175,12 +187,15 @@ def foretold(tokens, law=lambda seconds: 1.0 + 2.6 * seconds**-0.3, reached=0.0)
     for number, rung in enumerate(plan):
         found = Found(rung=number, seed=SEED + number, seconds=rung.seconds, valid=law(rung.seconds), **told)
         search.found.append(found)
+        if runner_up:
+            other = dataclasses.replace(found, contender=1, valid=found.valid + runner_up * (1 + number))
+            search.found.append(other)
     seconds = min(400.0, 0.1 * search.most_steps(0))
-    best = SimpleNamespace(valid=SimpleNamespace(bits_per_byte=law(seconds) + reached))
+    best = SimpleNamespace(valid=SimpleNamespace(bits_per_byte=law(seconds) + reached), step=round(seconds / 0.1))
     last = SimpleNamespace(epochs=4, best_epoch=4, train_seconds=seconds, best_point=best)
     kept = SimpleNamespace(seconds=600.0, trained=560.0, minutes=10.0)
     chosen = SimpleNamespace(search=search, row=last, ended=FINISHED, study="final", kept=kept)
-    return answer._outlook(chosen, SeedDeviation(bits=0.003, freedom=30), None)
+    return answer._outlook(chosen, SeedDeviation(bits=0.003, freedom=30), 1 if runner_up else None)
 
 
 def test_other_times_are_told_by_the_law_of_the_trials_and_the_last_run():
@@ -191,6 +206,13 @@ def test_other_times_are_told_by_the_law_of_the_trials_and_the_last_run():
         seconds = 400.0 * (560 + (factor - 1) * 600) / 560
         assert told.expected.low < 1.0 + 2.6 * seconds**-0.3 < told.expected.high
     assert outlook[0].expected.mean > outlook[1].expected.mean > outlook[2].expected.mean
+    assert [told.runner_up_better for told in outlook] == [None] * 3
+
+
+def test_of_other_times_it_is_told_how_likely_the_second_is_the_better_one_then():
+    outlook, _ = foretold(tokens=10**9, runner_up=0.01)
+    said = [told.runner_up_better for told in outlook]
+    assert 0 < said[0] < said[1] < said[2] < 0.5
 
 
 def test_no_time_is_told_of_in_which_the_last_run_would_read_the_text_no_more_often():
@@ -246,7 +268,27 @@ def test_of_a_count_table_is_expected_what_the_documents_of_test_cost(tiny_corpu
     tables = [table for table in ngram.baselines(tokens, 16) if "cache_weight" in table]
     best, other, *_ = sorted(tables, key=lambda table: table["valid"]["nats"])
     search = SimpleNamespace(corpus=corpus, shared=shared)
-    expected = answer._of_counts(search, SimpleNamespace(name=best["name"]))
+    expected = answer.unseen(answer._counted(search, SimpleNamespace(name=best["name"])))
     assert expected.mean == pytest.approx(best["test"]["nats"] / best["test"]["bytes"] / math.log(2), rel=1e-6)
     assert expected.low < expected.mean < expected.high
-    assert answer._of_counts(search, SimpleNamespace(name=other["name"])) is None
+    assert answer._counted(search, SimpleNamespace(name=other["name"])) is None
+
+
+def test_of_two_models_that_are_alike_the_second_is_better_by_any_probability_as_often_as_by_another():
+    chance, said = np.random.default_rng(0), []
+    for _ in range(2000):
+        bytes_D = chance.integers(200, 2000, size=12)
+        one, other = ((0.7 + chance.normal(0, 0.1, size=12)) * bytes_D for _ in range(2))
+        said.append(answer.other_better(documents(one, bytes_D, bytes_D), documents(other, bytes_D, bytes_D)))
+    for level in (0.025, 0.25, 0.5, 0.75, 0.975):
+        assert np.mean(np.array(said) < level) == pytest.approx(level, abs=0.03)
+
+
+def test_the_other_is_better_where_it_costs_less_of_every_document_and_few_say_nothing():
+    one, other = ([cost + place / 100 for place in range(12)] for cost in (1.0, 0.8))
+    first, second = (documents(nats, [1] * 12, [1] * 12) for nats in (one, [n + 0.01 * (n > 0.9) for n in other]))
+    assert answer.other_better(first, second) > 0.999
+    assert answer.other_better(second, first) < 0.001
+    few = documents([1.0] * 9, [1] * 9, [1] * 9)
+    assert answer.other_better(few, documents([2.0] * 9, [1] * 9, [1] * 9)) is None
+    assert answer.other_better(first, first) is None

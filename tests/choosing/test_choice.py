@@ -263,6 +263,16 @@ def test_a_last_run_that_ends_elsewhere_is_declared_so_and_gone_on_with(
     assert not (tmp_path / "earlier").exists()
 
 
+def test_what_the_memory_holds_alone_and_not_beside_others_takes_part(
+    quickly, choose, tiny_corpus_file, tmp_path, monkeypatch
+):
+    steps = timed(0.05, 0.05)
+    monkeypatch.setattr(costs, "time_steps", lambda runs, *_: steps(runs) if len(runs) == 1 else [None] * len(runs))
+    status, told, said = choose(tiny_corpus_file, "--minutes", "1", "--no-report", "--out", tmp_path / "runs")
+    assert status == 0
+    assert "left out" not in said + told.lower()
+
+
 def test_what_the_memory_does_not_hold_is_named_and_left_out(quickly, choose, tiny_corpus_file, tmp_path, monkeypatch):
     monkeypatch.setattr(costs, "time_steps", timed(0.05, 0.05, memory=(9e6, 7e6)))
     options = "--minutes", "1", "--memory", "8MB", "--no-report", "--out", tmp_path / "runs"
@@ -532,7 +542,8 @@ def test_where_every_trial_is_lost_the_answer_is_the_count_table(choose, asked, 
     status, told, _ = choose(*asked)
     assert status == 1
     assert "Use the count table, " in told
-    assert f"every trial failed or diverged: {DIVERGES['error']}. Nothing else was trained" in told
+    advice = "Nothing else was trained; to try again, give other minutes, another --seed and another --out."
+    assert f"every trial failed or diverged: {DIVERGES['error']}. {advice}" in told
     assert "Second came" not in told
     assert not (folder / "final").exists()
 

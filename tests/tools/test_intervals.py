@@ -10,6 +10,10 @@ from bakeoff.choosing import fitting, rungs
 from bakeoff.experiments import Scale
 
 
+def test_a_document_is_one_paragraph():
+    assert intervals.paragraph("= A =\n\n one \n \ntwo\n") == "= A =\n one \ntwo"
+
+
 def test_what_is_put_aside_is_no_part_of_the_rest(monkeypatch):
     monkeypatch.setattr(intervals, "UNSEEN", 30)
     unseen, rest = intervals.dealt([f"paragraph {number}" for number in range(10)])

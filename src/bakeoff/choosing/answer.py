@@ -11,7 +11,6 @@ import numpy as np
 
 from bakeoff import data
 from bakeoff.analysis.evaluations import Baseline, Parts
-from bakeoff.analysis.rows import Row
 from bakeoff.analysis.statistics import FEWEST_DOCUMENTS, LEVEL, Interval, quantile, ratio_error
 from bakeoff.choosing import rungs
 from bakeoff.choosing.choice import Chosen
@@ -28,9 +27,9 @@ APART = 1.5
 OF_A_FILE, OF_DOCUMENTS = "on other paragraphs of this text", "on unseen text of this kind"
 #: Degrees of freedom for which the typical deviation of another seed counts.
 PRIOR = 2
-#: How much of what two contenders drew closer or apart from the last rung but one to the last they do so until the end
-#: of the last run, and how many bits per byte that is where there was one rung: standard deviations, from simulations.
-#: In a last run of N times the length they do so N to that power times as far.
+#: How far two contenders draw closer or apart from the last rung to the end of the last run, as standard deviations
+#: from simulations: so many times as far as between the last two rungs; so many bits per byte where that is not known;
+#: and in a last run of N times the length N to that power times as far.
 DRIFT, UNKNOWN_DRIFT, DRIFTING = 0.7, 0.06, 0.3
 
 
@@ -62,7 +61,9 @@ class Answer:
         valid: Bits per byte of the run.
         mixed: Bits per byte of both together, one weight for all targets; None where that was not measured.
         unseen: Bits per byte to expect of the answer on unseen text; None where too few documents were measured.
-        kind: Of which kind that is: as the documents that were held out were.
+        other_better: How likely it is that the other of the two, network and count table, is better there; None where
+            they were not compared by documents.
+        kind: Of which kind that text is: as the documents that were held out were.
         untried: Contenders that there was no time to try.
         runner_up: The contender that came second; None where nothing was compared, or the last run refuted that.
         runner_up_better: How likely it is that it would have been the better choice.
@@ -79,6 +80,7 @@ class Answer:
     valid: float | None
     mixed: float | None
     unseen: Interval | None
+    other_better: float | None
     kind: str
     untried: tuple[str, ...]
     runner_up: str | None
@@ -98,6 +100,8 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
     refuted = row is None or chosen.contender != search.winner or chosen.ended == DIVERGED
     runner_up = None if refuted else next(others, None)
     outlook, withheld = _outlook(chosen, deviation, runner_up)
+    network, counts = row.documents.get("test") if row and row.test else None, _counted(search, floor)
+    taken, other = (counts, network) if count_table else (network, counts)
     return Answer(
         chosen=search.contenders[chosen.contender].title,
         study=folder / chosen.study,
@@ -106,7 +110,8 @@ def answer(chosen: Chosen, folder: Path) -> Answer:
         floor=floor,
         valid=reached.bits_per_byte if reached else None,
         mixed=row.with_counts.valid.bits_per_byte if row and row.with_counts else None,
-        unseen=_of_counts(search, floor) if row is None or count_table else of_network(row, deviation),
+        unseen=unseen(taken, None if count_table else deviation) if taken else None,
+        other_better=other_better(taken, other) if taken and other else None,
         kind=OF_A_FILE if Path(search.corpus.path or "").is_file() else OF_DOCUMENTS,
         untried=search.untried,
         runner_up=None if runner_up is None else search.contenders[runner_up].title,
@@ -154,21 +159,15 @@ def seed_deviation(repeated: Sequence[Sequence[float]], typical: float) -> SeedD
     return SeedDeviation(bits=math.sqrt((PRIOR * typical**2 + squares) / freedom), freedom=freedom)
 
 
-def of_network(row: Row, deviation: SeedDeviation) -> Interval | None:
-    """What another run like that one will cost; None where it was not measured on enough documents."""
-    documents = row.documents.get("test")
-    return unseen(documents, deviation) if row.test and documents else None
-
-
-def _of_counts(search: Search, floor: Baseline) -> Interval | None:
-    """What the best count table will cost; None of one without a cache, whose cost of each document is not kept."""
+def _counted(search: Search, floor: Baseline) -> Parts | None:
+    """What each document of test costs under a count table; None of one without a cache, of which that is not kept."""
     tokens = data.prepare(search.corpus, search.shared)
     name, nats = ngram.best(tokens, search.shared.sequence_length)
     if name != floor.name:
         return None
     test = tokens.splits["test"]
     nats_D = np.bincount(test.document_of_targets, weights=nats["test"], minlength=len(test.bytes_D))
-    return unseen(Parts(nats=tuple(nats_D), tokens=tuple(test.tokens_D), bytes=tuple(test.bytes_D)))
+    return Parts(nats=tuple(nats_D), tokens=tuple(test.tokens_D), bytes=tuple(test.bytes_D))
 
 
 def unseen(documents: Parts, deviation: SeedDeviation | None = None) -> Interval | None:
@@ -192,11 +191,26 @@ def unseen(documents: Parts, deviation: SeedDeviation | None = None) -> Interval
     return _around(Foretold(mean, math.sqrt(total)), freedom)
 
 
+def other_better(first: Parts, second: Parts) -> float | None:
+    """How likely it is that the second of two models is better on unseen text, by Student's t over documents of test.
+
+    They are these very models: other seeds are not asked about.
+    """
+    differences = [other - one for one, other in zip(first.nats, second.nats, strict=True)]
+    if len(differences) < FEWEST_DOCUMENTS or not any(differences):
+        return None
+    from scipy import special  # noqa: PLC0415 (importing it takes longer than all else that `run` needs here)
+
+    better = -sum(differences) / sum(first.bytes) / ratio_error(differences, first.bytes)
+    return float(special.stdtr(len(differences) - 1, better))
+
+
 def better(search: Search, runner_up: int, deviation: SeedDeviation, times: float = 1.0) -> float:
     """How likely it is that the runner-up would have been better in the last run, though it was behind before.
 
     Its lead may have been hidden by chance, and contenders draw closer, or apart, as they are trained for longer: by
-    `DRIFT` of what changed between the last two rungs. Where there was one rung, that is `UNKNOWN_DRIFT`.
+    `DRIFT` of what changed between the last two rungs. Where there was one rung, or one of the two had diverged on the
+    last but one, that is `UNKNOWN_DRIFT`.
 
     Args:
         search: What was tried.
@@ -208,9 +222,8 @@ def better(search: Search, runner_up: int, deviation: SeedDeviation, times: floa
     mine, others = search.repeated(winner), search.repeated(runner_up)
     behind = fmean(others) - fmean(mine)
     ranks = [search.best(runner_up, rung).valid - search.best(winner, rung).valid for rung in range(last + 1)]
-    changed = (DRIFT * abs(ranks[-1] - ranks[-2]) if last else UNKNOWN_DRIFT) * times**DRIFTING
-    if not math.isfinite(changed):  # one of them had diverged before
-        return 0.0 if behind > 0 else 0.5
+    known = DRIFT * abs(ranks[-1] - ranks[-2]) if last else math.inf
+    changed = (known if math.isfinite(known) else UNKNOWN_DRIFT) * times**DRIFTING
     chance = deviation.bits * math.sqrt(1 / len(mine) + 1 / len(others))
     return statistics.NormalDist().cdf(-behind / math.hypot(chance, changed))
 
@@ -218,8 +231,6 @@ def better(search: Search, runner_up: int, deviation: SeedDeviation, times: floa
 def _outlook(chosen: Chosen, deviation: SeedDeviation, runner_up: int | None) -> tuple[tuple[Outlook, ...], str | None]:
     """What the winner would reach in other times, by a law that foretold its last run from its trials.
 
-    It is the one to choose in these as well: in simulated worlds laws that said another would be were wrong four times
-    out of five.
     Preparations would take as long, and the last run the share of the rest that is planned for it, or as long as helps.
     """
     search, row, kept = chosen.search, chosen.row, chosen.kept
@@ -254,7 +265,8 @@ def _outlook(chosen: Chosen, deviation: SeedDeviation, runner_up: int | None) ->
         for factor, times in ((factor, last / lasts[1.0]) for factor, last in lasts.items())
         if times > 0 and times != 1.0
     ]
-    passes = f"the last run read the text {rungs.MOST_PASSES} times, and would not read it more often in more time"
+    times = round(search.passes(search.winner, row.best_point.step))
+    passes = f"the last run read the text {times} times, and would not read it more often in more time"
     return tuple(outlook), None if outlook else passes
 
 

@@ -180,7 +180,8 @@ class Choice:
         try:
             rows = self._train(study, observe)
         except OverdueError:
-            self.decide(f"{study.name} takes too long and is stopped: what is left of the time is the last run's")
+            what = "takes too long and is stopped" if steps else "is not begun"
+            self.decide(f"{study.name} {what}: what is left of the time is the last run's")
             rows = read_rows(StudyFolder(self.folder / study.name))
             if len(steps) > 1:
                 (first, before), (last, left) = steps[0], steps[-1]
@@ -210,7 +211,7 @@ class Choice:
         return Chosen(
             search=search,
             ended=NOT_BEGUN,
-            error=rows.rows[0].error or "its steps took too long",
+            error=rows.rows[0].error,
             contender=first.contender,
             study=study,
             row=None,
@@ -231,7 +232,8 @@ class Choice:
             f"{self.kept.final.steps:,} steps"
         )
         if self.kept.final.steps + MOST_EVALUATIONS > search.most_steps(search.winner):
-            self.decide(f"these are {rungs.MOST_PASSES} passes over the text, the most that a run makes")
+            passes = round(search.passes(search.winner, self.kept.final.steps))
+            self.decide(f"these are {passes} passes over the text: more would not help")
         try:
             rows = self._last(search, self.kept.final)
             ended = rows.rows[0].status

@@ -194,7 +194,8 @@ def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, consol
                 paces = measured(request, kept, scale, able, tokens)
                 break
         if place == 0:
-            raise UserError(f"no contender fits: {_left_out(kept)}; allow more --memory")
+            mend = "allow more --memory" if request.memory_bytes else "close other programs"
+            raise UserError(f"no contender fits: {_left_out(kept)}; {mend}")
         why = f"slow here: their last run would have {final:,} steps" if first else f"large: {_left_out(kept)}"
         progress.say(console, f"models of width {scale.width} are too {why}; smaller ones are timed")
         enough = (p for p in range(place - 1, 0, -1) if final * scale.work >= rungs.ENOUGH_STEPS * SCALES[p].work)
@@ -220,7 +221,9 @@ def measured(request: Request, kept: Kept, scale: Scale, runs: Sequence[Run], to
     valid, test = (tokens.splits[split].targets for split in ("valid", "test"))
     evaluated = 2 * (tokens.train_sample.targets + valid) + valid + test
     kept.paces = {}
-    for run, cost in zip(runs, costs.time_steps(runs, tokens, request.device), strict=True):
+    for run, each in zip(runs, costs.time_steps(runs, tokens, request.device), strict=True):
+        # The memory may hold a run alone, and not beside all others.
+        cost = each or (costs.time_steps([run], tokens, request.device)[0] if len(runs) > 1 else None)
         if cost is None or (request.memory_bytes and cost.memory_bytes > request.memory_bytes):
             needs = f"{words.megabytes(cost.memory_bytes)} of memory" if cost else "more than is free, or fails"
             kept.left_out[run.number] = f"{scale.contenders[run.number].title} needs {needs}"
@@ -228,7 +231,6 @@ def measured(request: Request, kept: Kept, scale: Scale, runs: Sequence[Run], to
         kept.paces[run.number] = Pace(
             step=cost.step,
             measuring=STARTING + evaluated * cost.evaluated_token,
-            memory_bytes=cost.memory_bytes,
         )
     return list(kept.paces.values())
 

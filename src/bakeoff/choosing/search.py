@@ -2,7 +2,6 @@
 
 import dataclasses
 import math
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from statistics import fmean
@@ -18,10 +17,10 @@ SEED = 1000
 #: The share of a run's steps in which the learning rate rises, and in which it falls.
 WARMUP, DECAY = 0.05, 0.5
 
-#: The names of the study of a contender's trials on a rung, of a finalist's with other seeds, and of the last one.
-TRIALS, REPEATS, FINAL = "rung-{}-{}-{}", "seeds-{}-{}", "final"
 #: How a trial ended that took too long.
 STOPPED = "stopped"
+#: The names of the study of a contender's trials on a rung, of a finalist's with other seeds, and of the last one.
+TRIALS, REPEATS, FINAL = "rung-{}-{}-{}", "seeds-{}-{}", "final"
 #: Patterns of these.
 NAMES = tuple(name.format(*"***") for name in (TRIALS, REPEATS, FINAL))
 
@@ -33,12 +32,10 @@ class Pace:
     Attributes:
         step: Seconds of a step.
         measuring: Seconds of a trial in which no step is taken: from its start to its end.
-        memory_bytes: What a run takes, the process included.
     """
 
     step: float
     measuring: float
-    memory_bytes: int = 0
 
     def seconds(self, steps: int) -> float:
         """Of a trial of so many steps."""
@@ -212,10 +209,8 @@ class Search:
     def planned(self, rung: int, contender: int, seconds: float) -> Trials:
         """A contender's trials on a rung: complete schedules that take so long each."""
         chosen, pace = self.contenders[contender], self.paces[contender]
-        tried: defaultdict[float, float] = defaultdict(lambda: math.inf)
-        for found in self.found:
-            if (found.contender, found.rung) == (contender, rung - 1):
-                tried[found.lr] = found.valid
+        before = [found for found in self.found if (found.contender, found.rung) == (contender, rung - 1)]
+        tried = {found.lr: found.valid for found in before}
         steps = rungs.steps(seconds, pace.step, pace.measuring)
         lrs = rungs.rates(chosen.optimizer.lr, tried, self.plan[rung].rates)
         return Trials(contender=contender, steps=steps, rates=lrs)
@@ -237,6 +232,10 @@ class Search:
     def most_steps(self, contender: int) -> int:
         """Steps of a contender after which more passes over the text do not help."""
         return rungs.most_steps(self.tokens, self.contenders[contender].batch_size * self.shared.sequence_length)
+
+    def passes(self, contender: int, steps: int) -> float:
+        """How often a contender reads the text in so many steps."""
+        return steps * self.contenders[contender].batch_size * self.shared.sequence_length / self.tokens
 
     @property
     def longest(self) -> float:
@@ -279,6 +278,5 @@ class Search:
             pace = Pace(
                 step=sum(each.seconds for each in complete) / sum(each.steps for each in complete),
                 measuring=fmean(each.measuring for each in complete),
-                memory_bytes=self.paces[complete[0].contender].memory_bytes,
             )
             self.paces[complete[0].contender] = pace
