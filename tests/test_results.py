@@ -1,6 +1,7 @@
 """The results that are kept in the project: whole, without weights, and what the documents quote of them."""
 
 import re
+import statistics
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,12 @@ STUDIES = find_studies(ROOT / "results")
 
 def kept(name):
     return read_rows(next(folder for folder in STUDIES if folder.path.name.startswith(name)))
+
+
+def gained(study, number, window):
+    """How many bits per byte test costs less in other windows, the mean over seeds."""
+    rows = [row for row in study.rows if row.number == number and row.finished]
+    return f"{statistics.fmean(row.test.bits_per_byte - row.windows[window].bits_per_byte for row in rows):.3f}"
 
 
 @pytest.mark.parametrize("folder", STUDIES, ids=lambda folder: folder.path.name)
@@ -94,6 +101,10 @@ def test_the_page_of_quick_shows_the_table_and_the_answers_of_its_report():
     assert table.markdown(table.tables(study)[:1]).strip() in told
     counting = next(text.finding(each)["text"] for each in found if each.name == "counting")
     assert counting[counting.index("Of 60") :] in told
+    half, others = (gained(study, number, "half_stride") for number in (2, 6))
+    carried = gained(study, 2, "carried_state")
+    assert f"costs {half} bits per byte less for #2 and {others} less for #6; where #2 carries" in told
+    assert f"carries its state over, {carried} less." in told
     assert answers(study) in told
     assert all(line in told for line in claims(study).values())
     optimizers = [each.verdict for each in found if re.match(r"(adam|adamw|momentum)-\d+-against-", each.name)]
@@ -110,7 +121,20 @@ def test_the_page_of_wikitext_2_shows_the_table_and_the_answer_of_its_report():
     assert text.answer(first_screen(study, found))["headline"] in told
     counting = next(text.finding(each)["text"] for each in found if each.name == "counting")
     assert counting[counting.index("Of twelve") :] in told
-    assert f"trained for\n{sum(row.train_seconds for row in study.rows) / 60:.0f} minutes" in told
+    seeds = kept("wikitext-2-seeds")
+    half, others, carried = (
+        gained(seeds, 2, "half_stride"),
+        gained(seeds, 6, "half_stride"),
+        gained(seeds, 2, "carried_state"),
+    )
+    told = " ".join(told.split())
+    assert (
+        f"costs {half} bits per byte less for #2 and {others} less for #6, and {carried} less where #2 carries" in told
+    )
+    floor = seeds.lowest_floor
+    assert f"{floor.title} reaches {floor.valid.perplexity:.2f}, in {floor.seconds:.0f} seconds" in told
+    assert {f"{row.with_counts.valid.bits_per_byte:.2f}" for row in seeds.rows if row.with_counts} == {"1.41"}
+    assert f"trained for {sum(row.train_seconds for row in study.rows) / 60:.0f} minutes" in told
 
 
 def test_the_page_of_textbook_effects_shows_what_came_of_the_runs_that_are_kept():
