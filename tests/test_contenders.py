@@ -8,7 +8,7 @@ import pytest
 
 from bakeoff.job import Job
 from bakeoff.models import ARCHITECTURES, GLR, GPT, GPT1, GRU, LSTM, Transformers
-from bakeoff.optimizers import OPTIMIZERS, Lion, Muon, NAdam, ScheduleFreeAdamW
+from bakeoff.optimizers import OPTIMIZERS, SOAP, Lion, Muon, NAdam, ScheduleFreeAdamW
 from bakeoff.run_folder import FINISHED, RunFolder
 from bakeoff.spec import Budget
 from bakeoff.worker import work
@@ -22,7 +22,7 @@ MODELS = {
     Transformers: Transformers("llama", hidden_size=16, num_attention_heads=2, intermediate_size=32),
 }
 #: Each new one once; the others are slow.
-FIRST = [(GPT, Lion), (GRU, NAdam), (GLR, Muon), (Transformers, ScheduleFreeAdamW)]
+FIRST = [(GPT, Lion), (GPT1, SOAP), (GRU, NAdam), (GLR, Muon), (Transformers, ScheduleFreeAdamW)]
 ALL = [
     pytest.param(*pair, marks=() if pair in FIRST else pytest.mark.slow, id="-".join(kind.name for kind in pair))
     for pair in itertools.product(ARCHITECTURES.values(), OPTIMIZERS.values())

@@ -226,6 +226,13 @@ def test_a_model_that_this_machine_cannot_hold_is_not_tried(study, tokens, monke
     monkeypatch.setattr(costs, "available_memory", lambda: 1000)
     monkeypatch.setattr(costs, "build", lambda *_: pytest.fail("it would have been killed"))
     assert costs.estimate(study.runs, tokens, CPU).seconds == 0
+    lines = list(costs.too_large([*study.runs, *study.runs], tokens.vocabulary, CPU))
+    assert [line[:3] for line in lines] == ["#1 ", "#2 "]
+    assert lines[0].endswith(" MB of memory for a step, and 0.0 MB are free: it will fail")
+
+
+def test_a_model_that_this_machine_can_hold_is_not_said_to_fail(study, tokens):
+    assert not list(costs.too_large(study.runs, tokens.vocabulary, CPU))
 
 
 def test_random_state_is_left_as_it_was(study, tokens):

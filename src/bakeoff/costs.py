@@ -172,10 +172,22 @@ def require_disk(about: str, needed: float, folder: Path, otherwise: str) -> Non
         )
 
 
-def _fits(run: Run, vocabulary: int, device: torch.device) -> bool:
-    """Whether a step fits into this machine's memory: a system that runs out of it kills, where a GPU refuses."""
+def too_large(runs: Sequence[Run], vocabulary: int, device: torch.device) -> Iterator[str]:
+    """A line for each experiment that this machine's memory does not hold: it is not timed, and will fail."""
+    free = available_memory()
+    for number, size in {run.number: _needed(run, vocabulary, device) for run in runs}.items():
+        if size >= free:
+            needs = f"#{number} needs about {words.megabytes(size)} of memory for a step"
+            yield f"{needs}, and {words.megabytes(free)} are free: it will fail"
+
+
+def _needed(run: Run, vocabulary: int, device: torch.device) -> int:
+    """Bytes that a step takes, computed; 0 where that cannot be told, and on a GPU, which refuses what it cannot hold.
+
+    A system that runs out of memory kills.
+    """
     parts = accounting.memory(run.architecture, run.optimizer, run.budget, vocabulary) if device.type == "cpu" else {}
-    return sum((parts or {}).values()) < available_memory()
+    return sum((parts or {}).values())
 
 
 class _Rehearsal:
@@ -195,7 +207,7 @@ class _Rehearsal:
         self.evaluated_tokens: list[float] = []
         self.memory_bytes = 0
         self.evaluations: Iterator[Evaluation] = iter(())
-        if not _fits(run, tokens.vocabulary, device):
+        if _needed(run, tokens.vocabulary, device) >= available_memory():
             return
         return_freed_memory(device)  # what another one has freed would hide what this one takes
         torch.set_num_threads(run.budget.threads or 1)

@@ -88,6 +88,8 @@ def say_cost(
     with console.status("timing a few steps of each model"):
         here = session.device if is_here(session.device) else torch.device("cpu")
         cost = costs.estimate(missing, session.tokens, here, trial=study.trial)
+    for line in () if session.cluster else costs.too_large(missing, session.tokens.vocabulary, here):
+        progress.say(console, line)
     held = session.holds(cost.memory_bytes)
     jobs = min(at_once or held, len(missing))
     disk = cost.disk_bytes(jobs)

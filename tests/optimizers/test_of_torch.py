@@ -81,7 +81,7 @@ REFERENCES = {
 
 
 def test_every_registered_optimizer_has_a_reference_here_or_a_file_of_its_own():
-    assert {*REFERENCES, "muon", "schedulefree"} == set(OPTIMIZERS)
+    assert {*REFERENCES, "muon", "soap", "schedulefree"} == set(OPTIMIZERS)
     assert [kind.name for kind in OPTIMIZERS.values()] == list(OPTIMIZERS)
 
 

@@ -9,17 +9,19 @@ from bakeoff.optimizers.muon import Muon
 from bakeoff.optimizers.of_torch import SGD, Adam, AdamW, Momentum, NAdam, TorchOptimizer
 from bakeoff.optimizers.schedule_free import ScheduleFreeAdamW
 from bakeoff.optimizers.schedules import SCHEDULES, Schedule
+from bakeoff.optimizers.soap import SOAP
 from bakeoff.spec import Optimizer
 
 #: In the order in which tables and figures show them.
 OPTIMIZERS: dict[str, type[Optimizer]] = {
-    optimizer.name: optimizer for optimizer in (Adam, AdamW, SGD, Momentum, Muon, Lion, NAdam, ScheduleFreeAdamW)
+    optimizer.name: optimizer for optimizer in (Adam, AdamW, SGD, Momentum, Muon, SOAP, Lion, NAdam, ScheduleFreeAdamW)
 }
 
 __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "SGD",
+    "SOAP",
     "Adam",
     "AdamW",
     "Lion",
