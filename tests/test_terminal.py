@@ -84,6 +84,19 @@ def test_memory_that_is_not_known_is_a_dash(tiny_study):
     assert terminal.description_text(description).splitlines()[-2].split() == ["2", *"—————"]
 
 
+def test_a_search_says_where_no_rate_came_below_the_unigram(tiny_study):
+    search = tuning.RateSearch(tiny_study)
+    for number, trials in enumerate(search.trials.values()):
+        for place in (-5, -4, -3):
+            trials[place] = {"lr": 1.0, "status": "finished", "valid_loss": 5.0 - number, "valid_perplexity": 9.0}
+    search.unigram = 4.5
+    learned = [
+        line.count("(nothing learned: no better than the unigram)")
+        for line in terminal.tuning_text(search).splitlines()
+    ]
+    assert learned == [0, 1, 0]
+
+
 @pytest.mark.parametrize(("best", "says"), [(1e-2, " 0.01 "), (1e9, "(edge)")])
 def test_a_search_shows_what_it_chose_and_where_it_was_on_the_edge(tiny_study, best, says):
     search = tuning.RateSearch(tiny_study)

@@ -26,6 +26,9 @@ from bakeoff.study_file import find_study
 from bakeoff.study_folder import StudyFolder
 from forked import STUDY as STUDY_FILE
 
+#: Of studies whose trials are told, and which all come below it.
+UNIGRAM = SimpleNamespace(valid=Tally(nats=1e9, tokens=100, words=50, bytes=400))
+
 
 def rows_of(study, valid_loss):
     """What trials would find if the valid loss were that function of the experiment and its rate; None diverges."""
@@ -35,7 +38,8 @@ def rows_of(study, valid_loss):
         tally = None if loss is None else Tally(nats=loss * 100, tokens=100, words=50, bytes=400)
         return SimpleNamespace(number=experiment.number, status="diverged" if loss is None else "finished", valid=tally)
 
-    return SimpleNamespace(rows=[row(experiment) for experiment in study.experiments])
+    rows = [row(experiment) for experiment in study.experiments]
+    return SimpleNamespace(rows=rows, unigram=UNIGRAM)
 
 
 def searched(study, valid_loss):
@@ -95,7 +99,7 @@ def test_an_experiment_whose_every_trial_failed_is_named(tiny_study):
     for row in found:
         row.status = "failed" if row.number <= 7 or not row.valid else row.status
         row.valid = None if row.status == "failed" else row.valid
-    search.learn(SimpleNamespace(rows=found))
+    search.learn(SimpleNamespace(rows=found, unigram=UNIGRAM))
     assert search.failed() == [tiny_study.experiments[0].slug]
 
 
@@ -364,7 +368,7 @@ def test_a_damaged_trial_stops_the_search_before_anything_is_chosen(tune, tmp_pa
     assert CHECKSUM in json.loads(found)
     first, last, answer = (folder / "decisions.txt").read_text().splitlines()
     assert first == "round 1: 3 trials"
-    assert re.fullmatch(r"the best rates after round 1: 01-lstm-1-adam 0\.\d+ \(edge\)", last)
+    assert re.fullmatch(r"the best rates after round 1: 01-lstm-1-adam 0\.\d+ \(edge\) \(nothing learned: .*\)", last)
     assert answer == "the answer: the learning rates in rates.json"
     page = (folder / "live.html").read_text()
     assert f"<li>{last}</li>" in page

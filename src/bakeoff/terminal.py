@@ -121,7 +121,7 @@ def tuning_text(search: "RateSearch") -> str:
     lines = [
         [
             slug,
-            words.rate(entry["lr"]) + (" (edge)" if search.on_edge(slug) else ""),
+            words.rate(entry["lr"]) + _remarks(search, slug),
             "  ".join(f"{words.rate(t['lr'])}: {words.number(t['valid_perplexity'])}" for t in entry["trials"]),
         ]
         for slug, entry in found.items()
@@ -132,8 +132,14 @@ def tuning_text(search: "RateSearch") -> str:
 def round_text(search: "RateSearch") -> str:
     """What a search has come to with its last round."""
     found = search.result()["rates"]
-    chosen = (f"{slug} {words.rate(found[slug]['lr'])}{' (edge)' if search.on_edge(slug) else ''}" for slug in found)
+    chosen = (f"{slug} {words.rate(found[slug]['lr'])}{_remarks(search, slug)}" for slug in found)
     return f"the best rates after round {search.rounds}: {', '.join(chosen)}"
+
+
+def _remarks(search: "RateSearch", slug: str) -> str:
+    """What is to be known of a rate: that a better one may lie beyond, or that none was good for anything."""
+    edge = " (edge)" if search.on_edge(slug) else ""
+    return edge + ("" if search.has_learned(slug) else " (nothing learned: no better than the unigram)")
 
 
 def plan_text(plan: "Plan") -> str:

@@ -136,6 +136,8 @@ class RateSearch:
     def __init__(self, study: Study, threads: int = 1) -> None:
         self.study, self.threads = study, max(1, threads)
         self.rounds = 0
+        #: Nats per token of valid under the symbols' frequencies alone; None before the first round.
+        self.unigram: float | None = None
         self.trials: dict[str, dict[float, Json]] = {experiment.slug: {} for experiment in study.experiments}
 
     def next_round(self) -> Study | None:
@@ -179,6 +181,7 @@ class RateSearch:
             UserError: The records of one are damaged.
         """
         require_undamaged(rows.rows)
+        self.unigram = rows.unigram.valid.loss
         by_number = {row.number: row for row in rows.rows}
         for number, (slug, place) in enumerate(self._asked, start=1):
             self.trials[slug][place] = _trial(place, by_number[number])
@@ -209,6 +212,11 @@ class RateSearch:
     def on_edge(self, slug: str) -> bool:
         """Whether an experiment's winner is the lowest or the highest rate that was searched."""
         return self._best(slug) in (min(self.trials[slug]), max(self.trials[slug]))
+
+    def has_learned(self, slug: str) -> bool:
+        """Whether an experiment's winner came below the unigram; else its rate is the best of chance."""
+        lowest = self.trials[slug][self._best(slug)]["valid_loss"]
+        return self.unigram is None or (lowest is not None and lowest < self.unigram)
 
     def _budget(self) -> Budget:
         budget = dataclasses.replace(self.study.budget, threads=self.study.budget.threads or self.threads)
