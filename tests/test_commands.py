@@ -31,6 +31,7 @@ SLOW_PAGES = (
     "wikitext-2.md",
     "seed.md",
     "choose.md",
+    "ladder.md",
     "faults.md",
     "how-sure.md",
     "textbook.md",

@@ -167,7 +167,7 @@ def test_rungs_of_nearly_the_same_length_tell_nothing_of_other_times(seconds):
     chosen = SimpleNamespace(search=search, row=last, ended="finished", study="final", kept=None)
     assert answer._outlook(chosen, SeedDeviation(bits=0.01, freedom=2), None) == (
         (),
-        "too few rungs had time to show how more of it helps",
+        "its trials were of about one length, which does not show how more time helps",
     )
 
 

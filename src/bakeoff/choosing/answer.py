@@ -241,7 +241,7 @@ def _outlook(chosen: Chosen, deviation: SeedDeviation, runner_up: int | None) ->
     points = _points(search, search.winner) if search.plan else []
     lengths = [seconds for seconds, _ in points]
     if not lengths or max(lengths) <= APART * min(lengths):
-        return (), "too few rungs had time to show how more of it helps"
+        return (), "its trials were of about one length, which does not show how more time helps"
     if row.best_epoch != row.epochs:
         return (), "the last run was best before its end, so longer training does not help on this text"
     seconds, reached = row.train_seconds or 0.0, row.best_point.valid.bits_per_byte
