@@ -31,7 +31,6 @@ SLOW_PAGES = (
     "wikitext-2.md",
     "seed.md",
     "choose.md",
-    "ladder.md",
     "faults.md",
     "how-sure.md",
     "textbook.md",
