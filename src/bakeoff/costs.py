@@ -113,14 +113,17 @@ def time_steps(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> lis
     keep_freed_memory()
     baseline = SamplingMeter(device).baseline
     with torch.random.fork_rng():
-        rehearsals = [_Rehearsal(run, tokens, device) for run in runs]
-        for _ in range(PROBE_STEPS if len(runs) == 1 else COMPARED_STEPS):
-            for rehearsal in rehearsals:
-                rehearsal.go_on()
-        found = [rehearsal.cost for rehearsal in rehearsals]
-        del rehearsals, rehearsal
+        found = _in_turns(runs, tokens, device)
     return_freed_memory(device)  # which is the runs' from now on
     return [cost and dataclasses.replace(cost, memory_bytes=baseline + cost.memory_bytes) for cost in found]
+
+
+def _in_turns(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> list[StepCost | None]:
+    rehearsals = [_Rehearsal(run, tokens, device) for run in runs]
+    for _ in range(PROBE_STEPS if len(runs) == 1 else COMPARED_STEPS):
+        for rehearsal in rehearsals:
+            rehearsal.go_on()
+    return [rehearsal.cost for rehearsal in rehearsals]
 
 
 def _model(run: Run) -> Model:

@@ -273,6 +273,17 @@ def test_what_the_memory_holds_alone_and_not_beside_others_takes_part(
     assert "left out" not in said + told.lower()
 
 
+def test_where_the_memory_holds_no_contender_any_more_it_is_said_in_a_line(
+    quickly, choose, tiny_corpus_file, tmp_path, monkeypatch
+):
+    first = iter(timed(0.05, 0.05)([SimpleNamespace(number=0)]))
+    monkeypatch.setattr(costs, "time_steps", lambda runs, *_: [next(first, None) for _ in runs])
+    status, told, said = choose(tiny_corpus_file, "--minutes", "1", "--out", tmp_path / "runs")
+    assert (status, told) == (2, "")
+    assert "no contender fits: GLR of 1 layer with Muon needs more than is free, or fails and GPT" in said
+    assert said.rstrip().endswith("; close other programs")
+
+
 def test_what_the_memory_does_not_hold_is_named_and_left_out(quickly, choose, tiny_corpus_file, tmp_path, monkeypatch):
     monkeypatch.setattr(costs, "time_steps", timed(0.05, 0.05, memory=(9e6, 7e6)))
     options = "--minutes", "1", "--memory", "8MB", "--no-report", "--out", tmp_path / "runs"

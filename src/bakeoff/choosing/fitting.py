@@ -191,8 +191,9 @@ def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, consol
             final = rungs.steps(rungs.FINAL_SHARE * kept.left, first.step, first.measuring) if first else 0
             if first and (final >= rungs.ENOUGH_STEPS or place == 0):
                 able = [run for run in runs if run.number not in kept.left_out]
-                paces = measured(request, kept, scale, able, tokens)
-                break
+                if paces := measured(request, kept, scale, able, tokens):
+                    break
+                first = None
         if place == 0:
             mend = "allow more --memory" if request.memory_bytes else "close other programs"
             raise UserError(f"no contender fits: {_left_out(kept)}; {mend}")
