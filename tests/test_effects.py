@@ -317,6 +317,11 @@ HARMLESS = [
 ]
 
 
+@pytest.mark.parametrize("lines", ["x, y = PLAIN", "x, y = LOG[0]", "x, *y = 7, 8", "x, (y, f) = 7, PLAIN"])
+def test_what_is_taken_apart_is_asked_for_its_parts(lines):
+    assert len(effects_of(lines)) == 1
+
+
 def effects_of(lines):
     statements, own = (
         ast.parse(FILE.replace("BOX = Box(0)\n", "")).body,

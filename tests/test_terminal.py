@@ -156,7 +156,7 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
     assert lines[0].startswith("Use the count table")
     assert lines[1] == "The network and the count table, mixed, reach 0.625: measured, but no model to load."
     assert lines[2] == "On test, which decided nothing, the count table has 0.721."
-    assert lines[3] == "That the network is better there has a probability of 25 %."
+    assert lines[3] == "The probability that the network is better there is 25 %."
     assert "Left out: GPT of 1 layer with Muon needs 9 MB of memory." in lines
     expected = dataclasses.replace(told, unseen=Interval(mean=0.7, low=0.65, high=0.75))
     lines = terminal.choice_text(expected).splitlines()
@@ -166,7 +166,7 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
     heading = "In another time the network would reach, in bits per byte of valid, if it goes on learning as it did:"
     assert heading in terminal.choice_text(looking).splitlines()
     line = "  30 min: 0.750 (0.250 less), 0.625 to 0.875 with 95 % probability"
-    better = "; GPT of 1 layer with Muon would be better with 12 %"
+    better = "; the probability that GPT of 1 layer with Muon is better is 12 %"
     assert line + better in terminal.choice_text(looking).splitlines()
     alone = dataclasses.replace(looking, outlook=(dataclasses.replace(then, runner_up_better=None),))
     assert line in terminal.choice_text(alone).splitlines()

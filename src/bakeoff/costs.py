@@ -119,6 +119,7 @@ def time_steps(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> lis
 
 
 def _in_turns(runs: Sequence[Run], tokens: Tokens, device: torch.device) -> list[StepCost | None]:
+    """The costs alone: the models are gone when their memory is to be returned."""
     rehearsals = [_Rehearsal(run, tokens, device) for run in runs]
     for _ in range(PROBE_STEPS if len(runs) == 1 else COMPARED_STEPS):
         for rehearsal in rehearsals:

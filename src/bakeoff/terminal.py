@@ -350,7 +350,7 @@ def answer_text(answer: "Answer") -> str:
     said += _expectation(answer)
     if answer.other_better is not None:
         other = "the network" if answer.count_table else "the count table"
-        said.append(f"That {other} is better there has a probability of {words.percent(answer.other_better)}.")
+        said.append(f"The probability that {other} is better there is {words.percent(answer.other_better)}.")
     said += _second(answer)
     if left_out := answer.made.kept.left_out:
         said.append(f"Left out: {words.joined(left_out.values())}.")
@@ -409,7 +409,7 @@ def _outlook(answer: "Answer") -> list[str]:
         change = f"{small(abs(reached - told.expected.mean))} {'less' if told.expected.mean < reached else 'more'}"
         line = f"  {words.duration(60 * told.minutes)}: {mean} ({change}), {low} to {high} with 95 % probability"
         if told.runner_up_better is not None:
-            line += f"; {answer.runner_up} would be better with {words.percent(told.runner_up_better)}"
+            line += f"; the probability that {answer.runner_up} is better is {words.percent(told.runner_up_better)}"
         lines.append(line)
     return lines
 

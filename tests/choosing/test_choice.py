@@ -7,6 +7,7 @@ import json
 import re
 import shutil
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -18,7 +19,7 @@ import damages
 import fakes
 from bakeoff import cli, costs, runner, study_folder
 from bakeoff.choosing import choice, fitting, kept, rungs
-from bakeoff.choosing.deadline import RescheduledError
+from bakeoff.choosing.deadline import OverdueError, RescheduledError
 from bakeoff.choosing.kept import FILE, Kept
 from bakeoff.choosing.search import Pace, Schedule, Search, Trials
 from bakeoff.data import corpora
@@ -321,6 +322,23 @@ def test_a_trial_whose_records_are_damaged_is_not_left_out_but_said():
     making = SimpleNamespace(_reserve=lambda *_: 0.0, _train=lambda *_: rows)
     with pytest.raises(UserError, match=r"\Asummary\.json is damaged: remove it\Z"):
         choice.Choice._tried(making, None, SimpleNamespace(name="rung-1"), 0, 0)
+
+
+@pytest.mark.parametrize(("steps", "says"), [(0, "is not begun"), (2, "takes too long and is stopped")])
+def test_a_trial_that_there_is_no_time_for_is_not_said_to_take_long(monkeypatch, steps, says):
+    def train(_study, observe):
+        observe({"event": "start"})
+        for step in range(steps):
+            observe({"event": "step", "step": step})
+        raise OverdueError
+
+    said = []
+    monkeypatch.setattr(choice, "read_rows", lambda _: SimpleNamespace(rows=[]))
+    kept = SimpleNamespace(left=1.0)
+    making = SimpleNamespace(_reserve=lambda *_: 0.0, _train=train, kept=kept, decide=said.append, folder=Path())
+    search = SimpleNamespace(slowed=lambda *_: None)
+    assert choice.Choice._tried(making, search, SimpleNamespace(name="rung-1"), 0, 0) == []
+    assert said == [f"rung-1 {says}: what is left of the time is the last run's"]
 
 
 def test_what_a_trial_took_besides_its_steps_is_learned_from_it():
