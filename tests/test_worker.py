@@ -97,8 +97,11 @@ def test_a_worker_whose_folder_was_moved_before_it_began_makes_none(tiny_study, 
     folder = tmp_path / "study" / "run"
     line = Job(run=tiny_study.runs[0], folder=folder, device="cpu", alone=True).to_line()
     command = [sys.executable, "-P", "-m", "bakeoff.worker"]
-    ended = subprocess.run(command, input=line + "\n", capture_output=True, text=True, check=False)
-    assert (ended.returncode, ended.stderr.splitlines()[-1]) == (1, f"{folder} is gone")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdin.write(f"{line}\n")
+        process.stdin.flush()
+        told = process.stderr.read()  # its standard input stays open till then: once that is closed, it ends at once
+        assert (process.wait(120), told.splitlines()[-1]) == (1, f"{folder} is gone")
     assert list(tmp_path.iterdir()) == []
 
 
