@@ -292,3 +292,6 @@ def test_the_other_is_better_where_it_costs_less_of_every_document_and_few_say_n
     few = documents([1.0] * 9, [1] * 9, [1] * 9)
     assert answer.other_better(few, documents([2.0] * 9, [1] * 9, [1] * 9)) is None
     assert answer.other_better(first, first) is None
+    alike = documents([1.5] * 12, [1] * 12, [1] * 12), documents([1.25] * 12, [1] * 12, [1] * 12)
+    assert answer.other_better(*alike) == 1
+    assert answer.other_better(*reversed(alike)) == 0

@@ -171,6 +171,17 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
 
 
 @pytest.mark.usefixtures("quickly", "untrained")
+def test_a_choice_among_other_contenders_is_not_gone_on_with(choose, asked, folder, monkeypatch):
+    assert choose(*asked)[0] == 0
+    before = (folder / "choice.json").read_text()
+    monkeypatch.setattr(fitting, "SCALES", (dataclasses.replace(TINY, width=2 * TINY.width),))
+    status, _, said = choose(*asked)
+    assert (status, said.count("\n")) == (2, 1)
+    assert "by a version of Bakeoff with other contenders" in said
+    assert (folder / "choice.json").read_text() == before
+
+
+@pytest.mark.usefixtures("quickly", "untrained")
 def test_in_python_a_choice_is_advice_that_shows_itself(tiny_corpus_file, folder):
     advice = bakeoff.choose(tiny_corpus_file, minutes=60, out=folder.parent, write_report=False)
     assert (advice.folder, advice.page, advice.failed) == (folder / "final", None, ())

@@ -201,8 +201,8 @@ def other_better(first: Parts, second: Parts) -> float | None:
         return None
     from scipy import special  # noqa: PLC0415 (importing it takes longer than all else that `run` needs here)
 
-    better = -sum(differences) / sum(first.bytes) / ratio_error(differences, first.bytes)
-    return float(special.stdtr(len(differences) - 1, better))
+    lead, error = -sum(differences) / sum(first.bytes), ratio_error(differences, first.bytes)
+    return float(special.stdtr(len(differences) - 1, lead / error if error else math.copysign(math.inf, lead)))
 
 
 def better(search: Search, runner_up: int, deviation: SeedDeviation, times: float = 1.0) -> float:

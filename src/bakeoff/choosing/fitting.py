@@ -68,8 +68,9 @@ class Request:
 
     @property
     def asked(self) -> str:
-        """What a choice has in common with an earlier one that it can go on with."""
-        return identity([self.corpus, self.minutes, self.memory_bytes, self.seed, self.device.type])
+        """What a choice has in common with an earlier one that it can go on with: the contenders, too."""
+        contenders = [scale.contenders for scale in SCALES]
+        return identity([self.corpus, self.minutes, self.memory_bytes, self.seed, self.device.type, contenders])
 
 
 def planned(request: Request, kept: Kept, console: Console) -> Search:

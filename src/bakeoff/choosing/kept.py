@@ -26,7 +26,7 @@ class Kept:
 
     Attributes:
         path: The file.
-        asked: What the choice is for, as the identity of text, time, memory, seed and device.
+        asked: What the choice is for, as the identity of text, time, memory, seed, device and all contenders.
         minutes: The time that there is.
         clock: The seconds of this command.
         threads: Of every run.
@@ -75,8 +75,8 @@ class Kept:
         data = read_json(self.path, CHOICE)
         if data["asked"] != self.asked:
             raise UserError(
-                f"{self.path.parent} holds a choice for another text, time, memory, seed or device: repeat the command "
-                "as it was, or choose another --out"
+                f"{self.path.parent} holds a choice for another text, time, memory, seed or device, or by a version "
+                "of Bakeoff with other contenders: repeat the command as it was, or choose another --out"
             )
         return dataclasses.replace(
             self,
