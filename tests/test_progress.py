@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from bakeoff import process, stopwatch
-from bakeoff.progress import Bars, Countdown, Lines, display, preparing
+from bakeoff.progress import Bars, Lines, display, preparing
 from bakeoff.spec import Budget
 
 SUMS = {"perplexity": 12.345, "bits_per_byte": 1.5}
@@ -151,12 +151,14 @@ def now(monkeypatch):
 
 
 def test_what_is_left_follows_from_what_is_done(runs, now):
-    pace = Countdown(runs)
-    assert pace.left(0.0) is None
-    now[0] += 30
-    pace.note(END)
-    assert pace.left(0.0) == pytest.approx(30 * (len(runs) - 1))
-    assert pace.left(0.5) == pytest.approx(30 * (len(runs) - 1.5) / 1.5)
+    lines = Lines(runs, console())
+    with lines:
+        assert lines.left() is None
+        now[0] += 30
+        lines(runs[0], END)
+        assert lines.left() == pytest.approx(30 * (len(runs) - 1))
+        lines.shares[runs[1]] = 0.5
+        assert lines.left() == pytest.approx(30 * (len(runs) - 1.5) / 1.5)
 
 
 def test_what_is_left_takes_no_account_of_the_time_in_which_the_command_was_suspended(runs, now, monkeypatch):
@@ -165,7 +167,7 @@ def test_what_is_left_takes_no_account_of_the_time_in_which_the_command_was_susp
         lines(runs[0], {"event": "start", "steps": 20})
         now[0] += 36000
         lines(runs[0], END)
-        assert lines.pace.left(0.0) == pytest.approx(5 * (len(runs) - 1))
+        assert lines.left() == pytest.approx(5 * (len(runs) - 1))
 
 
 def test_what_is_left_counts_all_that_is_at_work(runs, now):

@@ -243,6 +243,8 @@ def test_a_diverging_run_is_recorded_with_the_history_until_then(run, tmp_path):
     assert folder.summary["epoch"] == 1
     assert folder.summary["step"] >= 1
     assert "not finite" in folder.summary["error"]
+    assert folder.summary["last_losses"]
+    assert folder.summary["last_gradient_norms"]
     assert [line["epoch"] for line in folder.history()] == [0]
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import effects
 import fair
+import gains
 from bakeoff import words
 from bakeoff.analysis.answer import first_screen
 from bakeoff.analysis.questions import findings
@@ -112,6 +113,18 @@ def test_the_page_of_quick_shows_the_table_and_the_answers_of_its_report():
     assert "five of eight comparisons of optimizers are decided" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
+def test_the_page_of_modern_shows_the_means_and_the_answers_of_its_report():
+    study, told = kept("modern"), (ROOT / "docs" / "modern.md").read_text(encoding="utf-8")
+    assert len(study.rows) == 16 * 3
+    assert all(row.finished for row in study.rows)
+    found = findings(study)
+    assert text.answer(first_screen(study, found))["headline"] in told
+    lines = table.markdown(table.tables(study)[:1]).splitlines()
+    seeds = re.compile(r"\| +[012] \|")
+    assert "\n".join(line for line in lines[: lines.index("")] if not seeds.search(line)) in told
+    assert answers(study) in told
+
+
 def test_the_page_of_wikitext_2_shows_the_table_and_the_answer_of_its_report():
     study, told = kept("wikitext-2"), (ROOT / "docs" / "wikitext-2.md").read_text()
     assert all(row.finished for row in study.rows)
@@ -150,3 +163,9 @@ def test_the_page_of_fair_questions_shows_what_came_of_the_runs_that_are_kept():
     assert {run["status"] for run in runs} == {"finished"}
     assert len(runs) == 33 + 2 * 11 + 4 * (3 + 2)
     assert fair.tables(runs, effects.read(ROOT / "results" / "textbook.json")) in told
+
+
+def test_the_page_of_options_shows_what_came_of_the_runs_that_are_kept():
+    told, runs = (ROOT / "docs" / "options.md").read_text(encoding="utf-8"), effects.read(ROOT / "results/options.json")
+    assert {run["status"] for run in runs} == {"finished"}
+    assert gains.tables(runs) in told

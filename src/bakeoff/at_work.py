@@ -6,15 +6,14 @@ study, as in a comparison of two, which part it was stays there until the whole 
 
 import time
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bakeoff.locks import is_locked
 from bakeoff.records import DamagedError, read_json, write_record
-from bakeoff.shapes import AT_WORK
+from bakeoff.shapes import AT_WORK, Json
 from bakeoff.spec import Run
 from bakeoff.study_folder import StudyFolder
 
-Json = dict[str, Any]
 #: Its file.
 FILE = ".at-work.json"
 

@@ -21,11 +21,10 @@ from bakeoff.experiments import STUDIES
 from bakeoff.identity import identity, purpose
 from bakeoff.loading import trusted
 from bakeoff.run_folder import DAMAGED, DIVERGED, FINISHED, RunFolder
+from bakeoff.shapes import Json
 from bakeoff.spec import Experiment, Run, Study
 from bakeoff.study_file import decode_all, decode_runs, foreign_types, with_code
 from bakeoff.study_folder import StudyFolder
-
-Json = dict[str, Any]
 
 
 class Contest(NamedTuple):

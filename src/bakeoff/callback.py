@@ -11,9 +11,8 @@ from transformers import TrainerCallback
 
 from bakeoff.files import write_json
 from bakeoff.importing import CALLBACK
-from bakeoff.shapes import finite
+from bakeoff.shapes import Json, finite
 
-Json = dict[str, Any]
 #: What a label is that is not predicted.
 IGNORED = -100
 

@@ -17,14 +17,13 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from bakeoff.files import written_atomically
+from bakeoff.shapes import Json
 from bakeoff.training import Sample, Steps, Training
 
 #: Seconds after which a checkpoint is due even inside an epoch.
 INTERVAL = 120.0
 #: The most that checkpoints may cost, as a share of the time between two.
 SHARE = 0.015
-
-Json = dict[str, Any]
 
 
 class State(NamedTuple):

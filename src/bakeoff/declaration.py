@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from bakeoff import accounting, sources, texts
 from bakeoff.data import Tokens, overlap, tokenizers
@@ -14,6 +13,7 @@ from bakeoff.errors import UserError, one_line
 from bakeoff.identity import encode, fits, identity
 from bakeoff.models import ARCHITECTURES, count_parameters, ngram, without_weights
 from bakeoff.optimizers import OPTIMIZERS
+from bakeoff.shapes import Json
 from bakeoff.spec import (
     TRAITS_OF_ARCHITECTURES,
     TRAITS_OF_OPTIMIZERS,
@@ -23,8 +23,6 @@ from bakeoff.spec import (
     Optimizer,
     Study,
 )
-
-Json = dict[str, Any]
 
 
 def describe(study: Study, tokens: Tokens | None) -> Json:

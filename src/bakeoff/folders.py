@@ -35,14 +35,14 @@ def new_folder(folder: Path) -> Iterator[Path]:
         try:
             if target.exists() and not (target.is_dir() and not any(target.iterdir())):
                 raise UserError(f"{folder} is there and not empty: name a new folder, or an empty one")
-            with _filled(target) as new:
+            with filled(target) as new:
                 yield new
         finally:
             path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def _filled(folder: Path) -> Iterator[Path]:
+def filled(folder: Path) -> Iterator[Path]:
     """What takes the place of an empty folder, or of none, when it is filled; nobody else may be writing it."""
     new = folder.with_name(f"{TEMPORARY}{folder.name}")
     shutil.rmtree(new, ignore_errors=True)  # a killed process may have left it
@@ -71,7 +71,7 @@ def write_together(folder: Path, files: Mapping[str, bytes], names: Sequence[str
         names: In the order in which they change.
     """
     settle(folder)
-    with _filled(folder / ARRIVED) as new:
+    with filled(folder / ARRIVED) as new:
         for place, name in enumerate(names):
             with (new / f"{place:02}{'+' if name in files else '-'}{name}").open("wb") as file:
                 file.write(files.get(name, b""))

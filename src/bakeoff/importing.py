@@ -17,13 +17,13 @@ from bakeoff.data.splits import SPLITS
 from bakeoff.errors import UserError
 from bakeoff.files import is_regular
 from bakeoff.records import write_record
+from bakeoff.shapes import Json
 from bakeoff.spec import Budget, Corpus
 from bakeoff.study_folder import StudyFolder
 
 if TYPE_CHECKING:
     from bakeoff.measuring import Measurement
 
-Json = dict[str, Any]
 #: What trainers call the loss on valid and on train, as a key, a tag or a column.
 VALID = ("eval_loss", "eval/loss", "valid_loss", "val_loss", "loss/valid", "valid/loss", "val/loss", "valid", "val")
 TRAIN = ("loss", "train_loss", "train/loss", "loss/train", "train")

@@ -35,34 +35,16 @@ class Job:
 
     def to_line(self) -> str:
         """The job as a line of JSON."""
-        return json.dumps(
-            {
-                "run": encode(self.run),
-                "folder": str(self.folder),
-                "device": self.device,
-                "alone": self.alone,
-                "trial": self.trial,
-                "source": str(self.source) if self.source else None,
-                "text": str(self.text) if self.text else None,
-            }
-        )
+        return json.dumps(vars(self) | {"run": encode(self.run)}, default=str)  # paths as text
 
     @classmethod
     def from_line(cls, line: str) -> "Job":
         """The inverse of `to_line`; executes the study file first, so that what it defines is known."""
         job = json.loads(line)
-        source = Path(job["source"]) if job["source"] else None
+        job |= {name: job[name] and Path(job[name]) for name in ("folder", "source", "text")}
         with corpora.standing_in(decode(job["run"]["corpus"], BUILT_IN)):
-            run = decode_run(job["run"], source)
-        return cls(
-            run=run,
-            folder=Path(job["folder"]),
-            device=job["device"],
-            alone=job["alone"],
-            trial=job["trial"],
-            source=source,
-            text=Path(job["text"]) if job["text"] else None,
-        )
+            run = decode_run(job["run"], job["source"])
+        return cls(**job | {"run": run})
 
     @property
     def corpus(self) -> Corpus:

@@ -18,7 +18,6 @@ import statistics as mathematics
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from bakeoff import provenance, words
 from bakeoff.analysis import looks
@@ -31,13 +30,11 @@ from bakeoff.errors import UserError
 from bakeoff.records import read_json, write_record
 from bakeoff.run_folder import DIVERGED, FINISHED
 from bakeoff.runner import OtherCodeError, Session
-from bakeoff.shapes import LARGEST, LOOKS
+from bakeoff.shapes import LARGEST, LOOKS, Json
 from bakeoff.spec import Run, Study
 
 #: How the usual looks are written.
 USUAL = ",".join(map(str, looks.USUAL))
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

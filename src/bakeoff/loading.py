@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from tokenizers import Tokenizer
 from torch import nn
@@ -21,11 +21,11 @@ from bakeoff.models.ngram import TABLES, Floor
 from bakeoff.records import DamagedError, read_json
 from bakeoff.reporting import table
 from bakeoff.run_folder import RunFolder
+from bakeoff.shapes import Json
 from bakeoff.spec import Architecture, Run
 from bakeoff.study_file import BUILT_IN, decode_run, foreign_types
 from bakeoff.study_folder import StudyFolder, only_study
 
-Json = dict[str, Any]
 Model = TypeVar("Model", nn.Module, CountTable)
 
 

@@ -21,10 +21,9 @@ from bakeoff.machine import resolve_precision
 from bakeoff.metrics import Tally
 from bakeoff.models import ngram
 from bakeoff.recording import by_document, tally
+from bakeoff.shapes import Json
 from bakeoff.spec import PRECISIONS, Budget, Corpus
 from bakeoff.training import Nats, token_nats
-
-Json = dict[str, Any]
 
 #: Tokens of a window by default, for models that have as many places.
 WINDOW = 1024

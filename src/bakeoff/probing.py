@@ -21,7 +21,6 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -35,11 +34,11 @@ from bakeoff.identity import identity
 from bakeoff.loading import decoded_run
 from bakeoff.run_folder import DAMAGED, FAILED, RunFolder
 from bakeoff.runner import Session, open_undeclared
+from bakeoff.shapes import Json
 from bakeoff.spec import Architecture, Budget, Run, Study
 from bakeoff.study_folder import StudyFolder
 from bakeoff.training import evaluation_steps
 
-Json = dict[str, Any]
 #: The most steps of a start.
 STEPS = 400
 #: Changes of the rate: by what it is divided.

@@ -5,7 +5,7 @@ import functools
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Protocol, Self
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.markup import escape
@@ -24,11 +24,11 @@ from bakeoff import at_work, runner, words
 from bakeoff.data import Tokens
 from bakeoff.errors import plain
 from bakeoff.reporting import live
+from bakeoff.shapes import Json
 from bakeoff.spec import Budget, Corpus, Run, Study
 from bakeoff.stopwatch import Stopwatch
 from bakeoff.study_folder import StudyFolder
 
-Json = dict[str, Any]
 #: Seconds without a line after which a step is worth one.
 SILENCE = 30.0
 
@@ -96,37 +96,19 @@ def say(console: Console, text: str) -> None:
     console.print(plain(text), markup=False, highlight=False, soft_wrap=True)
 
 
-class Countdown:
-    """How many runs are done since when, and so how long the others will take."""
-
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self.total = len(runs)
-        self.done = 0
-        self.clock = Stopwatch(time.monotonic())
-
-    def note(self, message: Json) -> None:
-        """Take note of one message."""
-        self.done += message["event"] == "end"
-
-    def left(self, progress_of_active: float) -> float | None:
-        """Seconds left, if all runs are as long as those so far; None before there is anything to go by."""
-        share = (self.done + progress_of_active) / max(self.total, 1)
-        return self.clock.seconds * (1 - share) / share if share else None
-
-
 class Lines:
     """A line for every full evaluation and every end, and where these are far between for a step now and then."""
 
     def __init__(self, runs: Sequence[Run], console: Console) -> None:
-        self.pace = Countdown(runs)
-        self.console = console
+        self.console, self.total, self.done = console, len(runs), 0
+        self.clock = Stopwatch(time.monotonic())
         self.places: dict[Run, int] = {}
         self.epochs: dict[Run, int] = {}
         self.steps: dict[Run, int] = {}
         self.shares: dict[Run, float] = {}
         self.best: dict[Run, float] = {}
         self.spoke = time.monotonic()
-        self.watched = self.pace.clock.watched()
+        self.watched = self.clock.watched()
 
     def __enter__(self) -> Self:
         self.watched.__enter__()
@@ -137,20 +119,20 @@ class Lines:
 
     def __call__(self, run: Run, message: Json) -> None:
         """Print what an epoch's evaluation found, once, or how a run ended, or how far it is after a silence."""
-        self.pace.note(message)
+        self.done += message["event"] == "end"
         if message["event"] == "start":
             self.steps[run] = message["steps"]
         elif message["event"] == "step" and run in self.steps:  # its beginning may have been lost
             step, steps = message["step"], self.steps[run]
             self.shares[run] = step / steps
             if time.monotonic() - self.spoke >= SILENCE:
-                self._print(run, f"step {step}/{steps}  loss {words.small(message['loss'])}", self._left())
+                self._print(run, f"step {step}/{steps}  loss {words.small(message['loss'])}", self.left())
         elif message["event"] == "evaluation" and self.epochs.get(run) != message["epoch"]:
             self.epochs[run] = message["epoch"]
             self.best[run] = min(message["valid"]["bits_per_byte"], self.best.get(run, math.inf))
             unit, done, whole = _place(run, message)
             self.shares[run] = done / whole
-            self._print(run, f"{unit} {done}/{whole}  {_perplexities(message)}  {_speed(run, message)}", self._left())
+            self._print(run, f"{unit} {done}/{whole}  {_perplexities(message)}  {_speed(run, message)}", self.left())
         elif message["event"] == "note":
             self._print(run, message["text"], None)
         elif message["event"] == "end":
@@ -158,13 +140,15 @@ class Lines:
             reached = f"  {words.small(self.best[run])} bits per byte of valid" if run in self.best else ""
             self._print(run, _ending(message) + reached, None)
 
-    def _left(self) -> float | None:
-        return self.pace.left(sum(self.shares.values()))
+    def left(self) -> float | None:
+        """Seconds left, if all runs are as long as those so far; None before there is anything to go by."""
+        share = (self.done + sum(self.shares.values())) / self.total
+        return self.clock.seconds * (1 - share) / share if share else None
 
     def _print(self, run: Run, text: str, left: float | None) -> None:
         self.spoke = time.monotonic()
         remaining = f"  {words.duration(left)} left" if left else ""
-        place = f"[{self.places.setdefault(run, len(self.places) + 1)}/{self.pace.total}]"
+        place = f"[{self.places.setdefault(run, len(self.places) + 1)}/{self.total}]"
         say(self.console, f"{place} {run.slug}  {text}{remaining}")
 
 

@@ -13,10 +13,10 @@ BUILT = "commit.txt"
 #: What a run's worker imports of the package: all that a run depends on. What the others do, how they say it and what
 #: they read of it changes no result.
 COMPUTING = (
-    *("__init__", "checkpoints", "data", "effects", "errors", "experiments", "files", "generation", "identity", "job"),
-    *("locks", "machine", "memory", "metrics", "models", "moving_average", "optimizers", "presence", "provenance"),
-    *("rates", "recorded_run", "recording", "records", "run_folder", "sampling", "shapes", "sources", "spec"),
-    *("study_file", "texts", "training", "windows", "worker"),
+    *("__init__", "checkpoints", "data", "effects", "errors", "experiments", "files", "folders", "generation"),
+    *("identity", "job", "locks", "machine", "memory", "metrics", "models", "moving_average", "optimizers"),
+    *("presence", "provenance", "rates", "recorded_run", "recording", "records", "run_folder", "sampling", "shapes"),
+    *("sources", "spec", "study_file", "texts", "training", "windows", "worker"),
 )
 #: What `code` tells.
 KEYS = ("bakeoff", "commit", "sources")

@@ -7,7 +7,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,12 +23,12 @@ from bakeoff.optimizers import SCHEDULES
 from bakeoff.presence import Presence
 from bakeoff.recording import Best, Measures, RunState, by_document, tally, with_counts
 from bakeoff.run_folder import DIVERGED, FAILED, FINISHED, RunFolder
+from bakeoff.shapes import Json
 from bakeoff.training import DivergedError, Evaluation, Training, evaluation_steps, token_nats
 
 #: Seconds between two progress messages.
 REPORTING_INTERVAL = 0.2
 
-Json = dict[str, Any]
 Emit = Callable[[Json], None]
 
 
@@ -46,17 +45,6 @@ def say(emit: Emit, text: str) -> None:
     """Tell it to the run's log and to whoever watches."""
     print(text, flush=True)  # noqa: T201 (into the run's log)
     emit({"event": "note", "text": text})
-
-
-def _divergence(error: DivergedError) -> Json:
-    return {
-        "status": DIVERGED,
-        "error": str(error),
-        "epoch": error.epoch,
-        "step": error.step,
-        "last_losses": error.last_losses,
-        "last_gradient_norms": error.last_norms,
-    }
 
 
 def _reason(error: BaseException) -> str:
@@ -100,7 +88,8 @@ class RecordedRun:
         except DivergedError as error:
             samples = [vars(sample) for sample in training.samples]
             self._look_around()
-            return _divergence(error) | {"alone": self.kept.alone, "sample": samples}
+            told = {"status": DIVERGED, "error": str(error), **vars(error)}
+            return told | {"alone": self.kept.alone, "sample": samples}
 
     def _resumed(self) -> Training | None:
         """The run where its checkpoint was taken; None, and a word about it, where that is of no use."""

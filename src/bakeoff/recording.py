@@ -4,9 +4,9 @@ import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from bakeoff import provenance
 from bakeoff.data import Tokens, frequencies
@@ -15,9 +15,8 @@ from bakeoff.machine import HARDWARE
 from bakeoff.metrics import Tally
 from bakeoff.models import ngram
 from bakeoff.models.mixture import mixture
+from bakeoff.shapes import Json
 from bakeoff.training import EpochRecord, Evaluation, Nats
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +117,7 @@ def with_counts(tokens: Tokens, length: int, nats: Mapping[str, Nats]) -> Json |
     return {"floor": floor.name, "weight": found.weight, **sums}
 
 
-def by_document(stream: TokenStream, nats: Nats) -> Json:
+def by_document(stream: TokenStream, nats: npt.NDArray[np.floating]) -> Json:
     """What each document of a stream cost, with its counts."""
     summed = np.bincount(stream.document_of_targets, weights=nats, minlength=len(stream.starts_D))
     return {

@@ -7,9 +7,8 @@ from typing import Any
 
 from bakeoff.errors import UserError
 from bakeoff.files import write_json
-from bakeoff.shapes import CHECKSUM, Shape, fault
+from bakeoff.shapes import CHECKSUM, Json, Shape, fault
 
-Json = dict[str, Any]
 #: How to go on without most of them.
 MEND = "remove it and repeat the command"
 

@@ -13,13 +13,13 @@ import math
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bakeoff import shapes
 from bakeoff.files import remove_leftovers, sha256_of, written_atomically
 from bakeoff.locks import is_locked
 from bakeoff.records import MEND, DamagedError, checked, read_json, write_record
-from bakeoff.shapes import Shape, fault
+from bakeoff.shapes import Json, Shape, fault
 
 #: What `summary.json` may say of a run that is over.
 FINISHED, DIVERGED, FAILED = "finished", "diverged", "failed"
@@ -29,7 +29,6 @@ STATUSES = (FINISHED, RUNNING, DIVERGED, FAILED, DAMAGED, MISSING)
 
 #: What sums of the same numbers in another order may differ by, as a share.
 ROUNDING = 1e-6
-Json = dict[str, Any]
 #: By what a summary says of its run: what else it has to say.
 ENDINGS = {FINISHED: shapes.FINISHED, DIVERGED: shapes.DIVERGED, FAILED: shapes.FAILED}
 PROBE = "probe.json"

@@ -7,7 +7,6 @@ import re
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -28,11 +27,10 @@ from bakeoff.machine import available_memory, gpus, resolve_precision, return_fr
 from bakeoff.models import ngram
 from bakeoff.records import DamagedError, write_record
 from bakeoff.run_folder import DAMAGED, DIVERGED, FINISHED
-from bakeoff.shapes import DECLARED, fault
+from bakeoff.shapes import DECLARED, Json, fault
 from bakeoff.spec import Budget, Corpus, Run, Study
 from bakeoff.study_folder import StudyFolder
 
-Json = dict[str, Any]
 #: Where the worker of a run that was sent to another machine looks for a text and for a study file.
 TEXT, CODE = Path("text"), Path("code")
 #: Told of everything that a worker says, and of its end.

@@ -26,6 +26,7 @@ from bakeoff.files import require_name
 from bakeoff.identity import decode, encode, is_bakeoffs, type_name, types
 from bakeoff.models import ARCHITECTURES, Transformers
 from bakeoff.optimizers import OPTIMIZERS
+from bakeoff.shapes import Json
 from bakeoff.spec import (
     TRAITS_OF_ARCHITECTURES,
     TRAITS_OF_OPTIMIZERS,
@@ -36,8 +37,6 @@ from bakeoff.spec import (
     Run,
     Study,
 )
-
-Json = dict[str, Any]
 
 #: Bakeoff's own classes that an encoded run may name.
 BUILT_IN: dict[str, type] = {

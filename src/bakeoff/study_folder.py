@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from filelock import Timeout
 
@@ -22,8 +21,8 @@ from bakeoff.files import require_name
 from bakeoff.locks import lock_at
 from bakeoff.records import DamagedError, read_json
 from bakeoff.run_folder import RunFolder
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: Seconds that another command may look at a lock.
 GLANCE = 1.0
 #: The folder of studies that other ones took the place of.

@@ -3,7 +3,7 @@
 import dataclasses
 import shlex
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bakeoff import at_work, words
 from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
@@ -13,7 +13,7 @@ from bakeoff.analysis.statistics import LEVEL, SAME_WITHIN
 from bakeoff.errors import plain
 from bakeoff.metrics import perplexity
 from bakeoff.run_folder import DAMAGED, DIVERGED, FAILED, FINISHED, RunFolder
-from bakeoff.shapes import LARGEST
+from bakeoff.shapes import LARGEST, Json
 from bakeoff.study_folder import StudyFolder
 
 if TYPE_CHECKING:  # at run time each would bring along what other verbs do not need
@@ -27,8 +27,6 @@ if TYPE_CHECKING:  # at run time each would bring along what other verbs do not 
     from bakeoff.planning import Plan
     from bakeoff.tuning import RateSearch
     from bakeoff.verifying import Review, Verification
-
-Json = dict[str, Any]
 
 
 def status_json(folder: StudyFolder, rows: StudyRows) -> Json:

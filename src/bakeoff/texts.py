@@ -4,7 +4,6 @@ import hashlib
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
@@ -17,8 +16,8 @@ from bakeoff.models import count_table, kneser_ney, ngram
 from bakeoff.models.count_table import CountTable
 from bakeoff.models.ngram import TABLES
 from bakeoff.models.tied import TiedLanguageModel
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: Documents, and the tokens that are taken of each, at most.
 PROMPTS, BEGINNING = 3, 16
 #: How they are gone on with: as `bakeoff sample` would, but for how long.

@@ -67,7 +67,7 @@ class DivergedError(Exception):
     def __init__(self, what: str, epoch: int, step: int, steps: Steps) -> None:
         super().__init__(what)
         self.epoch, self.step = epoch, step
-        self.last_losses, self.last_norms = steps.losses[-LAST:], steps.norms[-LAST:]
+        self.last_losses, self.last_gradient_norms = steps.losses[-LAST:], steps.norms[-LAST:]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,7 +242,7 @@ class Training:
         stops = (SETTLING_STEPS, *self.sampling.places, end)
         while self.step < end:
             if self.step in self.sampling.places and self.step not in (sample.step for sample in self.samples):
-                self._take_sample()
+                self._note_sample(self._nats(self.measured["valid"], self.sampling.sequences))
             stretch = min(stop for stop in stops if stop > self.step) - self.step
             if isinstance(self.optimizer, Averaging):
                 self.optimizer.train()
@@ -323,9 +323,6 @@ class Training:
         samples = tuple(self.samples)
         self.epochs, self.steps, self.samples = self.epochs + 1, Steps(), []
         return Evaluation(epoch=self.epochs, step=self.step, nats=nats, trained=trained, samples=samples)
-
-    def _take_sample(self) -> None:
-        self._note_sample(self._nats(self.measured["valid"], self.sampling.sequences))
 
     def _note_sample(self, nats: Nats) -> None:
         seconds, summed = self.clock.seconds["training"], float(nats.sum(dtype=np.float64))

@@ -14,7 +14,6 @@ import math
 import shlex
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Any
 
 from bakeoff.analysis.optimum import losses, optimum
 from bakeoff.analysis.reading import require_undamaged
@@ -24,7 +23,7 @@ from bakeoff.identity import fits, identity, purpose
 from bakeoff.records import read_json
 from bakeoff.run_folder import FAILED, FINISHED
 from bakeoff.runner import folder_name, share_of_cores
-from bakeoff.shapes import RATES
+from bakeoff.shapes import RATES, Json
 from bakeoff.spec import Budget, Experiment, Study
 from bakeoff.study_folder import StudyFolder
 
@@ -41,8 +40,6 @@ BETWEEN = 0.5
 
 #: The names of a round's study, and of the file that a search leaves in its folder.
 ROUND, FILE = "round-{}", "rates.json"
-
-Json = dict[str, Any]
 
 
 def folder(out: Path, declared: Study, built_in: Study) -> Path:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from html import escape
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from bakeoff import probing, process, progress, terminal, tuning, words
 from bakeoff.analysis.probe import Probe
@@ -46,6 +46,7 @@ from bakeoff.reporting.results import Results
 from bakeoff.run_folder import FAILED
 from bakeoff.runner import OtherCodeError, open_undeclared, parse_jobs
 from bakeoff.sessions import do, opened, reported, say_cost, say_where, train
+from bakeoff.shapes import Json
 from bakeoff.spec import Study
 from bakeoff.study_file import find_study
 from bakeoff.study_folder import StudyFolder, only_study
@@ -53,7 +54,6 @@ from bakeoff.study_folder import StudyFolder, only_study
 if TYPE_CHECKING:
     from bakeoff.judging import Judgement
 
-Json = dict[str, Any]
 #: Why `judge` and `probe` end without one.
 NO_VERDICT = "there is no verdict while a run has failed; repeat the command to try it again"
 NO_ANSWER = "there is no answer while a start has failed; repeat the command to try it again"

@@ -6,7 +6,6 @@ import os
 import threading
 import urllib.parse
 from collections import defaultdict
-from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
@@ -123,7 +122,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if (study.report / PAGE).is_file():
             links.append((f"report of {name}", f"{_address(name)}/{REPORT}"))
         with self.server.drawing:
-            now = _told(lambda: live.of(study, kept=self.server.kept[name]))
+            try:
+                now = live.of(study, kept=self.server.kept[name])
+            except Exception as error:  # noqa: BLE001 (a record is being written, or damaged: the next answer may have it)
+                now = f"<p>Not to be shown now: {html.escape(plain(str(error)))}</p>"
         return HTTPStatus.OK, live.links(links) + now, "text/html"
 
     def _is_ours(self) -> bool:
@@ -152,11 +154,3 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def _address(name: str) -> str:
     """A study's address; its name may be any that a system takes."""
     return f"/{urllib.parse.quote(os.fsencode(name))}"
-
-
-def _told(make: Callable[[], str]) -> str:
-    """What was made, or why not: a record is being written, or damaged, and the next answer may have it."""
-    try:
-        return make()
-    except Exception as error:  # noqa: BLE001 (whatever it was)
-        return f"<p>Not to be shown now: {html.escape(plain(str(error)))}</p>"

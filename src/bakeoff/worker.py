@@ -18,8 +18,9 @@ from bakeoff.files import remove_leftovers
 from bakeoff.job import Job
 from bakeoff.locks import lease_at, lock_at
 from bakeoff.machine import compute_in_float32, keep_freed_memory
-from bakeoff.recorded_run import REPORTING_INTERVAL, Emit, Json, record, say
+from bakeoff.recorded_run import REPORTING_INTERVAL, Emit, record, say
 from bakeoff.run_folder import DIVERGED, FINISHED, RunFolder
+from bakeoff.shapes import Json
 
 #: Seconds that a process which is about to end may hold a run's lock, and between two words about one that does not.
 PATIENCE, REMINDER = 2.0, 300.0

@@ -67,7 +67,7 @@ class World:
         for number, rung in enumerate(plan):
             for contender in search.left(number):
                 tried = {f.lr: f.valid for f in search.found if (f.contender, f.rung) == (contender, number - 1)}
-                for lr in rungs.rates(CENTRE, tried, rung.rates):
+                for lr in rungs.rates(CENTRE, tried)[: rung.rates]:
                     search.found.append(self.run(contender, number, lr, rung.seconds, SEED + number))
         for finalist in search.left(len(plan)):
             best = search.best(finalist, len(plan) - 1)

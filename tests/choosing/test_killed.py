@@ -1,4 +1,4 @@
-"""A real choice that is killed again and again ends in time with an answer, and what it trained is an ordinary study."""
+"""A real choice that is killed again and again ends in time, and what it trained are ordinary studies."""
 
 import json
 import random

@@ -5,11 +5,10 @@ import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bakeoff.metrics import Tally, perplexity
-
-Json = dict[str, Any]
+from bakeoff.shapes import Json
 
 
 @dataclass(frozen=True, kw_only=True)

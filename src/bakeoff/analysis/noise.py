@@ -9,12 +9,11 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+
+from bakeoff.shapes import Json
 
 #: Where `python tools/noise.py` keeps what it has measured.
 KEPT = Path(__file__).with_name("noise.json")
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,9 @@ from bakeoff.analysis.titles import titles_of
 from bakeoff.errors import UserError, plain
 from bakeoff.metrics import Tally
 from bakeoff.run_folder import DAMAGED, DIVERGED, FINISHED, RunFolder
+from bakeoff.shapes import Json
 from bakeoff.study_folder import StudyFolder
 
-Json = dict[str, Any]
 #: Stands for the end of a line in a text that is shown.
 END_OF_LINE = "¶"
 #: Rows of runs that are over, by their folders, and which files these held then.

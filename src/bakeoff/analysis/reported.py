@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from bakeoff.analysis.diagnosis import FLAT
 from bakeoff.analysis.evaluations import Baseline
 from bakeoff.metrics import Tally
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: Where a run was, and its loss there.
 Place = tuple[float, float]
 
@@ -84,17 +83,6 @@ def reported(name: str, record: Json) -> Reported:
     """A run from its record, or from the `error` that is there instead."""
     if "error" in record:
         return Reported(name=name, by="", unit="step", valid=(), error=record["error"])
-    valid, train = (tuple((at, loss) for at, loss in record[split]) for split in ("valid", "train"))
-    return Reported(
-        name=name,
-        by=record["by"],
-        unit=record["unit"],
-        valid=valid,
-        train=train,
-        tokens=record.get("tokens"),
-        bytes=record.get("bytes"),
-        checked=bool(record.get("checked")),
-        words=record.get("words"),
-        window=record.get("window"),
-        parameters=record.get("parameters"),
-    )
+    told: Json = {key: record.get(key) for key in ("by", "unit", "tokens", "bytes", "words", "window", "parameters")}
+    told |= {split: tuple((at, loss) for at, loss in record[split]) for split in ("valid", "train")}
+    return Reported(name=name, checked=bool(record.get("checked")), **told)

@@ -7,7 +7,6 @@ import statistics as mathematics
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 from bakeoff.analysis import diagnosis, evaluations, noise, statistics
 from bakeoff.analysis.evaluations import Baseline, Moment, Parts, Point, WithCounts
@@ -18,8 +17,8 @@ from bakeoff.analysis.reported import Reported
 from bakeoff.analysis.statistics import Comparison
 from bakeoff.metrics import Tally
 from bakeoff.run_folder import DAMAGED, DIVERGED, FAILED, FINISHED
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 NOT_IN_JSON = {"json": False}
 
 
@@ -474,7 +473,8 @@ class StudyRows:
 
 
 def _compare(first: Repeats, second: Repeats, noise: Noise, left_open: tuple[float, float]) -> Comparison | None:
-    seeds = sorted(first.losses.keys() & second.losses.keys())
+    mine, theirs = first.losses, second.losses
+    seeds = sorted(mine.keys() & theirs.keys())
     if not seeds:
         return None
     pairs = [[next(row for row in e.finished if row.seed == seed) for e in (first, second)] for seed in seeds]
@@ -482,11 +482,9 @@ def _compare(first: Repeats, second: Repeats, noise: Noise, left_open: tuple[flo
     nats = [map(operator.sub, b.nats, a.nats) for a, b in documents if a and b]
     counts = documents[0][0].tokens if documents[0][0] and len(nats) == len(pairs) else ()
     differences = [mathematics.fmean(each) for each in zip(*nats, strict=True)] if counts else []
-    return Comparison(
-        first_loss=mathematics.fmean(first.losses[seed] for seed in seeds),
-        second_loss=mathematics.fmean(second.losses[seed] for seed in seeds),
-        gains=tuple(second.losses[seed] - first.losses[seed] for seed in seeds),
-        deviation=noise.of(first.rows[0].model, second.rows[0].model),
+    return Comparison.of(
+        [(mine[seed], theirs[seed]) for seed in seeds],
+        noise.of(first.rows[0].model, second.rows[0].model),
         over_documents=statistics.over_documents(differences, counts),
         documents=len(counts),
         left_open=left_open,

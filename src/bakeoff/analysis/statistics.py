@@ -9,7 +9,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Any, Self
 
 #: With fewer seeds their own spread decides nothing: two differences say next to nothing about it.
 FEWEST_SEEDS = 3
@@ -84,7 +84,7 @@ class Comparison:
     left_open: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
-    def of(cls, pairs: Sequence[tuple[float, float]], deviation: float) -> Self:
+    def of(cls, pairs: Sequence[tuple[float, float]], deviation: float, **more: Any) -> Self:  # noqa: ANN401 (other fields)
         """Of losses of both, or of whatever else is better where it is less, by seed."""
         first, second = zip(*pairs, strict=True)
         return cls(
@@ -92,6 +92,7 @@ class Comparison:
             second_loss=statistics.fmean(second),
             gains=tuple(b - a for a, b in pairs),
             deviation=deviation,
+            **more,
         )
 
     @property

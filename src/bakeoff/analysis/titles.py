@@ -1,9 +1,8 @@
 """What experiments are called in tables and figures, so that no two are called alike."""
 
 from collections.abc import Mapping
-from typing import Any
 
-Json = dict[str, Any]
+from bakeoff.shapes import Json
 
 
 def titles_of(study: Json) -> dict[int, tuple[str, str]]:

@@ -5,11 +5,11 @@ import statistics
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from bakeoff.bench.cases import ITSELF, Workload
 from bakeoff.bench.turns import OWN, Contestant
 from bakeoff.machine import usable_cores
+from bakeoff.shapes import Json
 
 #: Bakeoff, once more, the same with threads that wait as they do by default, and its peer.
 WHO = (OWN, ITSELF, "spinning", "trainer")
@@ -17,8 +17,6 @@ WHO = (OWN, ITSELF, "spinning", "trainer")
 BUSY = "while True: pass"
 #: Steps of the first turn, which is not counted, and of each that is: few, as a step may take a second.
 WARMING_STEPS, STEPS = 5, 10
-
-Json = dict[str, Any]
 
 
 @contextlib.contextmanager

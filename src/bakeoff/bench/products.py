@@ -27,11 +27,6 @@ class Product(NamedTuple):
     calls: int = 1
     batch: int = 1
 
-    @property
-    def flops(self) -> int:
-        """Multiplications and additions of all the calls."""
-        return 2 * self.m * self.k * self.n * self.calls * self.batch
-
 
 def products(case: Workload) -> list[Product]:
     """Every matrix product of one training step, output layer included."""

@@ -3,12 +3,11 @@
 import contextlib
 import statistics
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 from bakeoff.bench.cases import Workload
 from bakeoff.bench.turns import LIMIT, OWN, Contestant, EndedError
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: Steps of the first turn, which is not counted: caches, compiled code, optimizer state.
 WARMING_STEPS = 5
 

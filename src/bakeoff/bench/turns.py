@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from typing import Any, Self, TextIO
+from typing import Self, TextIO
 
 import torch
 
@@ -20,6 +20,7 @@ from bakeoff.bench.cases import ITSELF, Workload
 from bakeoff.identity import decode, encode
 from bakeoff.machine import resolve_precision
 from bakeoff.models import ARCHITECTURES
+from bakeoff.shapes import Json
 from bakeoff.threads import waiting
 
 OWN, LIMIT = "bakeoff", "limit"
@@ -27,8 +28,6 @@ OWN, LIMIT = "bakeoff", "limit"
 AS_A_RUN = (OWN, LIMIT, ITSELF, "compiled", "linear-ce")
 #: What a case on the command line is made of.
 KINDS: dict[str, type] = {Workload.__name__: Workload} | {kind.__name__: kind for kind in ARCHITECTURES.values()}
-
-Json = dict[str, Any]
 
 
 class Turns:

@@ -27,6 +27,7 @@ from bakeoff.data.sequences import TokenStream
 from bakeoff.experiments import QUICK
 from bakeoff.job import Job
 from bakeoff.machine import resolve_precision
+from bakeoff.shapes import Json
 from bakeoff.spec import Budget, Run
 from bakeoff.threads import waiting
 from bakeoff.training import token_nats
@@ -34,8 +35,6 @@ from bakeoff.training import token_nats
 CPU = torch.device("cpu")
 #: For each of the cases at the size of `quick`: the peer that has the most users.
 PEERS = {0: "trainer", 1: "word-lm"}
-
-Json = dict[str, Any]
 
 
 def compare(index: int, threads: int, rounds: int, epochs: int, tell: Callable[[str], None]) -> list[Json]:

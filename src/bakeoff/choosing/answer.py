@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 
-import numpy as np
-
 from bakeoff import data
-from bakeoff.analysis.evaluations import Baseline, Parts
+from bakeoff.analysis.evaluations import Baseline, Parts, parts
 from bakeoff.analysis.statistics import FEWEST_DOCUMENTS, LEVEL, Interval, quantile, ratio_error
 from bakeoff.choosing import rungs
 from bakeoff.choosing.choice import Chosen
 from bakeoff.choosing.curve import Foretold, curve
 from bakeoff.choosing.search import FINAL, Search
 from bakeoff.models import ngram
+from bakeoff.recording import by_document
 from bakeoff.run_folder import DIVERGED, FINISHED
 
 #: Other times, as multiples of the one there was.
@@ -163,11 +162,7 @@ def _counted(search: Search, floor: Baseline) -> Parts | None:
     """What each document of test costs under a count table; None of one without a cache, of which that is not kept."""
     tokens = data.prepare(search.corpus, search.shared)
     name, nats = ngram.best(tokens, search.shared.sequence_length)
-    if name != floor.name:
-        return None
-    test = tokens.splits["test"]
-    nats_D = np.bincount(test.document_of_targets, weights=nats["test"], minlength=len(test.bytes_D))
-    return Parts(nats=tuple(nats_D), tokens=tuple(test.tokens_D), bytes=tuple(test.bytes_D))
+    return parts(by_document(tokens.splits["test"], nats["test"])) if name == floor.name else None
 
 
 def unseen(documents: Parts, deviation: SeedDeviation | None = None) -> Interval | None:

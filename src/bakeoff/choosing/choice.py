@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
-from typing import Any
 
 from rich.console import Console
 
@@ -25,11 +24,11 @@ from bakeoff.identity import identity
 from bakeoff.machine import resolve_precision, usable_cores
 from bakeoff.reporting import live
 from bakeoff.run_folder import DIVERGED, FAILED, FINISHED
+from bakeoff.shapes import Json
 from bakeoff.spec import Run, Study
 from bakeoff.stopwatch import Stopwatch
 from bakeoff.study_folder import StudyFolder, find_studies
 
-Json = dict[str, Any]
 #: By what share of the time the answer may be late.
 OVER = 0.03
 #: The most that full evaluations may take of the last run, and how many there are at least and at most, an even number:

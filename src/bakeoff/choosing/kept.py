@@ -1,6 +1,7 @@
 """What a choice keeps on the disk while it is made, so that a killed command goes on with the time that it had left."""
 
 import dataclasses
+import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -9,7 +10,7 @@ from bakeoff.choosing.rungs import Rung
 from bakeoff.choosing.search import Pace, Schedule, Trials, Winner
 from bakeoff.errors import UserError
 from bakeoff.records import read_json, write_record
-from bakeoff.shapes import CHOICE
+from bakeoff.shapes import CHECKSUM, CHOICE
 from bakeoff.stopwatch import Stopwatch
 
 #: The file.
@@ -78,20 +79,16 @@ class Kept:
                 f"{self.path.parent} holds a choice for another text, time, memory, seed or device, or by a version "
                 "of Bakeoff with other contenders: repeat the command as it was, or choose another --out"
             )
+        as_kept = ("spent_seconds", "prepared_seconds", "threads", "precision", "scale", "repeats")
         return dataclasses.replace(
             self,
-            spent_seconds=data["spent_seconds"],
-            prepared_seconds=data["prepared_seconds"],
-            threads=data["threads"],
-            precision=data["precision"],
-            scale=data["scale"],
+            **{name: data[name] for name in as_kept},
             paces={int(place): Pace(**pace) for place, pace in data["paces"].items()},
             left_out={int(place): why for place, why in data["left_out"].items()},
             plan=[Rung(**rung) for rung in data["plan"]],
             trials=[[Trials(**trials) for trials in rung] for rung in data["trials"]],
-            repeats=data["repeats"],
-            winner=None if data["winner"] is None else Winner(**data["winner"]),
-            final=None if data["final"] is None else Schedule(**data["final"]),
+            winner=data["winner"] and Winner(**data["winner"]),
+            final=data["final"] and Schedule(**data["final"]),
         )
 
     @property
@@ -117,25 +114,9 @@ class Kept:
     def write(self) -> None:
         """Keep it."""
         self.noted = self.spent
-        write_record(
-            self.path,
-            {
-                "asked": self.asked,
-                "minutes": self.minutes,
-                "spent_seconds": self.noted,
-                "prepared_seconds": self.prepared_seconds,
-                "threads": self.threads,
-                "precision": self.precision,
-                "scale": self.scale,
-                "paces": {str(place): dataclasses.asdict(pace) for place, pace in self.paces.items()},
-                "left_out": {str(place): why for place, why in self.left_out.items()},
-                "plan": [dataclasses.asdict(rung) for rung in self.plan or []],
-                "trials": [[dataclasses.asdict(trials) for trials in rung] for rung in self.trials],
-                "repeats": self.repeats,
-                "winner": None if self.winner is None else dataclasses.asdict(self.winner),
-                "final": None if self.final is None else dataclasses.asdict(self.final),
-            },
-        )
+        names = [name.rstrip("?") for name in CHOICE if name != CHECKSUM]
+        kept = {name: getattr(self, name) for name in names} | {"spent_seconds": self.noted, "plan": self.plan or []}
+        write_record(self.path, json.loads(json.dumps(kept, default=dataclasses.asdict)))
 
     def tick(self) -> None:
         """Keep how much time is spent, where that was not done just now."""

@@ -90,23 +90,17 @@ def plan(seconds: float, contenders: int, shortest: float) -> tuple[Rung, ...]:
     return ()
 
 
-def rates(centre: float, tried: Mapping[float, float], count: int) -> tuple[float, ...]:
-    """The learning rates of a contender's next trials.
+def rates(centre: float, tried: Mapping[float, float]) -> tuple[float, float]:
+    """The best learning rate of a contender so far, at first the centre of the search, and one more.
+
+    That lies beyond the best if nothing better was tried on that side, and else between it and the better of its
+    neighbours. Where all diverged they are two lower ones.
 
     Args:
         centre: Where the search begins.
         tried: What earlier trials cost, by their rates; infinite where one diverged.
-        count: How many, one or two.
-
-    Returns:
-        The best rate so far, at first the centre, and, beside it, one more: beyond it if nothing better was tried on
-        that side, and else between it and the better of its neighbours. Two lower ones where all diverged.
     """
-    return _bracketing(tried or {centre: 0.0})[:count]
-
-
-def _bracketing(tried: Mapping[float, float]) -> tuple[float, float]:
-    """The best rate so far, and one more."""
+    tried = tried or {centre: 0.0}
     ordered = sorted(tried)
     best = min(ordered, key=lambda rate: tried[rate])
     if math.isinf(tried[best]):

@@ -212,7 +212,7 @@ class Search:
         before = [found for found in self.found if (found.contender, found.rung) == (contender, rung - 1)]
         tried = {found.lr: found.valid for found in before}
         steps = rungs.steps(seconds, pace.step, pace.measuring)
-        lrs = rungs.rates(chosen.optimizer.lr, tried, self.plan[rung].rates)
+        lrs = rungs.rates(chosen.optimizer.lr, tried)[: self.plan[rung].rates]
         return Trials(contender=contender, steps=steps, rates=lrs)
 
     def trials(self, rung: int, planned: Trials) -> Study:

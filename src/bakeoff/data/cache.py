@@ -11,6 +11,7 @@ from pathlib import Path
 import platformdirs
 
 from bakeoff.files import TEMPORARY, sha256_of
+from bakeoff.folders import filled
 from bakeoff.locks import lock_at
 
 #: The file of an entry that names the entry and has the checksum of each of its files.
@@ -54,19 +55,10 @@ def _facts(folder: Path, name: str) -> dict[str, object]:
 
 def _fill(folder: Path, name: str, make: Callable[[Path], None]) -> None:
     remove_old_leftovers()
-    new = folder.with_name(f"{TEMPORARY}{folder.name}")
-    shutil.rmtree(new, ignore_errors=True)  # a killed process may have left it
-    new.mkdir()
-    try:
+    shutil.rmtree(folder, ignore_errors=True)  # what is there is not whole
+    with filled(folder) as new:
         make(new)
         (new / CHECKSUMS).write_text(json.dumps(_facts(new, name), indent=1), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        new.replace(folder)
-    except OSError as error:
-        error.filename = error.filename or str(folder)  # a write that fails does not say where
-        raise
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
 
 
 def remove_old_leftovers() -> None:

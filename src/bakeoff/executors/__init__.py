@@ -8,13 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from bakeoff.errors import UserError
 from bakeoff.folders import settle
 from bakeoff.run_folder import FAILED, RunFolder
-
-Json = dict[str, Any]
+from bakeoff.shapes import Json
 
 
 @dataclass(frozen=True)

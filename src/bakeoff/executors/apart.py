@@ -30,8 +30,8 @@ from bakeoff.files import TEMPORARY
 from bakeoff.folders import new_folder, write_together
 from bakeoff.locks import lease_at, lock_at
 from bakeoff.run_folder import LEFT, LOG
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: Contents of files, by their paths in the folder that they are to lie in.
 Files = Mapping[str, bytes]
 #: The fewest seconds between two times that a run's folder comes back, which it does when there is a new checkpoint.

@@ -12,15 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, Queue
-from typing import IO, Any
+from typing import IO
 
 import psutil
 
 from bakeoff.executors import Ended, Task
 from bakeoff.run_folder import LOG
+from bakeoff.shapes import Json
 from bakeoff.threads import waiting
 
-Json = dict[str, Any]
 #: For the environment of a process that trains on a GPU. Without it, recurrent layers compute other bits each time with
 #: some versions of cuDNN (torch's documentation of `nn.LSTM`). It is read when CUDA starts.
 SAME_BITS_ON_CUDA = {"CUBLAS_WORKSPACE_CONFIG": ":4096:2"}

@@ -11,14 +11,13 @@ import time
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 from bakeoff import provenance
 from bakeoff.executors import Task, do
 from bakeoff.executors.local import Local, started_anew
 from bakeoff.run_folder import RunFolder
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: Seconds between two looks at what the nodes have written, and between two steps that a node writes of.
 LOOK = 1.0
 #: What the results depend on, beside Python and the package itself.

@@ -23,8 +23,8 @@ from bakeoff.errors import UserError, one_line
 from bakeoff.executors import Cluster, Ended, Task
 from bakeoff.executors.node import LOOK, Progress, difference, unseen, versions, work
 from bakeoff.files import TEMPORARY
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: Seconds that an address may take to answer, that every node may, and that cancelled tasks may take to end.
 REACHED, ANSWERED, STOPPED = 5.0, 120.0, 10.0
 #: How often a run that was lost with its node is begun on another one.

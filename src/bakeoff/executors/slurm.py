@@ -23,8 +23,8 @@ from bakeoff.executors import Ended, Task
 from bakeoff.executors.local import last_line
 from bakeoff.executors.node import LOOK, Progress, difference, say, unseen, versions, work
 from bakeoff.run_folder import FAILED, RunFolder
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: Submitit's name of what jobs are submitted to.
 ENGINE = "slurm"
 #: Minutes after which a job goes back into the queue, and how often it does that.

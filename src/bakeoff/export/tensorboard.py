@@ -19,10 +19,10 @@ from bakeoff.errors import UserError, plain
 from bakeoff.folders import new_folder
 from bakeoff.loading import place_of
 from bakeoff.run_folder import RunFolder
+from bakeoff.shapes import Json
 from bakeoff.spec import Run
 from bakeoff.study_folder import StudyFolder, only_study
 
-Json = dict[str, Any]
 #: Where the event files of a study at work are, in its folder.
 FOLDER = "tensorboard"
 

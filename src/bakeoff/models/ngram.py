@@ -10,7 +10,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +21,7 @@ from bakeoff.data.sequences import TokenStream
 from bakeoff.metrics import Tally
 from bakeoff.models import kneser_ney
 from bakeoff.models.kneser_ney import Discounting, Questions, estimated, textbook
+from bakeoff.shapes import Json
 
 #: Added to every symbol's count by the unigram, so that none has probability zero.
 SMOOTHING = 0.1
@@ -49,7 +50,6 @@ SEQUENCES_AT_ONCE = 64
 TARGETS_AT_ONCE = 10_000_000
 
 Floats = npt.NDArray[np.float64]
-Json = dict[str, Any]
 
 
 class Floor(NamedTuple):

@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import polars as pl
 from filelock import Timeout
@@ -21,9 +21,9 @@ from bakeoff.files import TEMPORARY, write_json
 from bakeoff.locks import lock_at
 from bakeoff.reporting import contents, figures, page, pdf, table, text
 from bakeoff.reporting.reuse import Reuse
+from bakeoff.shapes import Json
 from bakeoff.study_folder import StudyFolder
 
-Json = dict[str, Any]
 Made = TypeVar("Made")
 Otherwise = TypeVar("Otherwise")
 

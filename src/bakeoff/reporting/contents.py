@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from bakeoff import words
 from bakeoff.analysis import diagnosis, published
@@ -14,8 +13,8 @@ from bakeoff.reporting.figures import Figures, style
 from bakeoff.reporting.figures.style import Figure
 from bakeoff.reporting.table import SIGNS
 from bakeoff.reporting.text import say
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: Runs whose texts stand side by side, at most.
 MOST_TEXTS = 3
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import jinja2
 
@@ -27,10 +27,10 @@ from bakeoff.reporting.figures import overlays, pictures
 from bakeoff.reporting.figures import reported as elsewhere
 from bakeoff.reporting.figures.style import Chart
 from bakeoff.run_folder import RUNNING
+from bakeoff.shapes import Json
 from bakeoff.spec import Run
 from bakeoff.study_folder import StudyFolder
 
-Json = dict[str, Any]
 #: The page's name.
 NAME = "live.html"
 #: Seconds between two drawings, at least, and between two times that it is written down how far runs are.

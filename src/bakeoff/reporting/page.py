@@ -3,15 +3,14 @@
 import re
 from collections.abc import Callable, Collection
 from importlib.resources import files
-from typing import Any
 
 import jinja2
 from markupsafe import Markup, escape
 
 from bakeoff import templating
 from bakeoff.reporting.figures import Figures, style
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: The face of a picture; in the page it has the page's.
 _FACE = re.compile(r' font-family="[^"]*"')
 #: The number of an experiment, or code, in a sentence.

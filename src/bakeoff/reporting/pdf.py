@@ -4,15 +4,13 @@ import tempfile
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import typst
 
 from bakeoff.files import write_json
 from bakeoff.reporting.figures import Figures
 from bakeoff.reporting.reuse import Reuse
-
-Json = dict[str, Any]
+from bakeoff.shapes import Json
 
 
 def write(contents: Json, figures: Figures, kept: Reuse, name: str) -> None:

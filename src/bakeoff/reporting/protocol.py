@@ -3,7 +3,6 @@
 import json
 import shlex
 from pathlib import Path
-from typing import Any
 
 from bakeoff import words
 from bakeoff.analysis import optimum, statistics
@@ -12,8 +11,8 @@ from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.decisions import place
 from bakeoff.reporting.text import say
 from bakeoff.run_folder import RunFolder
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: Paragraphs of the protocol: macros of `text/protocol.j2`. Here and below, what comes out empty is left out.
 PARAGRAPHS = ("measures", "fairness", "clock", "search", "mixed")
 #: Paragraphs of the scale of verdicts.

@@ -26,8 +26,8 @@ from bakeoff.analysis.timing import is_timed
 from bakeoff.errors import plain
 from bakeoff.metrics import BYTES_A_WORD, Tally
 from bakeoff.reporting.text import say
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 SPLITS = ("train", "valid", "test")
 #: Of what a run must hold, by computation; keys of `Row.memory_parts`.
 PARTS = ("weights", "gradients", "optimizer_state", "activations", "logits")

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any
 
 import jinja2
 
@@ -12,8 +11,8 @@ from bakeoff.analysis.noise import Noise
 from bakeoff.analysis.questions.finding import Finding
 from bakeoff.analysis.rows import Repeats, Row
 from bakeoff.analysis.statistics import ANSWERED, Comparison
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: The parts of an answer that a template may define besides `question` and `text`; what comes out empty is left out.
 OPTIONAL = ("conjecture", "source", "decided_by", "command", "brief")
 

@@ -14,6 +14,7 @@ from bakeoff.identity import decode, encode, identity
 from bakeoff.machine import compute_in_float32, resolve_device
 from bakeoff.recording import Measures, by_document, tally, with_counts
 from bakeoff.runner import prepare
+from bakeoff.shapes import Json
 from bakeoff.spec import Run, Study
 from bakeoff.study_file import BUILT_IN
 from bakeoff.study_folder import StudyFolder
@@ -21,7 +22,6 @@ from bakeoff.training import Evaluation, token_nats
 from bakeoff.verifying.recorded import Over
 from bakeoff.verifying.review import ROUNDING, WRITTEN, Difference, Review
 
-Json = dict[str, Any]
 #: By precision, what nats of the same weights may differ by, as a share: other machines add in another order.
 EVALUATED = {"fp32": 1e-5, "bf16": 1e-3}
 #: By how much more those of a document may, which has so few tokens that such differences do not cancel.

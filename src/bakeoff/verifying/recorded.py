@@ -6,16 +6,14 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bakeoff.files import sha256_of
 from bakeoff.records import DamagedError, read_json
 from bakeoff.run_folder import DIVERGED, FINISHED, RECORDS, Records, RunFolder
-from bakeoff.shapes import CHECKSUM, LOOKS
+from bakeoff.shapes import CHECKSUM, LOOKS, Json
 from bakeoff.study_folder import StudyFolder
 from bakeoff.verifying.review import ROUNDING, Review
 
-Json = dict[str, Any]
 #: The counts of a split.
 COUNTS = ("tokens", "words", "bytes")
 

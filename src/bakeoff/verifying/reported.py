@@ -9,8 +9,9 @@ from pathlib import Path
 
 from bakeoff import decisions
 from bakeoff.reporting.build import MANIFEST, PAGE, RESULTS, build
+from bakeoff.shapes import Json
 from bakeoff.study_folder import StudyFolder
-from bakeoff.verifying.review import ROUNDING, WRITTEN, Difference, Json, Review
+from bakeoff.verifying.review import ROUNDING, WRITTEN, Difference, Review
 
 #: The parts of a report that are read line by line; the others show the same as pictures or in print.
 READ = (".json", ".csv", ".md", ".tex", ".html", ".svg")

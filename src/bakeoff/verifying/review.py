@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from bakeoff.errors import UserError
 from bakeoff.records import DamagedError
+from bakeoff.shapes import Json
 
-Json = dict[str, Any]
 #: Stands for a file's content where that is not what was written.
 WRITTEN = "what was written"
 #: Sums of the same numbers in another order, as a share.

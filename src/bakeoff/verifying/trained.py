@@ -1,15 +1,13 @@
 """A run beside what came of training it again."""
 
-from typing import Any
-
 from bakeoff import words
 from bakeoff.errors import UserError
 from bakeoff.run_folder import DIVERGED, FINISHED, MISSING, Records, RunFolder
+from bakeoff.shapes import Json
 from bakeoff.spec import Run
 from bakeoff.verifying.recorded import Over, sha256_there
 from bakeoff.verifying.review import Review
 
-Json = dict[str, Any]
 #: What losses of a run that is trained again may differ by, as a share, where the same bits are not promised: as much
 #: as another seed changes them.
 TRAINED = 0.005

@@ -5,13 +5,14 @@ import dataclasses
 import secrets
 import tempfile
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from bakeoff import words
 from bakeoff.data import Told
 from bakeoff.errors import UserError
 from bakeoff.loading import decoded_run
 from bakeoff.runner import Observer, Session
+from bakeoff.shapes import Json
 from bakeoff.spec import Run
 from bakeoff.study_file import foreign_types
 from bakeoff.study_folder import StudyFolder, find_studies
@@ -19,7 +20,6 @@ from bakeoff.verifying import measured, recorded, reported, trained
 from bakeoff.verifying.recorded import Over
 from bakeoff.verifying.review import Review
 
-Json = dict[str, Any]
 #: How far a run is trained again: not at all, to the end of its first epoch, or whole.
 HowFar = Literal["not", "first epoch", "whole"]
 

@@ -58,12 +58,8 @@ class Facts:
 
 def against_floor(study: StudyRows, experiment: Repeats, floor: Baseline) -> Comparison:
     """How much less an experiment with a finished run pays than a floor, which is one number for all seeds."""
-    return Comparison(
-        first_loss=experiment.loss,
-        second_loss=floor.valid.loss,
-        gains=tuple(floor.valid.loss - loss for loss in experiment.losses.values()),
-        deviation=study.noise.of(experiment.rows[0].model),
-    )
+    pairs = [(loss, floor.valid.loss) for loss in experiment.losses.values()]
+    return Comparison.of(pairs, study.noise.of(experiment.rows[0].model))
 
 
 def _mixed(experiment: Repeats) -> Mixed | None:

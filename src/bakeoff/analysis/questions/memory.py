@@ -3,15 +3,14 @@
 import itertools
 import statistics
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from bakeoff.analysis.questions.depth import ladders
 from bakeoff.analysis.questions.finding import Finding, evidence, run
 from bakeoff.analysis.questions.pair import only_kinds_differ
 from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.analysis.statistics import ANSWERED, NOT_MEASURED
-
-Json = dict[str, Any]
+from bakeoff.shapes import Json
 
 #: Among the questions of a report.
 PLACE = 80

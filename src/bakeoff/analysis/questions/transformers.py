@@ -89,6 +89,7 @@ def _finding(study: StudyRows, model: str) -> Finding:
     most, fewest = (tokens / pick(row.learnable_parameters for row in rows) for pick in (min, max))
     missed, met = ({e.kind for e in expected if e.met is wanted} for wanted in (False, True))
     starved = bool(missed - met) and most < ENOUGH
+    found = [f.facts for f in depths.depth(study) if f.facts.depths[0].experiment.rows[0].model == model]
     return Finding(
         name=link("as-expected", model),
         template="transformers",
@@ -100,9 +101,7 @@ def _finding(study: StudyRows, model: str) -> Finding:
             tokens=tokens,
             reads=study.reads,
             per_parameter=(fewest, most),
-            barred=next(
-                (f for f in _ladders(study, model) if f.cause == depths.POST_NORM and {*f.barred} & {*f.worse}), None
-            ),
+            barred=next((f for f in found if f.cause == depths.POST_NORM and {*f.barred} & {*f.worse}), None),
             starved=starved,
             command=next(
                 (e.command for e in expected if e.command), run(study, "--corpus", "FILE") if starved else None
@@ -111,10 +110,6 @@ def _finding(study: StudyRows, model: str) -> Finding:
         evidence=evidence(rows, [study.lowest_floor.name]),
         figures=(f"overlay-{model}-epochs", f"deciles-{model}"),
     )
-
-
-def _ladders(study: StudyRows, model: str) -> list[depths.Facts]:
-    return [f.facts for f in depths.depth(study) if f.facts.depths[0].experiment.rows[0].model == model]
 
 
 def _verdict(study: StudyRows, expected: list[Expectation]) -> str:

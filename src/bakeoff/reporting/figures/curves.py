@@ -12,7 +12,8 @@ from bakeoff.metrics import Tally
 from bakeoff.reporting import text
 from bakeoff.reporting.figures import lines, style
 from bakeoff.reporting.figures.lines import Corner, Series
-from bakeoff.reporting.figures.style import Axis, Chart, Figure, Json
+from bakeoff.reporting.figures.style import Axis, Chart, Figure
+from bakeoff.shapes import Json
 
 #: Over how much was trained, in epochs or, where the budget is in steps, in these; and over how long that took.
 AXES = ("epochs", "time")

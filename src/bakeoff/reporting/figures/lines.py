@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 from bakeoff import words
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.reporting.figures import style
-from bakeoff.reporting.figures.style import HEIGHT, LEFT, QUIET, SIZE, Axis, Chart, Json
+from bakeoff.reporting.figures.style import HEIGHT, LEFT, QUIET, SIZE, Axis, Chart
+from bakeoff.shapes import Json
 
 Corner = tuple[float, float]
 Box = tuple[float, float, float, float]

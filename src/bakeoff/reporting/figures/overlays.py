@@ -10,7 +10,8 @@ from bakeoff.reporting.figures import lines, style
 from bakeoff.reporting.figures.costs import seconds_to
 from bakeoff.reporting.figures.curves import AXES, dot, horizontal, way
 from bakeoff.reporting.figures.lines import Series
-from bakeoff.reporting.figures.style import Axis, Chart, Json
+from bakeoff.reporting.figures.style import Axis, Chart
+from bakeoff.shapes import Json
 
 
 def draw(study: StudyRows) -> Iterator[Chart]:

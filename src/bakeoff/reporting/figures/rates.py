@@ -7,7 +7,8 @@ from bakeoff.analysis.rows import Repeats, StudyRows
 from bakeoff.reporting import text
 from bakeoff.reporting.figures import lines, style
 from bakeoff.reporting.figures.lines import Series
-from bakeoff.reporting.figures.style import MARGIN, Axis, Chart, Json
+from bakeoff.reporting.figures.style import MARGIN, Axis, Chart
+from bakeoff.shapes import Json
 
 Searched = dict[Repeats, list[Json]]
 

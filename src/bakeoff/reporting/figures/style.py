@@ -9,8 +9,7 @@ from typing import Any
 
 from bakeoff import metrics
 from bakeoff.analysis.rows import Row, StudyRows
-
-Json = dict[str, Any]
+from bakeoff.shapes import Json
 
 #: Okabe & Ito's colour-blind-safe set, one colour an optimizer of a study, in their order; an eighth has the first.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
