@@ -30,3 +30,17 @@ def test_a_study_is_its_own_whole_unless_it_lies_in_one(tmp_path):
     Decisions(alone, lambda _: None)("a look")
     assert [decisions.whole_of(study) for study in (part, alone)] == [part.parent, alone]
     assert [decisions.read(study) for study in (part, alone, tmp_path)] == [["a rung"], ["a look"], []]
+
+
+def test_what_goes_on_with_a_study_is_the_command_that_made_it(tmp_path):
+    alone, searched, chosen = (tmp_path / name for name in ("quick", "quick-tune/round-1", "choose-my/final"))
+    for study in (alone, searched, chosen):
+        study.mkdir(parents=True)
+    Decisions(searched.parent, lambda _: None)("round 1")
+    decide = Decisions(chosen.parent, lambda _: None)
+    decide("rung 1")
+    (chosen.parent / decisions.CHOICE_FILE).touch()
+    told = [decisions.going_on(study).split(" goes")[0] for study in (alone, searched, chosen)]
+    assert told == ["bakeoff run", "bakeoff tune", "bakeoff choose"]
+    decide.end("Use a count table.")
+    assert decisions.going_on(chosen).endswith("is over: give bakeoff choose more minutes, and another --out")

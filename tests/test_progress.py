@@ -170,6 +170,15 @@ def test_what_is_left_takes_no_account_of_the_time_in_which_the_command_was_susp
         assert lines.left() == pytest.approx(5 * (len(runs) - 1))
 
 
+def test_what_is_left_of_the_first_run_takes_no_account_of_its_start(runs, now):
+    lines = Lines(runs[:1], console())
+    now[0] += 60
+    lines(runs[0], {"event": "start", "steps": 20})
+    now[0] += 5
+    lines(runs[0], {"event": "step", "step": 10, "loss": 1.0})
+    assert lines.left() == pytest.approx(5)
+
+
 def test_what_is_left_counts_all_that_is_at_work(runs, now):
     lines = Lines(runs, console())
     half = {"event": "step", "step": 10, "loss": 1.0}

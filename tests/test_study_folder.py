@@ -22,6 +22,9 @@ def test_studies_are_found_in_a_folder_or_below_it(tmp_path):
     (tmp_path / "not-a-study").mkdir()
     assert find_studies(tmp_path / "b") == [StudyFolder(tmp_path / "b")]
     assert [folder.study["study"] for folder in find_studies(tmp_path)] == ["a", "b"]
+    (tmp_path / "out" / "choose-my").mkdir(parents=True)
+    write_study(tmp_path / "out" / "choose-my" / "final")
+    assert [folder.path.name for folder in find_studies(tmp_path / "out")] == ["final"]
 
 
 @pytest.mark.parametrize("name", [".", "none"])

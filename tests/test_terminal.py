@@ -13,6 +13,7 @@ from bakeoff.analysis.reading import read_rows
 from bakeoff.analysis.statistics import Interval
 from bakeoff.choosing.answer import Answer, Outlook
 from bakeoff.data.corpora import BuiltIn, Text
+from bakeoff.decisions import Decisions
 from bakeoff.declaration import describe
 from bakeoff.metrics import Tally
 from bakeoff.study_folder import StudyFolder
@@ -35,6 +36,12 @@ def test_status_tells_every_run_and_what_is_next(fake_study):
     assert len(lines) == 1 + 8 + 2
     assert "4 finished, 1 running, 1 diverged, 1 failed, 1 missing" in lines[-2]
     assert lines[-1] == "the next `bakeoff run` will start #5, try again #4"
+
+
+def test_status_of_a_part_of_a_search_names_the_search(fake_study, tmp_path):
+    study = StudyFolder(shutil.copytree(fake_study.path, tmp_path / "fake-tune" / "round-1"))
+    Decisions(tmp_path / "fake-tune", lambda _: None)("round 1")
+    assert terminal.status_text(study, read_rows(study)).splitlines()[-1] == "bakeoff tune goes on with it"
 
 
 def test_status_says_what_mends_a_damaged_run(fake_study, tmp_path):
@@ -155,7 +162,10 @@ def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over
     lines = terminal.choice_text(told).splitlines()
     assert lines[0].startswith("Use the count table")
     assert lines[1] == "The network and the count table, mixed, reach 0.625: measured, but no model to load."
-    assert lines[2] == "On test, which decided nothing, the count table has 0.721."
+    tested = "On test, which decided nothing, the count table has 0.721. How sure that is cannot be told: "
+    assert lines[2] == f"{tested}that is known of count tables with a cache alone."
+    cached = dataclasses.replace(told, floor=dataclasses.replace(floor, cache_weight=0.02))
+    assert terminal.choice_text(cached).splitlines()[2] == f"{tested}test has too few documents."
     assert lines[3] == "The probability that the network is better there is 25 %."
     assert "Left out: GPT of 1 layer with Muon needs 9 MB of memory." in lines
     expected = dataclasses.replace(told, unseen=Interval(mean=0.7, low=0.65, high=0.75))

@@ -12,6 +12,8 @@ from bakeoff.files import written_atomically
 
 #: The text's name, and how its last line begins once all is decided.
 FILE, ANSWER = "decisions.txt", "the answer: "
+#: What lies beside it where the whole is a choice.
+CHOICE_FILE = "choice.json"
 
 
 class Decisions:
@@ -56,6 +58,23 @@ def place(study: Path) -> str:
     """Where a study lies in the folder of all: `quick`, or `choose-my/final` as a part of a whole."""
     path = study.resolve()
     return path.relative_to(whole_of(path).parent).as_posix()
+
+
+def over(decided: list[str]) -> bool:
+    """Whether these are all decisions."""
+    return bool(decided) and decided[-1].startswith(ANSWER)
+
+
+def going_on(study: Path) -> str:
+    """Which command goes on with a study, in words."""
+    whole = whole_of(study)
+    if whole == study:
+        return "bakeoff run goes on with it"
+    if not (whole / CHOICE_FILE).is_file():
+        return "bakeoff tune goes on with it"
+    if over(read(study)):
+        return "the choice that it is of is over: give bakeoff choose more minutes, and another --out"
+    return "bakeoff choose goes on with it"
 
 
 def read(study: Path) -> list[str]:

@@ -12,6 +12,7 @@ from torch import nn
 from bakeoff import checkpoints, data, sources
 from bakeoff.analysis.reading import read_rows
 from bakeoff.data import Told
+from bakeoff.decisions import going_on
 from bakeoff.errors import UserError, one_line
 from bakeoff.files import is_regular, require_name
 from bakeoff.identity import decode
@@ -204,7 +205,7 @@ def best_run(path: Path) -> Path:
             "so that bakeoff run trains that one anew"
         )
     if not kept:
-        raise UserError(f"{study.path} has no finished run with weights: bakeoff run trains what is missing")
+        raise UserError(f"{study.path} has no finished run with weights: {going_on(study.path)}")
     return min(kept, key=lambda folder: losses[folder])
 
 

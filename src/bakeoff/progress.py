@@ -109,6 +109,8 @@ class Lines:
         self.best: dict[Run, float] = {}
         self.spoke = time.monotonic()
         self.watched = self.clock.watched()
+        #: Seconds until the first run began: until one is over they say nothing of the others.
+        self.starting = 0.0
 
     def __enter__(self) -> Self:
         self.watched.__enter__()
@@ -121,6 +123,7 @@ class Lines:
         """Print what an epoch's evaluation found, once, or how a run ended, or how far it is after a silence."""
         self.done += message["event"] == "end"
         if message["event"] == "start":
+            self.starting = self.starting or self.clock.seconds
             self.steps[run] = message["steps"]
         elif message["event"] == "step" and run in self.steps:  # its beginning may have been lost
             step, steps = message["step"], self.steps[run]
@@ -143,7 +146,8 @@ class Lines:
     def left(self) -> float | None:
         """Seconds left, if all runs are as long as those so far; None before there is anything to go by."""
         share = (self.done + sum(self.shares.values())) / self.total
-        return self.clock.seconds * (1 - share) / share if share else None
+        seconds = self.clock.seconds - (0.0 if self.done else self.starting)
+        return seconds * (1 - share) / share if share else None
 
     def _print(self, run: Run, text: str, left: float | None) -> None:
         self.spoke = time.monotonic()

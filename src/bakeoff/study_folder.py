@@ -158,7 +158,7 @@ class StudyFolder:
 
 
 def find_studies(path: Path) -> list[StudyFolder]:
-    """The study in a folder, or the studies in the folders inside it, by name.
+    """The study in a folder, or the studies in the folders inside it, by name; without any, those one deeper.
 
     Raises:
         UserError: There is none, or the path is one that no record can hold.
@@ -166,11 +166,10 @@ def find_studies(path: Path) -> list[StudyFolder]:
     require_name(path)
     if StudyFolder(path).exists:
         return [StudyFolder(path)]
-    inside = sorted(path.iterdir()) if path.is_dir() else []
-    studies = [StudyFolder(folder) for folder in inside if StudyFolder(folder).exists]
-    if not studies:
-        raise UserError(f"no study in {path}: `bakeoff run` makes one, and --out or [DIR] names where it is")
-    return studies
+    for inside in ("*", "*/*"):
+        if studies := [StudyFolder(each) for each in sorted(path.glob(inside)) if StudyFolder(each).exists]:
+            return studies
+    raise UserError(f"no study in {path}: `bakeoff run` makes one, and --out or [DIR] names where it is")
 
 
 def only_study(path: Path) -> StudyFolder:

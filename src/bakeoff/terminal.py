@@ -10,6 +10,7 @@ from bakeoff.analysis.outlook import count_statuses, seconds_left, what_is_next
 from bakeoff.analysis.reading import rows_of_other_seeds
 from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.analysis.statistics import LEVEL, SAME_WITHIN
+from bakeoff.decisions import going_on, whole_of
 from bakeoff.errors import plain
 from bakeoff.metrics import perplexity
 from bakeoff.run_folder import DAMAGED, DIVERGED, FAILED, FINISHED, RunFolder
@@ -49,7 +50,10 @@ def status_text(folder: StudyFolder, rows: StudyRows) -> str:
     left = seconds_left(rows, at_work.read(folder).places)
     ending = f"{folder.path}: {counts}; left to run: {'nothing' if left == 0 else words.duration(left)}"
     ending += "".join(f"\n{plain(row.error or '')}" for row in rows.rows if row.status == DAMAGED)
-    ending += f"\nthe next `bakeoff run` will {what_is_next(rows)}"
+    if whole_of(folder.path) == folder.path:
+        ending += f"\nthe next `bakeoff run` will {what_is_next(rows)}"
+    elif left != 0:
+        ending += f"\n{going_on(folder.path)}"
     if others := rows_of_other_seeds(folder):
         ending += f"\n\nSeeds that only a comparison has (`bakeoff judge`):\n{_run_lines(rows, others)}"
     return f"{_run_lines(rows, rows.rows)}\n{ending}{_reported_text(rows)}"
@@ -299,14 +303,14 @@ def choice_json(answer: "Answer") -> Json:
         "minutes": made.kept.minutes,
         "use": {"floor": floor.name} if answer.count_table else network,
         "network": network,
-        "floor": {"name": floor.name, "bits_per_byte": floor.valid.bits_per_byte},
+        "floor": {"name": floor.name},
         "bits_per_byte": {
-            "valid": answer.valid,
-            "mixed": answer.mixed,
-            "test": row.test.bits_per_byte if row and row.test else None,
-            "unseen": unseen and dataclasses.asdict(unseen),
-            "other_probability_better": answer.other_better,
+            "network": row and {"valid": answer.valid, "test": row.test.bits_per_byte if row.test else None},
+            "floor": {"valid": floor.valid.bits_per_byte, "test": floor.test.bits_per_byte},
+            "mixed": {"valid": answer.mixed},
+            "unseen": unseen and {**dataclasses.asdict(unseen), "what": answer.kind},  # of what is to be used
         },
+        "other_probability_better": answer.other_better,
         "untried": answer.untried,
         "left_out": list(made.kept.left_out.values()),
         "runner_up": answer.runner_up and {"title": answer.runner_up, "probability_better": answer.runner_up_better},
@@ -318,6 +322,7 @@ def choice_json(answer: "Answer") -> Json:
             }
             for told in answer.outlook
         ],
+        "withheld": answer.withheld,
         "ended": made.ended,
         "error": made.error,
         "seconds": made.kept.spent,
@@ -377,7 +382,12 @@ def _expectation(answer: "Answer") -> list[str]:
         seeds = "" if answer.count_table else ": another seed included"
         return [f"{words.sentence(answer.kind)} expect {small(unseen.mean)} bits per byte, {reach}{seeds}."]
     if answer.count_table or row is None:
-        return [f"On test, which decided nothing, the count table has {small(answer.floor.test.bits_per_byte)}."]
+        reached = small(answer.floor.test.bits_per_byte)
+        uncached = answer.floor.cache_weight is None
+        why = "that is known of count tables with a cache alone" if uncached else "test has too few documents"
+        return [
+            f"On test, which decided nothing, the count table has {reached}. How sure that is cannot be told: {why}."
+        ]
     if row.test is None:
         return ["What to expect on other text was not measured: the last run was cut off before."]
     few = words.counted(len(row.documents["test"].nats) if "test" in row.documents else 0, "document")

@@ -20,10 +20,9 @@ from bakeoff.analysis.reading import read_rows
 from bakeoff.choosing.answer import Answer, answer
 from bakeoff.choosing.choice import NOT_BEGUN, Choice
 from bakeoff.choosing.fitting import Request, fitted
-from bakeoff.choosing.kept import FILE
 from bakeoff.choosing.search import NAMES
 from bakeoff.data import corpora
-from bakeoff.decisions import Decisions
+from bakeoff.decisions import CHOICE_FILE, Decisions
 from bakeoff.errors import UserError
 from bakeoff.export import tensorboard as events
 from bakeoff.files import remove_leftovers
@@ -368,7 +367,7 @@ def choose(
     fitted(found, minutes)  # what is wrong with the text is told before there is a folder
     folder = Path(out) / f"choose-{found.name}"
     # A damaged choice.json may have been removed.
-    require_ours(folder, FILE, *(f"{name}/study.json" for name in NAMES))
+    require_ours(folder, CHOICE_FILE, *(f"{name}/study.json" for name in NAMES))
     with StudyFolder(folder).acquire():
         remove_leftovers(folder)
         choice = Choice(request, folder, began, console)

@@ -159,16 +159,20 @@ def test_other_times_lie_in_the_interval_that_is_told_of_them(kind):
     assert all(0.9 < np.mean(found) < 0.99 for found in covered.values())
 
 
-@pytest.mark.parametrize("seconds", [(2.0, 2.0), (2.0, 2.0 + 1e-15), (2.0, 2.5, 2.2)])
-def test_rungs_of_nearly_the_same_length_tell_nothing_of_other_times(seconds):
+@pytest.mark.parametrize(
+    ("seconds", "few"), [((2.0, 2.0), "of about one length"), ((2.0, 2.5, 2.2), "of about one length"), ((), "none")]
+)
+def test_rungs_of_nearly_the_same_length_tell_nothing_of_other_times(seconds, few):
     plan = tuple(rungs.Rung(contenders=1, rates=2, seconds=each) for each in seconds)
-    search = World(np.random.default_rng(3)).searched(plan)
-    last = SimpleNamespace(epochs=1, best_epoch=1, train_seconds=9.0)
+    search = World(np.random.default_rng(3)).searched(plan or (rungs.Rung(contenders=2, rates=1, seconds=1.0),))
+    search.plan = plan
+    last = SimpleNamespace(epochs=1, best_epoch=1, train_seconds=9.0, best_point=SimpleNamespace(step=100))
     chosen = SimpleNamespace(search=search, row=last, ended="finished", study="final", kept=None)
-    assert answer._outlook(chosen, SeedDeviation(bits=0.01, freedom=2), None) == (
-        (),
-        "its trials were of about one length, which does not show how more time helps",
-    )
+    told = answer._outlook(chosen, SeedDeviation(bits=0.01, freedom=2), None)
+    assert told == ((), f"its trials were {few}, which does not show how more time helps")
+    search.tokens = 100 * search.contenders[search.winner].batch_size * search.shared.sequence_length // 20
+    told = answer._outlook(chosen, SeedDeviation(bits=0.01, freedom=2), None)
+    assert told == ((), "the last run read the text 20 times, and would not read it more often in more time")
 
 
 def foretold(tokens, law=lambda seconds: 1.0 + 2.6 * seconds**-0.3, reached=0.0, runner_up=0.0):

@@ -20,9 +20,10 @@ import fakes
 from bakeoff import cli, costs, runner, study_folder
 from bakeoff.choosing import choice, fitting, kept, rungs
 from bakeoff.choosing.deadline import OverdueError, RescheduledError
-from bakeoff.choosing.kept import FILE, Kept
+from bakeoff.choosing.kept import Kept
 from bakeoff.choosing.search import Pace, Schedule, Search, Trials
 from bakeoff.data import corpora
+from bakeoff.decisions import CHOICE_FILE
 from bakeoff.errors import UserError
 from bakeoff.experiments import Scale
 from bakeoff.metrics import Tally
@@ -162,7 +163,7 @@ def test_a_choice_trains_ordinary_studies_and_goes_on_where_it_was(quickly, choo
     assert found["network"]["run"] == str(final.path)
     assert found["use"] in ({"floor": found["floor"]["name"]}, found["network"])
     reached = min(Tally.of(line["valid"]).bits_per_byte for line in final.history())
-    assert found["bits_per_byte"]["valid"] == reached
+    assert found["bits_per_byte"]["network"]["valid"] == reached
     assert (found["minutes"], found["study"], found["report"]) == (1, str(folder / "final"), None)
 
     status, _, said = choose(tiny_corpus_file, "--minutes", "2", "--no-report", "--out", tmp_path / "runs")
@@ -227,6 +228,28 @@ def test_of_a_small_text_the_trials_have_what_the_last_run_does_not_need(tiny_co
     assert search.longest < 0.4 * making.kept.left
     planned = sum(rung.all_seconds for rung in search.plan)
     assert planned == pytest.approx(making.kept.left - search.longest, rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("longest", "tried"),
+    [((27.0, 28.0, 40.0, 30.0), 2), ((27.0, 28.0, 28.0, 28.0), 2), ((27.0, 50.0, 50.0, 50.0), 1), ((80.0,) * 4, 0)],
+)
+def test_a_slow_contender_that_is_not_tried_takes_no_time_of_those_that_are(longest, tried):
+    plan = fitting._plan(83.0, longest, (22.4,) * 4)
+    assert sum(rung.contenders for rung in plan[:1]) == tried
+    assert sum(rung.all_seconds for rung in plan) <= 83.0 - min(rungs.FINAL_SHARE * 83.0, max(longest[: tried or 4]))
+
+
+def test_a_text_that_is_too_short_is_told_which_split_is_and_how_much_would_do(choose, tmp_path):
+    folder, alike = tmp_path / "texts", tmp_path / "alike.txt"
+    folder.mkdir()
+    for split, text in {"train": "brief", "valid": "a b c\n\n" * 900, "test": "a b c\n\n" * 900}.items():
+        (folder / f"{split}.txt").write_text(text)
+    alike.write_text("the same once more\n\n" * 50_000)
+    _, _, said = choose(folder, "--out", tmp_path / "runs")
+    assert "texts is too small to choose for: train has 5 bytes and needs 500; of less text" in said
+    _, _, said = choose(alike, "--out", tmp_path / "runs")
+    assert " has 0 bytes and needs 500: give 20 kB, of which not all paragraphs are the same; of less" in said
 
 
 @pytest.mark.usefixtures("quickly")
@@ -303,7 +326,7 @@ def test_what_the_memory_does_not_hold_is_named_and_left_out(quickly, choose, ti
     assert status == 0
     assert "left out: GLR of 1 layer with Muon needs 9.0 MB of memory" in said
     assert "GPT of 1 layer with Muon" in told
-    assert (tmp_path / "runs" / f"choose-{tiny_corpus_file.stem}" / FILE).is_file()
+    assert (tmp_path / "runs" / f"choose-{tiny_corpus_file.stem}" / CHOICE_FILE).is_file()
 
 
 @pytest.mark.usefixtures("quickly")
@@ -400,6 +423,20 @@ def test_wherever_it_is_killed_the_same_command_goes_on(choose, asked, folder, u
 
 
 @pytest.mark.usefixtures("quickly")
+def test_what_was_spent_until_it_was_killed_is_kept(choose, asked, folder, monkeypatch):
+    spent = [0.0]
+
+    def run(self, runs, _jobs, observer):
+        spent[0] += 7.5
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Kept, "spent", property(lambda kept: kept.spent_seconds + spent[0]))
+    monkeypatch.setattr(runner.Session, "run", run)
+    assert choose(*asked)[0] == 130
+    assert json.loads((folder / CHOICE_FILE).read_text())["spent_seconds"] == 7.5
+
+
+@pytest.mark.usefixtures("quickly")
 def test_whatever_is_changed_in_its_file_is_said_in_a_line(tiny_corpus_file, tmp_path):
     corpus = corpora.choose(str(tiny_corpus_file))
     request = fitting.Request(corpus=corpus, minutes=60, memory_bytes=None, seed=0, device=torch.device("cpu"))
@@ -409,7 +446,7 @@ def test_whatever_is_changed_in_its_file_is_said_in_a_line(tiny_corpus_file, tmp
     making.kept.trials = [[Trials(contender=0, steps=9, rates=[0.5])]]
     making.kept.repeats, making.kept.final = 1, Schedule.of(100, evaluations=1)
     making.kept.write()
-    path, kept = tmp_path / FILE, json.loads((tmp_path / FILE).read_text())
+    path, kept = tmp_path / CHOICE_FILE, json.loads((tmp_path / CHOICE_FILE).read_text())
     assert choice.Choice(request, tmp_path, 0.0, console).kept.final == making.kept.final
     others = (
         damages.changed(kept, place, other)
@@ -428,15 +465,15 @@ def test_where_its_file_is_gone_a_choice_is_begun_anew_and_puts_aside_what_is_an
     choose, asked, folder, untrained, monkeypatch
 ):
     _, told, _ = choose(*asked)
-    (folder / FILE).write_text("{")
+    (folder / CHOICE_FILE).write_text("{")
     status, _, said = choose(*asked)
     assert (status, said.count("\n")) == (1, 1)
     assert said.endswith("remove it and repeat the command\n")
-    (folder / FILE).unlink()
+    (folder / CHOICE_FILE).unlink()
     assert choose(*asked)[:2] == (0, told)
     assert untrained.done == STUDIES  # once
 
-    (folder / FILE).unlink()
+    (folder / CHOICE_FILE).unlink()
     shutil.copytree(folder / "rung-1-2-gpt", folder / "rung-1-3-gpt")
     shutil.copytree(folder / "rung-1-2-gpt", folder / "mine")
     monkeypatch.setattr(rungs, "FEWEST_STEPS", 3)  # so that trials are others
@@ -617,12 +654,15 @@ def test_where_the_time_is_up_before_the_last_run_is_better_the_answer_is_the_be
 
 
 @pytest.mark.usefixtures("quickly", "untrained")
-def test_where_the_time_is_up_and_nothing_was_trained_it_is_said_how_much_is_needed(choose, asked, monkeypatch):
+def test_where_the_time_is_up_and_nothing_was_trained_it_is_said_how_much_is_needed(choose, asked, folder, monkeypatch):
     monkeypatch.setattr(rungs, "plan", lambda *_: ())
     monkeypatch.setattr(Kept, "left", property(lambda kept: -100.0 if kept.final else kept.seconds))
     status, told, said = choose(*asked)
     assert (status, told) == (2, "")
     assert "the time was up before the last run: give at least" in said.splitlines()[-1]
+    run = next(run for *_, run in StudyFolder(folder / "final").declared_runs())
+    fakes.write_run(run, [], spec={"identity": run.declared, "run": {}})  # evaluated before its first step
+    assert choose(*asked)[:2] == (2, "")
 
 
 @pytest.mark.usefixtures("quickly", "untrained")

@@ -119,6 +119,18 @@ def test_a_small_text_on_a_single_line_has_three_splits(tmp_path, alphabet, seed
     assert sum(split.bytes for split in splits.values()) == len(text.encode())
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_of_20_kb_as_much_is_held_out_as_a_choice_needs(tmp_path, seed):
+    chance, paragraphs, size = random.Random(seed), [], 0  # noqa: S311 (no secret)
+    while size < 20_000:
+        paragraphs.append(" ".join(words(chance.randint(45, 140), seed=chance.random())))
+        size += len(paragraphs[-1])
+    path = tmp_path / "text.txt"
+    path.write_text("\n\n".join(paragraphs))
+    splits = own_text.read(path)
+    assert min(splits["valid"].bytes, splits["test"].bytes) >= 500
+
+
 def test_a_long_line_is_cut_after_sentences_or_else_at_blanks(cut):
     assert all(document.endswith(". ") for document in cut(LONG["one line of sentences"])[:-1])
     assert all(document.endswith(" ") for document in cut(LONG["one line"])[:-1])

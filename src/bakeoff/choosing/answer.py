@@ -235,8 +235,11 @@ def _outlook(chosen: Chosen, deviation: SeedDeviation, runner_up: int | None) ->
         return (), "a trial came lower than the last run, so longer training does not help on this text"
     points = _points(search, search.winner) if search.plan else []
     lengths = [seconds for seconds, _ in points]
+    times = round(search.passes(search.winner, row.best_point.step))
+    passes = f"the last run read the text {times} times, and would not read it more often in more time"
     if not lengths or max(lengths) <= APART * min(lengths):
-        return (), "its trials were of about one length, which does not show how more time helps"
+        few = f"its trials were {'of about one length' if lengths else 'none'}, which does not show how more time helps"
+        return (), passes if times >= rungs.MOST_PASSES else few
     if row.best_epoch != row.epochs:
         return (), "the last run was best before its end, so longer training does not help on this text"
     seconds, reached = row.train_seconds or 0.0, row.best_point.valid.bits_per_byte
@@ -260,8 +263,6 @@ def _outlook(chosen: Chosen, deviation: SeedDeviation, runner_up: int | None) ->
         for factor, times in ((factor, last / lasts[1.0]) for factor, last in lasts.items())
         if times > 0 and times != 1.0
     ]
-    times = round(search.passes(search.winner, row.best_point.step))
-    passes = f"the last run read the text {times} times, and would not read it more often in more time"
     return tuple(outlook), None if outlook else passes
 
 

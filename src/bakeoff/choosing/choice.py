@@ -15,10 +15,10 @@ from bakeoff.analysis.rows import Row, StudyRows
 from bakeoff.choosing import fitting, rungs
 from bakeoff.choosing.deadline import Deadline, OverdueError, RescheduledError
 from bakeoff.choosing.fitting import STARTING, Request
-from bakeoff.choosing.kept import ANSWERING, FILE, Kept
+from bakeoff.choosing.kept import ANSWERING, Kept
 from bakeoff.choosing.search import FINAL, NAMES, STOPPED, Found, Schedule, Search, Winner
 from bakeoff.costs import START_SECONDS
-from bakeoff.decisions import Decisions
+from bakeoff.decisions import CHOICE_FILE, Decisions
 from bakeoff.errors import UserError
 from bakeoff.identity import identity
 from bakeoff.machine import resolve_precision, usable_cores
@@ -77,7 +77,7 @@ class Choice:
     def __init__(self, request: Request, folder: Path, began: float, console: Console) -> None:
         self.request, self.folder, self.console = request, folder, console
         self.kept = Kept(
-            path=folder / FILE,
+            path=folder / CHOICE_FILE,
             asked=request.asked,
             minutes=request.minutes,
             clock=Stopwatch(began),
@@ -143,6 +143,7 @@ class Choice:
             return
         finalists, last = search.left(len(search.plan)), len(search.plan) - 1
         if any(math.isinf(search.best(each, last).valid) for each in finalists):
+            self.decide("no other seeds: not both of the best two are complete")
             return
         if self.kept.repeats is None:
             taken = [(search.best(finalist, last).steps, search.paces[finalist]) for finalist in finalists]
@@ -151,6 +152,7 @@ class Choice:
             self.kept.repeats = max(0, min(rungs.MOST_REPEATS, int(spare / each)))
             self.kept.write()
         if not self.kept.repeats:
+            self.decide("there is no time for other seeds")
             return
         seeds = words.counted(self.kept.repeats, "other seed")
         self.decide(f"the best {words.spelled(len(finalists))} with {seeds}")
@@ -244,7 +246,8 @@ class Choice:
     def _found(self, search: Search, rows: StudyRows, ended: str) -> Chosen:
         """The last run if it is complete, or as far as it came; the best of the trials where that is better."""
         last = rows.rows[0]
-        contender, study, row = search.winner, FINAL, last if last.history and ended in (FINISHED, CUT_OFF) else None
+        trained = last.history and last.history[-1].step and ended in (FINISHED, CUT_OFF)
+        contender, study, row = search.winner, FINAL, last if trained else None
         reached = row.best_point.valid.bits_per_byte if row else math.inf
         trial = min(search.found, key=lambda found: found.valid, default=None)
         if trial and trial.valid < reached:
@@ -253,7 +256,7 @@ class Choice:
             row = next(each for each in rows.rows if each.folder == run)
         if row is None and ended == CUT_OFF:
             least = fitting.least_minutes(self.kept, search.paces[search.winner])
-            told = f"the time was up before the last run: give at least {least} minutes, and another --out"
+            told = f"the time was up before the last run: give at least {least:g} minutes, and another --out"
             self.decide.end(told)
             progress.page(StudyFolder(self.folder / FINAL), self.console).draw()
             raise UserError(told)
@@ -316,7 +319,10 @@ class Choice:
                         self.kept.tick()
                         told(message)
 
-                    session.run(missing, 1, observe)
+                    try:
+                        session.run(missing, 1, observe)
+                    finally:
+                        self.kept.write()
         return read_rows(session.folder)
 
     def _put_aside(self, study: StudyFolder) -> None:

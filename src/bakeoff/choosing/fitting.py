@@ -5,6 +5,7 @@ import functools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -14,6 +15,7 @@ from bakeoff import costs, progress, words
 from bakeoff.analysis.statistics import FEWEST_DOCUMENTS
 from bakeoff.choosing import rungs
 from bakeoff.choosing.kept import ANSWERING, Kept
+from bakeoff.choosing.rungs import Rung
 from bakeoff.choosing.search import Pace, Search
 from bakeoff.data import Tokens, corpora
 from bakeoff.errors import UserError
@@ -118,8 +120,8 @@ def told(request: Request, search: Search, kept: Kept) -> Iterator[str]:
         yield f"the best {words.spelled(rungs.FINALISTS)} of them once more, with another seed"
     if not search.plan:
         yield f"there is no time to compare anything: {search.contenders[0].title} is taken, at its usual rate"
-    rest = min(kept.left - sum(rung.all_seconds for rung in search.plan[len(kept.trials) :]), search.longest)
-    yield f"{'then the best of them' if search.plan else 'it is trained'} for about {words.duration(max(0.0, rest))}"
+    rest = min(kept.trained - sum(rung.all_seconds for rung in search.plan), search.longest)
+    yield f"{'then the best of them' if search.plan else 'it is trained'} for about {words.duration(rest)}"
 
 
 class Fitted(NamedTuple):
@@ -149,10 +151,13 @@ def fitted(corpus: Corpus, minutes: float) -> Fitted:
     text = corpora.load(corpus)
     fewest = {"train": 1, "valid": FEWEST_DOCUMENTS, "test": FEWEST_DOCUMENTS}
     kept = {split: _first(text.splits[split], most, fewest[split]) for split, most in limits.items()}
-    if min(size for _, size in kept.values()) < SHORTEST:
+    size, split = min((size, split) for split, (_, size) in kept.items())
+    if size < SHORTEST:
+        alone = Path(corpus.path or "").is_file()
+        enough = ": give 20 kB, of which not all paragraphs are the same" if alone else ""
         raise UserError(
-            f"corpus {corpus.name} is too small to choose for: valid and test need {SHORTEST} bytes each, which a "
-            "text of 20 kB has; of less text a count table learns more than a network"
+            f"corpus {corpus.name} is too small to choose for: {split} has {words.count(size)} bytes and needs "
+            f"{SHORTEST}{enough}; of less text a count table learns more than a network"
         )
     megabytes = kept["train"][1] / 1e6
     largest = max(p for p, scale in enumerate(SCALES) if scale.minutes <= minutes and scale.megabytes <= megabytes)
@@ -202,20 +207,33 @@ def make_plan(request: Request, kept: Kept, corpus: Corpus, largest: int, consol
         progress.say(console, f"models of width {scale.width} are too {why}; smaller ones are timed")
         enough = (p for p in range(place - 1, 0, -1) if final * scale.work >= rungs.ENOUGH_STEPS * SCALES[p].work)
         place = next(enough, 0) if first else place - 1
-    shortest = max(map(_needed, paces))
     kept.scale, kept.prepared_seconds = place, kept.spent
     train_tokens = len(tokens.splits["train"].tokens_N)
-    longest = max(
+    longest = [
         pace.seconds(rungs.most_steps(train_tokens, scale.contenders[number].batch_size * LENGTH))
         for number, pace in kept.paces.items()
-    )
-    trials = kept.left - min(rungs.FINAL_SHARE * kept.left, longest)
-    kept.plan = list(rungs.plan(trials, len(kept.paces), shortest))
+    ]
+    kept.plan = _plan(kept.left, longest, [_needed(pace) for pace in paces])
     if kept.left < _needed(first):
         few = f"{request.minutes:g} minutes are too few for any contender"
-        raise UserError(f"{few}: give at least {least_minutes(kept, first)}")
+        raise UserError(f"{few}: give at least {least_minutes(kept, first):g}")
     _require_disk(kept, [run for run in runs if run.number in kept.paces], tokens)
     kept.write()
+
+
+def _plan(left: float, longest: Sequence[float], shortest: Sequence[float]) -> list[Rung]:
+    """The rungs with as many contenders as can be tried.
+
+    Args:
+        left: Seconds for them and for the last run.
+        longest: Of the longest last run of each contender that helps.
+        shortest: Of its shortest trial that tells something.
+    """
+    for many in range(len(longest), 0, -1):
+        trials = left - min(rungs.FINAL_SHARE * left, max(longest[:many]))
+        if (plan := rungs.plan(trials, many, max(shortest[:many]))) and plan[0].contenders == many:
+            return list(plan)
+    return []
 
 
 def measured(request: Request, kept: Kept, scale: Scale, runs: Sequence[Run], tokens: Tokens) -> list[Pace]:
@@ -241,9 +259,9 @@ def _left_out(kept: Kept) -> str:
     return words.joined(kept.left_out.values())
 
 
-def least_minutes(kept: Kept, pace: Pace) -> int:
-    """The minutes that would have been enough for a last run after what is done so far."""
-    return math.ceil((kept.spent + _needed(pace) + ANSWERING) / 60 + 0.5)
+def least_minutes(kept: Kept, pace: Pace) -> float:
+    """The minutes that would have been enough for a last run after what is done so far, to half a minute."""
+    return math.ceil((kept.spent + _needed(pace) + ANSWERING) / 30 + 0.5) / 2
 
 
 def _needed(pace: Pace) -> float:

@@ -13,8 +13,6 @@ from bakeoff.records import read_json, write_record
 from bakeoff.shapes import CHECKSUM, CHOICE
 from bakeoff.stopwatch import Stopwatch
 
-#: The file.
-FILE = "choice.json"
 #: Seconds between two notes of how much time is spent.
 INTERVAL = 10.0
 #: Seconds from the last run's end to the answer.

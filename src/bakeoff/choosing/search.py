@@ -239,8 +239,8 @@ class Search:
 
     @property
     def longest(self) -> float:
-        """Seconds of the longest last run that helps, whoever wins."""
-        return max(pace.seconds(self.most_steps(contender)) for contender, pace in enumerate(self.paces))
+        """Seconds of the longest last run that helps, whoever of those that are tried wins."""
+        return max(self.paces[contender].seconds(self.most_steps(contender)) for contender in self.left(0))
 
     def schedule(self, seconds: float, evaluations: int) -> Schedule:
         """The schedule of a run of the winner that takes so long, or as long as helps."""

@@ -38,7 +38,7 @@ _PIECES = re.compile(
 #: Bytes that valid and test have each, at most: more of them would only take longer to measure.
 MOST_HELD_OUT = 5_000_000
 #: What they have of what they should have if the text was cut finely enough, at least and at most.
-FAIR = 0.2, 4.0
+FAIR = 0.5, 4.0
 #: From coarse to fine, whether every line is a document and what is too long for one: paragraphs, parts of them, lines,
 #: pieces.
 _CUTS = (False, LONGEST), (False, LONG), (True, LONGEST), (True, PIECE[1])
@@ -111,13 +111,13 @@ def read(path: Path) -> Splits:
         fair = all(FAIR[0] * held_out <= share <= FAIR[1] * held_out for share in shares)
         if fair and documents.bytes <= 2 * LONG * len(documents):
             break
-    if len(documents) >= len(SPLITS) and not all(map(len, splits.values())):
+    if len(documents) >= len(SPLITS) and not fair:
         splits = _dealt(documents, held_out, by_rank=True)
     return dict(splits)
 
 
 def _dealt(documents: Documents, held_out: float, *, by_rank: bool = False) -> dict[str, Documents]:
-    """Each document by a hash of it; by its rank where these are so few that a split might be left without."""
+    """Each document by a hash of it; by its rank where chance did not deal them fairly."""
     fractions_D = np.fromiter((hash_fraction(document.strip()) for document in documents), float, len(documents))
     by_chance_D = np.argsort(fractions_D, kind="stable")
     sorted_D = fractions_D[by_chance_D]

@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 
 from bakeoff import checkpoints, loading, templating, words
 from bakeoff.analysis.reading import read_rows
+from bakeoff.decisions import going_on
 from bakeoff.errors import UserError
 from bakeoff.files import keep_mode, sha256_of
 from bakeoff.folders import new_folder
@@ -70,7 +71,7 @@ def _facts(run: Path) -> dict[str, Any]:
     study = read_rows(folder, folder.seeds)
     rows = [row for row in study.rows if folder.path / row.folder == place and row.finished]
     if not rows:
-        raise UserError(f"{run} has not finished, so nothing is known of its model: bakeoff run goes on with it")
+        raise UserError(f"{run} has not finished, so nothing is known of its model: {going_on(folder.path)}")
     return {
         "row": rows[0],
         "corpus": study.study["corpus"],

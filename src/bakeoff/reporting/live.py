@@ -114,7 +114,7 @@ def of(
         drawn=drawn,
         floor=study.lowest_floor,
         decided=decided,
-        over=bool(decided) and decided[-1].startswith(decisions.ANSWER),
+        over=decisions.over(decided),
         now=[row for row in study.rows if row.status == RUNNING],
         failed=[row for row in study.rows if row.error],
         several=study.seeds > 1,

@@ -9,6 +9,7 @@ from typing import Literal
 
 from bakeoff import words
 from bakeoff.data import Told
+from bakeoff.decisions import going_on
 from bakeoff.errors import UserError
 from bakeoff.loading import decoded_run
 from bakeoff.runner import Observer, Session
@@ -58,7 +59,9 @@ class Verification:
         self.studies = find_studies(path)
         self.over = [run for study in self.studies for run in recorded.read(self.review, study)]
         if not self.over and not self.review.differences:
-            raise UserError(f"no run in {path} is over, so there is nothing to verify: bakeoff run trains them")
+            raise UserError(
+                f"no run in {path} is over, so there is nothing to verify: {going_on(self.studies[0].path)}"
+            )
         self.again = self._chosen(number, seed) if training != "not" else None
         if not self.again:
             self.review.not_checked.append("whether a run comes to the same again: none was trained")
