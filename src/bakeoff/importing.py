@@ -266,7 +266,7 @@ def _curves(path: Path, by: str, entries: Iterable[Mapping[str, Any]], told: Tol
         raise UserError(f"{path} has neither a step nor an epoch beside {valid}: it has {listed}")
     losses = _curve(path, entries, place, valid)
     if not losses:
-        raise UserError(f"{path} has no finite {valid} below {LARGEST:,.0f}")
+        raise UserError(f"{path} has no finite {valid} from 0 to below {LARGEST:,.0f}")
     return Curves(
         by, "epoch" if place == "epoch" else "step", losses, _curve(path, entries, place, train) if train else []
     )

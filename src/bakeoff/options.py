@@ -174,7 +174,7 @@ def bytes_of(given: str | None) -> float | None:
     """A size such as `2GB` or `500MB` in bytes."""
     if given is None:
         return None
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kMGT]?)B?", given.strip())
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)B?", given.strip().upper())
     if not found or not float(found[1]):
         raise UserError(f"--memory takes a size such as 2GB or 500MB, not {given!r}")
-    return float(found[1]) * 1000.0 ** " kMGT".index(found[2] or " ")
+    return float(found[1]) * 1000.0 ** " KMGT".index(found[2] or " ")
