@@ -224,9 +224,9 @@ def test_no_time_is_told_of_in_which_the_last_run_would_read_the_text_no_more_of
     assert [round(told.minutes, 1) for told in outlook] == []
     times = f"the last run read the text {rungs.MOST_PASSES} times"
     assert withheld == f"{times}, and would not read it more often in more time"
-    outlook, withheld = foretold(tokens=700_000)
+    outlook, withheld = foretold(tokens=1_400_000)
     assert withheld is None
-    least = 1.0 + 2.6 * (0.1 * rungs.most_steps(700_000, 16 * 128)) ** -0.3
+    least = 1.0 + 2.6 * (0.1 * rungs.most_steps(1_400_000, 16 * 128)) ** -0.3
     assert outlook[-1].expected.mean == outlook[-2].expected.mean == pytest.approx(least, abs=0.02)
 
 

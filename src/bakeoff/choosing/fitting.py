@@ -32,8 +32,8 @@ TRAINED, MEASURED = 8_000_000, 10_000
 FEWEST_MEASURED, MOST_MEASURED, LONGER = 40_000, 1_000_000, 3
 #: Bytes that each of them needs, so that it has a sequence whatever the tokenizer.
 SHORTEST = 500
-#: From so many passes over the text on, so much dropout. After five passes over 155 kB a GLR was better without, by 0.04
-#: bits per byte; after eight better with it, by 0.03 (`docs/options.md`).
+#: From so many passes over the text on, so much dropout. After five passes over 155 kB a GLR was better without it, by
+#: 0.04 bits per byte; after eight better with it, by 0.03 (`docs/options.md`).
 DROPOUT = ((8.0, 0.1), (0.0, 0.0))
 #: Seconds from a run's start to its first step.
 STARTING = 1.5

@@ -17,8 +17,8 @@ FINAL_SHARE, LEAST_SHARE, KEPT_SHARE = 0.75, 0.7, 0.5
 GROWTH = 3
 #: A schedule of fewer steps tells nothing, and with fewer in the winner's run a smaller model would learn more.
 FEWEST_STEPS, ENOUGH_STEPS = 100, 700
-#: The most passes over a text: of 50 kB ten were as good as twenty, and forty worse; of 155 kB eight and ten were better
-#: than twenty, each with the dropout that is best there (`docs/ladder.md`, `docs/options.md`).
+#: The most passes over a text: of 50 kB ten were as good as twenty, and forty worse; of 155 kB eight and ten were
+#: better than twenty, each with the dropout that is best there (`docs/ladder.md`, `docs/options.md`).
 MOST_PASSES = 10
 #: The most rungs, and the learning rates of each contender on a rung. On the first one a contender is compared with
 #: others at its usual rate alone.
