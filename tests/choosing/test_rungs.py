@@ -55,6 +55,14 @@ def test_the_next_rates_bracket_the_best_one(tried, expected):
     assert rungs.rates(0.02, tried) == pytest.approx(expected)
 
 
+@given(st.floats(10, 4000), st.integers(1, 4), st.floats(1, 20), st.floats(20, 400))
+def test_on_a_small_text_no_trial_is_longer_than_helps(seconds, contenders, shortest, longest):
+    planned = rungs.plan(seconds, contenders, shortest, longest)
+    assert sum(rung.all_seconds for rung in planned) <= seconds * (1 + 1e-9)
+    assert all(shortest <= rung.seconds <= longest * (1 + 1e-9) for rung in planned)
+    assert bool(planned) == bool(rungs.plan(seconds, contenders, shortest))
+
+
 @given(st.floats(-6, 0), st.floats(-6, 0), st.integers(2, 8))
 def test_rates_come_closer_to_the_best_one(best, centre, rounds):
     """On a curve with one minimum, each round ends at least as close to it as the one before."""

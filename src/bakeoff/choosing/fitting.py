@@ -32,7 +32,7 @@ TRAINED, MEASURED = 8_000_000, 10_000
 FEWEST_MEASURED, MOST_MEASURED, LONGER = 40_000, 1_000_000, 3
 #: Bytes that each of them needs, so that it has a sequence whatever the tokenizer.
 SHORTEST = 500
-#: From so many passes over the text on, so much dropout. After five passes over 155 kB a GLR was better without it, by
+#: From so many passes over the text on, so much dropout. After five passes over 139 kB a GLR was better without it, by
 #: 0.04 bits per byte; after eight better with it, by 0.03 (`docs/options.md`).
 DROPOUT = ((8.0, 0.1), (0.0, 0.0))
 #: Seconds from a run's start to its first step.
@@ -230,8 +230,9 @@ def _plan(left: float, longest: Sequence[float], shortest: Sequence[float]) -> l
         shortest: Of its shortest trial that tells something.
     """
     for many in range(len(longest), 0, -1):
-        trials = left - min(rungs.FINAL_SHARE * left, max(longest[:many]))
-        if (plan := rungs.plan(trials, many, max(shortest[:many]))) and plan[0].contenders == many:
+        last = min(rungs.FINAL_SHARE * left, needed := max(longest[:many]))
+        plan = rungs.plan(left - last, many, max(shortest[:many]), needed if needed == last else math.inf)
+        if plan and plan[0].contenders == many:
             return list(plan)
     return []
 

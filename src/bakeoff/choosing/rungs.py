@@ -17,7 +17,7 @@ FINAL_SHARE, LEAST_SHARE, KEPT_SHARE = 0.75, 0.7, 0.5
 GROWTH = 3
 #: A schedule of fewer steps tells nothing, and with fewer in the winner's run a smaller model would learn more.
 FEWEST_STEPS, ENOUGH_STEPS = 100, 700
-#: The most passes over a text: of 50 kB ten were as good as twenty, and forty worse; of 155 kB eight and ten were
+#: The most passes over a text: of 50 kB ten were as good as twenty, and forty worse; of 139 kB eight and ten were
 #: better than twenty, each with the dropout that is best there (`docs/ladder.md`, `docs/options.md`).
 MOST_PASSES = 10
 #: The most rungs, and the learning rates of each contender on a rung. On the first one a contender is compared with
@@ -56,17 +56,18 @@ class Rung:
         return (self.trials + self.repeated) * self.seconds
 
 
-def plan(seconds: float, contenders: int, shortest: float) -> tuple[Rung, ...]:
+def plan(seconds: float, contenders: int, shortest: float, longest: float = math.inf) -> tuple[Rung, ...]:
     """The rungs for a time: as many contenders as can be tried, then as many rungs, then another seed for the best.
 
     Half of the contenders go on from one rung to the next, two at least. Where the time is too short for two, the first
     is tried alone, for its learning rate. One rung alone is as short as may be: what it leaves is worth more to the
-    winner's run, which then has few steps.
+    winner's run, which then has few steps. On a small text that run needs no more, and no trial is longer than helps.
 
     Args:
         seconds: What all trials together may take.
         contenders: How many there are; where the time is short only the first are tried.
         shortest: Seconds of the shortest trial that tells something.
+        longest: Of the longest that helps, on a text so small that the winner's run is as long.
 
     Returns:
         No rung where there is no time for two trials.
@@ -83,9 +84,9 @@ def plan(seconds: float, contenders: int, shortest: float) -> tuple[Rung, ...]:
                 )
                 for rung in range(rungs)
             ]
-            first = seconds / sum(rung.all_seconds for rung in planned)
+            first = min(seconds / sum(rung.all_seconds for rung in planned), longest / GROWTH ** (rungs - 1))
             if first >= shortest:
-                first = first if rungs > 1 else shortest
+                first = first if rungs > 1 or math.isfinite(longest) else shortest
                 return tuple(dataclasses.replace(rung, seconds=first * rung.seconds) for rung in planned)
     return ()
 

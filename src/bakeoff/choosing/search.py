@@ -211,7 +211,7 @@ class Search:
         chosen, pace = self.contenders[contender], self.paces[contender]
         before = [found for found in self.found if (found.contender, found.rung) == (contender, rung - 1)]
         tried = {found.lr: found.valid for found in before}
-        steps = rungs.steps(seconds, pace.step, pace.measuring)
+        steps = min(rungs.steps(seconds, pace.step, pace.measuring), self.most_steps(contender))
         lrs = rungs.rates(chosen.optimizer.lr, tried)[: self.plan[rung].rates]
         return Trials(contender=contender, steps=steps, rates=lrs)
 
