@@ -169,3 +169,21 @@ def test_the_page_of_options_shows_what_came_of_the_runs_that_are_kept():
     told, runs = (ROOT / "docs" / "options.md").read_text(encoding="utf-8"), effects.read(ROOT / "results/options.json")
     assert {run["status"] for run in runs} == {"finished"}
     assert gains.tables(runs) in told
+
+
+def test_the_pages_of_choosing_and_of_the_ladder_quote_the_runs_that_are_kept():
+    runs = effects.read(ROOT / "results" / "choices.json")
+    ladder, choosing = ((ROOT / "docs" / name).read_text(encoding="utf-8") for name in ("ladder.md", "choose.md"))
+    whole = [run for run in runs if run["what"] == "all of the time"]
+    assert len(whole) == 6
+    for run in whole:
+        title = f"{run['model'].upper()} of {run['layers']} layers with Muon, {run['steps']:,} steps"
+        cells = (
+            f"{run['parameters']:,} | {run['train_seconds'] / 60:.1f} | {run['valid']:.4f} | {run['valid_mixed']:.4f}"
+        )
+        assert f"| {title}, learning rate {run['learning_rate']:g} | {cells} |" in ladder
+    for run in (run for run in runs if run["study"] == "final" and "128" not in run["what"]):
+        line = next(line for line in choosing.splitlines() if f" {run['steps']:,} steps |" in line)
+        found = (run[name] for name in ("valid", "floor_valid", "valid_mixed", "test", "floor_test"))
+        network, floor, mixed, test, floor_test = (f"{bits:.3f}" for bits in found)
+        assert f"| {network} | {floor} | {mixed} | {test}, {floor_test} |" in line
