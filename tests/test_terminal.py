@@ -132,6 +132,12 @@ def test_of_a_run_that_was_cut_off_before_test_was_measured_nothing_else_is_said
     assert told == ["What to expect on other text was not measured: the last run was cut off before."]
 
 
+def test_of_few_documents_it_is_said_how_many_there_are():
+    row = SimpleNamespace(test=object(), documents={"test": SimpleNamespace(nats=(1.0,) * 8)})
+    told = terminal._expectation(SimpleNamespace(count_table=False, unseen=None, made=SimpleNamespace(row=row)))
+    assert told == ["What to expect on other text cannot be told: test has eight documents, and 10 are needed."]
+
+
 def test_where_the_count_table_is_the_answer_it_is_the_model_that_is_handed_over():
     cost = Tally(nats=200.0, tokens=100, words=50, bytes=400)
     floor = Baseline(name="kn5", train=cost, valid=cost, test=cost, seconds=0.1, cache_weight=None)

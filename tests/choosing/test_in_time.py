@@ -143,6 +143,20 @@ def test_trials_that_take_much_longer_than_they_were_timed_are_stopped_and_leave
     assert "takes too long and is stopped" in making.console.file.getvalue()
 
 
+def test_trials_that_are_slow_leave_no_time_for_other_seeds_and_that_is_said(made):
+    _, making, _ = made(lambda name: 4.0 if name.startswith("rung-") else 1.0, 20.0)
+    assert making.kept.repeats == 0
+    assert "there is no time for other seeds" in making.console.file.getvalue()
+
+
+def test_without_a_rung_it_is_said_that_nothing_is_compared(made):
+    _, making, found = made(lambda _: 1.0, 20.0)
+    found.search.plan = ()
+    told = list(fitting.told(making.request, found.search, making.kept))
+    assert told[-2].startswith("there is no time to compare anything: GLR of ")
+    assert told[-1].startswith("it is trained for about ")
+
+
 def test_where_no_trial_is_complete_and_all_is_as_slow_the_last_run_has_the_steps_that_there_is_time_for(made):
     machine, _, found = made(lambda _: 60.0, 20.0)
     assert machine.clock + ANSWERING < 60 * MINUTES * (1 + OVER) + 60 * max(STEPS.values()) * 5
