@@ -144,7 +144,7 @@ def test_trials_that_take_much_longer_than_they_were_timed_are_stopped_and_leave
 
 
 def test_trials_that_are_slow_leave_no_time_for_other_seeds_and_that_is_said(made):
-    _, making, _ = made(lambda name: 4.0 if name.startswith("rung-") else 1.0, 20.0)
+    _, making, _ = made(lambda name: 8.0 if name.startswith("rung-") else 1.0, 20.0)
     assert making.kept.repeats == 0
     assert "there is no time for other seeds" in making.console.file.getvalue()
 
