@@ -40,7 +40,10 @@ class SignedSteps(torch.optim.Optimizer):
 
 @dataclass(frozen=True, kw_only=True)
 class Lion(TorchOptimizer):
-    """Lion. Its best rate is three to ten times below AdamW's, its decay as much above."""
+    """Lion. As published, its best rate is three to ten times below AdamW's, and its decay as much above.
+
+    For the models of `modern` the same search found a fifth of AdamW's rate to one and a half times it.
+    """
 
     name: ClassVar[str] = "lion"
     title: ClassVar[str] = "Lion"
