@@ -120,9 +120,21 @@ def test_the_page_of_modern_shows_the_means_and_the_answers_of_its_report():
     found = findings(study)
     assert text.answer(first_screen(study, found))["headline"] in told
     lines = table.markdown(table.tables(study)[:1]).splitlines()
-    seeds = re.compile(r"\| +[012] \|")
-    assert "\n".join(line for line in lines[: lines.index("")] if not seeds.search(line)) in told
+    means = [line for line in lines[: lines.index("")] if line.split("|")[7].strip() not in ("0", "1", "2")]
+    assert sum("| 3 of 3 |" in line for line in means) == 16
+    assert "\n".join(means) in told
     assert answers(study) in told
+    losses = {(row.model, row.optimizer): [] for row in study.rows}
+    for row in study.rows:
+        losses[row.model, row.optimizer].append(row.valid.loss)
+    mean = {arm: statistics.fmean(found) for arm, found in losses.items()}
+    assert all(mean[model, "muon"] < mean[model, "adamw"] for model, _ in mean)
+    assert all(
+        mean[m, "muon"] < mean[m, "schedulefree"] < mean[m, "adamw"] < mean[m, "lion"] for m in ("lstm", "gpt", "glr")
+    )
+    for optimizer, second, third in (("muon", "gpt", "gru"), ("adamw", "gru", "gpt")):
+        first, second, third, *last = (mean[m, optimizer] for m in ("glr", second, third, "lstm", "gpt1"))
+        assert first < second < third < min(last)
 
 
 def test_the_page_of_wikitext_2_shows_the_table_and_the_answer_of_its_report():
