@@ -132,8 +132,8 @@ def test_the_page_of_modern_shows_the_means_and_the_answers_of_its_report():
     assert all(
         mean[m, "muon"] < mean[m, "schedulefree"] < mean[m, "adamw"] < mean[m, "lion"] for m in ("lstm", "gpt", "glr")
     )
-    for optimizer, second, third in (("muon", "gpt", "gru"), ("adamw", "gru", "gpt")):
-        first, second, third, *last = (mean[m, optimizer] for m in ("glr", second, third, "lstm", "gpt1"))
+    for optimizer, *ranked in (("muon", "glr", "gpt", "gru"), ("adamw", "glr", "gru", "gpt")):
+        first, second, third, *last = (mean[model, optimizer] for model in (*ranked, "lstm", "gpt1"))
         assert first < second < third < min(last)
 
 

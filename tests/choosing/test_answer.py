@@ -167,12 +167,17 @@ def test_rungs_of_nearly_the_same_length_tell_nothing_of_other_times(seconds, fe
     search = World(np.random.default_rng(3)).searched(plan or (rungs.Rung(contenders=2, rates=1, seconds=1.0),))
     search.plan = plan
     last = SimpleNamespace(epochs=1, best_epoch=1, train_seconds=9.0, best_point=SimpleNamespace(step=100))
-    chosen = SimpleNamespace(search=search, row=last, ended="finished", study="final", kept=None)
+    chosen = SimpleNamespace(search=search, row=last, ended="finished", study="final", contender=0, kept=None)
     told = answer._outlook(chosen, SeedDeviation(bits=0.01, freedom=2), None)
     assert told == ((), f"its trials were {few}, which does not show how more time helps")
-    search.tokens = 100 * search.contenders[search.winner].batch_size * search.shared.sequence_length // 20
+    search.tokens = 100 * search.contenders[0].batch_size * search.shared.sequence_length // 20
     told = answer._outlook(chosen, SeedDeviation(bits=0.01, freedom=2), None)
-    assert told == ((), "the last run read the text 20 times, and would not read it more often in more time")
+    assert told == ((), "the text was read 20 times, and would not be read more often in more time")
+    chosen.study = "rung-1-1-glr"
+    assert answer._outlook(chosen, SeedDeviation(bits=0.01, freedom=2), None) == told
+    search.tokens *= 10
+    _, lower = answer._outlook(chosen, SeedDeviation(bits=0.01, freedom=2), None)
+    assert lower == "a trial came lower than the last run, so longer training does not help on this text"
 
 
 def foretold(tokens, law=lambda seconds: 1.0 + 2.6 * seconds**-0.3, reached=0.0, runner_up=0.0):
@@ -198,7 +203,7 @@ def foretold(tokens, law=lambda seconds: 1.0 + 2.6 * seconds**-0.3, reached=0.0,
     best = SimpleNamespace(valid=SimpleNamespace(bits_per_byte=law(seconds) + reached), step=round(seconds / 0.1))
     last = SimpleNamespace(epochs=4, best_epoch=4, train_seconds=seconds, best_point=best)
     kept = SimpleNamespace(seconds=600.0, trained=560.0, minutes=10.0)
-    chosen = SimpleNamespace(search=search, row=last, ended=FINISHED, study="final", kept=kept)
+    chosen = SimpleNamespace(search=search, row=last, ended=FINISHED, study="final", contender=0, kept=kept)
     return answer._outlook(chosen, SeedDeviation(bits=0.003, freedom=30), 1 if runner_up else None)
 
 
@@ -222,8 +227,8 @@ def test_of_other_times_it_is_told_how_likely_the_second_is_the_better_one_then(
 def test_no_time_is_told_of_in_which_the_last_run_would_read_the_text_no_more_often():
     outlook, withheld = foretold(tokens=100_000)
     assert [round(told.minutes, 1) for told in outlook] == []
-    times = f"the last run read the text {rungs.MOST_PASSES} times"
-    assert withheld == f"{times}, and would not read it more often in more time"
+    times = f"the text was read {rungs.MOST_PASSES} times"
+    assert withheld == f"{times}, and would not be read more often in more time"
     outlook, withheld = foretold(tokens=1_400_000)
     assert withheld is None
     least = 1.0 + 2.6 * (0.1 * rungs.most_steps(1_400_000, 16 * 128)) ** -0.3

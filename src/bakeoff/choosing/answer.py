@@ -231,12 +231,13 @@ def _outlook(chosen: Chosen, deviation: SeedDeviation, runner_up: int | None) ->
     search, row, kept = chosen.search, chosen.row, chosen.kept
     if row is None or chosen.ended != FINISHED:
         return (), f"the last run {chosen.ended}"
+    times = round(search.passes(chosen.contender, row.best_point.step))
+    passes = f"the text was read {times} times, and would not be read more often in more time"
     if chosen.study != FINAL:
-        return (), "a trial came lower than the last run, so longer training does not help on this text"
+        lower = "a trial came lower than the last run, so longer training does not help on this text"
+        return (), passes if times >= rungs.MOST_PASSES else lower
     points = _points(search, search.winner) if search.plan else []
     lengths = [seconds for seconds, _ in points]
-    times = round(search.passes(search.winner, row.best_point.step))
-    passes = f"the last run read the text {times} times, and would not read it more often in more time"
     if not lengths or max(lengths) <= APART * min(lengths):
         few = f"its trials were {'of about one length' if lengths else 'none'}, which does not show how more time helps"
         return (), passes if times >= rungs.MOST_PASSES else few
