@@ -119,6 +119,7 @@ def test_the_page_of_modern_shows_the_means_and_the_answers_of_its_report():
     assert all(row.finished for row in study.rows)
     found = findings(study)
     assert text.answer(first_screen(study, found))["headline"] in told
+    assert next(text.finding(each)["text"] for each in found if each.name == "counting") in told
     lines = table.markdown(table.tables(study)[:1]).splitlines()
     means = [line for line in lines[: lines.index("")] if line.split("|")[7].strip() not in ("0", "1", "2")]
     assert sum("| 3 of 3 |" in line for line in means) == 16
